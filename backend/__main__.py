@@ -1,0 +1,8 @@
+"""Entry: `python -m backend` in a checkout, `python -m studio_avatar_addon.backend` installed."""
+
+import sys
+
+from .command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""The command line, and the process that runs one job folder.
+
+Imports nothing heavy: the first sign of life comes before Torch, and an interpreter that lacks a
+package can still say so in the job's events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from studio_avatar_addon.avatar.errors import EnvironmentProblem, JobCancelled, StudioAvatarError
+from studio_avatar_addon.avatar.job import (
+    PROTOCOL,
+    Cancelled,
+    Done,
+    Event,
+    Failed,
+    Hello,
+    Request,
+    Stage,
+    StageProgress,
+    Warned,
+    new_job_folder,
+    read_request,
+)
+from studio_avatar_addon.avatar.layout import (
+    DEVICES,
+    FORMAT,
+    JOBS_FOLDER,
+    QUALITIES,
+    TEXTURE_ORIGINS,
+)
+from studio_avatar_addon.avatar.version import extension_version
+
+from .event_log import EventLog
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 a known failure, 2 wrong usage, 3 a bug, 130 cancelled."""
+    arguments = vars(_parser().parse_args(argv))
+    command = arguments.pop("command")
+    if command == "run":
+        return _run_from_blender(arguments["job"], arguments["parent_pid"])
+    if command == "template":
+        return _known_failures_in_words(lambda: _build_template(arguments["out"]))
+    return _known_failures_in_words(lambda: _run_here(command, arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="backend", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    create = commands.add_parser("create", help="make an avatar folder from a clip")
+    create.add_argument("footage", metavar="FOOTAGE", help="a video or a folder of photos")
+    create.add_argument("--out", required=True, metavar="DIR", help="the avatar folder")
+    create.add_argument("--quality", choices=QUALITIES, default="standard")
+    _add_device(create)
+
+    perform = commands.add_parser("perform", help="add the movement in another clip to an avatar")
+    perform.add_argument("avatar", metavar="AVATAR")
+    perform.add_argument("footage", metavar="CLIP")
+
+    view = commands.add_parser("view", help="see an avatar unlit through its capture's cameras")
+    view.add_argument("avatar", metavar="AVATAR")
+    view.add_argument("--texture", choices=TEXTURE_ORIGINS, default="detail")
+    view.add_argument("--out", required=True, metavar="DIR")
+
+    report = commands.add_parser("report", help="write an avatar's report and its pictures again")
+    report.add_argument("avatar", metavar="AVATAR")
+
+    doctor = commands.add_parser("doctor", help="check interpreter, device, packages and weights")
+    _add_device(doctor)
+
+    template = commands.add_parser("template", help="build the head template")
+    template.add_argument("--out", type=Path, default=None, metavar="FILE")
+
+    run = commands.add_parser("run", help="run a job folder, as the add-on does")
+    run.add_argument("job", type=Path, metavar="JOB_DIR")
+    run.add_argument("--parent-pid", type=int, default=None)
+    return parser
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+
+
+def _run_from_blender(job: Path, parent_pid: int | None) -> int:
+    """The job's events carry everything, failures included; stderr goes to its log."""
+    events = EventLog(job)
+    try:
+        events.write(_hello())
+        if parent_pid is not None:
+            _heavy("parent_watch").end_with_parent(parent_pid)
+        return _carry_out(job, read_request(job), events)
+    except StudioAvatarError as error:
+        events.write(Failed(type(error).__name__, error.problem, error.remedy))
+        return 1
+
+
+def _run_here(command: str, arguments: dict[str, Any]) -> int:
+    for name in ("footage", "out", "avatar"):
+        if name in arguments:
+            arguments[name] = str(Path(arguments[name]).absolute())
+    request = Request(command, arguments)
+    job = new_job_folder(_jobs_folder(request), request)
+    events = EventLog(job, echo=_show)
+    events.write(_hello())
+    return _carry_out(job, request, events)
+
+
+def _jobs_folder(request: Request) -> Path:
+    """Jobs lie in the avatar they are about; a check-up belongs to none."""
+    owner = request.arguments.get("avatar") or request.arguments.get("out")
+    if owner is not None:
+        return Path(str(owner)) / JOBS_FOLDER
+    return cache_folder() / JOBS_FOLDER
+
+
+def cache_folder() -> Path:
+    """The user's own folder for what can be made again."""
+    base = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "studio_avatar"
+
+
+def _carry_out(job: Path, request: Request, events: EventLog) -> int:
+    """Run the command; exactly one final event is written, whatever happens."""
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
+    try:
+        result = _heavy("commands").carry_out(job, request, events)
+    except JobCancelled:
+        events.write(Cancelled())
+        return 130
+    except StudioAvatarError as error:
+        events.write(Failed(type(error).__name__, error.problem, error.remedy))
+        return 1
+    except MemoryError:
+        events.write(
+            Failed(
+                "EnvironmentProblem",
+                "The computer ran out of memory.",
+                "Close other programs or choose a lower quality.",
+            )
+        )
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        events.write(
+            Failed(
+                "Bug",
+                f"The backend met an error it does not know ({type(error).__name__}: {error}).",
+                f"Please report it with the file {job / 'backend.log'}.",
+            )
+        )
+        return 3
+    events.write(Done(result))
+    return 0
+
+
+def _heavy(module: str) -> Any:
+    """Import one of our modules that needs third-party packages.
+
+    Raises EnvironmentProblem where the interpreter lacks one.
+    """
+    try:
+        return importlib.import_module(f".{module}", __package__)
+    except ImportError as error:
+        if (error.name or "").startswith((__package__ or "backend", "studio_avatar_addon")):
+            raise
+        raise EnvironmentProblem(
+            f"The backend's Python interpreter {sys.executable} lacks a package ({error}).",
+            "Choose an interpreter with the backend installed, or run `python build.py setup`.",
+        ) from error
+
+
+def _build_template(out: Path | None) -> int:
+    builder = _heavy("head.build")
+    print(builder.build_template(out) if out else builder.build_template())
+    return 0
+
+
+def _known_failures_in_words(action: Callable[[], int]) -> int:
+    try:
+        return action()
+    except StudioAvatarError as error:
+        print(f"{error.problem} {error.remedy}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _hello() -> Hello:
+    return Hello(PROTOCOL, FORMAT, extension_version(), os.getpid())
+
+
+def _show(event: Event) -> None:
+    """Events as lines for a person at the terminal."""
+    match event:
+        case Stage():
+            print(f"[{event.index + 1}/{event.count}] {event.stage} {event.message}", flush=True)
+        case StageProgress() if sys.stderr.isatty():
+            percent = 100 * event.done / max(event.total, 1e-9)
+            print(f"\r    {percent:3.0f} % {event.message:<50}", end="\r", file=sys.stderr)
+        case Warned():
+            print(f"    note: {event.message}", flush=True)
+        case Failed():
+            print(f"{event.problem} {event.remedy}", file=sys.stderr, flush=True)
+        case Done():
+            for name, value in event.result.items():
+                print(f"{name}: {value}")
+        case _:
+            pass

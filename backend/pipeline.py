@@ -1,0 +1,95 @@
+"""The whole way on one page: a clip becomes an avatar folder.
+
+footage → tracking → fitting → phone texture → studio texture → detail ─┐
+               └──────────── performance ───────────────────────────────┴→ avatar folder
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio_avatar_addon.avatar.bundle import STAGES_FOLDER, AvatarFolder
+from studio_avatar_addon.avatar.template import load_template
+from studio_avatar_addon.avatar.types import (
+    QUALITY,
+    Capture,
+    FaceTrack,
+    HeadFit,
+    Performance,
+    Results,
+    TextureSet,
+)
+
+from . import detail, fitting, footage, performance, phone_texture, studio, tracking
+from .avatar_writer import Provenance, write_avatar
+from .device import DeviceChoice
+from .footage.source import footage_sha256
+from .reporter import Reporter
+from .stage_store import StageStore, code_fingerprint
+
+STAGES = (
+    "footage", "tracking", "fitting", "phone_texture", "studio_texture", "detail",
+    "performance", "avatar",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CreateSettings:
+    footage: Path
+    out: Path
+    quality: str = "standard"  # one of QUALITIES
+
+
+def create_avatar(
+    settings: CreateSettings, device: DeviceChoice, reporter: Reporter
+) -> AvatarFolder:
+    """Run every stage whose inputs changed and make the results the avatar's current ones."""
+    template = load_template()
+    quality = QUALITY[settings.quality]
+    clip_sha256 = footage_sha256(settings.footage)
+    store = StageStore(settings.out / STAGES_FOLDER, reporter)
+    done = store.fingerprints
+
+    capture = store.run(
+        "footage", Capture, (clip_sha256, quality.frames, code_fingerprint(footage)),
+        lambda images: footage.read_footage(settings.footage, images, quality, reporter),
+        message=f"on {device.reason}",
+    )  # fmt: skip
+    track = store.run(
+        "tracking", FaceTrack, (done["footage"], code_fingerprint(tracking)),
+        lambda images: tracking.track_face(capture, images, reporter),
+    )  # fmt: skip
+    fit = store.run(
+        "fitting", HeadFit, (done["tracking"], template.sha256, code_fingerprint(fitting)),
+        lambda _: fitting.fit_head(capture, track, template, reporter),
+    )  # fmt: skip
+    phone = store.run(
+        "phone_texture", TextureSet,
+        (done["fitting"], quality.texture_size, code_fingerprint(phone_texture)),
+        lambda _: phone_texture.unwrap(capture, track, fit, template, quality, reporter),
+    )  # fmt: skip
+    evenly_lit = store.run(
+        "studio_texture", TextureSet, (done["phone_texture"], code_fingerprint(studio)),
+        lambda _: studio.studio_texture(
+            phone, capture, fit, template, quality, device.torch, reporter
+        ),
+    )  # fmt: skip
+    detailed = store.run(
+        "detail", TextureSet, (done["studio_texture"], code_fingerprint(detail)),
+        lambda _: detail.restore_detail(
+            phone, evenly_lit, fit, template, quality, device.torch, reporter
+        ),
+    )  # fmt: skip
+    movement = store.run(
+        "performance", Performance, (done["fitting"], code_fingerprint(performance)),
+        lambda _: performance.capture_performance(capture, track, fit, template, reporter),
+    )  # fmt: skip
+
+    results = Results(capture, track, fit, phone, evenly_lit, detailed, movement)
+    reporter.begin("avatar")
+    avatar = write_avatar(
+        settings.out, results, template, Provenance.of_run(settings.quality, device, done), reporter
+    )
+    reporter.end()
+    return avatar

@@ -1,0 +1,242 @@
+"""What a run did, in figures and pictures: `report/report.json` and PNG sheets.
+
+Pictures: `frames.png` (chosen frames), `overlay.png` (mesh on the frames from right to left),
+`coverage.png` (what was seen), `versions.png` (filmed beside the three texture versions).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.bundle import AvatarFolder, damaged
+from studio_avatar_addon.avatar.files import write_json
+from studio_avatar_addon.avatar.frames import transform
+from studio_avatar_addon.avatar.template import HeadTemplate, posed_vertices
+from studio_avatar_addon.avatar.types import FloatArray, Progress, Results, TextureSet
+
+from .images import load_frame_srgb, pixels_8bit, write_png
+from .raster import interpolate_vertices, rasterize_uv
+from .view import head_raster, opaque_triangles, unlit_view
+
+PICTURE_HEIGHT = 480
+OVERLAY_FRAMES = 6
+VERSION_FRAMES = 3
+
+
+def write_report(
+    folder: Path, results: Results, template: HeadTemplate, progress: Progress
+) -> None:
+    """Write figures and pictures of a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "report.json", figures(results, template))
+    order = np.argsort(head_yaw_deg(results.fit.camera_from_head))
+    pictures = {
+        "frames.png": lambda: _frames_sheet(results, order),
+        "overlay.png": lambda: _overlay_sheet(results, template, _spread(order, OVERLAY_FRAMES)),
+        "coverage.png": lambda: _coverage_sheet(results),
+        "versions.png": lambda: _versions_sheet(results, template, _spread(order, VERSION_FRAMES)),
+    }
+    for count, (name, draw) in enumerate(pictures.items()):
+        progress(count, len(pictures), name)
+        write_png(folder / name, draw())
+
+
+def read_report(avatar: AvatarFolder) -> dict[str, Any]:
+    """The figures of an avatar's current run. Raises AvatarFolderError where they are damaged."""
+    path = avatar.run / "report" / "report.json"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from error
+
+
+def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
+    """Plain values: residuals in px, angles in degrees, coverage in percent."""
+    fit, capture = results.fit, results.capture
+    used = fit.frame_used.astype(bool)
+    residual = fit.residual_px[used]
+    yaw = head_yaw_deg(fit.camera_from_head)[used]
+    findings = {
+        finding.code: finding.message
+        for value in (capture, results.track, fit, *results.textures, results.performance)
+        for finding in value.findings
+    }
+    return {
+        "frames_in_clip": len(capture.time_s),
+        "frames_chosen": len(capture.frame_index),
+        "frames_left_out": [int(i) for i in capture.frame_index[~used]],
+        "residual_px": {
+            "median": round(float(np.median(residual)), 2),
+            "p90": round(float(np.percentile(residual, 90)), 2),
+        },
+        "focal_px": round(fit.camera.focal_px[0], 1),
+        "yaw_deg": [round(float(yaw.min()), 1), round(float(yaw.max()), 1)],
+        "coverage_percent": {
+            "face": round(coverage_percent(results.phone, template, "face"), 1),
+            "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
+            "neck": round(coverage_percent(results.phone, template, "neck"), 1),
+        },
+        "findings": findings,
+    }
+
+
+def coverage_percent(textures: TextureSet, template: HeadTemplate, region: str) -> float:
+    """Share of a region's texels that were really seen, in percent."""
+    size = min(textures.size, 512)
+    raster = rasterize_uv(template.triangle_uv, size)
+    weight = interpolate_vertices(raster, template.triangles, template.region(region)[:, None])
+    coverage = cv2.resize(textures.coverage, (size, size), interpolation=cv2.INTER_AREA)
+    inside = weight[..., 0] > 0.5
+    return 100.0 * float(coverage[inside].mean()) if inside.any() else 0.0
+
+
+def head_yaw_deg(camera_from_head: FloatArray) -> FloatArray:
+    """How far the face is turned from the camera, (K,), positive to the subject's left."""
+    to_camera = -np.einsum("kij,ki->kj", camera_from_head[:, :3, :3], camera_from_head[:, :3, 3])
+    return -np.degrees(np.arctan2(to_camera[:, 0], -to_camera[:, 1]))
+
+
+def _spread(order: NDArray[np.intp], count: int) -> list[int]:
+    steps = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
+    return [int(order[i]) for i in steps]
+
+
+def _frames_sheet(results: Results, order: NDArray[np.intp]) -> NDArray[np.uint8]:
+    thumbnails = [
+        _labelled(_frame(results, k, PICTURE_HEIGHT // 2), f"{results.capture.frame_index[k]}")
+        for k in map(int, order)
+    ]
+    return _grid(thumbnails, columns=7)
+
+
+def _overlay_sheet(
+    results: Results, template: HeadTemplate, chosen: Sequence[int]
+) -> NDArray[np.uint8]:
+    return _grid([_overlay(results, template, k) for k in chosen], columns=3)
+
+
+def _overlay(results: Results, template: HeadTemplate, k: int) -> NDArray[np.uint8]:
+    """Outline, wire and landmarks of the fit on one frame."""
+    fit = results.fit
+    vertices = fitted_vertices(results, template, k)
+    picture = pixels_8bit(load_frame_srgb(results.capture, k))
+    raster = head_raster(template, vertices, fit.camera, fit.camera_from_head[k])
+    quad = (np.flatnonzero(opaque_triangles(template)) // 2)[raster.triangle]
+    wire = np.zeros(raster.triangle.shape, bool)
+    wire[:, 1:] |= quad[:, 1:] != quad[:, :-1]
+    wire[1:] |= quad[1:] != quad[:-1]
+    wire &= raster.covered
+    picture[wire] = (0.6 * picture[wire] + 0.4 * np.array([90, 220, 255])).astype(np.uint8)
+    thickness = max(1, picture.shape[0] // 400)
+    contours, _ = cv2.findContours(
+        raster.covered.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    cv2.drawContours(picture, contours, -1, (255, 60, 60), thickness)
+    points = transform(fit.camera_from_head[k], template.landmarks_m(vertices))
+    for seen, modelled in zip(
+        results.track.frame_landmarks_px[k], fit.camera.project(points), strict=True
+    ):
+        if np.isfinite(seen).all():
+            cv2.line(picture, _pixel(seen), _pixel(modelled), (255, 230, 0), thickness)
+            cv2.circle(picture, _pixel(seen), thickness, (60, 255, 60), -1)
+    label = f"frame {results.capture.frame_index[k]}  {fit.residual_px[k]:.1f} px"
+    return _labelled(_cropped(picture, raster.covered), label)
+
+
+def _coverage_sheet(results: Results) -> NDArray[np.uint8]:
+    size = (PICTURE_HEIGHT, PICTURE_HEIGHT)
+    phone = results.phone
+    views = np.minimum(phone.view_count.astype(np.float32) / max(phone.view_count.max(), 1), 1)
+    tiles: list[NDArray[np.uint8]] = []
+    for title, values in (
+        ("seen", phone.coverage), ("confidence", phone.confidence), ("views", views)
+    ):  # fmt: skip
+        small = cv2.resize(pixels_8bit(values), size, interpolation=cv2.INTER_AREA)
+        coloured = cv2.applyColorMap(small, cv2.COLORMAP_VIRIDIS)
+        tiles.append(_labelled(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), title))
+    for textures in results.textures:
+        small = cv2.resize(textures.base_color_srgb, size, interpolation=cv2.INTER_AREA)
+        tiles.append(_labelled(pixels_8bit(small), textures.origin))
+    return _grid(tiles, columns=3)
+
+
+def _versions_sheet(
+    results: Results, template: HeadTemplate, chosen: Sequence[int]
+) -> NDArray[np.uint8]:
+    """One row a frame: filmed, then each texture version unlit through the same camera."""
+    tiles: list[NDArray[np.uint8]] = []
+    for k in chosen:
+        vertices = fitted_vertices(results, template, k)
+        frame = pixels_8bit(load_frame_srgb(results.capture, k))
+        views = [
+            unlit_view(
+                template, vertices, results.fit.camera, results.fit.camera_from_head[k],
+                textures.base_color_srgb,
+            )
+            for textures in results.textures
+        ]  # fmt: skip
+        inside = views[0][..., 3] > 0
+        tiles.append(_labelled(_cropped(frame, inside), "filmed"))
+        for textures, view in zip(results.textures, views, strict=True):
+            tiles.append(_labelled(_cropped(pixels_8bit(view[..., :3]), inside), textures.origin))
+    return _grid(tiles, columns=1 + len(results.textures))
+
+
+def fitted_vertices(results: Results, template: HeadTemplate, k: int) -> FloatArray:
+    """The head (V, 3) as it was in the k-th chosen frame: expression and gaze applied."""
+    fit = results.fit
+    return posed_vertices(
+        template, fit.neutral_m, fit.shape_deltas_m, fit.expression[k], fit.gaze_rad[k],
+        fit.eye_centre_m,
+    )  # fmt: skip
+
+
+def _frame(results: Results, k: int, height: int) -> NDArray[np.uint8]:
+    return _scaled(pixels_8bit(load_frame_srgb(results.capture, k)), height)
+
+
+def _scaled(picture: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+def _cropped(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The square round the head, with some air, as a tile."""
+    rows, columns = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
+    if not len(rows):
+        return _scaled(picture, PICTURE_HEIGHT)
+    centre = np.array([rows[0] + rows[-1], columns[0] + columns[-1]]) / 2
+    half = 0.55 * max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    size = (round(2 * half), round(2 * half))
+    square = cv2.getRectSubPix(picture, size, (float(centre[1]), float(centre[0])))
+    return _scaled(square.astype(np.uint8), PICTURE_HEIGHT)
+
+
+def _pixel(point: FloatArray) -> tuple[int, int]:
+    return int(point[0]), int(point[1])
+
+
+def _labelled(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    picture = np.ascontiguousarray(picture)
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(
+            picture, text, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA
+        )
+    return picture
+
+
+def _grid(tiles: Sequence[NDArray[np.uint8]], columns: int) -> NDArray[np.uint8]:
+    height, width = tiles[0].shape[:2]
+    rows = -(-len(tiles) // columns)
+    sheet = np.full((rows * height, min(columns, len(tiles)) * width, 3), 32, np.uint8)
+    for i, tile in enumerate(tiles):
+        row, column = divmod(i, columns)
+        sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = tile
+    return sheet

@@ -1,0 +1,217 @@
+"""The avatar folder, format 1: where everything lies, and how it is read.
+
+    <avatar>/avatar.json               names the current run; replaced last
+             runs/<fingerprint>/       head.npz cameras.npz frames/ textures/ performances/ report/
+             stages/  jobs/
+
+Images are left to the caller: Blender and the backend each have their own way to load them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from zipfile import BadZipFile
+
+import numpy as np
+
+from .arrays import read_arrays
+from .errors import AvatarFolderError
+from .files import sha256_file
+from .layout import AVATAR_FILE, FORMAT, RUNS_FOLDER
+from .types import Camera, Performance
+
+_Value = TypeVar("_Value")
+
+AGAIN = "Create the avatar again from its footage; finished stages are reused."
+
+
+@dataclass(frozen=True)
+class HeadData:
+    """`head.npz` with the template's name: the fitted head in metres, head frame."""
+
+    identity: np.ndarray  # (P,)
+    neutral_m: np.ndarray  # (V, 3)
+    shape_deltas_m: np.ndarray  # (52, V, 3)
+    joints_m: np.ndarray  # (B, 2, 3)
+    eye_centre_m: np.ndarray  # (2, 3) left, right
+    eye_radius_m: np.ndarray  # (2,)
+    iris_linear: np.ndarray  # (3,)
+
+
+@dataclass(frozen=True)
+class CameraData:
+    """`cameras.npz`: the K chosen frames seen by the camera."""
+
+    frame_index: np.ndarray  # (K,)
+    time_s: np.ndarray  # (K,)
+    camera_from_head: np.ndarray  # (K, 4, 4)
+    expression: np.ndarray  # (K, 52)
+    gaze_rad: np.ndarray  # (K, 2, 2)
+    residual_px: np.ndarray  # (K,)
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class AvatarFolder:
+    """An avatar on disk; arrays are read when they are asked for."""
+
+    root: Path
+    description: Mapping[str, Any]  # avatar.json
+
+    @property
+    def name(self) -> str:
+        return str(self.description["name"])
+
+    @property
+    def template_name(self) -> str:
+        return str(self.description["template"]["name"])
+
+    @property
+    def run(self) -> Path:
+        """The folder of the current results."""
+        return self.root / RUNS_FOLDER / str(self.description["run"])
+
+    @cached_property
+    def head(self) -> HeadData:
+        stored = self._arrays("head.npz")
+        return _from_arrays(
+            self.run / "head.npz",
+            lambda: HeadData(
+                identity=stored["identity"],
+                neutral_m=stored["neutral_m"],
+                shape_deltas_m=stored["shape_deltas_m"].astype(np.float32),
+                joints_m=stored["joints_m"],
+                eye_centre_m=stored["eye_centre_m"],
+                eye_radius_m=stored["eye_radius_m"],
+                iris_linear=stored["iris_linear"],
+            ),
+        )
+
+    @cached_property
+    def cameras(self) -> CameraData:
+        stored = self._arrays("cameras.npz")
+        return _from_arrays(
+            self.run / "cameras.npz",
+            lambda: CameraData(
+                frame_index=stored["frame_index"],
+                time_s=stored["time_s"],
+                camera_from_head=stored["camera_from_head"],
+                expression=stored["expression"],
+                gaze_rad=stored["gaze_rad"],
+                residual_px=stored["residual_px"],
+                camera=camera_from_arrays(stored),
+            ),
+        )
+
+    def texture(self, origin: str, map_name: str) -> Path | None:
+        """The PNG of a map (one of MAPS), or None where this version has none."""
+        path = self.run / "textures" / origin / f"{map_name}.png"
+        return path if path.is_file() else None
+
+    @property
+    def performances(self) -> tuple[Path, ...]:
+        return tuple(sorted((self.run / "performances").glob("*.npz")))
+
+    def performance(self, path: Path) -> Performance:
+        return read_performance(path)
+
+    def _arrays(self, name: str) -> dict[str, np.ndarray]:
+        try:
+            return read_arrays(self.run / name)
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
+            raise damaged(self.run / name, error) from error
+
+
+def open_avatar(root: Path) -> AvatarFolder:
+    """Read an avatar folder's description.
+
+    Raises AvatarFolderError where it is no avatar, damaged, or of a newer format.
+    """
+    path = root / AVATAR_FILE
+    if not path.is_file():
+        raise AvatarFolderError(
+            f"{root} is not an avatar folder: it holds no {AVATAR_FILE}.",
+            "Choose the folder that Create Avatar made.",
+        )
+    try:
+        loaded: object = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(loaded, dict):
+        raise damaged(path, ValueError("no JSON object"))
+    description = cast("dict[str, Any]", loaded)
+    version = description.get("format_version")
+    if isinstance(version, int) and version > FORMAT:
+        raise AvatarFolderError(
+            f"{root.name} was made by a newer Studio Avatar "
+            f"(format {version}; this one reads {FORMAT}).",
+            "Update the extension.",
+        )
+    if version != FORMAT or "run" not in description or "template" not in description:
+        raise damaged(path, ValueError("a required entry is missing"))
+    folder = AvatarFolder(root, description)
+    if not folder.run.is_dir():
+        raise damaged(folder.run, FileNotFoundError("the current results are missing"))
+    return folder
+
+
+def verify_files(folder: AvatarFolder) -> None:
+    """Compare every file of the current run with its hash. Raises AvatarFolderError."""
+    for relative, digest in folder.description["files"].items():
+        path = folder.root / relative
+        if not path.is_file():
+            raise damaged(path, FileNotFoundError("the file is missing"))
+        if sha256_file(path) != digest:
+            raise damaged(path, ValueError("its content changed"))
+
+
+def read_performance(path: Path) -> Performance:
+    """Read `performances/<clip>.npz`. Raises AvatarFolderError where it is damaged or missing."""
+    try:
+        stored = read_arrays(path)
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise damaged(path, error) from error
+    return _from_arrays(
+        path,
+        lambda: Performance(
+            time_s=stored["time_s"],
+            weights=stored["weights"],
+            neck_from_head=stored["neck_from_head"],
+            gaze_rad=stored["gaze_rad"],
+        ),
+    )
+
+
+def camera_from_arrays(stored: Mapping[str, np.ndarray]) -> Camera:
+    width, height = (int(v) for v in stored["size_px"])
+    fx, fy = (float(v) for v in stored["focal_px"])
+    cx, cy = (float(v) for v in stored["center_px"])
+    k1, k2, p1, p2, k3 = (float(v) for v in stored["distortion"])
+    return Camera((width, height), (fx, fy), (cx, cy), (k1, k2, p1, p2, k3))
+
+
+def arrays_from_camera(camera: Camera) -> dict[str, np.ndarray]:
+    return {
+        "size_px": np.array(camera.size_px, np.int32),
+        "focal_px": np.array(camera.focal_px, np.float64),
+        "center_px": np.array(camera.center_px, np.float64),
+        "distortion": np.array(camera.distortion, np.float64),
+    }
+
+
+def damaged(path: Path, error: Exception) -> AvatarFolderError:
+    return AvatarFolderError(
+        f"The avatar's file {path.name} is damaged or missing ({error}).", AGAIN
+    )
+
+
+def _from_arrays(path: Path, build: Callable[[], _Value]) -> _Value:
+    try:
+        return build()
+    except KeyError as error:
+        raise damaged(path, error) from error

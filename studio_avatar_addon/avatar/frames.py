@@ -1,0 +1,63 @@
+"""Frames of reference: transforms, the one conversion to Blender's camera, UV against image rows.
+
+Head frame: metres, right-handed, Z up, the face looks along -Y, the subject's left is +X; the
+origin lies midway between the ear canals. OpenCV camera: x right, y down, z forward. Names read
+right to left: `camera_from_head @ point_head`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+
+# Blender's camera looks along -Z with +Y up, OpenCV's along +Z with +Y down.
+BLENDER_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
+
+DEFAULT_INTERPUPILLARY_M = 0.063
+
+
+def transform(matrix: FloatArray, points: FloatArray) -> FloatArray:
+    """Map points (..., 3) by a rigid or affine 4x4 matrix."""
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def inverse_rigid(matrix: FloatArray) -> FloatArray:
+    """Inverse of a rotation and translation, (..., 4, 4)."""
+    rotation = np.swapaxes(matrix[..., :3, :3], -1, -2)
+    inverse = np.zeros_like(matrix)
+    inverse[..., :3, :3] = rotation
+    inverse[..., :3, 3] = -(rotation @ matrix[..., :3, 3:])[..., 0]
+    inverse[..., 3, 3] = 1.0
+    return inverse
+
+
+def blender_camera_matrix(camera_from_head: FloatArray) -> FloatArray:
+    """World matrix (4, 4) of a Blender camera, the head frame being the world."""
+    return inverse_rigid(camera_from_head) @ BLENDER_FROM_OPENCV
+
+
+def camera_from_blender(world_from_camera: FloatArray) -> FloatArray:
+    """`camera_from_head` (4, 4) of a Blender camera object's world matrix: the way back."""
+    return inverse_rigid(world_from_camera @ BLENDER_FROM_OPENCV)
+
+
+def texel_from_uv(uv: FloatArray, size: int) -> FloatArray:
+    """UV (..., 2), origin bottom left, to image coordinates in texels, origin top left."""
+    return np.stack([uv[..., 0] * size, (1.0 - uv[..., 1]) * size], axis=-1)
+
+
+def rotation_about(axis: FloatArray, angle_rad: float) -> FloatArray:
+    """Rotation matrix (3, 3) about an axis (3,) through the origin (Rodrigues' formula)."""
+    x, y, z = np.asarray(axis, dtype=float) / np.linalg.norm(axis)
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + np.sin(angle_rad) * cross + (1.0 - np.cos(angle_rad)) * cross @ cross
+
+
+def gaze_rotation(yaw_pitch_rad: FloatArray) -> FloatArray:
+    """Rotation (3, 3) of an eyeball in the head frame: yaw to the subject's left, pitch up."""
+    yaw, pitch = float(yaw_pitch_rad[0]), float(yaw_pitch_rad[1])
+    return rotation_about(np.array([0.0, 0.0, 1.0]), yaw) @ rotation_about(
+        np.array([1.0, 0.0, 0.0]), -pitch
+    )

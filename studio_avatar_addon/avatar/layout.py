@@ -1,0 +1,20 @@
+"""Names that both sides agree on: the avatar folder's layout and the choices of the command line.
+
+Standard library only, so that an interpreter without numpy can still say what it lacks.
+"""
+
+FORMAT = 1  # of the avatar folder
+
+AVATAR_FILE = "avatar.json"
+RUNS_FOLDER = "runs"
+STAGES_FOLDER = "stages"
+JOBS_FOLDER = "jobs"
+
+MAPS = (
+    "base_color", "normal", "roughness", "specular", "cavity",
+    "coverage", "confidence", "views",
+)  # fmt: skip
+
+TEXTURE_ORIGINS = ("phone", "studio", "detail")
+QUALITIES = ("draft", "standard", "high")
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
