@@ -21,7 +21,19 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from . import detail, fitting, footage, performance, phone_texture, studio, tracking
+from . import (
+    atlas,
+    detail,
+    facemesh,
+    fitting,
+    footage,
+    performance,
+    phone_texture,
+    raster,
+    studio,
+    surface,
+    tracking,
+)
 from .avatar_writer import Provenance, write_avatar
 from .device import DeviceChoice
 from .footage.source import footage_sha256
@@ -50,33 +62,35 @@ def create_avatar(
     clip_sha256 = footage_sha256(settings.footage)
     store = StageStore(settings.out / STAGES_FOLDER, reporter)
     done = store.fingerprints
+    in_atlas = (atlas, raster, surface)
 
     capture = store.run(
-        "footage", Capture, (clip_sha256, quality.frames, code_fingerprint(footage)),
+        "footage", Capture, (clip_sha256, quality.frames, code_fingerprint(footage, facemesh)),
         lambda images: footage.read_footage(settings.footage, images, quality, reporter),
         message=f"on {device.reason}",
     )  # fmt: skip
     track = store.run(
-        "tracking", FaceTrack, (done["footage"], code_fingerprint(tracking)),
+        "tracking", FaceTrack, (done["footage"], code_fingerprint(tracking, facemesh)),
         lambda images: tracking.track_face(capture, images, reporter),
     )  # fmt: skip
     fit = store.run(
-        "fitting", HeadFit, (done["tracking"], template.sha256, code_fingerprint(fitting)),
+        "fitting", HeadFit, (done["tracking"], template.sha256, code_fingerprint(fitting, raster)),
         lambda _: fitting.fit_head(capture, track, template, reporter),
     )  # fmt: skip
     phone = store.run(
         "phone_texture", TextureSet,
-        (done["fitting"], quality.texture_size, code_fingerprint(phone_texture)),
+        (done["fitting"], quality.texture_size, code_fingerprint(phone_texture, *in_atlas)),
         lambda _: phone_texture.unwrap(capture, track, fit, template, quality, reporter),
     )  # fmt: skip
     evenly_lit = store.run(
-        "studio_texture", TextureSet, (done["phone_texture"], code_fingerprint(studio)),
+        "studio_texture", TextureSet,
+        (done["phone_texture"], code_fingerprint(studio, *in_atlas)),
         lambda _: studio.studio_texture(
             phone, capture, fit, template, quality, device.torch, reporter
         ),
     )  # fmt: skip
     detailed = store.run(
-        "detail", TextureSet, (done["studio_texture"], code_fingerprint(detail)),
+        "detail", TextureSet, (done["studio_texture"], code_fingerprint(detail, *in_atlas)),
         lambda _: detail.restore_detail(
             phone, evenly_lit, fit, template, quality, device.torch, reporter
         ),

@@ -36,11 +36,15 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def code_fingerprint(module: ModuleType) -> str:
-    """Changes with the source of a stage's module or package."""
-    source = Path(str(module.__file__))
-    files = sorted(source.parent.rglob("*.py")) if source.name == "__init__.py" else [source]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+def code_fingerprint(*modules: ModuleType) -> str:
+    """Changes with the source of a stage's modules or packages."""
+    digest = hashlib.sha256()
+    for module in modules:
+        source = Path(str(module.__file__))
+        package = source.name == "__init__.py"
+        for file in sorted(source.parent.rglob("*.py")) if package else [source]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 class StageStore:

@@ -1,0 +1,127 @@
+"""Fine luminance, openness and the template's regions in; normal, roughness, specular, cavity out.
+
+Fine dark lines in evenly lit skin are mostly furrows and pores, so luminance stands in for height;
+what is pigment rather than relief (brows, lips' colour, moles) is kept flat by its size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray, HeadFit
+
+from ..atlas import AtlasTable, region
+
+# Relief: metres of depth for one unit of log luminance, and the sizes that count as relief.
+RELIEF_M = 0.0006
+FINE_M, COARSE_M = 0.00025, 0.0016
+LARGEST_SWING = 0.22  # log luminance; a stronger one is pigment or hair
+STEEPEST = 0.45
+FLAT_REGIONS = ("brows", "eyelids")
+ROUGHNESS_SKIN = 0.44
+ROUGHNESS_REGIONS = {
+    "nose": 0.34, "lips": 0.32, "forehead": 0.38, "cheeks": 0.45, "chin": 0.42, "scalp": 0.42,
+    "neck": 0.52, "ears": 0.52, "eyelids": 0.42,
+}  # fmt: skip
+ROUGHNESS_DETAIL = 0.35  # furrows are rougher, by log luminance
+SPECULAR_SKIN, SPECULAR_LIPS = 0.35, 0.42
+# Roughness and specular of what is not skin.
+OTHER_MATERIALS = {
+    "eye": (0.18, 0.45), "cornea": (0.03, 0.50), "teeth": (0.22, 0.55), "gums": (0.25, 0.45),
+    "tongue": (0.35, 0.42), "mouth": (0.30, 0.42), "lashes": (0.45, 0.50),
+}  # fmt: skip
+CAVITY_RELIEF = 1.2
+
+
+@dataclass(frozen=True)
+class SkinMaps:
+    """All (N, N[, 3]) float32, as in `TextureSet`."""
+
+    normal: NDArray[np.float32]
+    roughness: NDArray[np.float32]
+    specular: NDArray[np.float32]
+    cavity: NDArray[np.float32]
+
+
+def make_maps(
+    table: AtlasTable,
+    log_luminance: FloatArray,
+    openness: FloatArray | None,
+    fit: HeadFit,
+    template: HeadTemplate,
+) -> SkinMaps:
+    """`log_luminance` (N, N) of the base colour; `openness` (N, N) in [0, 1], None: all open."""
+    spacing = texel_spacing_m(table, fit)
+    relief = _relief(table, log_luminance, float(np.median(spacing)), template)
+    openness = np.ones_like(relief) if openness is None else openness
+    roughness, specular = _gloss(table, relief, template)
+    return SkinMaps(
+        normal=_normal(table, relief, spacing),
+        roughness=roughness,
+        specular=specular,
+        cavity=np.clip(openness * (1.0 + CAVITY_RELIEF * np.minimum(relief, 0.0)), 0.0, 1.0),
+    )
+
+
+def texel_spacing_m(table: AtlasTable, fit: HeadFit) -> NDArray[np.float32]:
+    """(n, 2) metres on the head per texel along x and y."""
+    corners = fit.neutral_m[table.template.triangles].astype(np.float64)
+    uv = table.template.triangle_uv.astype(np.float64) * table.size
+    edges, in_atlas = corners[:, 1:] - corners[:, :1], uv[:, 1:] - uv[:, :1]
+    area = in_atlas[:, 0, 0] * in_atlas[:, 1, 1] - in_atlas[:, 0, 1] * in_atlas[:, 1, 0]
+    area = np.where(np.abs(area) < 1e-9, 1e-9, area)[:, None]
+    per_u = (edges[:, 0] * in_atlas[:, 1, 1:] - edges[:, 1] * in_atlas[:, 0, 1:]) / area
+    per_v = (edges[:, 1] * in_atlas[:, 0, :1] - edges[:, 0] * in_atlas[:, 1, :1]) / area
+    spacing = np.stack([np.linalg.norm(per_u, axis=1), np.linalg.norm(per_v, axis=1)], 1)
+    return spacing[table.triangle].astype(np.float32)
+
+
+def _relief(
+    table: AtlasTable, log_luminance: FloatArray, spacing_m: float, template: HeadTemplate
+) -> NDArray[np.float32]:
+    """(N, N) log luminance between the two sizes, flat where it is pigment; 0 off the skin."""
+    image = log_luminance.astype(np.float32)
+    fine = cv2.GaussianBlur(image, (0, 0), max(FINE_M / spacing_m, 0.5))
+    band = fine - cv2.GaussianBlur(image, (0, 0), max(COARSE_M / spacing_m, 1.5))
+    band = LARGEST_SWING * np.tanh(band / LARGEST_SWING)
+    flat = np.clip(sum(region(template, name) for name in FLAT_REGIONS), 0.0, 1.0)
+    share = np.where(table.is_material("skin"), 1.0 - 0.8 * table.interpolate(flat), 0.0)
+    # Materials and charts end abruptly: let relief fade before they do.
+    share = table.image(share.astype(np.float32), gutters=False)
+    share = cv2.GaussianBlur(cv2.erode(share, np.ones((7, 7))), (0, 0), 2.0)
+    return band * share
+
+
+def _normal(
+    table: AtlasTable, relief: FloatArray, spacing_m: FloatArray
+) -> NDArray[np.float32]:
+    """Tangent-space normals (N, N, 3), OpenGL: +X along u, +Y along v, which is up the image."""
+    height = relief * np.float32(RELIEF_M)
+    slope_x = table.pick(cv2.Sobel(height, -1, 1, 0, scale=1 / 8)) / spacing_m[:, 0]
+    slope_y = table.pick(cv2.Sobel(height, -1, 0, 1, scale=1 / 8)) / spacing_m[:, 1]
+    steep = np.maximum(np.hypot(slope_x, slope_y) / STEEPEST, 1.0)
+    normal = np.stack([-slope_x / steep, slope_y / steep, np.ones_like(slope_x)], 1)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    return table.image(normal.astype(np.float32))
+
+
+def _gloss(
+    table: AtlasTable, relief: FloatArray, template: HeadTemplate
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Roughness and specular (N, N) by region, roughness with the relief."""
+    by_vertex = np.full(len(template.vertices_m), ROUGHNESS_SKIN, np.float32)
+    for name, value in ROUGHNESS_REGIONS.items():
+        by_vertex += region(template, name) * (value - by_vertex)
+    roughness = table.interpolate(by_vertex) - ROUGHNESS_DETAIL * table.pick(relief)
+    lips = table.interpolate(region(template, "lips"))
+    specular = SPECULAR_SKIN + (SPECULAR_LIPS - SPECULAR_SKIN) * lips
+    for name, (rough, shine) in OTHER_MATERIALS.items():
+        here = table.is_material(name)
+        roughness[here], specular[here] = rough, shine
+    roughness = np.clip(roughness, 0.02, 0.9).astype(np.float32)
+    return table.image(roughness), table.image(specular.astype(np.float32))

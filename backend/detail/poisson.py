@@ -1,0 +1,42 @@
+"""An image and wished gradients in; the image that has those gradients out.
+
+Screened Poisson equation (Bhat et al. 2008): min |grad u - g|^2 + s (u - image)^2 over the square
+with free borders. With constant s it is diagonal in the cosine basis: no iterations.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+WORKERS = 2
+
+
+def differences(image: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Forward differences (H, W, ...) along x and y; 0 in the last column and row."""
+    across, down = np.zeros_like(image), np.zeros_like(image)
+    np.subtract(image[:, 1:], image[:, :-1], out=across[:, :-1])
+    np.subtract(image[1:], image[:-1], out=down[:-1])
+    return across, down
+
+
+def with_gradients(
+    image: FloatArray, across: FloatArray, down: FloatArray, reach: float
+) -> NDArray[np.float32]:
+    """The image (H, W) whose forward differences are near `across` and `down` (H, W).
+
+    `reach`: pixels over which the gradients rule before `image` does; s = 1 / reach^2.
+    """
+    screen = np.float32(1.0 / reach**2)
+    divergence = across + down
+    divergence[:, 1:] -= across[:, :-1]
+    divergence[1:] -= down[:-1]
+    right = scipy.fft.dctn(screen * image - divergence, workers=WORKERS)
+    rows, columns = (
+        2.0 - 2.0 * np.cos(np.pi * np.arange(n, dtype=np.float32) / n) for n in image.shape
+    )
+    right /= screen + rows[:, None].astype(np.float32) + columns[None].astype(np.float32)
+    return scipy.fft.idctn(right, workers=WORKERS, overwrite_x=True).astype(np.float32)

@@ -1,0 +1,69 @@
+"""What the fit tells the artist about the footage, in sentences with something to do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import BoolArray, Capture, Finding, FloatArray
+
+LITTLE_TURN_DEG = 25.0
+ENOUGH_TURN_DEG = 20.0
+# Median landmark error over the distance between the eyes: a good fit has about .02.
+POOR_FIT = 0.06
+MANY_LEFT_OUT = 1 / 3
+TOLD_BY_FOOTAGE = {"hardly_any_turn", "little_turn", "turn_left", "turn_right"}
+
+
+def fit_findings(
+    capture: Capture,
+    yaw_deg: FloatArray,
+    residual_px: FloatArray,
+    eye_distance_px: FloatArray,
+    used: BoolArray,
+) -> tuple[Finding, ...]:
+    """Findings from yaw, residual and eye distance of the K frames, and which were used."""
+    findings = []
+    if not TOLD_BY_FOOTAGE & {finding.code for finding in capture.findings}:
+        findings += _turn_findings(float(yaw_deg[used].min()), float(yaw_deg[used].max()))
+    if used.mean() < 1.0 - MANY_LEFT_OUT:
+        findings.append(
+            Finding(
+                "frames_left_out",
+                f"{int((~used).sum())} of {len(used)} views did not agree with the others and "
+                "were left out. Film with the face unobstructed, in even light.",
+            )
+        )
+    if np.median(residual_px[used] / eye_distance_px[used]) > POOR_FIT:
+        findings.append(
+            Finding(
+                "poor_fit",
+                "The head follows the face only roughly. Film the face larger and sharper, with "
+                "a calm expression and the hair tied back.",
+            )
+        )
+    return tuple(findings)
+
+
+def _turn_findings(right_deg: float, left_deg: float) -> list[Finding]:
+    if left_deg - right_deg < LITTLE_TURN_DEG:
+        return [
+            Finding(
+                "little_turn",
+                f"The head turns by only {left_deg - right_deg:.0f}° in all, so its sides and its "
+                "depth are guessed. Turn it slowly to both sides, to about 45°.",
+            )
+        ]
+    missing = []
+    if left_deg < ENOUGH_TURN_DEG:
+        missing.append(_turn_further("left", "right", left_deg))
+    if -right_deg < ENOUGH_TURN_DEG:
+        missing.append(_turn_further("right", "left", -right_deg))
+    return missing
+
+
+def _turn_further(side: str, hidden: str, angle_deg: float) -> Finding:
+    return Finding(
+        f"turn_{side}",
+        f"The head turns only {max(angle_deg, 0.0):.0f}° to its {side}, so the {hidden} side of "
+        f"the head is hardly seen. Turn it further to the {side}, to about 45°.",
+    )

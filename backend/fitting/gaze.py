@@ -1,0 +1,57 @@
+"""Where the irises are seen, and the fitted eyeballs: where each eye looks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray
+
+# The subject's left iris, then the right: its centre and four points on its rim.
+IRIS_LANDMARKS = (slice(473, 478), slice(468, 473))
+# The iris lies behind the cornea, this far from the eyeball's centre in eyeball radii.
+IRIS_PLANE = 0.87
+WIDEST_RAD = 0.75
+
+
+def eye_gaze(
+    landmarks_px: FloatArray,
+    camera_from_head: FloatArray,
+    focal_px: float,
+    center_px: FloatArray,
+    template: HeadTemplate,
+    eye_centre_m: FloatArray,
+    eye_radius_m: FloatArray,
+) -> FloatArray:
+    """Gaze (K, 2, 2) float32 in the head frame from landmarks (K, 478, 2), zero where not found.
+
+    The rest direction is the one in which the detector saw the template's own eyes look.
+    """
+    gaze = np.zeros((len(landmarks_px), 2, 2), np.float32)
+    table = template.landmarks_m(template.vertices_m)
+    for eye, landmarks in enumerate(IRIS_LANDMARKS):
+        rest = _angles(table[landmarks].mean(axis=0) - template.eye_centre_m[eye])
+        for k in np.flatnonzero(np.isfinite(landmarks_px).all(axis=(1, 2))):
+            pixel = (landmarks_px[k, landmarks].mean(axis=0) - center_px) / focal_px
+            ray = camera_from_head[k, :3, :3].T @ np.array([*pixel, 1.0])
+            eye_point = -camera_from_head[k, :3, :3].T @ camera_from_head[k, :3, 3]
+            arm = _nearest_on_sphere(
+                eye_point - eye_centre_m[eye], ray, IRIS_PLANE * float(eye_radius_m[eye])
+            )
+            gaze[k, eye] = np.clip(_angles(arm) - rest, -WIDEST_RAD, WIDEST_RAD)
+    return gaze
+
+
+def _angles(direction: FloatArray) -> FloatArray:
+    """Yaw to the subject's left and pitch up (2,) of a direction in the head frame."""
+    x, y, z = direction
+    return np.array([np.arctan2(x, -y), np.arctan2(z, np.hypot(x, y))])
+
+
+def _nearest_on_sphere(start: FloatArray, ray: FloatArray, radius: float) -> FloatArray:
+    """First hit of a ray with the sphere round the origin; the nearest approach if it misses."""
+    unit = ray / np.linalg.norm(ray)
+    along = -(start @ unit)
+    closest = start + along * unit
+    inside = radius**2 - closest @ closest
+    return closest - np.sqrt(max(inside, 0.0)) * unit

@@ -1,0 +1,87 @@
+"""The fit as one problem: the head, the landmarks, the priors, and how a solve proceeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
+
+from .bundle import Freedom, Prior, Sighting, robust_cost, step
+from .landmarks import FaceLandmarks, landmark_sightings
+from .model import Estimate, LinearHead
+
+IDENTITY_PRECISION = 1.0
+EXPRESSION_PRECISION = 4.0
+EXPRESSION_SPARSITY = 1.0
+FIRST_DAMPING = 1e-2
+WORST_DAMPING = 1e3
+SETTLED = 1e-4
+
+
+@dataclass(frozen=True)
+class FocalBelief:
+    """What is known of the focal length; `log_sd` 0: it is certain."""
+
+    focal_px: float
+    log_sd: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What stays the same while the estimate moves."""
+
+    template: HeadTemplate
+    head: LinearHead
+    landmarks: FaceLandmarks
+    focal: FocalBelief
+    center_px: FloatArray
+    tick: Callable[[str], None]  # told once per step; raises JobCancelled
+
+    @property
+    def prior(self) -> Prior:
+        shapes = self.head.vertices.shape_basis.shape[2]
+        return Prior(
+            self.focal.focal_px,
+            self.focal.log_sd,
+            np.full(shapes, IDENTITY_PRECISION),
+            np.full(len(self.head.expression_shapes), EXPRESSION_PRECISION),
+            EXPRESSION_SPARSITY,
+        )
+
+    def sightings(self, estimate: Estimate, frames: IntArray) -> list[Sighting]:
+        """The landmarks of `frames`, weighed for the estimate's poses."""
+        return landmark_sightings(self.landmarks, self.head, self.template, estimate, frames)
+
+    def with_modes(self, modes: FloatArray) -> Problem:
+        """The same with free-form modes (V, M) added to the head."""
+        return replace(self, head=self.head.with_modes(modes))
+
+    def settle(
+        self, estimate: Estimate, frames: IntArray, freedom: Freedom, steps: int, message: str
+    ) -> Estimate:
+        """Levenberg-Marquardt on the landmarks of `frames` alone."""
+        damping = FIRST_DAMPING
+        for _ in range(steps):
+            self.tick(message)
+            sightings = self.sightings(estimate, frames)
+            before = robust_cost(estimate, sightings, self.prior, self.center_px)
+            moved, after = estimate, np.inf
+            while after >= before and damping < WORST_DAMPING:
+                moved = step(estimate, sightings, self.prior, self.center_px, freedom, damping)
+                after = robust_cost(moved, sightings, self.prior, self.center_px)
+                damping *= 0.3 if after < before else 10.0
+            if after >= before:
+                break
+            estimate = moved
+            if before - after < SETTLED * before:
+                break
+        return estimate
+
+    def cost(self, estimate: Estimate, frames: IntArray) -> float:
+        """Robust landmark cost of `frames` and priors."""
+        sightings = self.sightings(estimate, frames)
+        return robust_cost(estimate, sightings, self.prior, self.center_px)

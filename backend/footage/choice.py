@@ -1,0 +1,87 @@
+"""A person's sightings and views in, the frames worth fitting and unwrapping out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+
+from .survey import Sighting
+from .view import HeadView
+
+ALIKE_DEG = 8.0  # views closer than this show the same skin: the sharper one serves as well
+STEP_DEG = 2.5  # more views than this spacing asks for add nothing
+FEWEST_FRAMES = 12  # even of a head that hardly turns: noise averages out
+JUMP_DEG = 16.0  # between neighbouring frames no head turns this far; the detector was misled
+WORST_ERROR = 2.5  # times the median
+BLINK_SHARE = 0.6  # of the person's usual eye opening
+EYES = (((159, 145), (33, 133)), ((386, 374), (263, 362)))  # upper and lower lid, both corners
+MOUTH = ((13, 14), (61, 291))  # inner lips, corners
+
+
+def choose_frames(sightings: Sequence[Sighting], view: HeadView, limit: int) -> IntArray:
+    """Up to `limit` sightings (K,), ascending: far apart in view, sharp, eyes open, mouth at rest.
+
+    Farthest-point order in yaw and pitch, distances scaled by how usable a frame is.
+    """
+    usable = usability(sightings, view)
+    trusted = np.flatnonzero(_trusted(view))
+    frontal = np.hypot(view.yaw_deg, view.pitch_deg - np.nanmedian(view.pitch_deg))
+    first = trusted[np.argmax(usable[trusted] / (10.0 + frontal[trusted]))]
+    chosen = [int(first)]
+    distance = view.angle_deg(first, trusted)
+    while len(chosen) < min(limit, len(trusted)):
+        score = distance * usable[trusted] ** 2
+        if score.max() < STEP_DEG:
+            break
+        best = int(trusted[score.argmax()])
+        chosen.append(best)
+        distance = np.minimum(distance, view.angle_deg(best, trusted))
+    chosen += _fill(chosen, trusted, usable, min(limit, FEWEST_FRAMES))
+    return np.sort(np.array(chosen))
+
+
+def usability(sightings: Sequence[Sighting], view: HeadView) -> FloatArray:
+    """(N,) in [0, 1]: sharpness against frames of a similar view, lowered by blinks and speech."""
+    sharpness = np.array([s.sharpness for s in sightings])
+    relative = np.ones(len(sightings))
+    for n in range(len(sightings)):
+        alike = view.angle_deg(n, np.arange(len(sightings))) < ALIKE_DEG
+        if alike.any():
+            relative[n] = min(1.0, sharpness[n] / np.percentile(sharpness[alike], 80))
+    landmarks = np.stack([s.landmarks_px for s in sightings])
+    opening = np.mean([_ratio(landmarks, *eye) for eye in EYES], axis=0)
+    blink = opening < BLINK_SHARE * np.median(opening)
+    mouth = _ratio(landmarks, *MOUTH)
+    speech = np.clip((mouth - np.percentile(mouth, 20) - 0.05) / 0.4, 0.0, 0.5)
+    return relative * np.where(blink, 0.5, 1.0) * (1.0 - speech)
+
+
+def _trusted(view: HeadView) -> BoolArray:
+    """(N,) False where the detector was probably misled."""
+    trusted = np.isfinite(view.yaw_deg) & (view.error < WORST_ERROR * np.nanmedian(view.error))
+    jumps = np.abs(np.diff(view.yaw_deg)) > JUMP_DEG
+    trusted[1:] &= ~jumps
+    trusted[:-1] &= ~jumps
+    return trusted if trusted.any() else np.isfinite(view.yaw_deg)
+
+
+def _fill(chosen: list[int], trusted: IntArray, usable: FloatArray, wanted: int) -> list[int]:
+    """More frames, spread over the time, where views alone give too few."""
+    added: list[int] = []
+    while len(chosen) + len(added) < min(wanted, len(trusted)):
+        taken = np.array(chosen + added)
+        gap = np.abs(trusted[:, None] - taken).min(axis=1)
+        added.append(int(trusted[np.argmax(gap * usable[trusted])]))
+    return added
+
+
+def _ratio(
+    landmarks: FloatArray, upright: tuple[int, int], level: tuple[int, int]
+) -> FloatArray:
+    """Distance of one landmark pair relative to another's, (N,)."""
+    high = np.linalg.norm(landmarks[:, upright[0]] - landmarks[:, upright[1]], axis=-1)
+    wide = np.linalg.norm(landmarks[:, level[0]] - landmarks[:, level[1]], axis=-1)
+    return high / np.maximum(wide, 1e-6)

@@ -1,0 +1,82 @@
+"""Small linear pictures of the chosen frames in, gains that even exposure and colour out.
+
+A face gets lighter and darker as it turns under a lamp: that is shading, not exposure. So the
+background is compared where it is the same in all frames; only where the camera went round the
+head, and the light stayed with the head, is the skin itself the measure.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+
+from ..images import linear_from_srgb, unit_from_pixels
+
+SMALL_SIDE_PX = 240
+DARKEST, LIGHTEST = 0.01, 0.9  # linear; noise below, clipping above
+MIN_BACKGROUND = 0.05  # share of the picture
+SAME_SCENE = 0.12  # spread of the log ratio over the background of an unmoved camera
+GAIN_RANGE = (0.5, 2.0)
+
+
+def small_linear(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(H, W, 3) sRGB to a small picture in linear light."""
+    shrink = min(1.0, SMALL_SIDE_PX / max(pixels.shape[:2]))
+    small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    return linear_from_srgb(unit_from_pixels(small))
+
+
+def even_gains(small: NDArray[np.float32], landmarks: FloatArray) -> NDArray[np.float32]:
+    """Pictures (K, h, w, 3) and landmarks (K, 478, 2) in their pixels to linear gains (K, 3)."""
+    background = _background(small.shape[1:3], landmarks)
+    if background.mean() > MIN_BACKGROUND:
+        logs = _log_ratio(small[:, background])
+        offset = np.nanmedian(logs, axis=1)
+        spread = np.nanmedian(np.abs(logs - offset[:, None]))
+        if spread < SAME_SCENE:
+            return _gains(offset)
+    return _gains(np.nanmedian(_log_ratio(_skin(small, landmarks)), axis=1))
+
+
+def _log_ratio(samples: FloatArray) -> FloatArray:
+    """(K, N, 3) to the logarithm of each sample's ratio to its median over the frames."""
+    usable = (samples > DARKEST) & (samples < LIGHTEST)
+    logs = np.where(usable, np.log(np.maximum(samples, DARKEST)), np.nan)
+    everywhere = usable.all(axis=0)
+    logs = np.where(everywhere, logs, np.nan)
+    return logs - np.median(logs, axis=0)
+
+
+def _gains(offset: FloatArray) -> NDArray[np.float32]:
+    return np.clip(np.exp(-np.nan_to_num(offset)), *GAIN_RANGE).astype(np.float32)
+
+
+def _background(size: tuple[int, int], landmarks: FloatArray) -> BoolArray:
+    """(h, w) True where no frame shows the person: hair and shoulders go with the face."""
+    background = np.ones(size, bool)
+    for low, high in zip(landmarks.min(axis=1), landmarks.max(axis=1), strict=True):
+        width, height = high - low
+        left, top = np.maximum(low - (0.8 * width, 0.8 * height), 0).astype(int)
+        background[top:, left : int(high[0] + 0.8 * width)] = False
+        shoulders = int(high[1])
+        background[
+            shoulders:, max(0, int(low[0] - 2.0 * width)) : int(high[0] + 2.0 * width)
+        ] = False
+    return background
+
+
+def _skin(small: NDArray[np.float32], landmarks: FloatArray) -> FloatArray:
+    """Colours (K, 478, 3) under the landmarks, slightly blurred."""
+    sampled = [
+        cv2.remap(
+            cv2.GaussianBlur(picture, (0, 0), 1.0),
+            points[None, :, 0].astype(np.float32) - 0.5,
+            points[None, :, 1].astype(np.float32) - 0.5,
+            cv2.INTER_LINEAR,
+        )[0]
+        for picture, points in zip(small, landmarks, strict=True)
+    ]
+    return np.stack(sampled)

@@ -1,0 +1,148 @@
+"""What the survey measured in, sentences that an artist can act on out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import Finding, FloatArray
+
+from .people import Person
+from .source import SourceFacts
+from .survey import Survey
+from .view import HeadView
+
+DARK = 0.18  # mean level of the face, sRGB
+CLIPPED = 0.03  # share of the face
+SOFT = 0.0008  # gradient energy; sharp 1080p faces reach .003, soft webcams .0015
+GOOD_FACE_PX = 200.0
+GOOD_TURN_DEG, HARDLY_TURN_DEG = 22.0, 12.0
+IN_VIEW = 0.8
+COMPLETE = 0.9
+
+
+def footage_findings(
+    facts: SourceFacts, survey: Survey, person: Person, view: HeadView
+) -> tuple[Finding, ...]:
+    """Everything worth telling about the clip, most important first."""
+    return (
+        *_about_file(facts, survey),
+        *_about_people(survey, person),
+        *_about_turn(view.yaw_deg),
+        *_about_picture(person),
+    )
+
+
+def _about_file(facts: SourceFacts, survey: Survey) -> list[Finding]:
+    findings = []
+    count, expected = len(survey.time_s), facts.expected_frames or 0
+    if count < COMPLETE * expected:
+        findings.append(
+            Finding(
+                "truncated",
+                f"The clip breaks off: {count} of {expected} frames could be read and are used. "
+                "Copy it from the phone again to use all of it.",
+            )
+        )
+    if facts.skipped:
+        names = ", ".join(facts.skipped[:3]) + (" …" if len(facts.skipped) > 3 else "")
+        findings.append(
+            Finding(
+                "photos_skipped",
+                f"{len(facts.skipped)} photos were left out ({names}): unreadable, or of another "
+                "size than most. Export them all as jpg in one size to use them.",
+            )
+        )
+    return findings
+
+
+def _about_people(survey: Survey, person: Person) -> list[Finding]:
+    findings = []
+    frames = np.array([s.frame for s in person.sightings])
+    if len(person.cuts):
+        start, end = survey.time_s[frames[[0, -1]]]
+        findings.append(
+            Finding(
+                "cuts",
+                f"The clip has cuts; only its longest shot, from {start:.1f} to {end:.1f} s, is "
+                "used. If that is not the one you mean, cut the clip to it.",
+            )
+        )
+    if person.company > 0.1:
+        findings.append(
+            Finding(
+                "several_people",
+                "Several people are in the picture; the one with the largest face is used. "
+                "Film one person alone to be sure.",
+            )
+        )
+    share = len(frames) / len(survey.time_s)
+    if share < IN_VIEW and not len(person.cuts):
+        findings.append(
+            Finding(
+                "face_lost",
+                f"The face was found in only {share:.0%} of the frames. Turn it no further than "
+                "both eyes stay visible, and keep hands and hair away from it.",
+            )
+        )
+    return findings
+
+
+def _about_turn(yaw_deg: FloatArray) -> list[Finding]:
+    right, left = -np.nanpercentile(yaw_deg, 1), np.nanpercentile(yaw_deg, 99)
+    if max(left, right) < HARDLY_TURN_DEG:
+        return [
+            Finding(
+                "hardly_any_turn",
+                f"The head turns only {max(left, 0):.0f}° to its left and {max(right, 0):.0f}° to "
+                "its right, so its sides were not seen and will be made up. Film it turning about "
+                "45° to both sides.",
+            )
+        ]
+    findings = []
+    for side, other, angle in (("left", "right", left), ("right", "left", right)):
+        if angle < GOOD_TURN_DEG:
+            findings.append(
+                Finding(
+                    f"turn_{side}",
+                    f"The head turns only {max(angle, 0):.0f}° to its {side}, so the {other} side "
+                    f"of the face is hardly seen. Turn it further to its {side}, to about 45°.",
+                )
+            )
+    return findings
+
+
+def _about_picture(person: Person) -> list[Finding]:
+    brightness = np.median([s.brightness for s in person.sightings])
+    clipped = np.median([s.clipped for s in person.sightings])
+    width = np.median([s.width_px for s in person.sightings])
+    sharpness = np.percentile([s.sharpness for s in person.sightings], 90)
+    findings = []
+    if brightness < DARK:
+        findings.append(
+            Finding("too_dark", "The face is too dark. Film it in more light, near a window.")
+        )
+    if clipped > CLIPPED:
+        findings.append(
+            Finding(
+                "clipped",
+                f"{clipped:.0%} of the face is blown out to white. Lower the exposure, or turn "
+                "away from direct sun.",
+            )
+        )
+    if width < GOOD_FACE_PX:
+        findings.append(
+            Finding(
+                "low_resolution",
+                f"The face is only {width:.0f} pixels wide, so the texture will be soft. Go "
+                "closer or film in full HD or 4K; 400 pixels and more are good.",
+            )
+        )
+    elif sharpness < SOFT:
+        findings.append(
+            Finding(
+                "blurred",
+                "The face is out of focus or blurred by movement. Turn more slowly, in more "
+                "light, and let the camera focus on the eyes.",
+            )
+        )
+    return findings

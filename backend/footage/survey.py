@@ -1,0 +1,111 @@
+"""A source in, what one pass over its pictures shows out: faces, sharpness, light, scene changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray, IntArray, Progress
+
+from .source import Source
+from .view import face_width_px
+from .watch import FaceWatch
+
+# Faces are measured at one width, so that a near and a far face compare.
+MEASURED_FACE_PX = 256
+CLIPPED_LEVEL = 250
+THUMBNAIL_PX = (64, 36)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One face in one frame."""
+
+    frame: int
+    landmarks_px: NDArray[np.float32]  # (478, 2)
+    sharpness: float  # gradient energy at MEASURED_FACE_PX against the face's own brightness
+    brightness: float  # mean level in [0, 1]
+    clipped: float  # share of pixels with a channel at its end
+
+    @property
+    def width_px(self) -> float:
+        return float(face_width_px(self.landmarks_px))
+
+    @property
+    def centre_px(self) -> FloatArray:
+        return (self.landmarks_px.min(axis=0) + self.landmarks_px.max(axis=0)) / 2
+
+
+@dataclass(frozen=True)
+class Survey:
+    """T frames."""
+
+    time_s: FloatArray  # (T,)
+    sightings: tuple[tuple[Sighting, ...], ...]  # T
+    scene_change: FloatArray  # (T,) against the frame before: 0 same picture, 1 nothing in common
+    people: IntArray  # (T,) faces of comparable size as counted by the finder
+
+
+def survey_source(source: Source, progress: Progress) -> Survey:
+    """Decode everything once; keeps only landmarks and a few numbers a frame."""
+    times: list[float] = []
+    sightings: list[tuple[Sighting, ...]] = []
+    changes: list[float] = []
+    people: list[int] = []
+    thumbnail = None
+    expected = source.facts.expected_frames or 0
+    with FaceWatch(source.facts.consecutive) as watch:
+        for index, picture in enumerate(source.pictures()):
+            progress(index, max(expected, index + 1), f"frame {index + 1}")
+            pixels = picture.preview()
+            faces = watch.look(pixels)
+            before, thumbnail = thumbnail, _Thumbnail.of(pixels)
+            times.append(picture.time_s)
+            sightings.append(tuple(_sighting(index, pixels, face) for face in faces))
+            changes.append(0.0 if before is None else thumbnail.difference(before))
+            people.append(watch.people)
+    return Survey(np.array(times), tuple(sightings), np.array(changes), np.array(people, int))
+
+
+def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> Sighting:
+    height, width = pixels.shape[:2]
+    low, high = face.min(axis=0), face.max(axis=0)
+    inset = 0.12 * (high - low)  # without the face's outline, which belongs to the background
+    left, top = np.clip(low + inset, 0, [width - 2, height - 2]).astype(int)
+    right, bottom = np.clip(high - inset, [left + 2, top + 2], [width, height]).astype(int)
+    patch = pixels[top:bottom, left:right]
+    scale = MEASURED_FACE_PX / max(face_width_px(face), 1.0)
+    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    patch = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=method)
+    green = patch[..., 1].astype(np.float32)
+    across, down = np.diff(green, axis=1), np.diff(green, axis=0)
+    level = max(float(green.mean()), 4.0)
+    energy = (float(np.square(across).mean()) + float(np.square(down).mean())) / level**2
+    clipped = float((patch.max(axis=2) >= CLIPPED_LEVEL).mean())
+    return Sighting(frame, face, energy, level / 255.0, clipped)
+
+
+@dataclass(frozen=True)
+class _Thumbnail:
+    grey: NDArray[np.float32]
+    histogram: NDArray[np.float32]  # (512,) of colours, sums to 1
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.uint8]) -> _Thumbnail:
+        # Every n-th pixel is enough for a histogram and much cheaper than an average of all.
+        step = max(1, min(pixels.shape[:2]) // 180)
+        small = cv2.resize(pixels[::step, ::step], THUMBNAIL_PX, interpolation=cv2.INTER_AREA)
+        histogram = cv2.calcHist([small], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3).ravel()
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
+        return cls(grey, histogram / histogram.sum())
+
+    def difference(self, other: _Thumbnail) -> float:
+        """Small unless both the colours and their places changed: a flash or a moving head
+        changes only one of them."""
+        colours = 1.0 - float(np.minimum(self.histogram, other.histogram).sum())
+        correlation = np.corrcoef(self.grey.ravel(), other.grey.ravel())[0, 1]
+        places = float(np.clip(1.0 - np.nan_to_num(correlation, nan=1.0), 0.0, 1.0))
+        return float(np.sqrt(colours * places))

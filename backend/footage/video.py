@@ -1,0 +1,203 @@
+"""A video file in, upright pictures in display-referred sRGB out (PyAV).
+
+Deals with rotation tags, variable frame rate, wide pixels, 10-bit and HDR signals, interlacing
+and files that end too early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Colorspace
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.errors import FootageUnreadable
+
+from .colour import srgb_from_signal
+from .source import SourceFacts, focal_from_equivalent
+
+TRANSFERS = {
+    ColorTrc.ARIB_STD_B67: "hlg",
+    ColorTrc.SMPTE2084: "pq",
+    ColorTrc.IEC61966_2_1: "srgb",
+}
+# More broken packets in a row than this mean that nothing more is to be had.
+MAX_BROKEN_PACKETS = 300
+
+
+class VideoFile:
+    """Raises FootageUnreadable on opening where no picture can be decoded."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with av.open(str(path)) as container:
+                first = next(_decoded(container), None)
+                if first is None:
+                    raise FootageUnreadable(
+                        f"{path.name} holds no pictures.", "Choose a video of a face."
+                    )
+                self._orientation = _orientation(first)
+                self.facts = _facts(container, first, self._orientation)
+        except (av.FFmpegError, IndexError) as error:
+            raise _not_a_video(path, error) from error
+
+    def pictures(self) -> Iterator[VideoPicture]:
+        """Every frame in order of presentation, times in seconds from the first one on."""
+        with av.open(str(self._path)) as container:
+            start = None
+            last = -1.0
+            for index, frame in enumerate(_decoded(container)):
+                stamp = index / self.facts.fps if frame.pts is None else float(frame.time)
+                start = stamp if start is None else start
+                # A repeated or backward stamp would make two frames one.
+                last = max(stamp - start, last + 1e-3)
+                yield VideoPicture(frame, last, self.facts, self._orientation)
+
+
+class VideoPicture:
+    def __init__(
+        self,
+        frame: av.VideoFrame,
+        time_s: float,
+        facts: SourceFacts,
+        orientation: NDArray[np.int64],
+    ) -> None:
+        self.time_s = time_s
+        self._frame = frame
+        self._facts = facts
+        self._orientation = orientation
+
+    def preview(self) -> NDArray[np.uint8]:
+        pixels = self._pixels("rgb24")
+        if self._facts.transfer in ("hlg", "pq"):
+            pixels = cv2.LUT(pixels, _preview_table(self._facts.transfer))
+        return pixels
+
+    def srgb(self) -> NDArray[np.uint8]:
+        wide = self._frame.color_primaries == ColorPrimaries.BT2020
+        if self._facts.transfer in ("hlg", "pq") or wide:
+            return srgb_from_signal(self._pixels("rgb48le"), self._facts.transfer, wide)
+        return self._pixels("rgb24")
+
+    def _pixels(self, layout: str) -> NDArray:
+        transposed = self._orientation[0, 0] == 0
+        width, height = self._facts.size_px[::-1] if transposed else self._facts.size_px
+        stored = self._frame.reformat(
+            width=width,
+            height=height,
+            format=layout,
+            src_colorspace=_matrix(self._frame),
+            dst_color_range=ColorRange.JPEG,
+        ).to_ndarray()
+        if self._frame.interlaced_frame:
+            # One field, stretched: half the lines, but none from another moment.
+            stored = cv2.resize(stored[::2], (width, height), interpolation=cv2.INTER_CUBIC)
+        return _upright(stored, self._orientation)
+
+
+def _decoded(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+    """Every frame that can be decoded; broken packets are stepped over."""
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    broken = 0
+    packets = container.demux(stream)
+    while broken < MAX_BROKEN_PACKETS:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            frames = packet.decode()
+            broken = 0
+        except av.FFmpegError:
+            broken += 1
+            continue
+        yield from frames
+
+
+def _facts(
+    container: av.container.InputContainer, first: av.VideoFrame, orientation: NDArray[np.int64]
+) -> SourceFacts:
+    stream = container.streams.video[0]
+    aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+    size = (round(first.width * aspect), first.height)
+    if orientation[0, 0] == 0:
+        size = size[::-1]
+    fps = float(stream.average_rate or stream.guessed_rate or 30)
+    expected = stream.frames
+    if not expected and container.duration:
+        expected = round(container.duration / av.time_base * fps)
+    return SourceFacts(
+        size_px=size,
+        fps=fps,
+        rotation_deg=round(np.degrees(np.arctan2(orientation[0, 1], orientation[0, 0]))) % 360,
+        transfer=TRANSFERS.get(first.color_trc, "bt709"),
+        focal_px=_focal_px({**container.metadata, **stream.metadata}, size),
+        expected_frames=expected or None,
+        consecutive=True,
+    )
+
+
+def _focal_px(metadata: dict[str, str], size_px: tuple[int, int]) -> float | None:
+    for key, value in metadata.items():
+        if "focal_length" in key and "35mm" in key:
+            try:
+                return focal_from_equivalent(float(value), size_px)
+            except ValueError:
+                return None
+    return None
+
+
+def _orientation(frame: av.VideoFrame) -> NDArray[np.int64]:
+    """(2, 2) of -1, 0, 1: where the stored x and y axes (rows) point when shown upright."""
+    stored = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    if stored is None:
+        return np.eye(2, dtype=np.int64)
+    a, b, _, c, d = np.frombuffer(bytes(stored), np.int32)[:5].astype(float)
+    if abs(a) >= abs(b):
+        return np.diag(np.sign([a, d])).astype(np.int64)
+    return np.array([[0, np.sign(b)], [np.sign(c), 0]], np.int64)
+
+
+def _upright(pixels: NDArray, orientation: NDArray[np.int64]) -> NDArray:
+    if orientation[0, 0] == 0:
+        pixels = pixels.swapaxes(0, 1)
+    to_right, to_bottom = orientation.sum(axis=0)
+    if to_right < 0:
+        pixels = pixels[:, ::-1]
+    if to_bottom < 0:
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _matrix(frame: av.VideoFrame) -> int:
+    """Which Y'CbCr matrix; untagged video follows the custom of its size."""
+    tagged = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
+    tagged |= {9: Colorspace.BT2020, 10: Colorspace.BT2020}
+    untagged = Colorspace.ITU709 if min(frame.width, frame.height) >= 720 else Colorspace.ITU601
+    return tagged.get(frame.colorspace, untagged)
+
+
+@lru_cache(maxsize=2)
+def _preview_table(transfer: str) -> NDArray[np.uint8]:
+    """(256,) the exact conversion of greys, good enough for every colour in a preview."""
+    greys = np.repeat((np.arange(256, dtype=np.uint16) * 257)[:, None, None], 3, axis=2)
+    return srgb_from_signal(greys, transfer, wide_primaries=False)[:, 0, 0]
+
+
+def _not_a_video(path: Path, error: Exception) -> FootageUnreadable:
+    if "moov" in str(error) or path.stat().st_size == 0:
+        return FootageUnreadable(
+            f"{path.name} is incomplete: it was cut off before its end.",
+            "Copy it from the phone again.",
+        )
+    return FootageUnreadable(
+        f"{path.name} is not a video that can be read ({error}).",
+        "Choose an mp4, mov, m4v, webm, avi or mkv file, or a folder of photos.",
+    )

@@ -1,0 +1,76 @@
+"""Landmarks in, how far the head is turned from the camera out: no fitted head needed.
+
+Sharp enough to choose frames by and to tell a misread face; poses for the product come from the
+fitted head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import Camera, FloatArray
+
+# Landmark number → place on an average head in millimetres, typed from anthropometry in the head
+# frame (origin midway between the ear canals, x to the subject's left, y backward, z up).
+ANATOMY_MM = {
+    33: (-45, -66, 14), 263: (45, -66, 14),  # outer corners of the eyes
+    133: (-16, -77, 12), 362: (16, -77, 12),  # inner corners
+    168: (0, -93, 20),  # root of the nose
+    4: (0, -120, -19),  # tip of the nose
+    2: (0, -104, -34),  # under the nose
+    129: (-18, -94, -28), 358: (18, -94, -28),  # wings of the nose
+    61: (-26, -86, -58), 291: (26, -86, -58),  # corners of the mouth
+    151: (0, -91, 62),  # forehead
+}  # fmt: skip
+
+LANDMARK_NUMBERS = np.array(list(ANATOMY_MM))
+POINTS_M = np.array(list(ANATOMY_MM.values()), float) / 1000.0
+
+
+@dataclass(frozen=True)
+class HeadView:
+    """N looks at a head, relative to the ray from it to the camera; NaN where no face was found."""
+
+    yaw_deg: FloatArray  # (N,) positive: turned to the subject's left
+    pitch_deg: FloatArray  # (N,) positive: chin up
+    error: FloatArray  # (N,) reprojection error as a share of the face's height
+
+    def angle_deg(self, first: int, second: int | NDArray[np.integer]) -> FloatArray:
+        """Rough angle between views."""
+        return np.hypot(
+            self.yaw_deg[first] - self.yaw_deg[second],
+            self.pitch_deg[first] - self.pitch_deg[second],
+        )
+
+
+def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
+    """Landmarks (N, 478, 2), NaN rows allowed, to views."""
+    yaw, pitch, error = np.full((3, len(landmarks_px)), np.nan)
+    matrix = np.array(
+        [
+            [camera.focal_px[0], 0.0, camera.center_px[0]],
+            [0.0, camera.focal_px[1], camera.center_px[1]],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    for n in np.flatnonzero(np.isfinite(landmarks_px).all(axis=(1, 2))):
+        seen = landmarks_px[n, LANDMARK_NUMBERS].astype(float)
+        found, turn, shift = cv2.solvePnP(POINTS_M, seen, matrix, None, flags=cv2.SOLVEPNP_SQPNP)
+        if not found:
+            continue
+        to_camera = -cv2.Rodrigues(turn)[0].T @ shift[:, 0]
+        yaw[n] = np.degrees(np.arctan2(-to_camera[0], -to_camera[1]))
+        pitch[n] = np.degrees(np.arctan2(-to_camera[2], np.hypot(*to_camera[:2])))
+        shown, _ = cv2.projectPoints(POINTS_M, turn, shift, matrix, None)
+        misses = np.linalg.norm(shown[:, 0] - seen, axis=1)
+        error[n] = misses.mean() / np.ptp(landmarks_px[n, :, 1])
+    return HeadView(yaw, pitch, error)
+
+
+def face_width_px(landmarks_px: FloatArray) -> FloatArray:
+    """(…, 478, 2) to the size of the face (…,): mean of its box's sides, steady under yaw."""
+    return np.ptp(landmarks_px, axis=-2).mean(axis=-1)

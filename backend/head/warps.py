@@ -1,0 +1,59 @@
+"""Low-order warps that bend the whole head, so that a fit can reach real people's proportions.
+
+Each takes points (n, 3) in millimetres and returns displacements (n, 3) in millimetres per
+standard deviation. "warp_" fields are symmetric about the midline, "skew_" fields are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Warp = Callable[[FloatArray], FloatArray]
+
+# The head's box, to which coordinates are normalised
+MIDDLE = np.array([0.0, 0.0, 10.0])
+HALF = np.array([75.0, 100.0, 120.0])
+
+
+def _monomial(axis: int, powers: tuple[int, int, int], size_mm: float) -> Warp:
+    """Displacement along `axis` by x^a y^b z^c of the normalised coordinates."""
+
+    def warp(points: FloatArray) -> FloatArray:
+        unit = np.clip((points - MIDDLE) / HALF, -1.4, 1.4)
+        delta = np.zeros_like(points)
+        delta[:, axis] = size_mm * np.prod(unit ** np.array(powers), axis=1)
+        return delta
+
+    return warp
+
+
+WARPS: dict[str, Warp] = {
+    "warp_taper_up": _monomial(0, (1, 0, 1), 3.0),
+    "warp_taper_back": _monomial(0, (1, 1, 0), 3.0),
+    "warp_taper_twist": _monomial(0, (1, 1, 1), 2.5),
+    "warp_waist": _monomial(0, (1, 0, 2), 2.5),
+    "warp_waist_back": _monomial(0, (1, 2, 0), 2.5),
+    "warp_shear_depth": _monomial(1, (0, 0, 1), 4.0),
+    "warp_bow_depth": _monomial(1, (0, 0, 2), 3.0),
+    "warp_flat_face": _monomial(1, (2, 0, 0), 2.5),
+    "warp_flat_face_up": _monomial(1, (2, 0, 1), 2.5),
+    "warp_depth_by_height": _monomial(1, (0, 1, 1), 3.0),
+    "warp_depth_ends": _monomial(1, (0, 2, 0), 2.5),
+    "warp_s_profile": _monomial(1, (0, 0, 3), 3.0),
+    "warp_shear_height": _monomial(2, (0, 1, 0), 4.0),
+    "warp_arch_height": _monomial(2, (0, 2, 0), 3.0),
+    "warp_side_height": _monomial(2, (2, 0, 0), 2.5),
+    "warp_height_by_depth": _monomial(2, (0, 1, 1), 3.0),
+    "warp_height_ends": _monomial(2, (0, 0, 2), 2.5),
+    "skew_lean": _monomial(0, (0, 0, 1), 1.5),
+    "skew_bend": _monomial(0, (0, 0, 2), 1.5),
+    "skew_turn": _monomial(0, (0, 1, 0), 1.5),
+    "skew_turn_by_height": _monomial(0, (0, 1, 1), 1.5),
+    "skew_side_depth": _monomial(1, (1, 0, 0), 1.5),
+    "skew_side_height": _monomial(2, (1, 0, 0), 1.5),
+    "skew_side_breadth": _monomial(0, (2, 0, 0), 1.2),
+}

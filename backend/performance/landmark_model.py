@@ -1,0 +1,113 @@
+"""A fitted head and its template in, its landmarks as a linear model of the 52 weights out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, Camera, FloatArray, HeadFit
+
+IRIS_FROM = 468  # the landmarks from here on are the irises'
+LEAST_NOISE_M = 0.0012
+FACING_FROM, FACING_TO = -0.1, 0.5  # cosine to the camera: hidden … fully trusted
+HIDDEN_SHARE = 0.02
+
+# Solved otherwise than from the skin's landmarks: the eyeLook shapes follow the gaze, the tongue
+# has no landmark.
+NOT_FROM_SKIN = ("eyeLook", "tongue")
+
+
+@dataclass(frozen=True)
+class LandmarkModel:
+    """L = 468 skin landmarks in the head frame, metres."""
+
+    neutral_m: FloatArray  # (L, 3) with the clip's own offset
+    deltas_m: FloatArray  # (52, L, 3); zero for shapes that are not modelled
+    normals: FloatArray  # (L, 3)
+    noise_m: FloatArray  # (L,)
+    solved: BoolArray  # (52,) shapes that the landmarks decide
+
+    @property
+    def restlessness_m(self) -> FloatArray:
+        """(L,) how far expressions move each landmark: large on lips and lids."""
+        return np.sqrt(np.square(self.deltas_m[self.solved]).sum(axis=(0, 2)))
+
+    def points_m(self, weights: FloatArray) -> FloatArray:
+        """(N, 52) to landmarks (N, L, 3)."""
+        return self.neutral_m + np.tensordot(weights, self.deltas_m, axes=1)
+
+    def with_offset(self, offset_m: FloatArray) -> LandmarkModel:
+        return replace(self, neutral_m=self.neutral_m + offset_m)
+
+
+def landmark_model(fit: HeadFit, template: HeadTemplate) -> LandmarkModel:
+    corners = template.landmark_vertices[:IRIS_FROM]
+    share = template.landmark_weights[:IRIS_FROM, :, None]
+    deltas = (fit.shape_deltas_m[:, corners] * share).sum(axis=2)
+    deltas[~template.shape_modelled] = 0.0
+    edges = fit.neutral_m[corners]
+    normals = np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    solved = template.shape_modelled & ~np.array(
+        [name.startswith(NOT_FROM_SKIN) for name in SHAPE_NAMES]
+    )
+    return LandmarkModel(
+        neutral_m=(edges * share).sum(axis=1).astype(float),
+        deltas_m=deltas.astype(float),
+        normals=normals.astype(float),
+        noise_m=np.maximum(template.landmark_noise_m[:IRIS_FROM], LEAST_NOISE_M).astype(float),
+        solved=solved,
+    )
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The model seen in N frames."""
+
+    pixels: FloatArray  # (N, L, 2)
+    by_camera: FloatArray  # (N, L, 2, 3) pixels per metre in the camera's frame
+    by_head: FloatArray  # (N, L, 2, 3) pixels per metre in the head's frame
+    turned_m: FloatArray  # (N, L, 3) the points turned, not shifted, into the camera's frame
+    px_per_m: FloatArray  # (N, 1) at the head
+    facing: FloatArray  # (N, L) in [HIDDEN_SHARE, 1]
+
+
+def see(
+    model: LandmarkModel, points_m: FloatArray, camera_from_head: FloatArray, camera: Camera
+) -> Sight:
+    """Project points (N, L, 3) with poses (N, 4, 4); derivatives leave the distortion out."""
+    rotation = camera_from_head[:, :3, :3]
+    turned = points_m @ np.swapaxes(rotation, 1, 2)
+    seen = turned + camera_from_head[:, None, :3, 3]
+    depth = seen[..., 2]
+    by_camera = np.zeros((*depth.shape, 2, 3))
+    by_camera[..., 0, 0] = camera.focal_px[0] / depth
+    by_camera[..., 1, 1] = camera.focal_px[1] / depth
+    by_camera[..., 0, 2] = -camera.focal_px[0] * seen[..., 0] / depth**2
+    by_camera[..., 1, 2] = -camera.focal_px[1] * seen[..., 1] / depth**2
+    to_camera = -seen / np.linalg.norm(seen, axis=-1, keepdims=True)
+    cosine = np.einsum("nlc,nlc->nl", model.normals @ np.swapaxes(rotation, 1, 2), to_camera)
+    facing = np.clip((cosine - FACING_FROM) / (FACING_TO - FACING_FROM), HIDDEN_SHARE, 1.0)
+    return Sight(
+        pixels=camera.project(seen),
+        by_camera=by_camera,
+        by_head=by_camera @ rotation[:, None],
+        turned_m=turned,
+        px_per_m=camera.focal_px[0] / camera_from_head[:, 2, 3][:, None],
+        facing=facing,
+    )
+
+
+def head_rays(
+    pixels: FloatArray, camera_from_head: FloatArray, camera: Camera
+) -> tuple[FloatArray, FloatArray]:
+    """Image points (N, 2) to rays in the head frame: origins (N, 3) and unit directions (N, 3)."""
+    rotation = camera_from_head[:, :3, :3]
+    along = np.ones((len(pixels), 3))
+    along[:, :2] = (pixels - camera.center_px) / camera.focal_px
+    directions = np.einsum("nji,nj->ni", rotation, along)
+    origins = -np.einsum("nji,nj->ni", rotation, camera_from_head[:, :3, 3])
+    return origins, directions / np.linalg.norm(directions, axis=1, keepdims=True)

@@ -1,0 +1,48 @@
+"""Head poses of the seen frames in, rotations about the neck for every frame of the clip out."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+POSE_BLUR_S = 0.03
+MEDIAN_STEPS = 20
+
+
+def neck_from_head(
+    poses: FloatArray, time_seen_s: FloatArray, time_s: FloatArray, joint_m: FloatArray
+) -> FloatArray:
+    """`camera_from_head` (N, 4, 4) at `time_seen_s` (N,) to (T, 4, 4) at `time_s` (T,).
+
+    At rest the head stands as it does most of the time: nothing in the picture tells how the body
+    stands. The rotation is about the neck's joint (3,) in the head frame. Gaps are interpolated.
+    """
+    rotation = Rotation.from_matrix(poses[:, :3, :3])
+    turned = (_median_rotation(rotation).inv() * rotation).as_rotvec()
+    interval = float(np.median(np.diff(time_seen_s)))
+    steady = gaussian_filter1d(turned, POSE_BLUR_S / interval, axis=0, mode="nearest")
+    every = np.stack([np.interp(time_s, time_seen_s, steady[:, c]) for c in range(3)], axis=1)
+    matrices = np.tile(np.eye(4), (len(time_s), 1, 1))
+    matrices[:, :3, :3] = Rotation.from_rotvec(every).as_matrix()
+    matrices[:, :3, 3] = joint_m - matrices[:, :3, :3] @ joint_m
+    return matrices.astype(np.float32)
+
+
+def at_all_times(values: FloatArray, time_seen_s: FloatArray, time_s: FloatArray) -> FloatArray:
+    """Values (N, …) of the seen frames to all frames (T, …), linear across gaps."""
+    flat = values.reshape(len(values), -1)
+    columns = [np.interp(time_s, time_seen_s, column) for column in flat.T]
+    return np.stack(columns, axis=1).reshape(len(time_s), *values.shape[1:])
+
+
+def _median_rotation(rotations: Rotation) -> Rotation:
+    """Geometric median by Weiszfeld's algorithm in the tangent space."""
+    middle = rotations.mean()
+    for _ in range(MEDIAN_STEPS):
+        apart = (middle.inv() * rotations).as_rotvec()
+        share = 1.0 / np.maximum(np.linalg.norm(apart, axis=1), 1e-3)
+        middle = middle * Rotation.from_rotvec((apart * share[:, None]).sum(axis=0) / share.sum())
+    return middle

@@ -1,0 +1,95 @@
+"""The chosen frames and the detector's eye points in; colours of iris and sclera as filmed out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray
+
+from ..images import load_frame_linear
+
+# The detector's points: lid contours in order, then centre and rim of the iris; right, left.
+LIDS = (
+    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+)
+IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
+# Parts of the iris' radius: clear of the pupil, the dark limbus and the lid's shadow.
+IRIS_RING = (0.45, 0.85)
+SCLERA_FROM = 1.2
+LEAST_RADIUS_PX = 3.0
+LEAST_OPENING = 0.9  # lid opening over the iris' radius
+SCLERA_ALBEDO = np.array([0.62, 0.57, 0.53], np.float32)
+USUAL_IRIS = np.array([0.085, 0.050, 0.030], np.float32)
+USUAL_SCLERA_FILMED = np.array([0.34, 0.32, 0.31], np.float32)
+
+
+@dataclass(frozen=True)
+class EyeColours:
+    """Linear Rec.709. `iris`: (3,) diffuse albedo; `sclera_filmed`: (3,) as the clip shows it."""
+
+    iris: NDArray[np.float32]
+    sclera_filmed: NDArray[np.float32]
+    measured: bool
+
+
+def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
+    """Medians over the best half of the frames with open eyes; usual colours where there is none."""
+    irises, scleras, openings = [], [], []
+    for k in range(len(capture.frame_index)):
+        frame = None
+        for lid, iris in zip(LIDS, IRISES, strict=True):
+            points = track.frame_landmarks_px[k]
+            opening = _opening(points[list(lid)], points[list(iris)])
+            if opening < LEAST_OPENING:
+                continue
+            frame = load_frame_linear(capture, k) if frame is None else frame
+            colours = _eye_colours(frame, points[list(lid)], points[list(iris)])
+            if colours is not None:
+                irises.append(colours[0])
+                scleras.append(colours[1])
+                openings.append(opening)
+    if not irises:
+        return EyeColours(USUAL_IRIS, USUAL_SCLERA_FILMED, False)
+    best = np.argsort(openings)[len(openings) // 2 :]
+    iris, sclera = np.median(np.array(irises)[best], 0), np.median(np.array(scleras)[best], 0)
+    albedo = np.clip(iris / np.maximum(sclera, 1e-3) * SCLERA_ALBEDO, 0.008, 0.45)
+    return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), True)
+
+
+def _opening(lid: FloatArray, iris: FloatArray) -> float:
+    """Height between the lids over the iris' radius; 0 where the eye is too small to measure."""
+    radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+    if not np.isfinite(radius) or not np.isfinite(lid).all() or radius < LEAST_RADIUS_PX:
+        return 0.0
+    return float(np.linalg.norm(lid[4] - lid[12])) / radius
+
+
+def _eye_colours(
+    frame: FloatArray, lid: FloatArray, iris: FloatArray
+) -> tuple[FloatArray, FloatArray] | None:
+    """Median colours of iris and sclera inside the lids' outline."""
+    radius = np.linalg.norm(iris[1:] - iris[0], axis=1).mean()
+    low = np.maximum(np.floor(lid.min(0) - 2), 0).astype(int)
+    high = np.minimum(np.ceil(lid.max(0) + 2), [frame.shape[1], frame.shape[0]]).astype(int)
+    if (high - low < 4).any():
+        return None
+    outline = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+    cv2.fillPoly(outline, [np.rint(lid - low).astype(np.int32)], 1)
+    # The upper lid's shadow and lashes and the lid margins are not the eye.
+    outline = cv2.erode(outline, np.ones((3, 3), np.uint8))
+    y, x = np.mgrid[low[1] : high[1], low[0] : high[0]] + 0.5
+    distance = np.hypot(x - iris[0, 0], y - iris[0, 1]) / radius
+    below = y > iris[0, 1] - 0.3 * radius
+    ring = (outline > 0) & below & (distance > IRIS_RING[0]) & (distance < IRIS_RING[1])
+    white = (outline > 0) & (distance > SCLERA_FROM)
+    if ring.sum() < 6 or white.sum() < 6:
+        return None
+    patch = frame[low[1] : high[1], low[0] : high[0]]
+    sclera = patch[white]
+    bright = sclera[np.argsort(sclera.sum(1))[len(sclera) // 2 :]]
+    return np.median(patch[ring], 0), np.median(bright, 0)

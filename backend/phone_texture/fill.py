@@ -1,0 +1,109 @@
+"""Texels that some view saw in; every texel with a colour out.
+
+What was not seen is taken from the other side of the face, shifted to join its surroundings, and
+where that was not seen either from a smooth membrane over the head's surface. The membrane lives
+on the vertices, where the atlas has no seams.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+
+from ..atlas import AtlasTable, sample_at
+
+# Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
+SMOOTHNESS = 0.02
+# The membrane misses what varies within a quad; that remainder fades out over this many texels
+# of the coarse grid.
+FADE_SIZE = 512
+FADE_SIGMAS = (1.5, 4.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """`log_rgb` (n, 3) everywhere; `invented` (n,) in [0, 1]: share that no view or twin gave."""
+
+    log_rgb: NDArray[np.float32]
+    invented: NDArray[np.float32]
+
+
+def complete(
+    table: AtlasTable, log_rgb: FloatArray, seen: FloatArray, twin: FloatArray
+) -> Completed:
+    """Fill unseen skin: `log_rgb` (n, 3), `seen` (n,) in [0, 1], `twin` (n, 2) coordinates."""
+    weight = np.where(table.is_material("skin"), seen, 0.0).astype(np.float32)
+    smooth = continue_smoothly(table, log_rgb, weight)
+    mirrored, mirror_seen = _mirrored(table, log_rgb, weight, twin)
+    offset = continue_smoothly(table, log_rgb - mirrored, weight * mirror_seen)
+    other = smooth + mirror_seen[:, None] * (mirrored + offset - smooth)
+    whole = other + weight[:, None] * (log_rgb - other)
+    return Completed(whole, (1.0 - weight) * (1.0 - mirror_seen))
+
+
+def continue_smoothly(
+    table: AtlasTable, values: FloatArray, weight: FloatArray
+) -> NDArray[np.float32]:
+    """Values (n, C) known where `weight` (n,) says so, continued smoothly over all skin."""
+    at_vertices, total = table.to_vertices(values, weight)
+    membrane = table.interpolate(surface_membrane(table.template, at_vertices, total))
+    rest = _fading(table, values - membrane, weight)
+    return membrane + rest
+
+
+def surface_membrane(
+    template: HeadTemplate, values: FloatArray, weight: FloatArray
+) -> NDArray[np.float32]:
+    """The smoothest vertex values (V, C) through the known ones: (W + s L) x = W v."""
+    skin = np.flatnonzero(template.quad_material == MATERIALS.index("skin"))
+    quads = template.quads[skin]
+    edge = np.concatenate([quads[:, [i, (i + 1) % 4]] for i in range(4)])
+    count = len(values)
+    adjacency = scipy.sparse.coo_matrix(
+        (np.ones(len(edge)), (edge[:, 0], edge[:, 1])), shape=(count, count)
+    ).tocsr()
+    adjacency = ((adjacency + adjacency.T) > 0).astype(float)
+    laplacian = scipy.sparse.csgraph.laplacian(adjacency)
+    known = np.minimum(weight / 20.0, 1.0).astype(float)
+    # The faint anchor to the mean keeps islands without any seen vertex defined.
+    mean = (known[:, None] * values).sum(0) / max(known.sum(), 1e-9)
+    system = scipy.sparse.diags(known + 1e-7) + SMOOTHNESS * laplacian
+    right = known[:, None] * values + 1e-7 * mean
+    return scipy.sparse.linalg.splu(system.tocsc()).solve(right).astype(np.float32)
+
+
+def _mirrored(
+    table: AtlasTable, log_rgb: FloatArray, weight: FloatArray, twin: FloatArray
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Colours of the other side (n, 3) and how well it was seen (n,)."""
+    there: BoolArray = np.isfinite(twin[:, 0])
+    image = table.image(np.concatenate([log_rgb, weight[:, None]], 1).astype(np.float32))
+    found = sample_at(image, twin)
+    return found[:, :3], found[:, 3] * there
+
+
+def _fading(table: AtlasTable, rest: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
+    """The known remainder, continued and fading to 0 away from where it is known."""
+    size = (FADE_SIZE, FADE_SIZE)
+    total = table.image(rest * weight[:, None], gutters=False)
+    total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(table.image(weight, gutters=False), size, interpolation=cv2.INTER_AREA)
+    if total.ndim == 2:
+        total = total[..., None]
+    faded = np.zeros_like(total)
+    left = np.ones_like(share)
+    for sigma in FADE_SIGMAS:
+        near = cv2.GaussianBlur(share, (0, 0), sigma)
+        mean = cv2.GaussianBlur(total, (0, 0), sigma).reshape(total.shape)
+        trust = left * np.minimum(near * 4.0, 1.0)
+        faded += (trust / np.maximum(near, 1e-6))[..., None] * mean
+        left = left - trust
+    return table.sample(faded).reshape(len(table), -1)

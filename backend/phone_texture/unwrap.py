@@ -1,0 +1,247 @@
+"""Capture, track and fit in; the `TextureSet` of origin "phone" out: two passes over the frames.
+
+The first pass, at a coarse size, finds each view's slide and low band; the second gathers the
+high band at full size with those slides applied to where the frames are sampled, so that every
+pixel is interpolated once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import (
+    Capture,
+    FaceTrack,
+    Finding,
+    FloatArray,
+    HeadFit,
+    Progress,
+    Quality,
+    TextureSet,
+)
+
+from ..atlas import AtlasTable, atlas_table, sample_at, twin_coordinates
+from ..images import load_frame_linear, load_mask, srgb_from_linear
+from .align import FLOW_STEP, Mosaic, local_pattern
+from .bands import (
+    LUMINANCE,
+    add_weighted,
+    common_low_band,
+    light_from_log,
+    log_light,
+    low_band,
+)
+from .eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
+from .fill import complete
+from .painted import painted_parts
+from .views import TexelView, image_from_atlas, pose_head, view_texels
+
+ALIGN_SIZE = 1024
+# How steeply the best view outweighs the others in the high band.
+RANK_POWER = 12
+CLIPPED = 0.97
+CLIPPED_WEIGHT = 0.2
+SHINE_TOLERANCE = 0.08
+CERTAIN_WEIGHT = 0.25
+LEAST_COVERAGE = 0.35
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the first pass learned about chosen frame `k`."""
+
+    k: int
+    slide: NDArray[np.float32]  # (M/4, M/4, 2) texels of the coarse atlas
+    low: NDArray[np.float32]  # (L, L, 3) log light
+    low_weight: NDArray[np.float32]  # (L, L)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The blended high band over n texels."""
+
+    high: NDArray[np.float32]  # (n, 3) log light less the low band
+    best: NDArray[np.float32]  # (n,) weight of the best view
+    views: NDArray[np.uint8]  # (n,)
+
+
+class _Frames:
+    """Frames sampled at texels, with pose, person mask and gain applied."""
+
+    def __init__(
+        self, capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate
+    ) -> None:
+        self.capture, self.track, self.fit, self.template = capture, track, fit, template
+
+    def sample(
+        self, table: AtlasTable, k: int, slide: FloatArray | None
+    ) -> tuple[TexelView, NDArray[np.float32]]:
+        """Where the texels lie in frame k and their log light (n, 3)."""
+        posed = pose_head(self.fit, k, self.template)
+        view = view_texels(table, posed, self.fit, load_mask(self.track, k))
+        points = view.points_px
+        if slide is not None:
+            step = np.float32(table.size / slide.shape[0])
+            scale = np.float32(table.size / (slide.shape[0] * FLOW_STEP))
+            jacobian = image_from_atlas(table, posed.points_px)
+            _move(points, table.texel, table.triangle, jacobian, slide, step, scale, table.size)
+        frame = load_frame_linear(self.capture, k)
+        colour = sample_at(frame, points, cv2.INTER_CUBIC)
+        clipped = colour.max(1) > CLIPPED * self.capture.frame_gain[k].min()
+        view.weight[clipped] *= CLIPPED_WEIGHT
+        return view, log_light(colour)
+
+
+def unwrap(
+    capture: Capture,
+    track: FaceTrack,
+    fit: HeadFit,
+    template: HeadTemplate,
+    quality: Quality,
+    progress: Progress,
+) -> TextureSet:
+    """The head's texture as filmed, with coverage, confidence and view count."""
+    frames = _Frames(capture, track, fit, template)
+    order = _outward_order(capture, fit)
+    steps = 2.0 * len(order) + 4.0
+    looks = _look_through(frames, order, quality, progress, steps)
+    lows = np.stack([look.low for look in looks])
+    common = common_low_band(lows, np.stack([look.low_weight for look in looks]))
+    table = atlas_table(template, quality.texture_size)
+    gathered = _gather(frames, table, looks, common, progress, steps)
+    progress(steps - 3.0, steps, "filling what was not seen")
+    log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
+    seen = np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0)
+    log_rgb = complete(table, log_rgb, seen, twin_coordinates(table)).log_rgb
+    progress(steps - 1.0, steps, "eyes and mouth")
+    eyes = measure_eyes(capture, track)
+    linear = _with_painted_parts(table, fit, light_from_log(log_rgb), eyes)
+    return _texture_set(table, linear, seen, gathered, eyes, progress, steps)
+
+
+def _outward_order(capture: Capture, fit: HeadFit) -> list[int]:
+    """The frames the solver used, from the most frontal and sharp one outwards."""
+    rotation = fit.camera_from_head[:, :3, :3]
+    sight = rotation[:, 2]  # the camera's forward axis in the head frame; frontal: +Y
+    sharp = capture.sharpness[capture.frame_index]
+    used = np.flatnonzero(fit.frame_used)
+    first = used[np.argmax(sight[used, 1] + 0.2 * sharp[used])]
+    return [int(k) for k in used[np.argsort(-(sight[used] @ sight[first]), kind="stable")]]
+
+
+def _look_through(
+    frames: _Frames, order: list[int], quality: Quality, progress: Progress, steps: float
+) -> list[Look]:
+    """First pass: align every view to the mosaic of those before it; take its low band."""
+    size = min(ALIGN_SIZE, quality.texture_size // 2)
+    table = atlas_table(frames.template, size)
+    mosaic = Mosaic(size)
+    looks: list[Look] = []
+    for done, k in enumerate(order):
+        progress(done, steps, f"aligning view {done + 1} of {len(order)}")
+        view, log_rgb = frames.sample(table, k, None)
+        weight = table.image(view.weight, gutters=False)
+        pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
+        slide = mosaic.slide(pattern, weight) if looks else np.zeros(
+            (size // FLOW_STEP, size // FLOW_STEP, 2), np.float32
+        )
+        if looks:
+            view, log_rgb = frames.sample(table, k, slide)
+            weight = table.image(view.weight, gutters=False)
+            pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
+        mosaic.add(pattern, weight)
+        low, low_weight = low_band(table.image(log_rgb, gutters=False), weight)
+        looks.append(Look(k, slide, low, low_weight))
+    return looks
+
+
+def _gather(
+    frames: _Frames,
+    table: AtlasTable,
+    looks: list[Look],
+    common: FloatArray,
+    progress: Progress,
+    steps: float,
+) -> Gathered:
+    """Second pass: the high band at full size, mostly from the views that see a texel best."""
+    total = np.zeros((len(table), 3), np.float32)
+    weight_sum = np.full(len(table), 1e-12, np.float32)
+    best = np.zeros(len(table), np.float32)
+    views = np.zeros(len(table), np.uint8)
+    sharpness = frames.capture.sharpness[frames.capture.frame_index]
+    for done, look in enumerate(looks):
+        progress(len(looks) + done, steps, f"blending view {done + 1} of {len(looks)}")
+        view, log_rgb = frames.sample(table, look.k, look.slide)
+        high = log_rgb - table.sample(look.low, cv2.INTER_CUBIC)
+        shine = np.maximum((look.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
+        matte = table.sample(np.exp(-6.0 * shine))
+        rank = (view.weight * np.maximum(view.cosine, 0.0) * sharpness[look.k]) ** RANK_POWER
+        add_weighted(total, weight_sum, best, views, high, view.weight, rank * matte)
+    return Gathered(total / weight_sum[:, None], best, views)
+
+
+def _with_painted_parts(
+    table: AtlasTable, fit: HeadFit, linear: FloatArray, eyes: EyeColours
+) -> NDArray[np.float32]:
+    """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
+    painted, drawn = painted_parts(table, fit, eyes.iris)
+    filmed = painted * (eyes.sclera_filmed / SCLERA_ALBEDO)
+    return np.where(drawn[:, None], filmed, linear)
+
+
+def _texture_set(
+    table: AtlasTable,
+    linear: FloatArray,
+    seen: FloatArray,
+    gathered: Gathered,
+    eyes: EyeColours,
+    progress: Progress,
+    steps: float,
+) -> TextureSet:
+    skin = table.is_material("skin")
+    coverage = np.where(skin, seen, 0.0).astype(np.float32)
+    agreement = 1.0 - 0.5 ** gathered.views.astype(np.float32)
+    findings = ()
+    if coverage[skin].mean() < LEAST_COVERAGE:
+        percent = round(100 * float(coverage[skin].mean()))
+        findings = (
+            Finding(
+                "low_coverage",
+                f"Only {percent} % of the head was seen; the rest is made up. "
+                "Film again and turn the head further to both sides.",
+            ),
+        )
+    result = TextureSet(
+        origin="phone",
+        base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
+        coverage=table.image(coverage),
+        confidence=table.image((coverage * np.sqrt(gathered.best) * agreement).astype(np.float32)),
+        view_count=table.image(np.where(skin, gathered.views, 0).astype(np.uint8)),
+        iris_linear=eyes.iris,
+        findings=findings,
+    )
+    progress(steps, steps, "")
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _move(points, texel, triangle, jacobian, slide, step, scale, size):
+    """Move image points (n, 2) by a slide given in coarse texels on a coarser grid (bilinear)."""
+    rows, columns = slide.shape[:2]
+    for i in range(len(texel)):
+        x = (texel[i] % size + 0.5) / step - 0.5
+        y = (texel[i] // size + 0.5) / step - 0.5
+        c, r = min(max(int(x), 0), columns - 2), min(max(int(y), 0), rows - 2)
+        fx, fy = min(max(x - c, 0.0), 1.0), min(max(y - r, 0.0), 1.0)
+        top = (1.0 - fx) * slide[r, c] + fx * slide[r, c + 1]
+        bottom = (1.0 - fx) * slide[r + 1, c] + fx * slide[r + 1, c + 1]
+        dx, dy = scale * ((1.0 - fy) * top + fy * bottom)
+        m = jacobian[triangle[i]]
+        points[i, 0] += m[0, 0] * dx + m[0, 1] * dy
+        points[i, 1] += m[1, 0] * dx + m[1, 1] * dy

@@ -1,0 +1,89 @@
+"""A head in, its painted skin out: the maps of one made-up person in the template's atlas.
+
+Everything is computed texel by texel from positions on the head, so that no seam of the atlas
+shows, whatever template and identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ..atlas import AtlasTable, atlas_table
+from ..images import srgb_from_linear
+from .anatomy import Anatomy
+from .complexion import BASE_LINEAR, MELANIN, Moles, mole_density, place_moles, skin_density
+from .hair import beard_area, brows, scalp_area, scalp_hair, stubble
+from .organs import eye_colors, lip_density, lip_share, tissue_colors
+from .relief import pores, skin_height_m, skin_shine, wrinkles
+
+BROW_HAIR = np.array([0.030, 0.020, 0.014])
+SCALP_HAIR = np.array([0.034, 0.025, 0.019])
+
+
+@dataclass(frozen=True)
+class SkinMaps:
+    """Square maps (N, N), top row first, continued into the gutters, and what tests look for."""
+
+    base_color_srgb: NDArray[np.float32]  # (N, N, 3) in [0, 1]
+    roughness: NDArray[np.float32]  # perceptual
+    specular: NDArray[np.float32]  # Principled's IOR level
+    normal: NDArray[np.float32]  # (N, N, 3) in [-1, 1], tangent space, +Y up
+    moles: Moles
+
+
+def paint_skin(template: HeadTemplate, neutral_m: FloatArray, size: int, seed: int) -> SkinMaps:
+    """Paint the head with vertices `neutral_m` (V, 3) into maps of `size` texels."""
+    table = atlas_table(template, size)
+    anatomy = Anatomy(table, neutral_m.astype(np.float32))
+    random = np.random.default_rng(seed)
+    lips = lip_share(anatomy)
+    beard = beard_area(anatomy)
+    scalp = scalp_area(anatomy)
+    hair_cover = np.maximum(stubble(anatomy, beard, random), brows(anatomy, random))
+    scalp_cover = scalp_hair(anatomy, scalp, random)
+    lines = wrinkles(anatomy, random)
+    pore_depth = pores(anatomy) * (1.0 - lips)
+    skin = table.is_material("skin")
+    free = skin * (1.0 - np.clip(lips + beard + scalp + 3.0 * hair_cover, 0.0, 1.0))
+    moles = place_moles(anatomy, free, random)
+
+    density = skin_density(anatomy, np.maximum(beard, scalp))
+    density += lips[:, None] * lip_density(anatomy)
+    density += (0.9 * mole_density(anatomy, moles) + 0.25 * pore_depth + 0.22 * lines)[:, None] * MELANIN
+    linear = BASE_LINEAR * np.exp(-density)
+    linear *= (1.0 - 0.9 * np.clip(anatomy.region("nostrils"), 0.0, 1.0))[:, None]
+    linear += (0.92 * hair_cover)[:, None] * (BROW_HAIR - linear)
+    linear += (0.95 * scalp_cover)[:, None] * (SCALP_HAIR - linear)
+    other = eye_colors(anatomy) + tissue_colors(anatomy)
+    linear = np.where(skin[:, None], linear, other).astype(np.float32)
+
+    height = skin_height_m(anatomy, pore_depth, lines) * skin
+    roughness, specular = skin_shine(anatomy, lips)
+    return SkinMaps(
+        base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
+        roughness=table.image(roughness.astype(np.float32)),
+        specular=table.image(specular.astype(np.float32)),
+        normal=_normal_map(anatomy, table, height),
+        moles=moles,
+    )
+
+
+def _normal_map(anatomy: Anatomy, table: AtlasTable, height_m: FloatArray) -> NDArray[np.float32]:
+    """Tangent-space normals (N, N, 3) of a height (n,) over the surface, +Y up."""
+    height = table.image(height_m.astype(np.float32))
+    place_m = table.image(anatomy.points / 1000.0)
+    slope = []
+    for axis in (1, 0):
+        rise = np.gradient(height, axis=axis)
+        run = np.linalg.norm(np.gradient(place_m, axis=axis), axis=-1)
+        slope.append(np.where(run > 1e-6, rise / np.maximum(run, 1e-6), 0.0))
+    # Across a chart's border the neighbours belong to another place: keep such slopes small.
+    right, down = (np.clip(s, -1.0, 1.0) for s in slope)
+    normal = np.stack([-right, down, np.ones_like(right)], axis=-1)
+    return (normal / np.linalg.norm(normal, axis=-1, keepdims=True)).astype(np.float32)

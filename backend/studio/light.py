@@ -1,0 +1,198 @@
+"""Views of the same skin points in; the light they were filmed under and each view's shading out.
+
+The light is a non-negative sum of soft lobes round the sphere; it reaches a point directly where
+the head leaves the way open, and by one bounce off the head. It may stand still in the head's
+frame (the phone goes round) or in the camera's (the head turns); both are fitted and the one that
+explains how a point changes from view to view is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ..phone_texture.bands import LUMINANCE
+from .surroundings import Surroundings
+from .visibility import even_directions
+
+LOBES = 96
+LOBE_SHARPNESS = 12.0  # exp(s (cos - 1)): 20 degrees between lobes, about 28 wide
+FIT_POINTS = 4000
+FIT_VIEWS = 12
+ROUNDS = 4
+# Relative error that counts as usual; brighter outliers are shine.
+SPREAD = 0.18
+SMOOTHING = 0.02  # of the lobes' mean power
+COLOUR_TIE = 0.6  # how strongly a lobe keeps the common colour of the light
+OWN_ALBEDO = 0.8  # share of a point's own albedo that a moving light lets us trust
+CAMERA_GAIN = 0.85  # the moving light must explain this much better to be believed
+LEAST_SHADING = 0.02
+
+
+@dataclass(frozen=True)
+class FilmedPoints:
+    """n skin points in K views."""
+
+    radiance: NDArray[np.float32]  # (K, n, 3) linear
+    weight: NDArray[np.float32]  # (K, n)
+    camera_from_head: NDArray[np.float32]  # (K, 3, 3) rotations
+
+
+@dataclass(frozen=True)
+class Shading:
+    """What the fitted light makes of a white, matte head."""
+
+    log_shading: NDArray[np.float32]  # (K, n, 3) of each view
+    moves_with: str  # "head" or "camera": where the light stands still
+    unexplained: tuple[float, float]  # change between views left by the head's, the camera's light
+
+
+def fit_shading(
+    filmed: FilmedPoints,
+    surroundings: Surroundings,
+    usable: FloatArray,
+    skin_linear: FloatArray,
+    device: torch.device,
+) -> Shading:
+    """`usable` (n,) in [0, 1]: points of plain skin; `skin_linear` (3,): albedo for the bounce.
+
+    The shading is scaled so that plain skin comes out with albedo 1.
+    """
+    still = _fit(filmed, surroundings, usable, skin_linear, device, turns=False)
+    unexplained_still = _change_left(filmed, still, usable)
+    moving = _fit(filmed, surroundings, usable, skin_linear, device, turns=True)
+    unexplained_moving = _change_left(filmed, moving, usable)
+    camera = unexplained_moving < CAMERA_GAIN * unexplained_still
+    return Shading(
+        log_shading=moving if camera else still,
+        moves_with="camera" if camera else "head",
+        unexplained=(unexplained_still, unexplained_moving),
+    )
+
+
+def _fit(
+    filmed: FilmedPoints,
+    surroundings: Surroundings,
+    usable: FloatArray,
+    skin_linear: FloatArray,
+    device: torch.device,
+    *,
+    turns: bool,
+) -> NDArray[np.float32]:
+    """Log shading (K, n, 3) under the light that fits best in one of the two frames."""
+    views = len(filmed.radiance)
+    responses = _Responses(surroundings, device)
+    turn = filmed.camera_from_head if turns else np.eye(3, dtype=np.float32)[None]
+    chosen = np.unique(np.linspace(0, views - 1, min(views, FIT_VIEWS)).round().astype(int))
+    reach = usable * filmed.weight[chosen].sum(0)
+    some = np.argsort(-reach, kind="stable")[: max(int((reach > 0).sum()), 1)]
+    some = some[:: max(len(some) // FIT_POINTS, 1)]
+    response = [responses.of(turn[k if turns else 0], skin_linear) for k in chosen[: None if turns else 1]]
+    rows = np.stack([r[:, some] for r in response])  # (K' or 1, 3, m, LOBES)
+    target = filmed.radiance[chosen][:, some]
+    weight = filmed.weight[chosen][:, some] * usable[some]
+    lobes = _solve(rows, target, weight, refine=turns)
+    shading = np.empty((views, len(usable), 3), np.float32)
+    for k in range(views):
+        if turns or k == 0:
+            now = responses.of(turn[k if turns else 0], skin_linear)
+            shading[k] = np.einsum("cnl,lc->nc", now, lobes)
+        else:
+            shading[k] = shading[0]
+    return np.log(np.maximum(shading, LEAST_SHADING * np.median(shading)))
+
+
+class _Responses:
+    """How bright each point gets under each lobe, bounce included."""
+
+    def __init__(self, surroundings: Surroundings, device: torch.device) -> None:
+        self._around = surroundings
+        self._device = device
+        self._transfer = torch.as_tensor(surroundings.visibility.transfer, device=device)
+        self._lobes = even_directions(LOBES)
+
+    def of(self, light_from_head: FloatArray, skin_linear: FloatArray) -> NDArray[np.float32]:
+        """(3, n, LOBES) float32."""
+        directions = self._around.visibility.directions @ light_from_head.T
+        lobe = np.exp(LOBE_SHARPNESS * (directions @ self._lobes.T - 1.0)).astype(np.float32)
+        direct = (self._transfer @ torch.as_tensor(lobe, device=self._device)).cpu().numpy()
+        bounced = self._around.exchange @ direct
+        return np.stack([direct + albedo * bounced for albedo in skin_linear]).astype(np.float32)
+
+
+def _solve(
+    rows: FloatArray, target: FloatArray, weight: FloatArray, *, refine: bool
+) -> NDArray[np.float32]:
+    """Lobe strengths (LOBES, 3) >= 0 by iteratively reweighted least squares on relative errors."""
+    views = len(target)
+    albedo = np.ones((target.shape[1], 3), np.float32)
+    robust = weight.copy()
+    lobes = np.zeros((LOBES, 3), np.float32)
+    for _ in range(ROUNDS):
+        lobes = _lobes(rows, target, albedo, robust)
+        shading = np.einsum("kcml,lc->kmc", rows, lobes)
+        shading = np.broadcast_to(np.maximum(shading, 1e-4), target.shape)
+        ratio = np.log(np.maximum(target, 1e-4) / shading)
+        if refine and views > 1:
+            share = robust / np.maximum(robust.sum(0), 1e-9)
+            own = np.einsum("km,kmc->mc", share, ratio)
+            albedo = np.exp(OWN_ALBEDO * (own - np.median(own, 0)))
+        error = (ratio - np.log(albedo)) @ LUMINANCE
+        error = error - np.median(error)
+        spread = np.where(error > 0.0, SPREAD, 2.0 * SPREAD)
+        robust = weight / (1.0 + (error / spread) ** 2)
+    return lobes
+
+
+def _lobes(
+    rows: FloatArray, target: FloatArray, albedo: FloatArray, weight: FloatArray
+) -> NDArray[np.float32]:
+    """One weighted solve: the luminance first, then each channel, tied to the common colour."""
+    bright = np.maximum(target @ LUMINANCE, 1e-3)
+    common = _nonnegative(
+        _mean_row(rows, albedo), bright, weight / bright**2, np.zeros(LOBES), SMOOTHING
+    )
+    out = np.empty((LOBES, 3), np.float32)
+    for c in range(3):
+        row = rows[:, c] * albedo[None, :, c, None]
+        wanted = target[..., c]
+        scale = np.median(wanted[weight > 0] / bright[weight > 0]) if (weight > 0).any() else 1.0
+        relative = weight / np.maximum(wanted, 1e-3) ** 2
+        out[:, c] = _nonnegative(row, wanted, relative, common * scale, COLOUR_TIE)
+    return out
+
+
+def _mean_row(rows: FloatArray, albedo: FloatArray) -> FloatArray:
+    return np.einsum("kcml,mc,c->kml", rows, albedo, LUMINANCE)
+
+
+def _nonnegative(
+    rows: FloatArray, target: FloatArray, weight: FloatArray, near: FloatArray, pull: float
+) -> FloatArray:
+    """min sum w (rows x - target)^2 + pull * power * |x - near|^2, x >= 0, by normal equations."""
+    normal = np.zeros((LOBES, LOBES))
+    right = np.zeros(LOBES)
+    for k in range(len(target)):
+        row = rows[k if len(rows) > 1 else 0].astype(np.float64)
+        weighted = row * weight[k][:, None]
+        normal += weighted.T @ row
+        right += weighted.T @ target[k]
+    power = pull * np.trace(normal) / LOBES + 1e-12
+    root = np.linalg.cholesky(normal + power * np.eye(LOBES))
+    return nnls(root.T, np.linalg.solve(root, right + power * near), maxiter=30 * LOBES)[0]
+
+
+def _change_left(filmed: FilmedPoints, log_shading: FloatArray, usable: FloatArray) -> float:
+    """Median change of a point's apparent albedo between views: the unexplained part."""
+    ratio = (np.log(np.maximum(filmed.radiance, 1e-3)) - log_shading) @ LUMINANCE
+    weight = filmed.weight * usable
+    mean = (weight * ratio).sum(0) / np.maximum(weight.sum(0), 1e-9)
+    # Only points that several views saw can tell.
+    telling = (weight > 0.2) & ((weight > 0.2).sum(0) >= 3)
+    return float(np.median(np.abs(ratio - mean)[telling])) if telling.any() else 0.0

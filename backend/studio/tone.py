@@ -1,0 +1,77 @@
+"""Skin and sclera as filmed in; the skin's plausible diffuse albedo out.
+
+One clip cannot tell a bright lamp on dark skin from a dim one on light skin. Three weak cues are
+weighed in log space: cameras expose to a usual brightness, the sclera is nearly white, and the
+colour of human skin goes with its lightness.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ..phone_texture.bands import LUMINANCE
+from ..phone_texture.eyes import SCLERA_ALBEDO
+
+# Linear Rec.709 albedo of the six Fitzpatrick types.
+SKIN_TYPES = np.array(
+    [
+        (0.620, 0.435, 0.336),
+        (0.536, 0.329, 0.235),
+        (0.433, 0.234, 0.149),
+        (0.307, 0.147, 0.080),
+        (0.183, 0.082, 0.044),
+        (0.090, 0.042, 0.026),
+    ],
+    np.float32,
+)
+# Standard deviations of the logarithms.
+USUAL_LIGHT, USUAL_LIGHT_SD = 0.95, 0.40  # white, matte paper beside the face, as filmed
+SCLERA_SHADE, SCLERA_SD = 0.72, 0.35  # lids and socket keep light off the eye
+WHITE_BALANCE_SD = 0.10
+SCLERA_COLOUR_SD = 0.15
+TONE_COLOUR_SD = 0.14
+TONE_LIGHT_SD = 0.15
+OWN_COLOUR = 0.5  # share of the person's own deviation from the usual skin colours that is kept
+
+
+def skin_tone(skin_filmed: FloatArray, sclera_filmed: FloatArray) -> NDArray[np.float32]:
+    """Linear albedo (3,) of skin filmed as `skin_filmed` (3,) beside a sclera filmed as (3,)."""
+    light = _light(sclera_filmed)
+    seen = np.log(np.maximum(skin_filmed, 1e-4)) - light
+    steps = np.linspace(0.0, len(SKIN_TYPES) - 1.0, 501)
+    types = np.arange(len(SKIN_TYPES))
+    curve = np.stack([np.interp(steps, types, np.log(SKIN_TYPES[:, c])) for c in range(3)], 1)
+    light_sd = np.hypot(_combined_sd(USUAL_LIGHT_SD, SCLERA_SD), TONE_LIGHT_SD)
+    colour_sd = np.hypot(_combined_sd(WHITE_BALANCE_SD, SCLERA_COLOUR_SD), TONE_COLOUR_SD)
+    cost = ((curve - seen) @ LUMINANCE / light_sd) ** 2
+    cost += ((_colour(curve) - _colour(seen)) ** 2).sum(1) / colour_sd**2
+    best = curve[np.argmin(cost)]
+    own = OWN_COLOUR * (_colour(seen) - _colour(best))
+    return np.exp(best + np.array([own[0], 0.0, -own[1]]) - _level(own)).astype(np.float32)
+
+
+def _light(sclera_filmed: FloatArray) -> FloatArray:
+    """Log of the light (3,) that falls on the face, from exposure, white balance and sclera."""
+    by_sclera = np.log(np.maximum(sclera_filmed, 1e-3) / SCLERA_ALBEDO / SCLERA_SHADE)
+    usual, certain = 1.0 / USUAL_LIGHT_SD**2, 1.0 / SCLERA_SD**2
+    level = (usual * np.log(USUAL_LIGHT) + certain * by_sclera @ LUMINANCE) / (usual + certain)
+    neutral, tinted = 1.0 / WHITE_BALANCE_SD**2, 1.0 / SCLERA_COLOUR_SD**2
+    colour = (by_sclera - by_sclera @ LUMINANCE) * tinted / (neutral + tinted)
+    return level + colour
+
+
+def _combined_sd(first: float, second: float) -> float:
+    return 1.0 / np.sqrt(1.0 / first**2 + 1.0 / second**2)
+
+
+def _colour(log_rgb: FloatArray) -> FloatArray:
+    """Log red over green and green over blue (..., 2)."""
+    return np.stack([log_rgb[..., 0] - log_rgb[..., 1], log_rgb[..., 1] - log_rgb[..., 2]], -1)
+
+
+def _level(own: FloatArray) -> float:
+    """Luminance that the own colour would add."""
+    return float(LUMINANCE[0] * own[0] - LUMINANCE[2] * own[1])

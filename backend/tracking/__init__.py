@@ -1,0 +1,67 @@
+"""A `Capture` in, one person's face and silhouette out: landmarks of all frames, masks of the
+chosen ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import Capture, FaceTrack, Finding, Progress
+
+from ..facemesh import FaceMesh, PersonSegmenter
+from ..footage.view import head_view
+from ..images import pixels_8bit, read_image, write_png
+from .landmarks import MISLED, detection_confidence, static_landmarks
+from .person_mask import person_mask
+
+MASK_NAME = "mask_{:06d}.png"
+MANY_MISLED = 0.3  # of the chosen frames
+
+__all__ = ["track_face"]
+
+
+def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTrack:
+    """Landmarks, their confidence and person masks.
+
+    `frame_landmarks_px` never holds NaN: where the static detection fails or lies elsewhere than
+    the tracked one, the tracked one stands in and `confidence` of that frame is at most 0.2.
+    Frames with confidence 0 are NaN in `landmarks_px`.
+    """
+    view = head_view(capture.detections_px, capture.camera_guess)
+    confidence = detection_confidence(capture.detections_px, view)
+    tracked = capture.detections_px[capture.frame_index]
+    chosen = tracked.copy()
+    mask_paths = []
+    misled = 0
+    with FaceMesh(tracking=False) as mesh, PersonSegmenter() as segmenter:
+        for k, frame in enumerate(capture.frame_index):
+            progress(k, len(chosen), f"frame {frame}")
+            image = read_image(capture.frame_paths[k])
+            found = static_landmarks(image, tracked[k], mesh)
+            if found is None:
+                misled += 1
+                confidence[frame] = min(confidence[frame], MISLED)
+            else:
+                chosen[k] = found
+            mask_paths.append(masks_dir / MASK_NAME.format(frame))
+            write_png(mask_paths[-1], pixels_8bit(person_mask(image, chosen[k], segmenter)))
+    return FaceTrack(
+        landmarks_px=np.where(confidence[:, None, None] > 0, capture.detections_px, np.nan),
+        confidence=confidence,
+        frame_landmarks_px=chosen,
+        mask_paths=tuple(mask_paths),
+        findings=_findings(misled, len(chosen)),
+    )
+
+
+def _findings(misled: int, count: int) -> tuple[Finding, ...]:
+    if misled <= MANY_MISLED * count:
+        return ()
+    return (
+        Finding(
+            "face_unclear",
+            f"The face could not be read surely in {misled} of {count} chosen frames. Film it with "
+            "hair, hands and glasses away from the face, in even light.",
+        ),
+    )

@@ -1,0 +1,92 @@
+"""Makes an avatar from the sample or from CLIP, applies it in Blender, relights and renders it.
+
+Leaves in `demo_output/`: `avatar/` (the avatar folder with its report), `avatar.blend`, three
+relit stills, a turntable and `costs.md`, the table of seconds and peak memory. Everything goes
+through the operators an artist uses, in the `bpy` package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+import studio_avatar_addon
+from studio_avatar_addon.avatar.bundle import open_avatar
+
+OUTPUT = Path("demo_output")
+SAMPLE = Path(studio_avatar_addon.__file__).parent / "assets" / "sample" / "sample.mp4"
+LIGHTS = {"three_point": None, "soft_box": None, "split": None}
+
+
+@dataclass
+class CostTable:
+    """Seconds and peak memory of each step, as it happens."""
+
+    rows: list[tuple[str, float, int]] = field(default_factory=list)
+
+    def measure(self, step: str, action: Callable[[], object]) -> None:
+        print(f"{step} …", flush=True)
+        began = time.monotonic()
+        action()
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        self.rows.append((step, time.monotonic() - began, peak_mb))
+
+    def markdown(self) -> str:
+        lines = ["| step | seconds | peak memory (MB) |", "|---|---:|---:|"]
+        lines += [f"| {step} | {seconds:.1f} | {peak} |" for step, seconds, peak in self.rows]
+        return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="build.py demo", description=__doc__)
+    parser.add_argument("clip", nargs="?", type=Path, default=SAMPLE)
+    parser.add_argument("--quality", default="standard", choices=("draft", "standard", "high"))
+    arguments = parser.parse_args()
+    make_demo(arguments.clip.absolute(), arguments.quality, OUTPUT.absolute())
+    return 0
+
+
+def make_demo(clip: Path, quality: str, output: Path) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    studio_avatar_addon.register()
+    operators = bpy.ops.studio_avatar
+    avatar, costs = output / "avatar", CostTable()
+
+    began = time.monotonic()
+    operators.create_avatar(filepath=str(clip), directory=str(avatar), quality=quality)
+    costs.rows += _backend_costs(avatar)
+    costs.rows.append(("create and apply, whole", time.monotonic() - began, 0))
+    costs.measure("save avatar.blend", lambda: _save(output / "avatar.blend"))
+    for rig in LIGHTS:
+        operators.add_light_rig(rig=rig)
+        still = output / f"still_{rig}.png"
+        costs.measure(still.name, lambda still=still: operators.render_still(filepath=str(still)))
+    turntable = output / "turntable.mp4"
+    costs.measure(turntable.name, lambda: operators.render_turntable(filepath=str(turntable)))
+
+    (output / "costs.md").write_text(costs.markdown(), "utf-8")
+    print(costs.markdown())
+    print(f"Avatar: {open_avatar(avatar).run}\nPictures: {output}")
+
+
+def _save(path: Path) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+
+
+def _backend_costs(avatar: Path) -> list[tuple[str, float, int]]:
+    """The stages' own measurements, from the last event of the newest job."""
+    job = max((avatar / "jobs").glob("*/events.jsonl"))
+    last = json.loads(job.read_text("utf-8").splitlines()[-1])
+    return [(s["stage"], s["seconds"], s["peak_mb"]) for s in last["result"]["stages"]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

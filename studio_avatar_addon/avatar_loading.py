@@ -1,0 +1,75 @@
+"""Avatar folders and performances to what stands in the scene: the calls behind the operators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from .avatar.bundle import AvatarFolder, open_avatar, read_performance
+from .avatar.errors import AvatarFolderError
+from .avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
+from .avatar.types import Performance
+from .scene.animation import AppliedPerformance, apply_performance
+from .scene.apply import AppliedAvatar, apply_avatar
+from .scene.head import unmodelled_shapes
+from .scene.parts import AVATAR, avatar_root
+
+SHAPE_TEST_S = 0.5  # from rest over the full shape back to rest
+
+
+def load_avatar(scene: bpy.types.Scene, root: Path) -> AppliedAvatar:
+    """Build or refresh the avatar of a folder in the scene, moving as in its own footage.
+
+    Raises AvatarFolderError or TemplateError; the scene is then as it was.
+    """
+    folder = open_avatar(root)
+    applied = apply_avatar(scene, folder)
+    recorded = own_performance(folder)
+    if recorded is not None:
+        apply_performance_file(scene, applied.head, recorded)
+    for layer in scene.view_layers:
+        if applied.head.name in layer.objects:
+            layer.objects.active = applied.head
+    return applied
+
+
+def own_performance(folder: AvatarFolder) -> Path | None:
+    """The recording of the avatar's own footage, else its first one."""
+    clip = Path(str(folder.description.get("footage", {}).get("name", ""))).stem
+    return min(folder.performances, key=lambda path: (path.stem != clip, path), default=None)
+
+
+def apply_performance_file(
+    scene: bpy.types.Scene, head: bpy.types.Object, path: Path | None
+) -> AppliedPerformance:
+    """Key a performance on a head; `path`: its file, None for the avatar's own.
+
+    Raises AvatarFolderError where it is missing or damaged, ShapeError where it does not fit.
+    """
+    folder = open_avatar(avatar_root(head))
+    path = path or own_performance(folder)
+    if path is None:
+        raise AvatarFolderError(
+            f"The avatar {folder.name} holds no performance.", "Choose a clip of the person."
+        )
+    name = folder.name if path.stem == folder.name else f"{folder.name} {path.stem}"
+    return apply_performance(scene, head, read_performance(path), name)
+
+
+def apply_shape_test(scene: bpy.types.Scene, head: bpy.types.Object) -> AppliedPerformance:
+    """Key every modelled shape from 0 to 1 and back, one after the other, in Actions of its own."""
+    still = unmodelled_shapes(head)
+    tested = [name for name in SHAPE_NAMES if name not in still]
+    count = 2 * len(tested) + 1
+    weights = np.zeros((count, len(SHAPE_NAMES)), np.float32)
+    for turn, name in enumerate(tested):
+        weights[2 * turn + 1, SHAPE_INDEX[name]] = 1.0
+    test = Performance(
+        time_s=np.arange(count) * SHAPE_TEST_S / 2,
+        weights=weights,
+        neck_from_head=np.tile(np.eye(4, dtype=np.float32), (count, 1, 1)),
+        gaze_rad=np.zeros((count, 2, 2), np.float32),
+    )
+    return apply_performance(scene, head, test, f"{head[AVATAR]} Shape Test")

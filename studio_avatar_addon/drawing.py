@@ -1,0 +1,89 @@
+"""Pieces that several panels draw: wrapped text, the running job, the last error, the check-up."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Literal
+
+import bpy
+
+from .avatar.errors import JobCancelled
+from .job_status import JobStatus
+from .job_timer import SESSION, stage_name
+
+Icon = Literal["NONE", "INFO", "ERROR", "FORWARD", "MESH_DATA"]
+
+_PIXELS_PER_LETTER = 6.5  # of Blender's interface font at scale 1
+_MARGIN_PX = 50.0
+
+
+def draw_text(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: Icon = "NONE"
+) -> None:
+    """Labels do not wrap by themselves: break the text to the region's width."""
+    scale = context.preferences.system.ui_scale
+    letters = int((context.region.width / scale - _MARGIN_PX) / _PIXELS_PER_LETTER)
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(textwrap.wrap(text, max(letters, 20))):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def draw_job(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Stage, bar, time left and a way to cancel."""
+    status = SESSION.status
+    column = layout.column()
+    column.progress(factor=status.fraction, type="BAR", text=progress_text(status))
+    if status.no_news:
+        draw_text(column, context, f"No news for {status.quiet_s:.0f} s; it may still be working")
+    elif status.message:
+        draw_text(column, context, status.message)
+    column.operator("studio_avatar.cancel_job", icon="X")
+
+
+def progress_text(status: JobStatus) -> str:
+    """E.g. "Fitting, stage 3 of 8, 12 s left"."""
+    parts = [stage_name(status)]
+    if status.stage_count > 1:
+        parts.append(f"{status.stage_index + 1} of {status.stage_count}")
+    if status.eta_s is not None:
+        parts.append(f"{status.eta_s:.0f} s left")
+    return ", ".join(parts)
+
+
+def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What went wrong last and what to do about it, until it is put away."""
+    error = SESSION.error
+    if error is None:
+        return
+    box = layout.box()
+    row = box.row()
+    cancelled = isinstance(error, JobCancelled)
+    row.label(text="Cancelled" if cancelled else "Problem", icon="INFO" if cancelled else "ERROR")
+    row.operator("studio_avatar.dismiss_error", text="", icon="X", emboss=False)
+    draw_text(box, context, error.problem)
+    draw_text(box, context, error.remedy, icon="FORWARD")
+
+
+def draw_system_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The button and what the last check found."""
+    if SESSION.running and SESSION.command == "doctor":
+        draw_job(layout, context)
+    else:
+        layout.operator("studio_avatar.check_system", icon="CHECKMARK")
+    draw_error(layout, context)
+    found = SESSION.results.get("doctor")
+    if found is None:
+        return
+    column = layout.box().column(align=True)
+    column.label(text=f"Backend {found.get('version')}, Python {found.get('python')}")
+    column.label(text=str(found.get("interpreter")))
+    column.label(text=f"Device: {found.get('device_reason')}")
+    free, total = found.get("memory_free_mb"), found.get("memory_total_mb")
+    column.label(text=f"Memory: {free} MB free of {total} MB")
+    if found.get("device_memory_free_mb") is not None:
+        column.label(text=f"Graphics memory: {found['device_memory_free_mb']} MB free")
+    packages = found.get("packages") or {}
+    draw_text(column, context, ", ".join(f"{name} {version}" for name, version in packages.items()))
+    weights = found.get("weights") or {}
+    column.label(text=f"Weights: {', '.join(weights) or 'none needed yet'}")

@@ -1,0 +1,59 @@
+"""Operators for the face's movement: reset and test the shapes, let the eyes follow a target."""
+
+import bpy
+
+from ..avatar_loading import apply_shape_test
+from ..scene import head, rig
+from .reporting import ForAvatar, head_of
+
+
+class STUDIO_AVATAR_OT_reset_shapes(ForAvatar, bpy.types.Operator):
+    """Set all 52 shapes to zero; keyed ones come back with the next frame"""
+
+    bl_idname = "studio_avatar.reset_shapes"
+    bl_label = "Reset"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def carry_out(self, context):
+        head.reset_shapes(head_of(context))
+
+
+class STUDIO_AVATAR_OT_test_shapes(ForAvatar, bpy.types.Operator):
+    """Animate every shape one after the other, in Actions of its own"""
+
+    bl_idname = "studio_avatar.test_shapes"
+    bl_label = "Test"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def carry_out(self, context):
+        apply_shape_test(context.scene, head_of(context))
+
+
+class STUDIO_AVATAR_OT_add_gaze_target(ForAvatar, bpy.types.Operator):
+    """Add an empty in front of the face that both eyes follow"""
+
+    bl_idname = "studio_avatar.add_gaze_target"
+    bl_label = "Add Gaze Target"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def carry_out(self, context):
+        rig.add_gaze_target(head_of(context))
+
+
+class STUDIO_AVATAR_OT_remove_gaze_target(ForAvatar, bpy.types.Operator):
+    """Let the eyes move as they are keyed again"""
+
+    bl_idname = "studio_avatar.remove_gaze_target"
+    bl_label = "Remove Gaze Target"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def carry_out(self, context):
+        rig.remove_gaze_target(head_of(context))
+
+
+CLASSES = (
+    STUDIO_AVATAR_OT_reset_shapes,
+    STUDIO_AVATAR_OT_test_shapes,
+    STUDIO_AVATAR_OT_add_gaze_target,
+    STUDIO_AVATAR_OT_remove_gaze_target,
+)

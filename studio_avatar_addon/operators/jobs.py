@@ -1,0 +1,283 @@
+"""Operators that choose footage and run the backend: create, perform, cancel, check the system."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from ..avatar.errors import FootageUnreadable, JobError, StudioAvatarError
+from ..avatar.layout import QUALITIES
+from ..avatar_loading import apply_performance_file, load_avatar
+from ..footage_preview import VIDEO_SUFFIXES
+from ..job_client import Job
+from ..job_timer import SESSION, begin, block, follow
+from ..places import default_avatar_folder
+from ..preferences import backend_choice
+from ..properties import settings
+from ..scene.parts import avatar_root, avatars
+from .reporting import BROWSING, FINISHED, Reporting, absolute, has_avatar, head_of
+
+CLIPS = ";".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
+
+Apply = Callable[[bpy.types.Scene, Mapping[str, Any]], None]
+
+
+class STUDIO_AVATAR_OT_choose_footage(Reporting, bpy.types.Operator):
+    """Choose the clip that the avatar is made from"""
+
+    bl_idname = "studio_avatar.choose_footage"
+    bl_label = "Choose Footage"
+    bl_options = {"REGISTER", "UNDO"}
+
+    if TYPE_CHECKING:
+        filepath: str
+        filter_glob: str
+    else:
+        filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+        filter_glob: StringProperty(default=CLIPS, options={"HIDDEN"})
+
+    def invoke(self, context, event):
+        """A drop brings its path along; a click opens the file browser."""
+        if self.filepath:
+            return self.execute(context)
+        context.window_manager.fileselect_add(self)
+        return BROWSING
+
+    def carry_out(self, context):
+        settings(context.scene).footage = str(existing_footage(self.filepath))
+
+
+class STUDIO_AVATAR_FH_clip(bpy.types.FileHandler):
+    """Takes a clip that is dropped on the viewport."""
+
+    bl_idname = "STUDIO_AVATAR_FH_clip"
+    bl_label = "Footage for Studio Avatar"
+    bl_import_operator = STUDIO_AVATAR_OT_choose_footage.bl_idname
+    bl_file_extensions = ";".join(VIDEO_SUFFIXES)
+
+    @classmethod
+    def poll_drop(cls, context):
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+class RunsJob(Reporting):
+    """`invoke` starts the job and lets a timer follow it, `execute` blocks until its end."""
+
+    def start(self, context: bpy.types.Context) -> Job:
+        raise NotImplementedError
+
+    def apply(self) -> Apply:
+        """What brings the result into the scene; outlives the operator."""
+        return no_change
+
+    def invoke(self, context, event):
+        if bpy.app.background:
+            return self.execute(context)
+        try:
+            job = self.start(context)
+        except StudioAvatarError as error:
+            return self.refuse(error)
+        follow(job, partial(apply_later, context.scene.session_uid, self.apply(), self.bl_label))
+        return FINISHED
+
+    def carry_out(self, context):
+        self.start(context)
+        self.apply()(context.scene, block())
+
+
+class STUDIO_AVATAR_OT_create_avatar(RunsJob, bpy.types.Operator):
+    """Make a rigged, evenly lit head from the clip; the work runs beside Blender"""
+
+    bl_idname = "studio_avatar.create_avatar"
+    bl_label = "Create Avatar"
+
+    if TYPE_CHECKING:
+        filepath: str
+        directory: str
+        quality: str
+    else:
+        filepath: StringProperty(
+            description="Clip or folder of photos; empty: the scene's footage",
+            subtype="FILE_PATH",
+            options={"SKIP_SAVE"},
+        )
+        directory: StringProperty(
+            description="The avatar folder; empty: the scene's, else avatars/<clip>",
+            subtype="DIR_PATH",
+            options={"SKIP_SAVE"},
+        )
+        quality: EnumProperty(
+            items=[(name, name.title(), "") for name in QUALITIES],
+            default="standard",
+            options={"SKIP_SAVE"},
+        )
+
+    @classmethod
+    def poll(cls, context):
+        return not_busy(cls)
+
+    def start(self, context):
+        chosen = settings(context.scene)
+        footage = existing_footage(self.filepath or chosen.footage)
+        directory = self.directory or chosen.directory
+        avatar = absolute(directory) if directory else default_avatar_folder(footage)
+        quality = self.quality if self.properties.is_property_set("quality") else chosen.quality
+        arguments = {
+            "footage": str(footage),
+            "out": str(avatar),
+            "quality": quality,
+            "device": backend_choice().device,
+        }
+        return begin(context.scene, "create", arguments, avatar)
+
+    def apply(self):
+        return load_result
+
+
+class STUDIO_AVATAR_OT_apply_performance(RunsJob, bpy.types.Operator):
+    """Animate the avatar from its own footage, another clip, or a finished performance"""
+
+    bl_idname = "studio_avatar.apply_performance"
+    bl_label = "Apply Performance"
+    bl_options = {"REGISTER", "UNDO"}
+
+    if TYPE_CHECKING:
+        filepath: str
+        filter_glob: str
+    else:
+        filepath: StringProperty(
+            description="A clip, or a performance of an avatar folder; empty: the avatar's own",
+            subtype="FILE_PATH",
+            options={"SKIP_SAVE"},
+        )
+        filter_glob: StringProperty(default=f"{CLIPS};*.npz", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context):
+        return not_busy(cls) and has_avatar(cls, context)
+
+    def invoke(self, context, event):
+        if self.filepath and not self.is_finished_performance():
+            return super().invoke(context, event)
+        return self.execute(context)
+
+    def is_finished_performance(self) -> bool:
+        return not self.filepath or Path(self.filepath).suffix == ".npz"
+
+    def carry_out(self, context):
+        if self.is_finished_performance():
+            path = absolute(self.filepath) if self.filepath else None
+            apply_performance_file(context.scene, head_of(context), path)
+        else:
+            super().carry_out(context)
+
+    def start(self, context):
+        footage = existing_footage(self.filepath)
+        avatar = avatar_root(head_of(context))
+        arguments = {"avatar": str(avatar), "footage": str(footage)}
+        return begin(context.scene, "perform", arguments, avatar)
+
+    def apply(self):
+        return perform_result
+
+
+class STUDIO_AVATAR_OT_cancel_job(bpy.types.Operator):
+    """Stop the running job; the stages that it finished are kept"""
+
+    bl_idname = "studio_avatar.cancel_job"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context):
+        return SESSION.running
+
+    def execute(self, context):
+        SESSION.cancel()
+        return FINISHED
+
+
+class STUDIO_AVATAR_OT_check_system(RunsJob, bpy.types.Operator):
+    """Start the backend and list its interpreter, device and the reason for it, memory, packages"""
+
+    bl_idname = "studio_avatar.check_system"
+    bl_label = "Check System"
+
+    @classmethod
+    def poll(cls, context):
+        return not_busy(cls)
+
+    def start(self, context):
+        return begin(context.scene, "doctor", {"device": backend_choice().device}, None)
+
+
+class STUDIO_AVATAR_OT_dismiss_error(bpy.types.Operator):
+    """Put the message away"""
+
+    bl_idname = "studio_avatar.dismiss_error"
+    bl_label = "Dismiss"
+
+    def execute(self, context):
+        SESSION.error = None
+        return FINISHED
+
+
+def existing_footage(path: str) -> Path:
+    """The clip or folder of photos behind an artist's path. Raises FootageUnreadable."""
+    if not path:
+        raise FootageUnreadable(
+            "No footage is chosen.", "Drop a clip on the viewport or choose one in the panel."
+        )
+    footage = absolute(path)
+    if not footage.exists():
+        raise FootageUnreadable(
+            f"There is no file {footage}.", "Choose the clip again; it may have been moved."
+        )
+    return footage
+
+
+def not_busy(kind: type[Any]) -> bool:
+    if SESSION.running:
+        kind.poll_message_set("Another job is still running: wait for its end or cancel it")
+    return not SESSION.running
+
+
+def no_change(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
+    """For jobs whose result is only shown."""
+
+
+def load_result(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
+    load_avatar(scene, Path(result["avatar"]))
+
+
+def perform_result(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
+    """A performance belongs to the head whose avatar folder it lies in."""
+    root = Path(result["avatar"])
+    for head in avatars(scene):
+        if avatar_root(head) == root:
+            apply_performance_file(scene, head, Path(result["performance"]))
+
+
+def apply_later(scene_uid: int, apply: Apply, label: str, result: Mapping[str, Any]) -> None:
+    """Apply a result as one undo step. Raises JobError where the scene is gone by now."""
+    scene = next((s for s in bpy.data.scenes if s.session_uid == scene_uid), None)
+    if scene is None:
+        raise JobError(
+            "The job is done, but the scene it was for is no longer open.",
+            f"Load the avatar from {result.get('avatar', 'its folder')}.",
+        )
+    apply(scene, result)
+    bpy.ops.ed.undo_push(message=label)
+
+
+CLASSES = (
+    STUDIO_AVATAR_OT_choose_footage,
+    STUDIO_AVATAR_FH_clip,
+    STUDIO_AVATAR_OT_create_avatar,
+    STUDIO_AVATAR_OT_apply_performance,
+    STUDIO_AVATAR_OT_cancel_job,
+    STUDIO_AVATAR_OT_check_system,
+    STUDIO_AVATAR_OT_dismiss_error,
+)

@@ -1,0 +1,188 @@
+"""The sidebar tab "Studio Avatar": panels in the order of work. They only draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+
+from .avatar.shapes import REGIONS, SHAPE_NAMES, shape_region
+from .drawing import draw_error, draw_job, draw_text
+from .footage_preview import known_preview
+from .job_timer import SESSION
+from .operators.reporting import absolute, head_of
+from .places import default_avatar_folder
+from .properties import settings
+from .scene import lights, materials
+from .scene.head import unmodelled_shapes
+from .scene.parts import GAZE, active_avatar, avatar_root, sibling
+
+_VERSION_LABELS = {"phone": "Phone", "studio": "Studio", "detail": "Detail"}
+
+
+class InTab:
+    """Base of our panels; Blender sets `layout` before it calls `draw`."""
+
+    if TYPE_CHECKING:
+        layout: bpy.types.UILayout
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Studio Avatar"
+
+
+class NeedsAvatar(InTab):
+    @classmethod
+    def poll(cls, context):
+        return active_avatar(context) is not None
+
+
+class STUDIO_AVATAR_PT_footage(InTab, bpy.types.Panel):
+    bl_label = "Footage"
+    bl_order = 0
+
+    def draw(self, context):
+        layout = self.layout
+        chosen = settings(context.scene)
+        layout.prop(chosen, "footage", text="")
+        if not chosen.footage:
+            draw_text(layout, context, "Drop a phone clip of a face on the viewport, or pick one.")
+            return
+        footage = absolute(chosen.footage)
+        if footage.is_file():
+            preview = known_preview(footage)
+            if preview is not None:
+                layout.template_icon(preview.icon_id, scale=7.0)
+                draw_text(layout, context, preview.summary)
+        elif not footage.is_dir():
+            draw_text(layout, context, "This file does not exist.", icon="ERROR")
+        for finding in SESSION.status.warnings:
+            draw_text(layout, context, finding.message, icon="INFO")
+
+
+class STUDIO_AVATAR_PT_avatar(InTab, bpy.types.Panel):
+    bl_label = "Avatar"
+    bl_order = 1
+
+    def draw(self, context):
+        layout = self.layout
+        chosen = settings(context.scene)
+        column = layout.column()
+        column.enabled = not SESSION.running
+        column.prop(chosen, "quality", text="")
+        column.prop(chosen, "directory", text="", placeholder=_default_folder(chosen.footage))
+        if SESSION.running:
+            draw_job(layout, context)
+        else:
+            button = layout.column()
+            button.scale_y = 1.6
+            button.operator("studio_avatar.create_avatar", icon="USER")
+        draw_error(layout, context)
+        layout.operator("studio_avatar.load_avatar", icon="FILE_FOLDER")
+        head = active_avatar(context)
+        if head is not None:
+            draw_text(layout, context, f"{head.name}: {avatar_root(head)}", icon="MESH_DATA")
+
+
+class STUDIO_AVATAR_PT_look(NeedsAvatar, bpy.types.Panel):
+    bl_label = "Look"
+    bl_order = 2
+
+    def draw(self, context):
+        layout = self.layout
+        head = head_of(context)
+        lit = lights.studio_light_on(context.scene)
+        layout.operator(
+            "studio_avatar.studio_light", depress=lit, icon="LIGHT_AREA", text="Studio Light"
+        ).on = not lit
+        shown = materials.texture_version(head)
+        row = layout.row(align=True)
+        for origin in materials.texture_versions(head):
+            row.operator(
+                "studio_avatar.set_texture_version",
+                text=_VERSION_LABELS[origin],
+                depress=origin == shown,
+            ).origin = origin
+        covered = materials.coverage_shown(head)
+        layout.operator(
+            "studio_avatar.show_coverage", depress=covered, icon="OVERLAY", text="Coverage"
+        ).shown = not covered
+        column = layout.column(align=True)
+        for control in materials.skin_controls(head):
+            column.prop(control.socket, "default_value", text=control.label)
+
+
+class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):
+    bl_label = "Animation"
+    bl_order = 3
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout = self.layout
+        head = head_of(context)
+        layout.operator("studio_avatar.apply_performance", text="From Its Own Footage")
+        row = layout.row(align=True)
+        row.operator("studio_avatar.test_shapes", icon="PLAY")
+        row.operator("studio_avatar.reset_shapes", icon="LOOP_BACK")
+        if sibling(head, GAZE) is None:
+            layout.operator("studio_avatar.add_gaze_target", icon="HIDE_OFF")
+        else:
+            layout.operator("studio_avatar.remove_gaze_target", icon="HIDE_ON")
+        self.draw_sliders(head)
+
+    def draw_sliders(self, head: bpy.types.Object) -> None:
+        """All 52 shapes by region of the face; those without movement yet are grey."""
+        blocks = head.data.shape_keys.key_blocks
+        still = unmodelled_shapes(head)
+        for region in REGIONS:
+            header, body = self.layout.panel(f"studio_avatar_{region}", default_closed=True)
+            header.label(text=region.capitalize())
+            if body is None:
+                continue
+            column = body.column(align=True)
+            for name in SHAPE_NAMES:
+                if shape_region(name) == region and name in blocks:
+                    row = column.row()
+                    row.enabled = name not in still
+                    row.prop(blocks[name], "value", text=name, slider=True)
+
+
+class STUDIO_AVATAR_PT_light_render(NeedsAvatar, bpy.types.Panel):
+    bl_label = "Light & Render"
+    bl_order = 4
+
+    def draw(self, context):
+        layout = self.layout
+        chosen = settings(context.scene)
+        row = layout.row(align=True)
+        row.prop(chosen, "light_rig", text="")
+        row.operator("studio_avatar.add_light_rig", text="Light").rig = chosen.light_rig
+        row.operator("studio_avatar.remove_light_rig", text="", icon="X")
+        column = layout.column(align=True)
+        row = column.row(align=True)
+        row.prop(chosen, "environment", text="")
+        place = row.operator("studio_avatar.set_hdri", text="Set")
+        place.environment = "" if chosen.environment == "NONE" else chosen.environment
+        place.strength = chosen.environment_strength
+        place.visible = chosen.environment_visible
+        row = column.row(align=True)
+        row.prop(chosen, "environment_strength")
+        row.prop(chosen, "environment_visible", toggle=True)
+        layout.operator("studio_avatar.add_camera", icon="CAMERA_DATA")
+        layout.prop(chosen, "render_folder", text="", placeholder="renders")
+        row = layout.row(align=True)
+        row.operator("studio_avatar.render_still", icon="RENDER_STILL", text="Still")
+        row.operator("studio_avatar.render_turntable", icon="RENDER_ANIMATION", text="Turntable")
+
+
+def _default_folder(footage: str) -> str:
+    return str(default_avatar_folder(absolute(footage))) if footage else "Avatar folder"
+
+
+CLASSES = (
+    STUDIO_AVATAR_PT_footage,
+    STUDIO_AVATAR_PT_avatar,
+    STUDIO_AVATAR_PT_look,
+    STUDIO_AVATAR_PT_animation,
+    STUDIO_AVATAR_PT_light_render,
+)

@@ -1,0 +1,94 @@
+"""What the artist sets per scene, and where it lives: `Scene.studio_avatar`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
+
+from .footage_preview import look_into
+from .scene import lights
+
+_ENVIRONMENT_ITEMS: list[tuple[str, str, str]] = []
+
+
+def _environment_items(
+    _settings: bpy.types.bpy_struct, _context: bpy.types.Context | None
+) -> list[tuple[str, str, str]]:
+    """Blender keeps no reference to the strings of a computed list, so this module does."""
+    if not _ENVIRONMENT_ITEMS:
+        _ENVIRONMENT_ITEMS.append(("NONE", "Own World", "The scene's own world"))
+        _ENVIRONMENT_ITEMS.extend(
+            (name, name.replace("_", " ").title(), "A real place's light, shipped with Blender")
+            for name in lights.environments()
+        )
+    return _ENVIRONMENT_ITEMS
+
+
+def _footage_chosen(chosen: "StudioAvatarSettings", _context: bpy.types.Context) -> None:
+    if chosen.footage:
+        look_into(Path(bpy.path.abspath(chosen.footage)))
+
+
+class StudioAvatarSettings(bpy.types.PropertyGroup):
+    if TYPE_CHECKING:
+        footage: str
+        directory: str
+        quality: str
+        last_job: str
+        light_rig: str
+        environment: str
+        environment_strength: float
+        environment_visible: bool
+        render_folder: str
+    else:
+        footage: StringProperty(
+            name="Footage",
+            description="The phone clip of a person turning the head, or a folder of photos",
+            subtype="FILE_PATH",
+            update=_footage_chosen,
+        )
+        directory: StringProperty(
+            name="Avatar Folder",
+            description="Where the avatar is kept; empty: avatars/<clip> beside the saved file",
+            subtype="DIR_PATH",
+        )
+        quality: EnumProperty(
+            name="Quality",
+            items=[
+                ("draft", "Draft", "1024 px textures from fewer frames: a quick look"),
+                ("standard", "Standard", "2048 px textures"),
+                ("high", "High", "4096 px textures from more frames"),
+            ],
+            default="standard",
+        )
+        last_job: StringProperty(options={"HIDDEN"})
+        light_rig: EnumProperty(
+            name="Rig",
+            items=[(key, rig.label, rig.description) for key, rig in lights.LIGHT_RIGS.items()],
+        )
+        environment: EnumProperty(name="Environment", items=_environment_items)
+        environment_strength: FloatProperty(name="Strength", default=1.0, min=0.0, soft_max=5.0)
+        environment_visible: BoolProperty(
+            name="Visible", description="Show the place behind the head", default=False
+        )
+        render_folder: StringProperty(
+            name="Renders",
+            description="Where pictures go; empty: renders beside the saved file",
+            subtype="DIR_PATH",
+        )
+
+
+def settings(scene: bpy.types.Scene) -> StudioAvatarSettings:
+    return scene.studio_avatar
+
+
+def attach() -> None:
+    bpy.types.Scene.studio_avatar = PointerProperty(type=StudioAvatarSettings)
+
+
+def detach() -> None:
+    del bpy.types.Scene.studio_avatar
+
+
+CLASSES = (StudioAvatarSettings,)

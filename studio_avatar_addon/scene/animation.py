@@ -1,0 +1,171 @@
+"""A performance to two Actions: shape keys on the face, rotations on neck, head and eye bones.
+
+Keys lie on every frame of the scene's own rate. The shape keys carry no drivers, so an Action
+keys their values directly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..avatar.errors import ShapeError
+from ..avatar.frames import gaze_rotation
+from ..avatar.shapes import SHAPE_NAMES
+from ..avatar.types import Performance
+from . import compat
+from .rig import rig_of
+
+NECK_SHARE = 0.4  # of the head's turn; the upper joint does the rest
+_EYES = ("eye.L", "eye.R")
+_LINEAR = 1  # Blender's number for linear interpolation
+
+
+@dataclass(frozen=True)
+class AppliedPerformance:
+    """The two Actions, and the scene frames of their first and last keys."""
+
+    face: bpy.types.Action
+    pose: bpy.types.Action | None
+    first_frame: int
+    last_frame: int
+
+
+def apply_performance(
+    scene: bpy.types.Scene, head: bpy.types.Object, performance: Performance, name: str,
+    start_frame: int | None = None,
+) -> AppliedPerformance:  # fmt: skip
+    """Key a performance on an avatar from `start_frame` (default: the scene's first frame).
+
+    The scene's range is extended where needed, never cut. The same `name` replaces its Actions.
+    Raises ShapeError where the performance is empty or malformed.
+    """
+    _check(performance)
+    first = scene.frame_start if start_frame is None else start_frame
+    rate = scene.render.fps / scene.render.fps_base
+    time = performance.time_s - performance.time_s[0]
+    frames = first + np.arange(int(np.floor(time[-1] * rate + 1e-6)) + 1)
+    wanted = (frames - first) / rate
+    face = _face_action(head, performance, name, frames, time, wanted)
+    rig = rig_of(head)
+    pose = None if rig is None else _pose_action(rig, performance, name, frames, time, wanted)
+    last = int(frames[-1])
+    scene.frame_start = min(scene.frame_start, first)
+    scene.frame_end = max(scene.frame_end, last)
+    return AppliedPerformance(face, pose, first, last)
+
+
+def _check(performance: Performance) -> None:
+    count = len(performance.time_s)
+    shapes = {
+        "weights": (count, len(SHAPE_NAMES)),
+        "neck_from_head": (count, 4, 4),
+        "gaze_rad": (count, 2, 2),
+    }
+    for name, shape in shapes.items():
+        array = getattr(performance, name)
+        if count == 0 or array.shape != shape or not np.isfinite(array).all():
+            raise ShapeError(
+                f"The performance's {name} are not {shape} finite numbers.",
+                "Make the performance again from its recording.",
+            )
+
+
+def _face_action(
+    head: bpy.types.Object, performance: Performance, name: str,
+    frames: NDArray[np.integer], time: NDArray[np.floating], wanted: NDArray[np.floating],
+) -> bpy.types.Action:  # fmt: skip
+    keys = head.data.shape_keys
+    action = _action(f"{name} Face")
+    channels = compat.channels_of(keys, action)
+    for index, shape in enumerate(SHAPE_NAMES):
+        values = np.interp(wanted, time, performance.weights[:, index])
+        _key(channels, f'key_blocks["{shape}"].value', 0, "Face", frames, values)
+    return action
+
+
+def _pose_action(
+    rig: bpy.types.Object, performance: Performance, name: str,
+    frames: NDArray[np.integer], time: NDArray[np.floating], wanted: NDArray[np.floating],
+) -> bpy.types.Action:  # fmt: skip
+    action = _action(f"{name} Pose")
+    channels = compat.channels_of(rig, action)
+    turn = _quaternions(performance.neck_from_head[:, :3, :3])
+    turns = {
+        "neck": _power(turn, NECK_SHARE),
+        "head": _power(turn, 1.0 - NECK_SHARE),
+    }
+    for eye, bone in enumerate(_EYES):
+        gaze = np.stack([gaze_rotation(g) for g in performance.gaze_rad[:, eye]])
+        turns[bone] = _quaternions(gaze)
+    for bone, rotation in turns.items():
+        rest = np.array(rig.data.bones[bone].matrix_local.to_quaternion())
+        local = _product(_product(_conjugate(rest), rotation), rest)
+        resampled = np.stack([np.interp(wanted, time, local[:, axis]) for axis in range(4)], axis=1)
+        resampled /= np.linalg.norm(resampled, axis=1, keepdims=True)
+        path = f'pose.bones["{bone}"].rotation_quaternion'
+        for axis in range(4):
+            _key(channels, path, axis, bone, frames, resampled[:, axis])
+    return action
+
+
+def _action(name: str) -> bpy.types.Action:
+    return bpy.data.actions.get(name) or bpy.data.actions.new(name)
+
+
+def _key(
+    channels: bpy.types.Action | bpy.types.ActionChannelbag, path: str, axis: int, group: str,
+    frames: NDArray[np.integer], values: NDArray[np.floating],
+) -> None:  # fmt: skip
+    """One F-curve with linear keys on `frames`; a constant one needs a single key."""
+    curve = channels.fcurves.new(path, index=axis)
+    curve.group = channels.groups.get(group) or channels.groups.new(group)
+    if np.ptp(values) < 1e-6:
+        frames, values = frames[:1], values[:1]
+    points = curve.keyframe_points
+    points.add(len(frames))
+    points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
+    points.foreach_set("interpolation", np.full(len(frames), _LINEAR, np.int32))
+    curve.update()
+
+
+def _quaternions(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(T, 3, 3) to unit quaternions (T, 4), w first, without sign jumps (Shepperd's method)."""
+    m = np.asarray(rotation, np.float64)
+    trace = np.trace(m, axis1=1, axis2=2)
+    diagonal = np.diagonal(m, axis1=1, axis2=2)
+    squares = np.concatenate([1 + trace[:, None], 1 + 2 * diagonal - trace[:, None]], axis=1)
+    products = np.empty((len(m), 4, 4))
+    products[:, range(4), range(4)] = squares
+    for i, (a, b) in enumerate(((2, 1), (0, 2), (1, 0)), start=1):
+        products[:, 0, i] = products[:, i, 0] = m[:, a, b] - m[:, b, a]
+    for (i, j), (a, b) in {(1, 2): (0, 1), (1, 3): (0, 2), (2, 3): (1, 2)}.items():
+        products[:, i, j] = products[:, j, i] = m[:, a, b] + m[:, b, a]
+    # Row i is 4 q_i q: the row of the largest component is the best conditioned.
+    best = products[np.arange(len(m)), squares.argmax(axis=1)]
+    quaternion = best / np.linalg.norm(best, axis=1, keepdims=True)
+    quaternion[0] *= 1.0 if quaternion[0, 0] >= 0 else -1.0
+    jumps = np.sum(quaternion[1:] * quaternion[:-1], axis=1) < 0
+    quaternion[1:][np.logical_xor.accumulate(jumps)] *= -1.0
+    return quaternion
+
+
+def _power(quaternion: NDArray[np.floating], share: float) -> NDArray[np.floating]:
+    """The same turns (T, 4) by a share of their angle."""
+    half = np.arctan2(np.linalg.norm(quaternion[:, 1:], axis=1), quaternion[:, 0])
+    axis = quaternion[:, 1:] / np.maximum(np.sin(half), 1e-12)[:, None]
+    return np.concatenate([np.cos(share * half)[:, None], np.sin(share * half)[:, None] * axis], 1)
+
+
+def _conjugate(quaternion: NDArray[np.floating]) -> NDArray[np.floating]:
+    return quaternion * np.array([1.0, -1.0, -1.0, -1.0])
+
+
+def _product(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Hamilton product of quaternions (..., 4), w first."""
+    aw, av, bw, bv = a[..., :1], a[..., 1:], b[..., :1], b[..., 1:]
+    real = aw * bw - np.sum(av * bv, axis=-1, keepdims=True)
+    return np.concatenate([real, aw * bv + bw * av + np.cross(av, bv)], axis=-1)

@@ -1,0 +1,174 @@
+"""What is rendered of each view of a film set: the lit frame, the unlit colours, depth and parts.
+
+Preparing a pass changes the set's materials and settings for good, in the order lit, unlit, truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..avatar.template import HeadTemplate
+from . import compat, nodes
+from .capture_set import FilmSet
+from .render import render_picture, set_cycles
+
+BUST_PART = 255
+_PART = "part"  # face attribute: 1 + index into MATERIALS
+_HEAD_INDEX, _BUST_INDEX = 1, 2
+_UNLIT_SAMPLES = 16
+_METERING_WIDTH_PX, _METERING_SAMPLES = 90, 16
+_MEAN_EXPOSURE, _PEAK_EXPOSURE = 0.24, 0.95  # linear, of the skin: as a phone exposes a face
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A folder of pictures: file suffix, how the set is prepared, how the view shown is saved."""
+
+    folder: str
+    suffix: str
+    prepare: Callable[[FilmSet], None]
+    save: Callable[[FilmSet, Path], None]
+
+
+def prepare_lit(film: FilmSet) -> None:
+    scene = film.scene
+    set_cycles(scene, film.spec.samples)
+    scene.cycles.seed = film.spec.seed
+    scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
+    scene.render.use_persistent_data = True
+    compat.set_image_output(scene.render, "PNG", "RGB", "8")
+
+
+def prepare_unlit(film: FilmSet) -> None:
+    """Every material shows its base colour as light of its own; the clear cornea shows nothing."""
+    prepare_lit(film)
+    _flat_sampling(film.scene, _UNLIT_SAMPLES)
+    compat.set_image_output(film.scene.render, "PNG", "RGBA", "8")
+    for part in (film.person.head, film.person.bust):
+        for material in part.data.materials:
+            _glow(compat.node_tree(material))
+
+
+def prepare_truth(film: FilmSet) -> None:
+    """One point sample a pixel of depth and part, in the channels of a float picture."""
+    prepare_lit(film)
+    scene = film.scene
+    _flat_sampling(scene, 1)
+    scene.cycles.pixel_filter_type, scene.cycles.filter_width = "BOX", 0.01
+    compat.set_image_output(scene.render, "OPEN_EXR", "RGBA", "32")
+    film.person.head.pass_index, film.person.bust.pass_index = _HEAD_INDEX, _BUST_INDEX
+    _mark_parts(film.person.head.data, film.spec.template)
+    scene.view_layers[0].material_override = _truth_material()
+
+
+def save_picture(film: FilmSet, path: Path) -> None:
+    render_picture(film.scene, path)
+
+
+def save_truth(film: FilmSet, path: Path) -> None:
+    """`depth_m` (H, W) float32, inf where nothing is, and `part` (H, W) uint8, 0 there."""
+    values = _rendered_values(film.scene)
+    is_hit = values[..., 3] > 0.5
+    depth = np.where(is_hit, values[..., 0], np.inf).astype(np.float32)
+    part = np.where(values[..., 1] > 1.5, BUST_PART, np.rint(values[..., 2]))
+    with path.open("wb") as stream:
+        np.savez_compressed(stream, depth_m=depth, part=(part * is_hit).astype(np.uint8))
+
+
+PASSES = (
+    Pass("frames", ".png", prepare_lit, save_picture),
+    Pass("unlit", ".png", prepare_unlit, save_picture),
+    Pass("truth", ".npz", prepare_truth, save_truth),
+)
+
+
+def metered_strength(film: FilmSet) -> float:
+    """The environment's strength for the first view: the spec's, or one that exposes the face."""
+    if film.spec.strength is not None:
+        return film.spec.strength
+    film.show(0)
+    prepare_lit(film)
+    render = film.scene.render
+    film.scene.cycles.samples = _METERING_SAMPLES
+    render.film_transparent = True
+    compat.set_image_output(render, "OPEN_EXR", "RGBA", "32")
+    width, height = film.spec.camera.size_px
+    render.resolution_percentage = min(100, max(1, round(100 * _METERING_WIDTH_PX / width)))
+    values = _rendered_values(film.scene)
+    render.resolution_percentage, render.film_transparent = 100, False
+    # The person's upper two thirds are the head; the dark bust below must not count.
+    person = values[: len(values) * 2 // 3][values[: len(values) * 2 // 3, :, 3] > 0.99]
+    luminance = person[:, :3] @ np.array([0.2126, 0.7152, 0.0722])
+    skin = luminance[luminance > np.median(luminance) * 0.2]
+    return float(min(_MEAN_EXPOSURE / skin.mean(), _PEAK_EXPOSURE / np.percentile(skin, 98)))
+
+
+def _flat_sampling(scene: bpy.types.Scene, samples: int) -> None:
+    """No light, so no noise: few samples, no denoising, no background."""
+    scene.cycles.samples = samples
+    scene.cycles.use_denoising = scene.cycles.use_adaptive_sampling = False
+    scene.render.film_transparent = True
+
+
+def _glow(tree: bpy.types.NodeTree) -> None:
+    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
+    if shader is None:
+        nodes.join(tree, tree.nodes["Clear"], 0, output, "Surface")
+        return
+    glow = nodes.add(tree, "Emission", "Unlit", (8, -2))
+    color = shader.inputs["Base Color"]
+    if color.links:
+        tree.links.new(color.links[0].from_socket, glow.inputs["Color"])
+    else:
+        glow.inputs["Color"].default_value = color.default_value
+    nodes.join(tree, glow, 0, output, "Surface")
+
+
+def _mark_parts(mesh: bpy.types.Mesh, template: HeadTemplate) -> None:
+    attribute = mesh.attributes.new(_PART, "FLOAT", "FACE")
+    attribute.data.foreach_set("value", template.quad_material.astype(np.float32) + 1.0)
+
+
+def _truth_material() -> bpy.types.Material:
+    """Glows with (depth along the view in m, object index, part)."""
+    material = bpy.data.materials.new("Truth")
+    tree = compat.node_tree(material)
+    tree.nodes.clear()
+    view = nodes.add(tree, "CameraData", "View", (0, 0))
+    thing = nodes.add(tree, "ObjectInfo", "Object", (0, 1))
+    part = nodes.add(tree, "Attribute", "Part", (0, 2), attribute_name=_PART)
+    channels = nodes.add(tree, "CombineXYZ", "Channels", (1, 0))
+    glow = nodes.add(tree, "Emission", "Glow", (2, 0))
+    output = nodes.add(tree, "OutputMaterial", "Material Output", (3, 0))
+    nodes.join(tree, view, "View Z Depth", channels, 0)
+    nodes.join(tree, thing, "Object Index", channels, 1)
+    nodes.join(tree, part, "Fac", channels, 2)
+    nodes.join(tree, channels, 0, glow, "Color")
+    nodes.join(tree, glow, 0, output, "Surface")
+    return material
+
+
+def _rendered_values(scene: bpy.types.Scene) -> NDArray[np.float32]:
+    """Render and read back linear float channels (H, W, 4), top row first."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "values.exr"
+        render_picture(scene, path)
+        picture = bpy.data.images.load(str(path))
+        try:
+            picture.colorspace_settings.name = "Non-Color"
+            width, height = picture.size
+            values = np.empty(width * height * 4, np.float32)
+            picture.pixels.foreach_get(values)
+        finally:
+            bpy.data.images.remove(picture)
+    return values.reshape(height, width, 4)[::-1]
+
+

@@ -1,0 +1,119 @@
+"""A capture spec to a film set in Blender: one person, one environment, one phone camera.
+
+Replaces the whole scene: for a process of its own.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Quaternion
+from numpy.typing import NDArray
+
+from ..avatar.bundle import HeadData
+from ..avatar.frames import camera_from_blender, gaze_rotation, rotation_about
+from ..avatar.shapes import SHAPE_NAMES
+from ..avatar.template import BONES
+from .animation import NECK_SHARE
+from .apply import AppliedAvatar, build_avatar
+from .capture_spec import CaptureSpec
+from .lights import environment_path, set_environment
+from .placement import face_place, look_at
+
+_EYES = ("eye.L", "eye.R")
+
+
+class FilmSet:
+    """The set; `show` moves person and camera to one of the spec's views.
+
+    Raises EnvironmentProblem where the spec's HDRI is unknown.
+    """
+
+    def __init__(self, spec: CaptureSpec) -> None:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        self.spec = spec
+        self.scene = bpy.context.scene
+        self.light(1.0)
+        self.person = _person(self.scene, spec)
+        self.camera = _phone(self.scene, spec)
+        self._rest = {bone.name: bone.matrix_local.copy() for bone in self.person.rig.data.bones}
+
+    def light(self, strength: float) -> None:
+        """Set the environment's strength."""
+        environment = environment_path(self.spec.hdri)
+        set_environment(self.scene, environment, strength, self.spec.rotation_rad, visible=True)
+
+    def show(self, index: int) -> None:
+        """Pose face, head and camera for a view."""
+        spec = self.spec
+        keys = self.person.head.data.shape_keys.key_blocks
+        for name, weight in zip(SHAPE_NAMES, spec.weights[index], strict=True):
+            keys[name].value = float(weight)
+        for eye, bone in enumerate(_EYES):
+            turn = Matrix(gaze_rotation(spec.gaze_rad[index, eye]).tolist())
+            self._turn(bone, turn.to_quaternion())
+        seen_from = spec.yaw_pitch_rad[index]
+        if spec.kind == "head_turns":
+            whole = _head_turn(*seen_from)
+            for bone, share in (("neck", NECK_SHARE), ("head", 1.0 - NECK_SHARE)):
+                self._turn(bone, Quaternion().slerp(whole, share))
+            seen_from = (0.0, 0.0)
+        place = face_place(self.person.head)
+        eye_point = place.head + place.orbit(*seen_from, spec.distance_m / place.scale)
+        self.camera.matrix_world = look_at(eye_point, place.head)
+        bpy.context.view_layer.update()
+
+    def camera_from_head(self) -> NDArray[np.float64]:
+        """(4, 4) of the view shown: the head bone's movement, seen by the camera."""
+        bone = self.person.rig.pose.bones["head"]
+        world_from_head = np.array(bone.matrix @ self._rest["head"].inverted())
+        return camera_from_blender(np.array(self.camera.matrix_world)) @ world_from_head
+
+    def _turn(self, bone: str, rotation: Quaternion) -> None:
+        """Turn a bone about its joint by a rotation given in the head frame's axes."""
+        rest = self._rest[bone].to_quaternion()
+        self.person.rig.pose.bones[bone].rotation_quaternion = rest.inverted() @ rotation @ rest
+
+
+def _head_turn(yaw_rad: float, pitch_rad: float) -> Quaternion:
+    """The turn that shows a camera in front the head as from this direction."""
+    down = rotation_about(np.array([1.0, 0.0, 0.0]), pitch_rad)
+    right = rotation_about(np.array([0.0, 0.0, 1.0]), -yaw_rad)
+    return Matrix((down @ right).tolist()).to_quaternion()
+
+
+def _person(scene: bpy.types.Scene, spec: CaptureSpec) -> AppliedAvatar:
+    """The spec's head and skin as an avatar, subdivided as asked."""
+    template = spec.template
+    joints = template.bone_ends_m.copy()
+    for eye, bone in enumerate(_EYES):
+        joints[BONES.index(bone)] += spec.eye_centre_m[eye] - template.eye_centre_m[eye]
+    fit = HeadData(
+        identity=spec.identity,
+        neutral_m=spec.neutral_m,
+        shape_deltas_m=template.shape_deltas_m,
+        joints_m=joints,
+        eye_centre_m=spec.eye_centre_m,
+        eye_radius_m=template.eye_radius_m,
+        iris_linear=spec.iris_linear,
+    )
+    maps = {"studio": {"base_color": spec.skin}}
+    person = build_avatar(scene, "Subject", template, fit, maps)
+    for part in (person.head, person.bust):
+        for modifier in part.modifiers:
+            if modifier.type == "SUBSURF":
+                modifier.levels = modifier.render_levels = spec.subdivision
+    return person
+
+
+def _phone(scene: bpy.types.Scene, spec: CaptureSpec) -> bpy.types.Object:
+    data = bpy.data.cameras.new("Phone")
+    data.sensor_fit, data.sensor_width = "HORIZONTAL", 36.0
+    data.lens = spec.camera.focal_px[0] * data.sensor_width / spec.camera.size_px[0]
+    data.clip_start, data.clip_end = 0.01, 10.0
+    camera = bpy.data.objects.new("Phone", data)
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    scene.render.resolution_x, scene.render.resolution_y = spec.camera.size_px
+    scene.render.resolution_percentage = 100
+    return camera

@@ -1,0 +1,281 @@
+"""A simulated capture's JSON spec to a checked value: what to render, and where each camera stands.
+
+    {
+     "head": {"template": "studio_head_0" | "path.npz", "identity": [..], "iris_linear": [r, g, b],
+              "vertices": "path.npz",           vertices_m (V, 3) or (T, V, 3) instead of identity
+              "expression": {"jawOpen": 0.3} | "path.npz"},     weights (T, 52), gaze_rad (T, 2, 2)
+     "skin": "base_color.png",
+     "light": {"hdri": "city" | "path", "rotation_deg": 0, "strength": 1.0},
+     "path": {"kind": "camera_moves" | "head_turns", "views": 20 | "fps": 30, "duration_s": 4,
+              "yaw_pitch_deg": [[-50, 0], [50, 0], [0, 20]]},
+     "camera": {"size_px": [540, 960], "focal_px": 800, "distance_m": 0.5},
+     "samples": 24, "seed": 1, "subdivision": 1
+    }
+
+Only `head`, `skin`, `light.hdri` and `path` are required. Yaw and pitch say from where the face is
+seen: yaw to the subject's left, pitch from above; the path runs through the points at even speed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import radians
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..avatar.arrays import read_arrays
+from ..avatar.errors import StudioAvatarError
+from ..avatar.files import sha256_file
+from ..avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
+from ..avatar.template import BONES, DEFAULT_TEMPLATE, HeadTemplate, load_template
+from ..avatar.types import Camera
+
+KINDS = ("camera_moves", "head_turns")
+DEFAULT_PATH_DEG = ((0.0, 0.0), (-50.0, 0.0), (50.0, 0.0), (0.0, 0.0), (0.0, 20.0), (0.0, -15.0))
+DEFAULT_IRIS = (0.11, 0.065, 0.035)
+
+
+class SpecError(StudioAvatarError):
+    """The spec of a simulated capture cannot be used."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, "Mend the spec; its format is told in capture_spec.py.")
+
+
+@dataclass(frozen=True)
+class CaptureSpec:
+    """A checked spec. T views; angles in radians."""
+
+    template: HeadTemplate
+    identity: NDArray[np.float32]  # (P,) in standard deviations
+    neutral_m: NDArray[np.float32]  # (V, 3)
+    eye_centre_m: NDArray[np.float32]  # (2, 3)
+    iris_linear: NDArray[np.float32]  # (3,)
+    weights: NDArray[np.float32]  # (T, 52)
+    gaze_rad: NDArray[np.float32]  # (T, 2, 2)
+    skin: Path
+    hdri: str
+    rotation_rad: float
+    strength: float | None  # None: so that the face is well exposed
+    kind: str  # one of KINDS
+    time_s: NDArray[np.float64]  # (T,)
+    yaw_pitch_rad: NDArray[np.float64]  # (T, 2)
+    camera: Camera
+    distance_m: float
+    samples: int
+    seed: int
+    subdivision: int
+    fingerprint: str  # of the spec and of every file it names
+
+    @property
+    def fps(self) -> float:
+        return (len(self.time_s) - 1) / float(self.time_s[-1]) if len(self.time_s) > 1 else 1.0
+
+
+def read_spec(path: Path) -> CaptureSpec:
+    """Read and check a spec file. Raises SpecError, or TemplateError for a bad template."""
+    try:
+        spec = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SpecError(f"The spec {path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise SpecError(f"The spec {path.name} is no JSON ({error}).") from error
+    if not isinstance(spec, dict):
+        raise SpecError(f"The spec {path.name} is no JSON object.")
+    return parse_spec(spec, path.parent)
+
+
+def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
+    """Check a spec's values; file names are relative to `folder`. Raises SpecError."""
+    head, light = _part(spec, "head"), _part(spec, "light")
+    way, lens = _part(spec, "path"), _part(spec, "camera", {})
+    template = _template(head, folder)
+    identity, neutral = _shape_of_head(head, template, folder)
+    time_s, yaw_pitch = _way(way)
+    weights, gaze = _expression(head, len(time_s), folder)
+    camera = _camera(lens)
+    strength = light.get("strength", "auto")
+    kind = str(way.get("kind"))
+    if kind not in KINDS:
+        raise SpecError(f"path.kind is {kind!r}, not one of {', '.join(KINDS)}.")
+    return CaptureSpec(
+        template=template,
+        identity=identity,
+        neutral_m=neutral,
+        eye_centre_m=_eye_centres(template, neutral),
+        iris_linear=_vector(head.get("iris_linear", DEFAULT_IRIS), 3, "head.iris_linear"),
+        weights=weights,
+        gaze_rad=gaze,
+        skin=_file(spec.get("skin"), folder, "skin"),
+        hdri=_hdri(light.get("hdri"), folder),
+        rotation_rad=radians(_number(light, "rotation_deg", 0.0)),
+        strength=None if strength == "auto" else _number(light, "strength", 1.0, 1e-6),
+        kind=kind,
+        time_s=time_s,
+        yaw_pitch_rad=yaw_pitch,
+        camera=camera,
+        distance_m=_number(lens, "distance_m", 0.45, 0.1),
+        samples=int(_number(spec, "samples", 24, 1)),
+        seed=int(_number(spec, "seed", 0)),
+        subdivision=int(_number(spec, "subdivision", 1, 0)),
+        fingerprint=_fingerprint(spec, folder, template),
+    )
+
+
+def _part(spec: Mapping[str, Any], name: str, default: dict[str, Any] | None = None) -> Any:
+    part = spec.get(name, default)
+    if not isinstance(part, dict):
+        raise SpecError(f"The spec has no object {name!r}.")
+    return part
+
+
+def _number(part: Mapping[str, Any], name: str, default: float, least: float = -1e9) -> float:
+    value = part.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
+        raise SpecError(f"{name} is {value!r}, not a number of at least {least:g}.")
+    return float(value)
+
+
+def _vector(value: Any, count: int, name: str) -> NDArray[np.float32]:
+    try:
+        vector = np.asarray(value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{name} is no list of numbers.") from error
+    if vector.shape != (count,) or not np.isfinite(vector).all():
+        raise SpecError(f"{name} has the shape {vector.shape}; {count} finite numbers are needed.")
+    return vector
+
+
+def _file(value: Any, folder: Path, name: str) -> Path:
+    path = folder / str(value)
+    if value is None or not path.is_file():
+        raise SpecError(f"{name} names a file that is not there: {value}.")
+    return path
+
+
+def _arrays(value: str, folder: Path, name: str) -> dict[str, np.ndarray]:
+    path = _file(value, folder, name)
+    try:
+        return read_arrays(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise SpecError(f"{path.name} is no readable npz ({error}).") from error
+
+
+def _template(head: Mapping[str, Any], folder: Path) -> HeadTemplate:
+    name = head.get("template")
+    if name is None:
+        return load_template()
+    if str(name).endswith(".npz"):
+        return load_template(_file(name, folder, "head.template"))
+    return load_template(DEFAULT_TEMPLATE.with_name(f"{Path(str(name)).name}.npz"))
+
+
+def _shape_of_head(
+    head: Mapping[str, Any], template: HeadTemplate, folder: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Identity (P,) and neutral vertices (V, 3)."""
+    count = len(template.identity_names)
+    if "vertices" in head:
+        stored = _arrays(head["vertices"], folder, "head.vertices")
+        vertices = stored.get("vertices_m", np.empty(0)).astype(np.float32)
+        if vertices.shape != template.vertices_m.shape:
+            raise SpecError(
+                f"head.vertices holds vertices_m of shape {vertices.shape}, "
+                f"the template has {template.vertices_m.shape}."
+            )
+        return np.zeros(count, np.float32), vertices
+    identity = _vector(head.get("identity", np.zeros(count)), count, "head.identity")
+    return identity, template.neutral_m(identity)
+
+
+def _eye_centres(
+    template: HeadTemplate, neutral_m: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Centres (2, 3): the template's, moved as its eyeballs' vertices are on the average."""
+    moved = neutral_m - template.vertices_m
+    shares = template.bone_weights[[BONES.index("eye.L"), BONES.index("eye.R")]]
+    shift = shares @ moved / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
+    return (template.eye_centre_m + shift).astype(np.float32)
+
+
+def _way(way: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Times (T,) and directions (T, 2): the polyline of yaw and pitch at even angular speed."""
+    if "views" in way:
+        views, fps = int(_number(way, "views", 20, 1)), _number(way, "fps", 5.0, 0.1)
+    else:
+        fps = _number(way, "fps", 30.0, 0.1)
+        views = max(1, round(fps * _number(way, "duration_s", 4.0, 0.0)))
+    try:
+        points = np.radians(np.asarray(way.get("yaw_pitch_deg", DEFAULT_PATH_DEG), float))
+    except (TypeError, ValueError) as error:
+        raise SpecError("path.yaw_pitch_deg is no list of pairs.") from error
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        raise SpecError("path.yaw_pitch_deg is no list of [yaw, pitch] pairs.")
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    wanted = np.linspace(0.0, length[-1], views)
+    directions = np.stack([np.interp(wanted, length, points[:, i]) for i in (0, 1)], axis=1)
+    return np.arange(views) / fps, directions
+
+
+def _expression(
+    head: Mapping[str, Any], count: int, folder: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights (T, 52) and gaze (T, 2, 2) of each view; a recording is resampled to T rows."""
+    given = head.get("expression", {})
+    if isinstance(given, dict):
+        weights = np.zeros((1, len(SHAPE_NAMES)))
+        for name in given:
+            if name not in SHAPE_INDEX:
+                raise SpecError(f"head.expression names {name}, which is none of the 52 shapes.")
+            weights[0, SHAPE_INDEX[name]] = _number(given, name, 0.0, 0.0)
+        gaze = np.zeros((1, 2, 2))
+    else:
+        stored = _arrays(given, folder, "head.expression")
+        weights = stored.get("weights", np.empty(0))
+        gaze = stored.get("gaze_rad", np.zeros((len(weights), 2, 2)))
+        if weights.ndim != 2 or weights.shape[1] != len(SHAPE_NAMES) or not len(weights):
+            raise SpecError(f"head.expression holds weights {weights.shape}, not (T, 52).")
+    return _resampled(weights, count), _resampled(gaze, count)
+
+
+def _resampled(rows: NDArray[np.floating], count: int) -> NDArray[np.float32]:
+    """(N, ...) to (count, ...) by linear interpolation over the whole recording."""
+    place = np.linspace(0, len(rows) - 1, count)
+    before = np.floor(place).astype(int)
+    after = np.minimum(before + 1, len(rows) - 1)
+    share = (place - before).reshape(-1, *[1] * (rows.ndim - 1))
+    return (rows[before] * (1 - share) + rows[after] * share).astype(np.float32)
+
+
+def _camera(lens: Mapping[str, Any]) -> Camera:
+    size = _vector(lens.get("size_px", (540, 960)), 2, "camera.size_px")
+    if size.min() < 16 or size.max() > 8192:
+        raise SpecError(f"camera.size_px is {size.tolist()}; 16 to 8192 is possible.")
+    width, height = int(size[0]), int(size[1])
+    focal = _number(lens, "focal_px", 0.83 * max(width, height), 1.0)
+    return Camera((width, height), (focal, focal), (width / 2, height / 2))
+
+
+def _hdri(value: Any, folder: Path) -> str:
+    """A file's path, or a name that Blender ships (checked where Blender runs)."""
+    if value is None:
+        raise SpecError("light.hdri is missing.")
+    path = folder / str(value)
+    return str(path) if path.is_file() else str(value)
+
+
+def _fingerprint(spec: Mapping[str, Any], folder: Path, template: HeadTemplate) -> str:
+    """Hash of the spec, the template and the content of every file that the spec names."""
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
+    digest.update(template.sha256.encode())
+    values = [spec.get("skin"), *spec["head"].values(), spec["light"].get("hdri")]
+    for value in values:
+        if isinstance(value, str) and (folder / value).is_file():
+            digest.update(sha256_file(folder / value).encode())
+    return digest.hexdigest()

@@ -1,0 +1,207 @@
+"""A template and a fitted head to one mesh object with UV map, materials, groups and 52 shape keys.
+
+The object keeps its name, place, modifiers and Actions when the same avatar is applied again;
+only the mesh inside is replaced.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..avatar.bundle import HeadData
+from ..avatar.errors import TemplateError
+from ..avatar.frames import DEFAULT_INTERPUPILLARY_M
+from ..avatar.shapes import SHAPE_NAMES
+from ..avatar.template import BONES, MATERIALS, HeadTemplate
+from . import parts
+
+UV_MAP = "Studio Avatar"
+EYE_DIRECTION = "eye_direction"  # mesh attribute: rest direction of eye vertices from their centre
+LIPS = "lips"  # mesh attribute: the share of lip in each vertex
+REGION_PREFIX = "region "
+
+UNMODELLED = "studio_avatar_unmodelled"  # on the head: keys without movement yet
+
+_GROUP_LEVELS = 200  # weights are set level by level, since Blender takes one weight a call
+_SUBSURF = "Studio Avatar Subdivision"
+
+
+def head_scale(fit: HeadData) -> float:
+    """How large this head is beside a real one: 1 where the eyes are 63 mm apart."""
+    distance = np.linalg.norm(fit.eye_centre_m[0] - fit.eye_centre_m[1])
+    return float(distance / DEFAULT_INTERPUPILLARY_M)
+
+
+def build_head(
+    name: str,
+    template: HeadTemplate,
+    fit: HeadData,
+    materials: dict[str, bpy.types.Material],
+    collection: bpy.types.Collection,
+    folder: Path | None = None,
+) -> bpy.types.Object:
+    """The avatar's head object in `collection`; `materials` is keyed by `MATERIALS`.
+
+    Raises TemplateError where fit and template do not belong together.
+    """
+    if fit.neutral_m.shape != template.vertices_m.shape:
+        raise TemplateError(
+            f"The head has {len(fit.neutral_m)} vertices, its template {template.name} "
+            f"{len(template.vertices_m)}.",
+            "Create the avatar again with this version of the extension.",
+        )
+    mesh = _mesh(name, template, fit.neutral_m)
+    for material in MATERIALS:
+        mesh.materials.append(materials[material])
+    _eye_directions(mesh, template, fit)
+    _lips(mesh, template)
+    head, former_values = _object(name, mesh, collection)
+    _vertex_groups(head, template)
+    _shape_keys(head, fit, former_values)
+    _subdivision(head)
+    if folder is not None:
+        head[parts.FOLDER] = str(folder)
+    head[UNMODELLED] = ",".join(
+        name for name, done in zip(SHAPE_NAMES, template.shape_modelled, strict=True) if not done
+    )
+    return head
+
+
+def unmodelled_shapes(head: bpy.types.Object) -> frozenset[str]:
+    """Keys that the template does not move yet."""
+    return frozenset(filter(None, str(head.get(UNMODELLED, "")).split(",")))
+
+
+def reset_shapes(head: bpy.types.Object) -> None:
+    """All 52 shapes to 0; keyed ones come back with the next frame."""
+    blocks = head.data.shape_keys.key_blocks
+    for name in SHAPE_NAMES:
+        if name in blocks:
+            blocks[name].value = 0.0
+
+
+def _mesh(name: str, template: HeadTemplate, vertices_m: NDArray[np.floating]) -> bpy.types.Mesh:
+    """Faces, UV map, material slots; quads whose last corners coincide become triangles."""
+    quads = template.quads
+    keep = np.ones(quads.shape, bool)
+    keep[:, 3] = quads[:, 3] != quads[:, 2]
+    corners = quads[keep]
+    sizes = keep.sum(axis=1)
+
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(vertices_m))
+    mesh.vertices.foreach_set("co", np.ascontiguousarray(vertices_m, np.float32).ravel())
+    mesh.loops.add(len(corners))
+    mesh.loops.foreach_set("vertex_index", corners.astype(np.int32))
+    mesh.polygons.add(len(quads))
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
+    mesh.polygons.foreach_set("loop_start", starts)
+    mesh.polygons.foreach_set("material_index", template.quad_material.astype(np.int32))
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(quads), bool))
+    uv_layer = mesh.uv_layers.new(name=UV_MAP)
+    uv_layer.uv.foreach_set("vector", np.ascontiguousarray(template.quad_uv[keep]).ravel())
+    mesh.update(calc_edges=True)
+    if mesh.validate():
+        raise TemplateError(
+            f"The head template {template.name} has faces that Blender cannot use.",
+            "Install the extension again.",
+        )
+    return mesh
+
+
+def _eye_directions(mesh: bpy.types.Mesh, template: HeadTemplate, fit: HeadData) -> None:
+    """Store where each eye vertex looks at rest, in eye radii: it lets the shader draw the iris."""
+    direction = np.zeros((len(fit.neutral_m), 3), np.float32)
+    for eye, bone in enumerate(("eye.L", "eye.R")):
+        carried = template.bone_weights[BONES.index(bone)] > 0.5
+        arm = fit.neutral_m[carried] - fit.eye_centre_m[eye]
+        direction[carried] = arm / fit.eye_radius_m[eye]
+    attribute = mesh.attributes.new(EYE_DIRECTION, "FLOAT_VECTOR", "POINT")
+    attribute.data.foreach_set("vector", direction.ravel())
+
+
+def _lips(mesh: bpy.types.Mesh, template: HeadTemplate) -> None:
+    """Store where the lips are, for their moisture; shaders cannot read vertex groups."""
+    weights = np.zeros(len(mesh.vertices), np.float32)
+    if LIPS in template.region_names:
+        weights = np.ascontiguousarray(template.region(LIPS), np.float32)
+    attribute = mesh.attributes.new(LIPS, "FLOAT", "POINT")
+    attribute.data.foreach_set("value", weights)
+
+
+def _object(
+    name: str, mesh: bpy.types.Mesh, collection: bpy.types.Collection
+) -> tuple[bpy.types.Object, dict[str, float]]:
+    """The head object with this mesh, new or the one that is there, and its former key values."""
+    head = parts.part_in(collection, name, parts.HEAD)
+    if head is None:
+        return parts.new_part(collection, name, parts.HEAD, name, mesh), {}
+    former, keys = head.data, head.data.shape_keys
+    values = {key.name: key.value for key in keys.key_blocks} if keys else {}
+    action = keys.animation_data.action if keys and keys.animation_data else None
+    head.data = mesh
+    head.shape_key_add(name="Basis", from_mix=False)
+    if action is not None:
+        _hand_on_action(mesh.shape_keys, action)
+    former_name = former.name
+    bpy.data.meshes.remove(former)
+    mesh.name = former_name
+    return head, values
+
+
+def _hand_on_action(keys: bpy.types.Key, action: bpy.types.Action) -> None:
+    """Let the Action of the former mesh drive the shape keys of the new one."""
+    animation = keys.animation_data_create()
+    animation.action = action
+    if hasattr(animation, "action_slot") and animation.action_slot is None:
+        animation.action_slot = next(s for s in action.slots if s.target_id_type == "KEY")
+
+
+def _vertex_groups(head: bpy.types.Object, template: HeadTemplate) -> None:
+    """One group per bone, for the armature, and one per facial region, for the artist."""
+    groups = [(bone, template.bone_weights[i]) for i, bone in enumerate(BONES)]
+    groups += [
+        (REGION_PREFIX + region, template.region_weights[i])
+        for i, region in enumerate(template.region_names)
+    ]
+    head.vertex_groups.clear()
+    for name, weights in groups:
+        fill_group(head.vertex_groups.new(name=name), weights)
+
+
+def fill_group(group: bpy.types.VertexGroup, weights: NDArray[np.floating]) -> None:
+    """Set weights (V,) in [0, 1], in steps of 1/200; vertices with less stay outside."""
+    level = np.rint(weights * _GROUP_LEVELS).astype(int)
+    order = np.argsort(level, kind="stable")
+    levels, starts = np.unique(level[order], return_index=True)
+    for value, indices in zip(levels, np.split(order, starts[1:]), strict=True):
+        if value > 0:
+            group.add(indices.tolist(), float(min(value / _GROUP_LEVELS, 1.0)), "REPLACE")
+
+
+def _shape_keys(head: bpy.types.Object, fit: HeadData, values: dict[str, float]) -> None:
+    """`Basis` and the 52 by their exact names, 0 to 1, at 0 or at their former values."""
+    if head.data.shape_keys is None:
+        head.shape_key_add(name="Basis", from_mix=False)
+    for name, delta in zip(SHAPE_NAMES, fit.shape_deltas_m, strict=True):
+        key = head.shape_key_add(name=name, from_mix=False)
+        key.slider_min, key.slider_max = 0.0, 1.0
+        key.value = values.get(name, 0.0)
+        key.data.foreach_set("co", (fit.neutral_m + delta).astype(np.float32).ravel())
+
+
+def _subdivision(head: bpy.types.Object) -> None:
+    """Smooth surface, one level in the viewport, two in renders; the artist's own settings stay.
+
+    UVs stay linear in each quad, as the maps were made.
+    """
+    if _SUBSURF in head.modifiers:
+        return
+    subdivision = head.modifiers.new(_SUBSURF, "SUBSURF")
+    subdivision.levels, subdivision.render_levels = 1, 2
+    subdivision.uv_smooth = "NONE"
+    subdivision.boundary_smooth = "PRESERVE_CORNERS"

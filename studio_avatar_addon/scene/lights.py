@@ -1,0 +1,272 @@
+"""Studio light for a head: area-light rigs in a collection of their own, and environments.
+
+The artist's lights and worlds are never changed: our rig lives in one collection, our world is a
+world of its own that takes the place of the artist's while studio light is on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import radians
+from pathlib import Path
+
+import bpy
+
+from ..avatar.errors import EnvironmentProblem
+from . import compat, nodes
+from .placement import FacePlace, face_place, look_at
+
+COLLECTION = "Studio Avatar Light"
+WORLD = "Studio Avatar World"
+_MARK = "studio_avatar_light"  # on our collection and world
+_FORMER_WORLD = "studio_avatar_former_world"  # on the scene, while our world is in its place
+_WARM, _NEUTRAL, _COOL = (1.0, 0.90, 0.80), (1.0, 0.97, 0.94), (0.82, 0.91, 1.0)
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """An area light aimed at the face; yaw to the subject's left, pitch up; metres and watts
+    for a real head, scaled with larger ones."""
+
+    name: str
+    yaw_deg: float
+    pitch_deg: float
+    distance_m: float
+    size_m: float
+    power_w: float
+    color: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class LightRig:
+    label: str
+    description: str
+    lamps: tuple[Lamp, ...]
+    ambient: float  # grey light from everywhere, W/m² sr
+
+
+LIGHT_RIGS: dict[str, LightRig] = {
+    "three_point": LightRig(
+        "Three Point",
+        "A warm key from the left, a soft fill and two rims that lift the head off the ground",
+        (
+            Lamp("Key", 40, 28, 1.1, 0.55, 15.0, _WARM),
+            Lamp("Fill", -50, 5, 1.3, 1.1, 4.5, _NEUTRAL),
+            Lamp("Rim Left", 145, 25, 1.1, 0.35, 10.0, _COOL),
+            Lamp("Rim Right", -150, 30, 1.1, 0.35, 14.0, _COOL),
+        ),
+        0.02,
+    ),
+    "soft_box": LightRig(
+        "Soft Box",
+        "Beauty light: a large box above the camera, a card below the chin, a hair light",
+        (
+            Lamp("Box", 0, 38, 1.0, 1.1, 15.0, _NEUTRAL),
+            Lamp("Card", 0, -42, 0.8, 0.8, 3.0, _NEUTRAL),
+            Lamp("Hair", 180, 55, 1.0, 0.5, 8.0, _NEUTRAL),
+        ),
+        0.04,
+    ),
+    "rim": LightRig(
+        "Rim",
+        "Two strong edges from behind and hardly any light from the front",
+        (
+            Lamp("Edge Left", 128, 12, 1.0, 0.4, 24.0, _COOL),
+            Lamp("Edge Right", -128, 12, 1.0, 0.4, 24.0, _WARM),
+            Lamp("Front", 10, 25, 1.4, 0.9, 2.5, _NEUTRAL),
+        ),
+        0.005,
+    ),
+    "split": LightRig(
+        "Split",
+        "One small hard light from the side, a trace of fill: shows relief",
+        (
+            Lamp("Key", 72, 15, 1.2, 0.18, 20.0, _WARM),
+            Lamp("Fill", -60, 0, 1.5, 1.0, 1.0, _COOL),
+        ),
+        0.006,
+    ),
+}
+
+
+def add_light_rig(
+    scene: bpy.types.Scene, head: bpy.types.Object, rig: str
+) -> bpy.types.Collection:
+    """Place a rig of `LIGHT_RIGS` about the head instead of the former one, and switch it on.
+
+    Raises EnvironmentProblem for an unknown name.
+    """
+    if rig not in LIGHT_RIGS:
+        raise EnvironmentProblem(
+            f"There is no light rig named {rig}.", f"Choose one of {', '.join(LIGHT_RIGS)}."
+        )
+    remove_light_rig(scene)
+    collection = bpy.data.collections.new(COLLECTION)
+    collection[_MARK] = rig
+    scene.collection.children.link(collection)
+    place = face_place(head)
+    for lamp in LIGHT_RIGS[rig].lamps:
+        _add_lamp(collection, lamp, place)
+    world = _studio_world()
+    _ambient(world, LIGHT_RIGS[rig].ambient)
+    _put_world(scene, world)
+    return collection
+
+
+def remove_light_rig(scene: bpy.types.Scene) -> None:
+    """Take our lamps out of the scene; the world stays as it is."""
+    collection = _rig_collection(scene)
+    if collection is None:
+        return
+    for lamp in tuple(collection.objects):
+        data = lamp.data
+        bpy.data.objects.remove(lamp)
+        if data.users == 0:
+            bpy.data.lights.remove(data)
+    bpy.data.collections.remove(collection)
+
+
+def studio_light_on(scene: bpy.types.Scene) -> bool:
+    """Whether our lamps or our world light the scene."""
+    collection = _rig_collection(scene)
+    is_rig_on = collection is not None and not collection.hide_render
+    return is_rig_on or (scene.world is not None and _MARK in scene.world)
+
+
+def set_studio_light(scene: bpy.types.Scene, on: bool) -> None:
+    """Show our lamps and world, or hide them and give the artist's world back."""
+    collection = _rig_collection(scene)
+    if collection is not None:
+        collection.hide_render = collection.hide_viewport = not on
+    if on:
+        _put_world(scene, _studio_world())
+    else:
+        _restore_world(scene)
+
+
+def environments() -> tuple[str, ...]:
+    """Names of the HDRIs that ship with Blender."""
+    return tuple(sorted(path.stem for path in _shipped().glob("*.exr")))
+
+
+def environment_path(environment: str | Path) -> Path:
+    """The file of a shipped HDRI or of a path. Raises EnvironmentProblem if it is missing."""
+    shipped = _shipped() / f"{environment}.exr"
+    path = shipped if shipped.is_file() else Path(environment)
+    if not path.is_file():
+        raise EnvironmentProblem(
+            f"There is no environment {environment}.",
+            f"Give the path of an .exr or .hdr file, or one of {', '.join(environments())}.",
+        )
+    return path
+
+
+def set_environment(
+    scene: bpy.types.Scene, environment: str | Path | None,
+    strength: float = 1.0, rotation_rad: float = 0.0, visible: bool = False,
+) -> None:  # fmt: skip
+    """Light the scene by an HDRI in our own world; None gives the artist's world back.
+
+    `visible`: the picture itself is the background, otherwise a plain ground.
+    """
+    if environment is None:
+        _restore_world(scene)
+        return
+    path = environment_path(environment)
+    world = _studio_world()
+    tree = compat.node_tree(world)
+    picture = tree.nodes["Environment"]
+    picture.image = bpy.data.images.load(str(path), check_existing=True)
+    tree.nodes["Turn"].inputs["Rotation"].default_value = (0.0, 0.0, rotation_rad)
+    light = tree.nodes["Light"]
+    nodes.join(tree, picture, "Color", light, "Color")
+    light.inputs["Strength"].default_value = strength
+    tree.nodes["Ground Share"].inputs[1].default_value = 0.0 if visible else 1.0
+    _put_world(scene, world)
+
+
+def _shipped() -> Path:
+    return Path(bpy.utils.resource_path("LOCAL"), "datafiles", "studiolights", "world")
+
+
+def _rig_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
+    return next((c for c in scene.collection.children_recursive if _MARK in c), None)
+
+
+def _add_lamp(collection: bpy.types.Collection, lamp: Lamp, place: FacePlace) -> None:
+    data = bpy.data.lights.new(f"Studio {lamp.name}", "AREA")
+    data.shape, data.size = "DISK", lamp.size_m * place.scale
+    data.energy = lamp.power_w * place.scale**2  # keeps the brightness on a larger head
+    data.color = lamp.color
+    made = bpy.data.objects.new(data.name, data)
+    offset = place.orbit(radians(lamp.yaw_deg), radians(lamp.pitch_deg), lamp.distance_m)
+    made.matrix_world = look_at(place.face + offset, place.face)
+    collection.objects.link(made)
+
+
+def _put_world(scene: bpy.types.Scene, world: bpy.types.World) -> None:
+    if scene.world is not world:
+        if scene.world is not None:
+            scene[_FORMER_WORLD] = scene.world
+        scene.world = world
+
+
+def _restore_world(scene: bpy.types.Scene) -> None:
+    if scene.world is not None and _MARK in scene.world:
+        scene.world = scene.get(_FORMER_WORLD)
+    if _FORMER_WORLD in scene:
+        del scene[_FORMER_WORLD]
+
+
+def _ambient(world: bpy.types.World, radiance: float) -> None:
+    """Even grey light instead of an environment."""
+    tree = compat.node_tree(world)
+    light = tree.nodes["Light"]
+    for link in tuple(light.inputs["Color"].links):
+        tree.links.remove(link)
+    light.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
+    light.inputs["Strength"].default_value = radiance
+    tree.nodes["Ground Share"].inputs[1].default_value = 1.0
+
+
+def _studio_world() -> bpy.types.World:
+    """Our world, made once: an environment to light by, and a soft grey ground for the camera."""
+    for world in bpy.data.worlds:
+        if _MARK in world:
+            return world
+    world = bpy.data.worlds.new(WORLD)
+    world[_MARK] = True
+    tree = compat.node_tree(world)
+    tree.nodes.clear()
+    coordinates = nodes.add(tree, "TexCoord", "Directions", (0, 0))
+    turn = nodes.add(tree, "Mapping", "Turn", (1, 0))
+    picture = nodes.add(tree, "TexEnvironment", "Environment", (2, 0))
+    light = nodes.add(tree, "Background", "Light", (3.5, 0))
+    ground = _ground(tree, coordinates)
+    rays = nodes.add(tree, "LightPath", "Rays", (2, 3.5))
+    share = nodes.math(tree, "MULTIPLY", "Ground Share", (3, 3), rays.outputs["Is Camera Ray"], 1.0)
+    mixed = nodes.add(tree, "MixShader", "Light or Ground", (4.5, 0))
+    output = nodes.add(tree, "OutputWorld", "World Output", (5.5, 0))
+    nodes.join(tree, coordinates, "Generated", turn, "Vector")
+    nodes.join(tree, turn, "Vector", picture, "Vector")
+    tree.links.new(share, mixed.inputs[0])
+    nodes.join(tree, light, 0, mixed, 1)
+    nodes.join(tree, ground, 0, mixed, 2)
+    nodes.join(tree, mixed, 0, output, "Surface")
+    return world
+
+
+def _ground(tree: bpy.types.NodeTree, coordinates: bpy.types.Node) -> bpy.types.Node:
+    """A grey that falls off from behind the head to the picture's corners."""
+    middle = nodes.add(tree, "VectorMath", "From Middle", (1, 1.5), {1: (0.5, 0.45, 0.0)})
+    middle.operation = "DISTANCE"
+    ramp = nodes.add(tree, "ValToRGB", "Ground", (2, 1.5))
+    ramp.color_ramp.interpolation = "EASE"
+    ramp.color_ramp.elements[0].color = (0.10, 0.105, 0.115, 1.0)
+    ramp.color_ramp.elements[1].color = (0.018, 0.019, 0.022, 1.0)
+    ramp.color_ramp.elements[1].position = 0.75
+    ground = nodes.add(tree, "Background", "Plain Ground", (3.5, 1.5))
+    nodes.join(tree, coordinates, "Window", middle, 0)
+    nodes.join(tree, middle, "Value", ramp, "Fac")
+    nodes.join(tree, ramp, "Color", ground, "Color")
+    return ground

@@ -1,0 +1,141 @@
+"""Joints to an armature of seven bones that turns head, neck and eyeballs.
+
+Bone axes: what animation turns is given in the head frame, see `animation`.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..avatar.template import BONE_PARENTS, BONES
+from . import parts
+
+_MODIFIER = "Studio Avatar Rig"
+_GAZE_CONSTRAINT = "Studio Avatar Gaze"
+_SHAPE_OF_BONE = {"neck": "ring", "head": "ring", "eye.L": "disc", "eye.R": "disc"}
+_SHAPE_SCALE = {"neck": 1.1, "head": 0.75, "eye.L": 0.55, "eye.R": 0.55}
+_SHAPE_ALONG = {"neck": 0.5, "head": 0.95, "eye.L": 2.2, "eye.R": 2.2}  # bone lengths from its head
+_THEME_OF_BONE = {"eye.L": "THEME04", "eye.R": "THEME04", "head": "THEME09", "neck": "THEME09"}
+
+
+def build_rig(
+    scene: bpy.types.Scene,
+    name: str,
+    joints_m: NDArray[np.floating],
+    head: bpy.types.Object,
+    collection: bpy.types.Collection,
+) -> bpy.types.Object:
+    """The avatar's armature with bones from `joints_m` (B, 2, 3), bound to the head."""
+    rig = parts.part_in(collection, name, parts.RIG)
+    if rig is None:
+        armature = bpy.data.armatures.new(f"{name} Rig")
+        rig = parts.new_part(collection, name, parts.RIG, f"{name} Rig", armature)
+        rig.show_in_front = True
+        armature.display_type = "STICK"
+    _bones(scene, rig, joints_m)
+    for pose_bone in rig.pose.bones:
+        _handle(pose_bone)
+    bind(head, rig)
+    return rig
+
+
+def bind(skin: bpy.types.Object, rig: bpy.types.Object) -> None:
+    """Let the rig carry and bend a mesh; bones bend the cage before it is subdivided."""
+    if skin.parent is None:
+        skin.parent = rig
+    if _MODIFIER not in skin.modifiers:
+        skin.modifiers.new(_MODIFIER, "ARMATURE").object = rig
+        skin.modifiers.move(skin.modifiers.find(_MODIFIER), 0)
+
+
+def rig_of(head: bpy.types.Object) -> bpy.types.Object | None:
+    return parts.sibling(head, parts.RIG)
+
+
+def add_gaze_target(head: bpy.types.Object) -> bpy.types.Object:
+    """An empty before the face that both eyes follow until `remove_gaze_target`."""
+    rig = rig_of(head)
+    target = parts.sibling(head, parts.GAZE)
+    if target is None:
+        avatar = head[parts.AVATAR]
+        target = parts.new_part(
+            head.users_collection[0], avatar, parts.GAZE, f"{avatar} Gaze", None
+        )
+        eyes = [rig.data.bones[eye].head_local for eye in ("eye.L", "eye.R")]
+        target.parent = rig
+        target.location = (eyes[0] + eyes[1]) / 2
+        target.location.y -= 0.6
+        target.empty_display_type, target.empty_display_size = "CIRCLE", 0.03
+        target.show_name = True
+    for eye in ("eye.L", "eye.R"):
+        constraints = rig.pose.bones[eye].constraints
+        if _GAZE_CONSTRAINT not in constraints:
+            follow = constraints.new("DAMPED_TRACK")
+            follow.name, follow.target, follow.track_axis = _GAZE_CONSTRAINT, target, "TRACK_Y"
+    return target
+
+
+def remove_gaze_target(head: bpy.types.Object) -> None:
+    """The eyes go back to their keyed rotation."""
+    rig = rig_of(head)
+    for eye in ("eye.L", "eye.R"):
+        constraints = rig.pose.bones[eye].constraints
+        if _GAZE_CONSTRAINT in constraints:
+            constraints.remove(constraints[_GAZE_CONSTRAINT])
+    target = parts.sibling(head, parts.GAZE)
+    if target is not None:
+        bpy.data.objects.remove(target)
+
+
+def _bones(
+    scene: bpy.types.Scene, rig: bpy.types.Object, joints_m: NDArray[np.floating]
+) -> None:
+    """Create or move the bones. Edit bones exist in edit mode only, hence the mode switch."""
+    layer = scene.view_layers[0]
+    former_active = layer.objects.active
+    layer.objects.active = rig
+    with bpy.context.temp_override(
+        scene=scene, view_layer=layer, object=rig, active_object=rig, selected_objects=[rig]
+    ):
+        bpy.ops.object.mode_set(mode="EDIT")
+        edit_bones = rig.data.edit_bones
+        for bone, parent, ends in zip(BONES, BONE_PARENTS, joints_m, strict=True):
+            edit = edit_bones.get(bone) or edit_bones.new(bone)
+            edit.head, edit.tail = ends[0].tolist(), ends[1].tolist()
+            edit.parent = edit_bones[BONES[parent]] if parent >= 0 else None
+            edit.use_connect = False
+            edit.roll = 0.0
+        bpy.ops.object.mode_set(mode="OBJECT")
+    layer.objects.active = former_active
+
+
+def _handle(pose_bone: bpy.types.PoseBone) -> None:
+    """A wire shape and a colour to grab; an artist's own shape is left alone."""
+    pose_bone.rotation_mode = "QUATERNION"
+    kind = _SHAPE_OF_BONE.get(pose_bone.name)
+    if kind is None or pose_bone.custom_shape is not None:
+        return
+    pose_bone.custom_shape = _handle_shape(kind)
+    length = pose_bone.bone.length
+    pose_bone.use_custom_shape_bone_size = True
+    pose_bone.custom_shape_scale_xyz = (_SHAPE_SCALE[pose_bone.name],) * 3
+    pose_bone.custom_shape_translation = (0.0, _SHAPE_ALONG[pose_bone.name] * length, 0.0)
+    pose_bone.color.palette = _THEME_OF_BONE[pose_bone.name]
+
+
+def _handle_shape(kind: str) -> bpy.types.Object:
+    """A circle (or a crossed one) about the bone's axis, in no collection, shared by all rigs."""
+    name = f"Studio Avatar {kind}"
+    shape = bpy.data.objects.get(name)
+    if shape is not None:
+        return shape
+    angles = np.linspace(0.0, 2.0 * np.pi, 32, endpoint=False)
+    points = np.stack([np.cos(angles), np.zeros(32), np.sin(angles)], axis=1)
+    edges = [(i, (i + 1) % 32) for i in range(32)]
+    if kind == "disc":
+        edges += [(0, 16), (8, 24)]
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(points.tolist(), edges, [])
+    return bpy.data.objects.new(name, mesh)

@@ -1,0 +1,148 @@
+"""The real backend on the sample clip at draft quality: from the clip to the avatar folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio_avatar_addon.avatar.bundle import AvatarFolder, open_avatar, verify_files
+from studio_avatar_addon.avatar.errors import JobBusy, JobCancelled
+from studio_avatar_addon.avatar.job import Request
+from studio_avatar_addon.avatar.layout import JOBS_FOLDER, MAPS
+from studio_avatar_addon.job_client import Backend, JobSession
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "studio_avatar_addon" / "assets" / "sample" / "sample.mp4"
+STAGES = (
+    "footage", "tracking", "fitting", "phone_texture", "studio_texture", "detail",
+    "performance", "avatar",
+)  # fmt: skip
+PATIENCE_S = 240.0
+
+
+def start(backend: Backend, avatar: Path, clip: Path = SAMPLE) -> JobSession:
+    session = JobSession()
+    arguments = {"footage": str(clip), "out": str(avatar), "quality": "draft", "device": "cpu"}
+    session.start(backend, Request("create", arguments), avatar / JOBS_FOLDER)
+    return session
+
+
+def wait_for_stage(session: JobSession, stage: str) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while session.poll().stage != stage:
+        assert time.monotonic() < until, f"{stage} never began"
+        time.sleep(0.02)
+
+
+def skipped_stages(session: JobSession) -> list[str]:
+    return [s["stage"] for s in session.poll().result["stages"] if s["skipped"]]
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Backend:
+    return Backend(Path(sys.executable), "backend", ROOT, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def avatar(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> AvatarFolder:
+    """The sample's avatar, its job cancelled once in every stage before it was let through."""
+    root = tmp_path_factory.mktemp("out") / "Zoë's first avatar"
+    for stage in STAGES:
+        session = start(backend, root)
+        wait_for_stage(session, stage)
+        session.cancel()
+        with pytest.raises(JobCancelled):
+            session.wait()
+        assert not (root / "avatar.json").exists(), "a cancelled job left half an avatar"
+    session = start(backend, root)
+    session.wait()
+    assert skipped_stages(session) == list(STAGES[:-1]), "cancelling lost finished stages"
+    return open_avatar(root)
+
+
+def test_folder_is_whole(avatar: AvatarFolder) -> None:
+    verify_files(avatar)
+    head, cameras = avatar.head, avatar.cameras
+    assert np.isfinite(head.neutral_m).all()
+    assert head.shape_deltas_m.shape == (52, len(head.neutral_m), 3)
+    frames = len(cameras.frame_index)
+    assert cameras.camera_from_head.shape == (frames, 4, 4)
+    assert len(list((avatar.run / "frames").glob("frame_*.png"))) == frames
+    for name in MAPS:
+        assert avatar.texture("detail", name) is not None, name
+    for name in ("report.json", "frames.png", "overlay.png", "coverage.png", "versions.png"):
+        assert (avatar.run / "report" / name).is_file(), name
+
+
+def test_second_run_skips_everything(avatar: AvatarFolder, backend: Backend) -> None:
+    session = start(backend, avatar.root)
+    session.wait()
+    assert skipped_stages(session) == list(STAGES[:-1])
+    assert open_avatar(avatar.root).run == avatar.run
+
+
+def test_killed_backend_leaves_the_last_good_set(avatar: AvatarFolder, backend: Backend) -> None:
+    session = JobSession()
+    arguments = {"footage": str(SAMPLE), "out": str(avatar.root), "quality": "standard"}
+    job = session.start(backend, Request("create", arguments), avatar.root / JOBS_FOLDER)
+    wait_for_stage(session, "footage")
+    with pytest.raises(JobBusy, match=r"Another job"):
+        start(backend, avatar.root).wait()
+    job.kill()
+    verify_files(open_avatar(avatar.root))
+    start(backend, avatar.root).wait()  # the dead job's lock does not block the next
+
+
+def test_backend_ends_with_its_parent(backend: Backend, tmp_path: Path) -> None:
+    """A parent killed without a chance to clean up leaves no orphan behind."""
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from test_create import start\n"
+        "from studio_avatar_addon.job_client import Backend\n"
+        f"backend = Backend(Path(sys.executable), 'backend', Path({str(ROOT)!r}),\n"
+        f"                  Path({str(backend.cache)!r}))\n"
+        f"session = start(backend, Path({str(tmp_path)!r}))\n"
+        "while not session.poll().stage: time.sleep(0.05)\n"
+        "print(session.job._process.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    until = time.monotonic() + 10
+    while is_running(child):
+        assert time.monotonic() < until, "the backend outlived its parent"
+        time.sleep(0.1)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def test_view_and_report(avatar: AvatarFolder, tmp_path: Path) -> None:
+    out = tmp_path / "views"
+    for arguments in (
+        ["view", str(avatar.root), "--texture", "phone", "--out", str(out)],
+        ["report", str(avatar.root)],
+    ):
+        subprocess.run([sys.executable, "-m", "backend", *arguments], cwd=ROOT, check=True)
+    assert len(list(out.glob("frame_*.png"))) == len(avatar.cameras.frame_index)
