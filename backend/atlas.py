@@ -99,7 +99,6 @@ class AtlasTable:
         return self.pick(resized)
 
 
-
 def atlas_table(template: HeadTemplate, size: int) -> AtlasTable:
     """Which point of the template each texel of a `size` x `size` atlas shows."""
     raster = rasterize_uv(template.triangle_uv, size)
@@ -121,7 +120,7 @@ def region(template: HeadTemplate, name: str) -> NDArray[np.float32]:
 
 
 def twin_coordinates(table: AtlasTable) -> NDArray[np.float32]:
-    """Where the head's other side lies in the atlas: (n, 2) texel coordinates x, y; NaN: nowhere."""
+    """Where each texel's twin on the other side lies: (n, 2) texel coordinates; NaN: nowhere."""
     template = table.template
     twin_quad, twin_corner = _mirrored_quads(template)
     corner = np.array([[0, 1, 2], [0, 2, 3]])[table.triangle % 2]  # (n, 3) corners of the quad

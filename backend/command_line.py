@@ -155,7 +155,7 @@ def _carry_out(job: Path, request: Request, events: EventLog) -> int:
             Failed(
                 "Bug",
                 f"The backend met an error it does not know ({type(error).__name__}: {error}).",
-                f"Please report it with the file {job / 'backend.log'}.",
+                f"Please report it with the trace in the log and the job folder {job}.",
             )
         )
         return 3

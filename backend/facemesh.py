@@ -12,12 +12,12 @@ from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .images import Image8
+
 LANDMARKS = 478
-Image8 = NDArray[np.uint8]
 
 
 @contextmanager
@@ -89,9 +89,8 @@ class FaceMesh(_Solution):
         """
         height, width = image_srgb.shape[:2]
         side = max(height, width)
-        square = cv2.copyMakeBorder(
-            image_srgb, 0, side - height, 0, side - width, cv2.BORDER_CONSTANT
-        )
+        square = np.zeros((side, side, 3), np.uint8)
+        square[:height, :width] = image_srgb
         # The first face it sees brings one more warning of the C++ side.
         with nullcontext() if self._has_seen else _quiet():
             found = self._graph.process(square).multi_face_landmarks or []

@@ -15,7 +15,8 @@ from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import whole_file
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Image8 = NDArray[np.uint8]
+Pixels = NDArray[np.uint8 | np.uint16]
 
 
 def read_image(path: Path) -> Pixels:
@@ -30,12 +31,13 @@ def read_image(path: Path) -> Pixels:
             f"The picture {path} cannot be read ({error.strerror or error}).",
             "Create the avatar again.",
         ) from error
-    pixels = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if stored.size else None
-    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+    found = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if stored.size else None
+    if found is None or found.dtype not in (np.uint8, np.uint16):
         raise AvatarFolderError(
             f"The picture {path} is damaged.", "Delete it and create the avatar again."
         )
-    return _swap_red_and_blue(pixels)
+    depth = np.uint8 if found.dtype == np.uint8 else np.uint16
+    return _swap_red_and_blue(np.asarray(found, depth))
 
 
 def write_png(path: Path, pixels: Pixels, compression: int = 3) -> None:
@@ -57,7 +59,12 @@ def _swap_red_and_blue(pixels: Pixels) -> Pixels:
     if pixels.ndim == 2:
         return pixels
     code = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    return cv2.cvtColor(pixels, code)
+    return np.asarray(cv2.cvtColor(pixels, code), pixels.dtype)
+
+
+def read_image_8bit(path: Path) -> Image8:
+    """Pixels (H, W, 3) of a stored frame; raises as `read_image`."""
+    return read_image(path).astype(np.uint8, copy=False)
 
 
 def unit_from_pixels(pixels: Pixels) -> NDArray[np.float32]:
@@ -97,7 +104,7 @@ def load_frame_srgb(capture: Capture, k: int) -> NDArray[np.float32]:
 def load_frame_linear(capture: Capture, k: int) -> NDArray[np.float32]:
     """The k-th chosen frame (H, W, 3) in linear light, evened out by its gain; may exceed 1."""
     decoded = linear_from_srgb(np.arange(256, dtype=np.float32) / 255.0)
-    return decoded[read_image(capture.frame_paths[k])] * capture.frame_gain[k]
+    return decoded[read_image_8bit(capture.frame_paths[k])] * capture.frame_gain[k]
 
 
 def load_mask(track: FaceTrack, k: int) -> NDArray[np.float32]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio_avatar_addon.avatar.bundle import STAGES_FOLDER, AvatarFolder
+from studio_avatar_addon.avatar.bundle import AvatarFolder
+from studio_avatar_addon.avatar.layout import STAGES_FOLDER
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import (
     QUALITY,

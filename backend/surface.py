@@ -18,9 +18,7 @@ def vertex_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
     faces = triangle_normals(vertices, triangles)
     sums = np.stack(
         [
-            np.bincount(
-                triangles.ravel(), np.repeat(faces[:, axis], 3), minlength=len(vertices)
-            )
+            np.bincount(triangles.ravel(), np.repeat(faces[:, axis], 3), minlength=len(vertices))
             for axis in range(3)
         ],
         axis=1,

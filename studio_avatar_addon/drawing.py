@@ -11,7 +11,7 @@ from .avatar.errors import JobCancelled
 from .job_status import JobStatus
 from .job_timer import SESSION, stage_name
 
-Icon = Literal["NONE", "INFO", "ERROR", "FORWARD", "MESH_DATA"]
+Icon = Literal["NONE", "INFO", "ERROR", "FORWARD"]
 
 _PIXELS_PER_LETTER = 6.5  # of Blender's interface font at scale 1
 _MARGIN_PX = 50.0
@@ -25,30 +25,33 @@ def draw_text(
     letters = int((context.region.width / scale - _MARGIN_PX) / _PIXELS_PER_LETTER)
     column = layout.column(align=True)
     column.scale_y = 0.8
+    indent = "NONE" if icon == "NONE" else "BLANK1"
     for number, line in enumerate(textwrap.wrap(text, max(letters, 20))):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+        column.label(text=line, icon=icon if number == 0 else indent)
 
 
 def draw_job(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Stage, bar, time left and a way to cancel."""
     status = SESSION.status
     column = layout.column()
-    column.progress(factor=status.fraction, type="BAR", text=progress_text(status))
-    if status.no_news:
-        draw_text(column, context, f"No news for {status.quiet_s:.0f} s; it may still be working")
-    elif status.message:
-        draw_text(column, context, status.message)
+    column.progress(factor=status.fraction, type="BAR", text=stage_text(status))
+    draw_text(column, context, progress_text(status))
     column.operator("studio_avatar.cancel_job", icon="X")
 
 
+def stage_text(status: JobStatus) -> str:
+    """E.g. "Fitting, 3 of 8"."""
+    if status.stage_count < 2:
+        return stage_name(status)
+    return f"{stage_name(status)}, {status.stage_index + 1} of {status.stage_count}"
+
+
 def progress_text(status: JobStatus) -> str:
-    """E.g. "Fitting, stage 3 of 8, 12 s left"."""
-    parts = [stage_name(status)]
-    if status.stage_count > 1:
-        parts.append(f"{status.stage_index + 1} of {status.stage_count}")
-    if status.eta_s is not None:
-        parts.append(f"{status.eta_s:.0f} s left")
-    return ", ".join(parts)
+    """What is being done and for how long yet, e.g. "view 12 of 28, 14 s left"."""
+    if status.no_news:
+        return f"No news for {status.quiet_s:.0f} s; it may still be working"
+    left = "" if status.eta_s is None else f"{status.eta_s:.0f} s left"
+    return ", ".join(filter(None, (status.message, left))) or "working"
 
 
 def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,8 @@ from .avatar.job import (
 )
 
 NO_NEWS_S = 60.0
-READ_LIMIT = 1 << 16  # bytes taken in at once: some 500 events, a few milliseconds
+READ_LIMIT = 1 << 14  # bytes looked at in one read
+PARSE_BUDGET_S = 0.002  # of Blender's main thread; what is left over waits for the next read
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class EventReader:
         self._offset = 0
 
     def read(self) -> tuple[Event, ...]:
-        """The next events, at most about READ_LIMIT bytes of them; () when there are none.
+        """The next events, as many as a few milliseconds allow; () when there are none.
 
         Raises JobError for a line that is no event, ProtocolMismatch for another protocol.
         """
@@ -110,9 +112,14 @@ class EventReader:
         except OSError:
             # Not there yet, or held by a virus scanner: the next poll tries again.
             return ()
-        whole = text[: text.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        return tuple(parse_event(line.decode("utf-8", "replace")) for line in whole.splitlines())
+        events: list[Event] = []
+        enough = time.perf_counter() + PARSE_BUDGET_S
+        for line in text[: text.rfind(b"\n") + 1].splitlines(keepends=True):
+            events.append(parse_event(line.decode("utf-8", "replace")))
+            self._offset += len(line)
+            if time.perf_counter() > enough:
+                break
+        return tuple(events)
 
 
 def read_record(job: Path) -> JobStatus:

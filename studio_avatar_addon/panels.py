@@ -52,7 +52,7 @@ class STUDIO_AVATAR_PT_footage(InTab, bpy.types.Panel):
         if footage.is_file():
             preview = known_preview(footage)
             if preview is not None:
-                layout.template_icon(preview.icon_id, scale=7.0)
+                layout.template_icon(preview.icon_id, scale=6.0)
                 draw_text(layout, context, preview.summary)
         elif not footage.is_dir():
             draw_text(layout, context, "This file does not exist.", icon="ERROR")
@@ -81,7 +81,8 @@ class STUDIO_AVATAR_PT_avatar(InTab, bpy.types.Panel):
         layout.operator("studio_avatar.load_avatar", icon="FILE_FOLDER")
         head = active_avatar(context)
         if head is not None:
-            draw_text(layout, context, f"{head.name}: {avatar_root(head)}", icon="MESH_DATA")
+            root = avatar_root(head)
+            draw_text(layout, context, f"{head.name} from {root.parent.name}/{root.name}")
 
 
 class STUDIO_AVATAR_PT_look(NeedsAvatar, bpy.types.Panel):
@@ -120,7 +121,12 @@ class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         head = head_of(context)
-        layout.operator("studio_avatar.apply_performance", text="From Its Own Footage")
+        source = settings(context.scene).performance
+        column = layout.column(align=True)
+        column.prop(
+            settings(context.scene), "performance", text="", placeholder="The avatar's own footage"
+        )
+        column.operator("studio_avatar.apply_performance").filepath = source
         row = layout.row(align=True)
         row.operator("studio_avatar.test_shapes", icon="PLAY")
         row.operator("studio_avatar.reset_shapes", icon="LOOP_BACK")
@@ -128,23 +134,7 @@ class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):
             layout.operator("studio_avatar.add_gaze_target", icon="HIDE_OFF")
         else:
             layout.operator("studio_avatar.remove_gaze_target", icon="HIDE_ON")
-        self.draw_sliders(head)
-
-    def draw_sliders(self, head: bpy.types.Object) -> None:
-        """All 52 shapes by region of the face; those without movement yet are grey."""
-        blocks = head.data.shape_keys.key_blocks
-        still = unmodelled_shapes(head)
-        for region in REGIONS:
-            header, body = self.layout.panel(f"studio_avatar_{region}", default_closed=True)
-            header.label(text=region.capitalize())
-            if body is None:
-                continue
-            column = body.column(align=True)
-            for name in SHAPE_NAMES:
-                if shape_region(name) == region and name in blocks:
-                    row = column.row()
-                    row.enabled = name not in still
-                    row.prop(blocks[name], "value", text=name, slider=True)
+        _draw_sliders(layout, head)
 
 
 class STUDIO_AVATAR_PT_light_render(NeedsAvatar, bpy.types.Panel):
@@ -154,25 +144,41 @@ class STUDIO_AVATAR_PT_light_render(NeedsAvatar, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         chosen = settings(context.scene)
-        row = layout.row(align=True)
-        row.prop(chosen, "light_rig", text="")
-        row.operator("studio_avatar.add_light_rig", text="Light").rig = chosen.light_rig
+        column = layout.column(align=True)
+        column.prop(chosen, "light_rig", text="")
+        row = column.row(align=True)
+        row.operator("studio_avatar.add_light_rig").rig = chosen.light_rig
         row.operator("studio_avatar.remove_light_rig", text="", icon="X")
         column = layout.column(align=True)
-        row = column.row(align=True)
-        row.prop(chosen, "environment", text="")
-        place = row.operator("studio_avatar.set_hdri", text="Set")
+        column.prop(chosen, "environment", text="")
+        column.prop(chosen, "environment_strength")
+        column.prop(chosen, "environment_visible", toggle=True)
+        place = column.operator("studio_avatar.set_hdri", text="Set Environment")
         place.environment = "" if chosen.environment == "NONE" else chosen.environment
         place.strength = chosen.environment_strength
         place.visible = chosen.environment_visible
-        row = column.row(align=True)
-        row.prop(chosen, "environment_strength")
-        row.prop(chosen, "environment_visible", toggle=True)
         layout.operator("studio_avatar.add_camera", icon="CAMERA_DATA")
         layout.prop(chosen, "render_folder", text="", placeholder="renders")
         row = layout.row(align=True)
         row.operator("studio_avatar.render_still", icon="RENDER_STILL", text="Still")
         row.operator("studio_avatar.render_turntable", icon="RENDER_ANIMATION", text="Turntable")
+
+
+def _draw_sliders(layout: bpy.types.UILayout, head: bpy.types.Object) -> None:
+    """All 52 shapes by region of the face; those without movement yet are grey."""
+    blocks = head.data.shape_keys.key_blocks
+    still = unmodelled_shapes(head)
+    for region in REGIONS:
+        header, body = layout.panel(f"studio_avatar_{region}", default_closed=True)
+        header.label(text=region.capitalize())
+        if body is None:
+            continue
+        column = body.column(align=True)
+        for name in SHAPE_NAMES:
+            if shape_region(name) == region and name in blocks:
+                row = column.row()
+                row.enabled = name not in still
+                row.prop(blocks[name], "value", text=name, slider=True)
 
 
 def _default_folder(footage: str) -> str:

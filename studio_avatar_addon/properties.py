@@ -36,6 +36,7 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         directory: str
         quality: str
         last_job: str
+        performance: str
         light_rig: str
         environment: str
         environment_strength: float
@@ -63,6 +64,11 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
             default="standard",
         )
         last_job: StringProperty(options={"HIDDEN"})
+        performance: StringProperty(
+            name="Performance",
+            description="A clip or a finished performance; empty: the avatar's own footage",
+            subtype="FILE_PATH",
+        )
         light_rig: EnumProperty(
             name="Rig",
             items=[(key, rig.label, rig.description) for key, rig in lights.LIGHT_RIGS.items()],
@@ -70,7 +76,7 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         environment: EnumProperty(name="Environment", items=_environment_items)
         environment_strength: FloatProperty(name="Strength", default=1.0, min=0.0, soft_max=5.0)
         environment_visible: BoolProperty(
-            name="Visible", description="Show the place behind the head", default=False
+            name="Visible Background", description="Show the place behind the head", default=False
         )
         render_folder: StringProperty(
             name="Renders",

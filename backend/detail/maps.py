@@ -97,9 +97,7 @@ def _relief(
     return band * share
 
 
-def _normal(
-    table: AtlasTable, relief: FloatArray, spacing_m: FloatArray
-) -> NDArray[np.float32]:
+def _normal(table: AtlasTable, relief: FloatArray, spacing_m: FloatArray) -> NDArray[np.float32]:
     """Tangent-space normals (N, N, 3), OpenGL: +X along u, +Y along v, which is up the image."""
     height = relief * np.float32(RELIEF_M)
     slope_x = table.pick(cv2.Sobel(height, -1, 1, 0, scale=1 / 8)) / spacing_m[:, 0]

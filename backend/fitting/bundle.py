@@ -26,7 +26,7 @@ class Sighting:
     """Where a frame shows N surface points.
 
     Without `normal`, both image coordinates count; with it, only the offset along it (an outline
-    tells nothing along itself). `one_sided`: counts only while the point lies outside the target.
+    tells nothing along itself).
     """
 
     frame: int
@@ -35,7 +35,6 @@ class Sighting:
     sigma_px: FloatArray  # (N,) standard deviation of an inlier
     cauchy: float  # residual, in sigmas, at which a sighting has lost half its weight
     normal: FloatArray | None = None  # (N, 2) unit, outward
-    one_sided: BoolArray | None = None  # (N,)
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,7 @@ def robust_cost(
     for sighting in sightings:
         points = sighting.points.at(estimate.shape, estimate.expression[sighting.frame])
         error = estimate.project(sighting.frame, points, center_px) - sighting.target_px
-        residual, active = _residual(sighting, error)
-        squared = (residual**2).sum(axis=1)[active]
+        squared = (_residual(sighting, error) ** 2).sum(axis=1)
         total += 0.5 * sighting.cauchy**2 * np.log1p(squared / sighting.cauchy**2).sum()
     shape, expression = estimate.shape, estimate.expression
     total += 0.5 * (prior.shape_precision * shape**2).sum()
@@ -197,7 +195,7 @@ def _linearise(estimate: Estimate, sighting: Sighting, center_px: FloatArray) ->
     by_camera[:, :, 2] = -image / depth[:, None]
     by_focal = image
     error = image + center_px - sighting.target_px
-    residual, active = _residual(sighting, error)
+    residual = _residual(sighting, error)
     if sighting.normal is not None:
         by_camera = np.einsum("nr,nrc->nc", sighting.normal, by_camera)[:, None]
         by_focal = (sighting.normal * by_focal).sum(axis=1, keepdims=True)
@@ -207,7 +205,7 @@ def _linearise(estimate: Estimate, sighting: Sighting, center_px: FloatArray) ->
     by_rotation = np.cross(rotated[:, None, :], by_camera)
     by_expression = np.einsum("nrc,nce->nre", by_point, sighting.points.expression_basis)
     squared = (residual**2).sum(axis=1)
-    weight = np.where(active, 1.0 / (1.0 + squared / sighting.cauchy**2), 0.0)
+    weight = 1.0 / (1.0 + squared / sighting.cauchy**2)
     return Linearised(
         residual,
         weight,
@@ -217,15 +215,11 @@ def _linearise(estimate: Estimate, sighting: Sighting, center_px: FloatArray) ->
     )
 
 
-def _residual(sighting: Sighting, error_px: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Residuals (N, R) in sigmas, and which count (N,)."""
+def _residual(sighting: Sighting, error_px: FloatArray) -> FloatArray:
+    """Residuals (N, R) in sigmas."""
     if sighting.normal is None:
-        return error_px / sighting.sigma_px[:, None], np.ones(len(error_px), bool)
-    outward = (error_px * sighting.normal).sum(axis=1)
-    active = np.ones(len(outward), bool)
-    if sighting.one_sided is not None:
-        active = ~sighting.one_sided | (outward > 0)
-    return (outward / sighting.sigma_px)[:, None], active
+        return error_px / sighting.sigma_px[:, None]
+    return ((error_px * sighting.normal).sum(axis=1) / sighting.sigma_px)[:, None]
 
 
 def _add_priors(normal: _NormalEquations, estimate: Estimate, prior: Prior) -> None:
@@ -243,9 +237,7 @@ def _add_priors(normal: _NormalEquations, estimate: Estimate, prior: Prior) -> N
         normal.shared_right[0] -= precision * np.log(estimate.focal_px / prior.focal_px)
 
 
-def _freeze(
-    normal: _NormalEquations, estimate: Estimate, freedom: Freedom, prior: Prior
-) -> None:
+def _freeze(normal: _NormalEquations, estimate: Estimate, freedom: Freedom, prior: Prior) -> None:
     """Take what may not move, or leans on its bound, out of the equations."""
     leaning_low = (estimate.expression <= 0.0) & (normal.local_right[:, POSE:] < 0)
     leaning_high = (estimate.expression >= 1.0) & (normal.local_right[:, POSE:] > 0)
@@ -281,10 +273,6 @@ def _moved(estimate: Estimate, local: FloatArray, shared: FloatArray) -> Estimat
         focal_px=float(estimate.focal_px * np.exp(np.clip(shared[0], -0.3, 0.3))),
         rotation=turns @ estimate.rotation,
         translation_m=estimate.translation_m + local[:, 3:POSE],
-        shape=np.clip(
-            estimate.shape + np.clip(shared[1:], -1.5, 1.5), -SHAPE_BOUND, SHAPE_BOUND
-        ),
-        expression=np.clip(
-            estimate.expression + np.clip(local[:, POSE:], -0.5, 0.5), 0.0, 1.0
-        ),
+        shape=np.clip(estimate.shape + np.clip(shared[1:], -1.5, 1.5), -SHAPE_BOUND, SHAPE_BOUND),
+        expression=np.clip(estimate.expression + np.clip(local[:, POSE:], -0.5, 0.5), 0.0, 1.0),
     )

@@ -20,8 +20,9 @@ from .freeform import spread_nodes
 EYE_BONES = (BONES.index("eye.L"), BONES.index("eye.R"))
 # Lids keep the template's distance from the eyeball up to this far, and none of it beyond.
 TOUCHING_M, FREE_M = 0.0012, 0.0035
-# How far the eyeball may be moved to lie between the lids, standard deviation.
-EYE_SLACK_M = 0.001
+# How far the eyeball may be moved to suit the lids, standard deviation: hardly sideways, where
+# the iris shows its place, but in depth.
+EYE_SLACK_M = np.array([0.0003, 0.0015, 0.0005])
 LID_SPREAD_M = 0.001
 LOCAL_REACH_M = 0.014
 LOCAL_NODES = 400
@@ -40,37 +41,47 @@ class SettledHead:
     scale: float
 
 
-def settle_head(template: HeadTemplate, fitted_m: FloatArray) -> SettledHead:
-    """Settle fitted neutral vertices (V, 3)."""
-    eyes = template.bone_weights[list(EYE_BONES)] > 0.5
-    first = np.array([_moved_centre(template, fitted_m, eyes[e], e) for e in range(2)])
-    scale = DEFAULT_INTERPUPILLARY_M / float(np.linalg.norm(first[0] - first[1]))
+def eyes_between_lids(template: HeadTemplate, fitted_m: FloatArray) -> FloatArray:
+    """Eyeball centres (2, 3) where fitted vertices (V, 3) have carried them."""
+    return np.array(
+        [
+            centre + (fitted_m[ball] - template.vertices_m[ball]).mean(axis=0)
+            for centre, ball in zip(template.eye_centre_m, _eyeballs(template), strict=True)
+        ]
+    )
+
+
+def settle_head(
+    template: HeadTemplate, fitted_m: FloatArray, eye_centre_m: FloatArray
+) -> SettledHead:
+    """Settle fitted neutral vertices (V, 3) round eyeballs about at `eye_centre_m` (2, 3)."""
+    eyes = _eyeballs(template)
+    scale = DEFAULT_INTERPUPILLARY_M / float(np.linalg.norm(eye_centre_m[0] - eye_centre_m[1]))
     neutral = fitted_m * scale
     rest_distance = np.linalg.norm(template.eye_centre_m[0] - template.eye_centre_m[1])
     grown = DEFAULT_INTERPUPILLARY_M / float(rest_distance)
     radius = template.eye_radius_m.astype(np.float64) * grown
     around = ~eyes.any(axis=0)
     centre = np.empty((2, 3))
+    rest = template.vertices_m
     for e in range(2):
-        clearance = _clearance(template.vertices_m, template.eye_centre_m[e], template.eye_radius_m[e])
+        clearance = _clearance(rest, template.eye_centre_m[e], template.eye_radius_m[e])
         centre[e] = _between_lids(
-            neutral, first[e] * scale, radius[e], clearance * grown, around
+            neutral, eye_centre_m[e] * scale, radius[e], clearance * grown, around
         )
         _keep_clearance(neutral, centre[e], radius[e], clearance * grown, around)
-        ball = template.vertices_m[eyes[e]] - template.eye_centre_m[e]
+        ball = rest[eyes[e]] - template.eye_centre_m[e]
         neutral[eyes[e]] = centre[e] + grown * ball
-    stretch = _local_stretch(template.vertices_m.astype(np.float64), neutral)
+    stretch = _local_stretch(rest.astype(np.float64), neutral)
     deltas = np.einsum("vij,svj->svi", stretch, template.shape_deltas_m)
     _keep_lids_on_eyes(template, neutral, deltas, centre, radius, grown, around)
     joints = _moved_joints(template, neutral, centre, grown)
     return SettledHead(neutral, deltas, joints, centre, radius, scale)
 
 
-def _moved_centre(
-    template: HeadTemplate, fitted_m: FloatArray, ball: BoolArray, eye: int
-) -> FloatArray:
-    moved = fitted_m[ball] - template.vertices_m[ball]
-    return template.eye_centre_m[eye] + moved.mean(axis=0)
+def _eyeballs(template: HeadTemplate) -> BoolArray:
+    """(2, V) the vertices that turn with the left and the right eye."""
+    return template.bone_weights[list(EYE_BONES)] > 0.5
 
 
 def _clearance(points_m: FloatArray, centre_m: FloatArray, radius_m: float) -> FloatArray:
@@ -100,7 +111,7 @@ def _between_lids(
         distance = np.linalg.norm(arm, axis=1)
         outward = arm / distance[:, None]
         error = distance - radius_m - clearance_m[lids]
-        matrix = (outward * share[:, None]).T @ outward + np.eye(3) / EYE_SLACK_M**2
+        matrix = (outward * share[:, None]).T @ outward + np.diag(EYE_SLACK_M**-2)
         right = outward.T @ (share * error) - (centre - start_m) / EYE_SLACK_M**2
         centre = centre + np.linalg.solve(matrix, right)
     return centre

@@ -16,7 +16,6 @@ from studio_avatar_addon.avatar.types import (
     BoolArray,
     Capture,
     FaceTrack,
-    FloatArray,
     HeadFit,
     IntArray,
     Progress,
@@ -25,34 +24,37 @@ from studio_avatar_addon.avatar.types import (
 from ..head.landmark_table import load_landmark_table
 from ..images import read_image
 from .bundle import Freedom
-from .contact import settle_head
+from .contact import SettledHead, eyes_between_lids, settle_head
 from .findings import fit_findings
 from .freeform import smooth_modes
-from .gaze import eye_gaze
+from .gaze import eye_gaze, spread_eyes
+from .hairline import HairlineVote
 from .landmarks import (
     OUTLIER_RATIO,
     believable_frames,
     borrow_poses,
     face_landmarks,
+    face_points,
     first_poses,
     frontal_frames,
     landmark_error_px,
 )
 from .model import Estimate, head_angles, linear_head
-from .outline_fit import fit_outlines
+from .outline_fit import FilmedOutlines, fit_outlines
 from .problem import FocalBelief, Problem
-from .silhouette import PersonOutline, person_outline
+from .silhouette import person_outline
 
 # Without metadata the camera's guess is a guess, and landmarks alone hardly improve on it.
-FOCAL_LOG_SD = 0.2
+FOCAL_LOG_SD = 0.1
 FOCAL_STARTS = (0.75, 1.0, 1.35)
 START_STEPS, LANDMARK_STEPS, POSE_STEPS = 8, 12, 6
-OUTLINE_STEPS, FREEFORM_STEPS = 12, 10
+WIDE_STEPS, NARROW_STEPS = 7, 9
 FREEFORM_MODES = 100
-WIDE_GATE_M, NARROW_GATE_M = 0.019, 0.008
+WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M = 0.019, 0.010, 0.0055
+HEAD_FIXED = Freedom(focal=False, shape=False)
 ALL_STEPS = (
-    START_STEPS * len(FOCAL_STARTS) + 2 * LANDMARK_STEPS + POSE_STEPS
-    + OUTLINE_STEPS + FREEFORM_STEPS + 2
+    START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
+    + WIDE_STEPS + NARROW_STEPS + 2
 )  # fmt: skip
 
 
@@ -70,18 +72,27 @@ def fit_head(
     steps = _Steps(progress)
     problem = _problem(capture, track, template, steps, focal_px)
     start = _from_frontal_frames(problem, capture)
-    used, estimate = _admit_wide_frames(problem, start.estimate, start.frames, start.believed)
+    estimate = _pose_others(problem, start.estimate, start.frames)
+    used = start.believed & _agreeing(problem, estimate, start.frames)
+    used[start.frames] = True
     frames = np.flatnonzero(used)
     estimate = problem.settle(estimate, frames, Freedom(), LANDMARK_STEPS, "all views")
-    outlines = _person_outlines(capture, track, problem, estimate)
-    estimate = fit_outlines(
-        problem, estimate, frames, outlines, WIDE_GATE_M, OUTLINE_STEPS, "outline of the head"
-    )
     problem, estimate = _with_freeform(problem, estimate)
+    filmed = _filmed_outlines(capture, track, problem)
     estimate = fit_outlines(
-        problem, estimate, frames, outlines, NARROW_GATE_M, FREEFORM_STEPS, "shape of the head"
+        problem, estimate, frames, filmed, (WIDE_GATE_M, MIDDLE_GATE_M), WIDE_STEPS, Freedom()
     )
-    return _finish(capture, track, problem, estimate, used)
+    filmed = replace(filmed, skin=_bare_skin(capture, track, problem, estimate))
+    estimate = fit_outlines(
+        problem, estimate, frames, filmed, (MIDDLE_GATE_M, NARROW_GATE_M), NARROW_STEPS, Freedom()
+    )
+    estimate = _pose_others(problem, estimate, frames)
+    agreeing = _agreeing(problem, estimate, frames)
+    joined = np.flatnonzero(agreeing & ~used)
+    estimate = fit_outlines(
+        problem, estimate, joined, filmed, (MIDDLE_GATE_M, NARROW_GATE_M), POSE_STEPS, HEAD_FIXED
+    )
+    return _finish(capture, track, problem, estimate, agreeing)
 
 
 class _Steps:
@@ -125,13 +136,12 @@ def _problem(
 def _from_frontal_frames(problem: Problem, capture: Capture) -> _Start:
     """The best of several starts, each from another focal length."""
     best, best_cost = None, np.inf
+    mean_face = face_points(problem.head, problem.template).mean
     believed, frames = problem.landmarks.found, np.zeros(0, np.int64)
     starts = FOCAL_STARTS if problem.focal.log_sd else (1.0,)
     for ratio in starts:
         focal = problem.focal.focal_px * ratio
-        rotation, translation = first_poses(
-            problem.landmarks, problem.template, focal, problem.center_px
-        )
+        rotation, translation = first_poses(problem.landmarks, mean_face, focal, problem.center_px)
         estimate = Estimate(
             focal,
             rotation,
@@ -150,43 +160,58 @@ def _from_frontal_frames(problem: Problem, capture: Capture) -> _Start:
     return _Start(best, frames, believed)
 
 
-def _admit_wide_frames(
-    problem: Problem, estimate: Estimate, frontal: IntArray, believed: BoolArray
-) -> tuple[BoolArray, Estimate]:
-    """Pose every other frame with the head held fixed; keep those that fit about as well."""
-    every = np.flatnonzero(problem.landmarks.found)
-    still = Freedom(focal=False, shape=False)
-    estimate = problem.settle(estimate, every, still, POSE_STEPS, "wide views")
-    sightings = problem.sightings(estimate, every)
-    error = landmark_error_px(
-        sightings, estimate, problem.center_px, problem.landmarks.oval
+def _pose_others(problem: Problem, estimate: Estimate, known: IntArray) -> Estimate:
+    """Pose all frames but the `known` ones anew, with head and focal length held fixed."""
+    face = face_points(problem.head, problem.template).at_rest(estimate.shape)
+    rotation, translation = first_poses(
+        problem.landmarks, face, estimate.focal_px, problem.center_px
     )
+    rotation[known] = estimate.rotation[known]
+    translation[known] = estimate.translation_m[known]
+    others = np.setdiff1d(np.flatnonzero(problem.landmarks.found), known)
+    moved = replace(estimate, rotation=rotation, translation_m=translation)
+    return problem.settle(moved, others, HEAD_FIXED, POSE_STEPS, "other views")
+
+
+def _agreeing(problem: Problem, estimate: Estimate, known: IntArray) -> BoolArray:
+    """(K,) True for frames whose landmarks fit about as well as those of the `known` ones."""
+    sightings = problem.sightings(estimate, np.flatnonzero(problem.landmarks.found))
+    error = landmark_error_px(sightings, estimate, problem.center_px, problem.landmarks.oval)
     # Wide views err more by nature: compare in units of what is usual at their yaw.
     relative = {s.frame: error[s.frame] / float(np.median(s.sigma_px)) for s in sightings}
-    usual = float(np.median([relative[k] for k in frontal]))
-    used = np.zeros(len(believed), bool)
-    for k in every:
-        used[k] = believed[k] and relative[k] < OUTLIER_RATIO * usual
-    if not used.any():
-        used[frontal] = True
-    return used, estimate
+    usual = float(np.median([relative[k] for k in known]))
+    agreeing = np.zeros(len(problem.landmarks.found), bool)
+    for frame, ratio in relative.items():
+        agreeing[frame] = ratio < OUTLIER_RATIO * usual
+    return agreeing
 
 
-def _person_outlines(
-    capture: Capture, track: FaceTrack, problem: Problem, estimate: Estimate
-) -> dict[int, PersonOutline]:
-    outlines = {}
+def _filmed_outlines(capture: Capture, track: FaceTrack, problem: Problem) -> FilmedOutlines:
+    """The outlines of all frames with a face; the whole head counts as bare for now."""
+    person = {}
     for k in np.flatnonzero(problem.landmarks.found):
-        problem.tick("reading outlines")
-        outline = person_outline(
-            read_image(track.mask_paths[k]),
-            read_image(capture.frame_paths[k]),
-            problem.landmarks.pixels[k],
-            estimate.focal_px / estimate.translation_m[k, 2],
-        )
+        problem.tick("outlines")
+        outline = person_outline(read_image(track.mask_paths[k]), problem.landmarks.pixels[k])
         if outline is not None:
-            outlines[int(k)] = outline
-    return outlines
+            person[int(k)] = outline
+    return FilmedOutlines(person, np.ones(len(problem.template.vertices_m), bool))
+
+
+def _bare_skin(
+    capture: Capture, track: FaceTrack, problem: Problem, estimate: Estimate
+) -> BoolArray:
+    vote = HairlineVote(problem.template, problem.head)
+    for k in np.flatnonzero(problem.landmarks.found):
+        problem.tick("hairline")
+        vote.add(
+            int(k),
+            estimate,
+            problem.center_px,
+            read_image(capture.frame_paths[k]),
+            read_image(track.mask_paths[k]),
+            problem.landmarks.pixels[k],
+        )
+    return vote.result()
 
 
 def _with_freeform(problem: Problem, estimate: Estimate) -> tuple[Problem, Estimate]:
@@ -199,17 +224,13 @@ def _finish(
     capture: Capture, track: FaceTrack, problem: Problem, estimate: Estimate, used: BoolArray
 ) -> HeadFit:
     template, found = problem.template, problem.landmarks.found
-    settled = settle_head(template, problem.head.vertices.at_rest(estimate.shape))
+    settled = _settled(track, problem, estimate)
     sightings = problem.sightings(estimate, np.flatnonzero(found))
-    error = landmark_error_px(
-        sightings, estimate, problem.center_px, problem.landmarks.oval
-    )
+    error = landmark_error_px(sightings, estimate, problem.center_px, problem.landmarks.oval)
     worst = max(error.values())
     residual = np.array([error.get(k, worst) for k in range(len(used))], np.float32)
     rotation, translation = borrow_poses(found, estimate.rotation, estimate.translation_m)
-    posed = replace(
-        estimate, rotation=rotation, translation_m=translation * settled.scale
-    )
+    posed = replace(estimate, rotation=rotation, translation_m=translation * settled.scale)
     expression = np.zeros((len(used), len(template.shape_modelled)), np.float32)
     expression[:, problem.head.expression_shapes] = estimate.expression
     angles = head_angles(posed.rotation, posed.translation_m)
@@ -235,3 +256,18 @@ def _finish(
         frame_used=used,
         findings=fit_findings(capture, angles.yaw_deg, residual, eye_distance, used),
     )  # fmt: skip
+
+
+def _settled(track: FaceTrack, problem: Problem, estimate: Estimate) -> SettledHead:
+    """Eyeballs put where the irises say, and everything that follows from their distance."""
+    template = problem.template
+    fitted = problem.head.vertices.at_rest(estimate.shape)
+    centre = eyes_between_lids(template, fitted)
+    cameras = estimate.camera_from_head
+    gaze = eye_gaze(
+        track.frame_landmarks_px, cameras, estimate.focal_px, problem.center_px, template,
+        centre, template.eye_radius_m,
+    )  # fmt: skip
+    found = problem.landmarks.found
+    radius = float(template.eye_radius_m.mean())
+    return settle_head(template, fitted, spread_eyes(gaze[found], cameras[found], centre, radius))

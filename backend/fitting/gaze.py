@@ -12,6 +12,7 @@ IRIS_LANDMARKS = (slice(473, 478), slice(468, 473))
 # The iris lies behind the cornea, this far from the eyeball's centre in eyeball radii.
 IRIS_PLANE = 0.87
 WIDEST_RAD = 0.75
+MOST_SHIFT_M = 0.003
 
 
 def eye_gaze(
@@ -40,6 +41,24 @@ def eye_gaze(
             )
             gaze[k, eye] = np.clip(_angles(arm) - rest, -WIDEST_RAD, WIDEST_RAD)
     return gaze
+
+
+def spread_eyes(
+    gaze_rad: FloatArray, camera_from_head: FloatArray, eye_centre_m: FloatArray, radius_m: float
+) -> FloatArray:
+    """Eyeball centres (2, 3) moved apart or together until the eyes, on average, meet.
+
+    They meet at the camera, which people look at or past; lids alone tell the eyeballs' distance
+    only to a few millimetres, irises much better.
+    """
+    half = 0.5 * np.linalg.norm(eye_centre_m[0] - eye_centre_m[1])
+    distance = np.linalg.norm(camera_from_head[:, :3, 3], axis=1)
+    meeting = np.median(2.0 * half / distance)
+    spread = np.median(gaze_rad[:, 0, 0] - gaze_rad[:, 1, 0]) + meeting
+    shift = 0.5 * IRIS_PLANE * radius_m * float(np.tan(np.clip(spread, -1.0, 1.0)))
+    shift = np.clip(shift, -MOST_SHIFT_M, MOST_SHIFT_M)
+    outward = (eye_centre_m[0] - eye_centre_m[1]) / (2.0 * half)
+    return eye_centre_m + shift * np.array([outward, -outward])
 
 
 def _angles(direction: FloatArray) -> FloatArray:

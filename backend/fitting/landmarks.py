@@ -13,7 +13,14 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ..head.landmark_table import FIRST_IRIS_LANDMARK, LandmarkTable
 from .bundle import Sighting
-from .model import FACING, Estimate, LinearHead, head_angles, rotation_from_vector
+from .model import (
+    FACING,
+    Estimate,
+    LinearHead,
+    SurfacePoints,
+    head_angles,
+    rotation_from_vector,
+)
 
 # Neighbouring points err together: a frame's 468 say no more than a tenth of them would.
 INDEPENDENT_SHARE = 0.1
@@ -60,23 +67,25 @@ def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> Face
 
 
 def first_poses(
-    landmarks: FaceLandmarks, template: HeadTemplate, focal_px: float, center_px: FloatArray
+    landmarks: FaceLandmarks, points_m: FloatArray, focal_px: float, center_px: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Rotations (K, 3, 3) and translations (K, 3) of the mean head; frames without face borrow."""
+    """Rotations (K, 3, 3) and translations (K, 3) of a rigid face `points_m` (468, 3).
+
+    Frames without a face take the nearest frame's.
+    """
     camera = np.array([[focal_px, 0, center_px[0]], [0, focal_px, center_px[1]], [0, 0, 1.0]])
-    points = template.landmarks_m(template.vertices_m)[:FIRST_IRIS_LANDMARK].astype(np.float64)
     inner = ~landmarks.oval
+    points = np.ascontiguousarray(points_m[inner], np.float64)
     frames = len(landmarks.pixels)
     rotation, translation = np.tile(FACING, (frames, 1, 1)), np.zeros((frames, 3))
     start = cv2.Rodrigues(FACING)[0]
     for k in np.flatnonzero(landmarks.found):
         pixels = landmarks.pixels[k, inner]
-        spread = np.ptp(pixels[:, 1]) / np.ptp(points[inner, 2])
-        depth = focal_px / spread
+        depth = focal_px * np.ptp(points[:, 2]) / np.ptp(pixels[:, 1])
         middle = (pixels.mean(axis=0) - center_px) / focal_px * depth
-        guess = np.array([middle[0], middle[1], depth])
+        guess = np.array([[middle[0]], [middle[1]], [depth]])
         _, vector, moved = cv2.solvePnP(
-            points[inner], pixels, camera, None, start.copy(), guess.reshape(3, 1), True
+            points, pixels, camera, None, start.copy(), guess, useExtrinsicGuess=True
         )
         rotation[k], translation[k] = rotation_from_vector(vector), moved[:, 0]
     return borrow_poses(landmarks.found, rotation, translation)
@@ -91,6 +100,14 @@ def borrow_poses(
     return rotation[nearest], translation_m[nearest]
 
 
+def face_points(head: LinearHead, template: HeadTemplate) -> SurfacePoints:
+    """The detector's 468 face points on the head."""
+    return head.points(
+        template.landmark_vertices[:FIRST_IRIS_LANDMARK],
+        template.landmark_weights[:FIRST_IRIS_LANDMARK].astype(np.float64),
+    )
+
+
 def landmark_sightings(
     landmarks: FaceLandmarks,
     head: LinearHead,
@@ -99,10 +116,7 @@ def landmark_sightings(
     frames: IntArray,
 ) -> list[Sighting]:
     """Sightings of the face in `frames`, unbiased and weighed for the yaw of the estimate."""
-    points = head.points(
-        template.landmark_vertices[:FIRST_IRIS_LANDMARK],
-        template.landmark_weights[:FIRST_IRIS_LANDMARK].astype(np.float64),
-    )
+    points = face_points(head, template)
     angles = head_angles(estimate.rotation, estimate.translation_m)
     share = np.where(landmarks.oval, OVAL_SHARE, 1.0) * INDEPENDENT_SHARE
     sightings = []

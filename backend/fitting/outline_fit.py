@@ -7,15 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio_avatar_addon.avatar.types import FloatArray, IntArray
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .bundle import Freedom, Sighting, step
 from .model import Estimate
 from .problem import Problem
-from .silhouette import Pairing, PersonOutline, head_outline, outline_sighting, pair
+from .silhouette import HAIR_DEPTH_M, Pairing, PersonOutline, head_outline, outline_sighting, pair
 
 DAMPING = 1e-3
-LAST_GATE_M = 0.0055
+REPORTED_GATE_M = 0.02
+
+
+@dataclass(frozen=True)
+class FilmedOutlines:
+    """The person's outline by frame, and where the head inside it is bare."""
+
+    person: Mapping[int, PersonOutline]
+    skin: BoolArray  # (V,)
 
 
 @dataclass(frozen=True)
@@ -30,35 +38,42 @@ def fit_outlines(
     problem: Problem,
     estimate: Estimate,
     frames: IntArray,
-    outlines: Mapping[int, PersonOutline],
-    first_gate_m: float,
+    filmed: FilmedOutlines,
+    gates_m: tuple[float, float],
     steps: int,
-    message: str,
+    freedom: Freedom,
 ) -> Estimate:
-    """Gauss-Newton steps over everything; the outlines are paired anew, and tighter, in each."""
-    for gate_m in np.geomspace(first_gate_m, LAST_GATE_M, steps):
-        problem.tick(message)
+    """Gauss-Newton steps over everything; the outlines are paired anew in each.
+
+    The gate within which outlines are paired goes from the first of `gates_m` to the second.
+    """
+    if not len(frames):
+        return estimate
+    for gate_m in np.geomspace(*gates_m, steps):
+        problem.tick("shape of the head")
         sightings = problem.sightings(estimate, frames)
+        at_rest = problem.head.vertices.at_rest(estimate.shape)
         for k in frames:
-            sighting = _outline(problem, estimate, int(k), outlines, gate_m)
+            sighting = _outline(problem, estimate, at_rest, int(k), filmed, gate_m)
             if sighting is not None:
                 sightings.append(sighting)
-        estimate = step(
-            estimate, sightings, problem.prior, problem.center_px, Freedom(), DAMPING
-        )
+        estimate = step(estimate, sightings, problem.prior, problem.center_px, freedom, DAMPING)
     return estimate
 
 
 def outline_error(
     problem: Problem,
     estimate: Estimate,
-    outlines: Mapping[int, PersonOutline],
+    filmed: FilmedOutlines,
 ) -> OutlineError | None:
     """How far the outlines are apart over all frames; None where no skin outline was paired."""
     gaps = []
-    for k, person in outlines.items():
-        pairing = _pairing(problem, estimate, k, person, 4 * LAST_GATE_M)
-        gaps.append(np.abs(pairing.gap_px[pairing.skin]))
+    at_rest = problem.head.vertices.at_rest(estimate.shape)
+    for k in filmed.person:
+        pairing = _pairing(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M)
+        if pairing is None:
+            continue
+        gaps.append(np.abs(pairing.gap_px[pairing.head.skin]))
     every = np.concatenate(gaps) if gaps else np.zeros(0)
     if not len(every):
         return None
@@ -68,28 +83,39 @@ def outline_error(
 def _outline(
     problem: Problem,
     estimate: Estimate,
+    at_rest_m: FloatArray,
     frame: int,
-    outlines: Mapping[int, PersonOutline],
+    filmed: FilmedOutlines,
     gate_m: float,
 ) -> Sighting | None:
-    person = outlines.get(frame)
-    if person is None:
+    pairing = _pairing(problem, estimate, at_rest_m, frame, filmed, gate_m)
+    if pairing is None:
         return None
-    pairing = _pairing(problem, estimate, frame, person, gate_m)
-    gate_px = gate_m * _px_per_m(estimate, frame)
-    if not len(pairing.target_px):
-        return None
-    return outline_sighting(frame, pairing, problem.head, estimate, gate_px)
+    px_per_m = _px_per_m(estimate, frame)
+    return outline_sighting(frame, pairing, problem.head, px_per_m, gate_m * px_per_m)
 
 
 def _pairing(
-    problem: Problem, estimate: Estimate, frame: int, person: PersonOutline, gate_m: float
-) -> Pairing:
-    posed = problem.head.vertices.at(estimate.shape, estimate.expression[frame])
+    problem: Problem,
+    estimate: Estimate,
+    at_rest_m: FloatArray,
+    frame: int,
+    filmed: FilmedOutlines,
+    gate_m: float,
+) -> Pairing | None:
+    if frame not in filmed.person:
+        return None
+    posed = at_rest_m + problem.head.vertices.expression_basis @ estimate.expression[frame]
     in_camera = posed @ estimate.rotation[frame].T + estimate.translation_m[frame]
-    drawn = head_outline(problem.template, in_camera, estimate.focal_px, problem.center_px)
-    return pair(drawn, person, gate_m * _px_per_m(estimate, frame))
+    drawn = head_outline(
+        problem.template, in_camera, filmed.skin, estimate.focal_px, problem.center_px
+    )
+    if drawn is None:
+        return None
+    px_per_m = _px_per_m(estimate, frame)
+    pairing = pair(drawn, filmed.person[frame], gate_m * px_per_m, 2.0 * HAIR_DEPTH_M * px_per_m)
+    return pairing if len(pairing.target_px) else None
 
 
-def _px_per_m(estimate: Estimate, frame: int) -> FloatArray:
-    return estimate.focal_px / estimate.translation_m[frame, 2]
+def _px_per_m(estimate: Estimate, frame: int) -> float:
+    return estimate.focal_px / float(estimate.translation_m[frame, 2])

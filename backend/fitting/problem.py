@@ -14,7 +14,7 @@ from .bundle import Freedom, Prior, Sighting, robust_cost, step
 from .landmarks import FaceLandmarks, landmark_sightings
 from .model import Estimate, LinearHead
 
-IDENTITY_PRECISION = 1.0
+IDENTITY_PRECISION = 2.0
 EXPRESSION_PRECISION = 4.0
 EXPRESSION_SPARSITY = 1.0
 FIRST_DAMPING = 1e-2
@@ -64,6 +64,8 @@ class Problem:
         self, estimate: Estimate, frames: IntArray, freedom: Freedom, steps: int, message: str
     ) -> Estimate:
         """Levenberg-Marquardt on the landmarks of `frames` alone."""
+        if not len(frames):
+            return estimate
         damping = FIRST_DAMPING
         for _ in range(steps):
             self.tick(message)

@@ -1,7 +1,7 @@
 """The person's outline and the head's rendered outline to sightings that pull them together.
 
-Nothing else bounds the skull. An outline counts fully only where skin lies inside it; where hair
-does, the head must merely not stick out.
+Nothing else bounds the skull. Where the outline is hair's, the skull is believed to lie some way
+inside it, but not to the millimetre.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ..raster import rasterize
 from .bundle import Sighting
-from .model import Estimate, LinearHead
+from .hairline import sample
+from .model import LinearHead
 
 # The head is drawn about this high, whatever the footage's size.
 DRAWN_HEIGHT_PX = 480
 EVERY = 3
+MARGIN_PX = 4
 AGREEING_NORMALS = 0.7
 CANDIDATES = 12
 BORDER_PX = 3
 # The neck turns against the head, so its outline tells nothing about the skull.
 MOST_NECK = 0.25
-OUTLINE_SIGMA_M = 0.0007
+# Larger than the mask's own error, since neighbouring points of an outline err together.
+OUTLINE_SIGMA_M = 0.0015
+HAIR_DEPTH_M, HAIR_SIGMA_M = 0.008, 0.005
 CAUCHY_SHARE_OF_GATE = 0.25
-# Skin within these depths inside the outline, against the face's own colours.
-SKIN_DEPTHS_M = (0.002, 0.005)
-SKIN_SPREADS = 4.0
-SMALLEST_CHROMA_SPREAD = 0.012
-SKIN_LUMINANCE = (0.12, 4.0)  # of the face's median, linear
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,6 @@ class PersonOutline:
 
     points_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2) unit, outward
-    skin: BoolArray  # (N,) False: hair, clothes
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,14 @@ class HeadOutline:
     weights: FloatArray  # (N, 3) barycentric
     points_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2) unit, outward
+    skin: BoolArray  # (N,) False: covered by hair
+
+    def at(self, chosen: BoolArray) -> HeadOutline:
+        """The chosen points (N,) only."""
+        return HeadOutline(
+            self.corners[chosen], self.weights[chosen], self.points_px[chosen],
+            self.normal[chosen], self.skin[chosen],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,6 @@ class Pairing:
     head: HeadOutline  # paired ones only
     target_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2)
-    skin: BoolArray  # (N,)
 
     @property
     def gap_px(self) -> FloatArray:
@@ -70,12 +75,10 @@ class Pairing:
         return ((self.head.points_px - self.target_px) * self.normal).sum(axis=1)
 
 
-def person_outline(
-    mask: FloatArray, image_srgb: FloatArray, face_px: FloatArray, px_per_m: float
-) -> PersonOutline | None:
+def person_outline(mask: FloatArray, face_px: FloatArray) -> PersonOutline | None:
     """Outline of the person (H, W) in 0..255 around a face seen at `face_px` (L, 2).
 
-    `image_srgb` (H, W, 3) uint8. None where the mask holds no person at the face.
+    None where the mask holds no person at the face.
     """
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2)
     contour = _contour_at(soft > 127.5, np.median(face_px, axis=0))
@@ -87,29 +90,34 @@ def person_outline(
     if len(contour) < CANDIDATES:
         return None
     normal, slope = _outward(cv2.GaussianBlur(soft, (0, 0), 3.0), contour)
-    value = _sample(soft, contour)
+    value = sample(soft, contour)
     shift = np.clip((value - 127.5) / np.maximum(slope, 1.0), -1.0, 1.0)
-    points = contour + shift[:, None] * normal
-    return PersonOutline(points, normal, _skin_inside(image_srgb, points, normal, face_px, px_per_m))
+    return PersonOutline(contour + shift[:, None] * normal, normal)
 
 
 def head_outline(
-    template: HeadTemplate, vertices_camera: FloatArray, focal_px: float, center_px: FloatArray
-) -> HeadOutline:
-    """Outline of posed vertices (V, 3) in the camera's frame, every third drawn pixel."""
+    template: HeadTemplate,
+    vertices_camera: FloatArray,
+    skin: BoolArray,
+    focal_px: float,
+    center_px: FloatArray,
+) -> HeadOutline | None:
+    """Outline of posed vertices (V, 3) in the camera's frame, every third drawn pixel.
+
+    `skin` (V,): where the head is bare. None where nothing of the head is in front of the camera.
+    """
     triangles = template.triangles[template.triangle_material == MATERIALS.index("skin")]
     full = focal_px * vertices_camera[:, :2] / vertices_camera[:, 2:] + center_px
     low = full.min(axis=0)
     scale = DRAWN_HEIGHT_PX / np.ptp(full[:, 1])
-    drawn = (full - low) * scale + 4.0
-    size = np.ceil(drawn.max(axis=0)).astype(int) + 4
+    drawn = (full - low) * scale + MARGIN_PX
+    size = np.ceil(drawn.max(axis=0)).astype(int) + MARGIN_PX
     raster = rasterize(
         drawn, vertices_camera[:, 2], triangles, (int(size[0]), int(size[1])), cull_back=True
     )
     contour = _contour_at(raster.covered, None)
     if contour is None:
-        empty = np.zeros((0, 2))
-        return HeadOutline(np.zeros((0, 3), np.int64), np.zeros((0, 3)), empty, empty)
+        return None
     contour = contour[::EVERY]
     coverage = cv2.GaussianBlur(raster.covered.astype(np.float32), (0, 0), 2.0)
     normal, _ = _outward(coverage, contour)
@@ -118,53 +126,52 @@ def head_outline(
     weights = raster.barycentric[row, column].astype(np.float64)
     # A pixel on the border has its centre half a pixel within the true edge, on average.
     edge = contour + 0.5 * np.abs(normal).max(axis=1, keepdims=True) * normal
-    neck = (weights * template.bone_weights[BONES.index("neck")][corners]).sum(axis=1)
-    root = (weights * template.bone_weights[BONES.index("root")][corners]).sum(axis=1)
-    head = neck + root < MOST_NECK
-    points = (edge - 4.0) / scale + low
-    return HeadOutline(corners[head], weights[head], points[head], normal[head])
+    below = template.bone_weights[[BONES.index("neck"), BONES.index("root")]].sum(axis=0)
+    outline = HeadOutline(
+        corners, weights, (edge - MARGIN_PX) / scale + low, normal, skin[corners].all(axis=1)
+    )
+    return outline.at((weights * below[corners]).sum(axis=1) < MOST_NECK)
 
 
-def pair(head: HeadOutline, person: PersonOutline, gate_px: float) -> Pairing:
-    """Each head point with the nearest person point within the gate whose normal agrees."""
+def pair(head: HeadOutline, person: PersonOutline, gate_px: float, hair_px: float) -> Pairing:
+    """Each head point with the nearest person point within the gate whose normal agrees.
+
+    Where hair covers the head, the gate opens by `hair_px`.
+    """
     tree = cKDTree(person.points_px)
-    distance, index = tree.query(head.points_px, k=CANDIDATES, distance_upper_bound=gate_px)
-    reachable = np.isfinite(distance)
+    distance, index = tree.query(
+        head.points_px, k=CANDIDATES, distance_upper_bound=gate_px + hair_px
+    )
+    reachable = distance < np.where(head.skin, gate_px, gate_px + hair_px)[:, None]
     index = np.where(reachable, index, 0)
     agrees = np.einsum("nc,nkc->nk", head.normal, person.normal[index]) > AGREEING_NORMALS
     usable = reachable & agrees
     first = usable.argmax(axis=1)
     paired = usable.any(axis=1)
     chosen = index[np.arange(len(index)), first][paired]
-    kept = HeadOutline(
-        head.corners[paired], head.weights[paired], head.points_px[paired], head.normal[paired]
-    )
-    return Pairing(kept, person.points_px[chosen], person.normal[chosen], person.skin[chosen])
+    return Pairing(head.at(paired), person.points_px[chosen], person.normal[chosen])
 
 
 def outline_sighting(
-    frame: int, pairing: Pairing, head: LinearHead, estimate: Estimate, gate_px: float
+    frame: int, pairing: Pairing, head: LinearHead, px_per_m: float, gate_px: float
 ) -> Sighting:
     """The pairing as a sighting that pulls along the person's outward normal."""
-    sigma = OUTLINE_SIGMA_M * estimate.focal_px / estimate.translation_m[frame, 2]
-    # The drawn point lies half a pixel from the surface point that it stands for.
-    surface = head.points(pairing.head.corners, pairing.head.weights)
+    skin = pairing.head.skin
+    sigma = np.where(skin, OUTLINE_SIGMA_M, HAIR_SIGMA_M) * px_per_m
+    depth = np.where(skin, 0.0, HAIR_DEPTH_M) * px_per_m
     return Sighting(
         frame=frame,
-        points=surface,
-        target_px=pairing.target_px,
-        sigma_px=np.full(len(pairing.target_px), sigma),
-        cauchy=CAUCHY_SHARE_OF_GATE * gate_px / sigma,
+        points=head.points(pairing.head.corners, pairing.head.weights),
+        target_px=pairing.target_px - depth[:, None] * pairing.normal,
+        sigma_px=sigma,
+        cauchy=CAUCHY_SHARE_OF_GATE * gate_px / float(OUTLINE_SIGMA_M * px_per_m),
         normal=pairing.normal,
-        one_sided=~pairing.skin,
     )
 
 
 def _contour_at(inside: BoolArray, point_px: FloatArray | None) -> FloatArray | None:
-    """The longest outer border (N, 2), pixel centres; of the part around a point if one is given."""
-    borders, _ = cv2.findContours(
-        inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    """The longest outer border (N, 2) as pixel centres; of the part round a point if given."""
+    borders, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if point_px is not None:
         at = (float(point_px[0]), float(point_px[1]))
         borders = [b for b in borders if cv2.pointPolygonTest(b, at, False) >= 0]
@@ -175,44 +182,7 @@ def _contour_at(inside: BoolArray, point_px: FloatArray | None) -> FloatArray | 
 
 def _outward(field: FloatArray, points_px: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Unit direction (N, 2) in which a field falls, and its slope (N,) per pixel."""
-    by_x = _sample(cv2.Sobel(field, cv2.CV_32F, 1, 0, scale=1 / 8), points_px)
-    by_y = _sample(cv2.Sobel(field, cv2.CV_32F, 0, 1, scale=1 / 8), points_px)
+    by_x = sample(cv2.Sobel(field, cv2.CV_32F, 1, 0, scale=1 / 8), points_px)
+    by_y = sample(cv2.Sobel(field, cv2.CV_32F, 0, 1, scale=1 / 8), points_px)
     slope = np.hypot(by_x, by_y)
     return -np.stack([by_x, by_y], axis=1) / np.maximum(slope, 1e-9)[:, None], slope
-
-
-def _sample(image: FloatArray, points_px: FloatArray) -> FloatArray:
-    """Bilinear values (N,) or (N, C) at image points; pixel centres at integer + 0.5."""
-    x, y = (points_px - 0.5).astype(np.float32).T
-    sampled = cv2.remap(
-        image, x[:, None], y[:, None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return sampled[:, 0]
-
-
-def _skin_inside(
-    image_srgb: FloatArray,
-    points_px: FloatArray,
-    normal: FloatArray,
-    face_px: FloatArray,
-    px_per_m: float,
-) -> BoolArray:
-    """(N,) True where the picture just inside the outline has the face's own colour."""
-    smooth = cv2.GaussianBlur(image_srgb, (0, 0), max(0.001 * px_per_m, 0.8))
-    face_chroma, face_light = _chroma(_sample(smooth, face_px))
-    middle = np.median(face_chroma, axis=0)
-    spread = 1.4826 * np.median(np.abs(face_chroma - middle), axis=0)
-    limit = SKIN_SPREADS * np.maximum(spread, SMALLEST_CHROMA_SPREAD)
-    darkest, brightest = np.array(SKIN_LUMINANCE) * np.median(face_light)
-    skin = np.ones(len(points_px), bool)
-    for depth in SKIN_DEPTHS_M:
-        chroma, light = _chroma(_sample(smooth, points_px - normal * depth * px_per_m))
-        skin &= (np.abs(chroma - middle) < limit).all(axis=1)
-        skin &= (light > darkest) & (light < brightest)
-    return skin
-
-
-def _chroma(srgb: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Shares of red and blue (N, 2) and luminance (N,) of colours (N, 3) in 0..255."""
-    linear = (np.asarray(srgb, np.float64) / 255.0) ** 2.2 + 1e-4
-    return linear[:, [0, 2]] / linear.sum(axis=1, keepdims=True), linear @ [0.2126, 0.7152, 0.0722]

@@ -1,4 +1,4 @@
-"""A clip or a folder of photos in, a `Capture` out: faces, chosen frames, first camera, findings."""
+"""A clip or a folder of photos in, a `Capture` out: faces, chosen frames, first camera."""
 
 from __future__ import annotations
 

@@ -78,9 +78,7 @@ def _fill(chosen: list[int], trusted: IntArray, usable: FloatArray, wanted: int)
     return added
 
 
-def _ratio(
-    landmarks: FloatArray, upright: tuple[int, int], level: tuple[int, int]
-) -> FloatArray:
+def _ratio(landmarks: FloatArray, upright: tuple[int, int], level: tuple[int, int]) -> FloatArray:
     """Distance of one landmark pair relative to another's, (N,)."""
     high = np.linalg.norm(landmarks[:, upright[0]] - landmarks[:, upright[1]], axis=-1)
     wide = np.linalg.norm(landmarks[:, level[0]] - landmarks[:, level[1]], axis=-1)

@@ -26,45 +26,45 @@ def small_linear(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(H, W, 3) sRGB to a small picture in linear light."""
     shrink = min(1.0, SMALL_SIDE_PX / max(pixels.shape[:2]))
     small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    return linear_from_srgb(unit_from_pixels(small))
+    return linear_from_srgb(unit_from_pixels(np.asarray(small, np.uint8)))
 
 
 def even_gains(small: NDArray[np.float32], landmarks: FloatArray) -> NDArray[np.float32]:
     """Pictures (K, h, w, 3) and landmarks (K, 478, 2) in their pixels to linear gains (K, 3)."""
-    background = _background(small.shape[1:3], landmarks)
+    background = _background(small[0], landmarks)
     if background.mean() > MIN_BACKGROUND:
         logs = _log_ratio(small[:, background])
-        offset = np.nanmedian(logs, axis=1)
-        spread = np.nanmedian(np.abs(logs - offset[:, None]))
-        if spread < SAME_SCENE:
-            return _gains(offset)
-    return _gains(np.nanmedian(_log_ratio(_skin(small, landmarks)), axis=1))
+        if logs.size:
+            offset = np.median(logs, axis=1)
+            if np.median(np.abs(logs - offset[:, None])) < SAME_SCENE:
+                return _gains(offset)
+    skin = _log_ratio(_skin(small, landmarks))
+    return _gains(np.median(skin, axis=1) if skin.size else np.zeros((len(small), 3)))
 
 
 def _log_ratio(samples: FloatArray) -> FloatArray:
-    """(K, N, 3) to the logarithm of each sample's ratio to its median over the frames."""
-    usable = (samples > DARKEST) & (samples < LIGHTEST)
-    logs = np.where(usable, np.log(np.maximum(samples, DARKEST)), np.nan)
-    everywhere = usable.all(axis=0)
-    logs = np.where(everywhere, logs, np.nan)
+    """(K, N, 3) to the logarithm of each sample's ratio to its median over the frames, of those
+    (K, M, 3) that are neither black nor clipped in any frame."""
+    usable = ((samples > DARKEST) & (samples < LIGHTEST)).all(axis=(0, 2))
+    logs = np.log(samples[:, usable])
     return logs - np.median(logs, axis=0)
 
 
 def _gains(offset: FloatArray) -> NDArray[np.float32]:
-    return np.clip(np.exp(-np.nan_to_num(offset)), *GAIN_RANGE).astype(np.float32)
+    return np.clip(np.exp(-offset), *GAIN_RANGE).astype(np.float32)
 
 
-def _background(size: tuple[int, int], landmarks: FloatArray) -> BoolArray:
+def _background(picture: FloatArray, landmarks: FloatArray) -> BoolArray:
     """(h, w) True where no frame shows the person: hair and shoulders go with the face."""
-    background = np.ones(size, bool)
+    background = np.ones(picture.shape[:2], bool)
     for low, high in zip(landmarks.min(axis=1), landmarks.max(axis=1), strict=True):
         width, height = high - low
         left, top = np.maximum(low - (0.8 * width, 0.8 * height), 0).astype(int)
         background[top:, left : int(high[0] + 0.8 * width)] = False
         shoulders = int(high[1])
-        background[
-            shoulders:, max(0, int(low[0] - 2.0 * width)) : int(high[0] + 2.0 * width)
-        ] = False
+        background[shoulders:, max(0, int(low[0] - 2.0 * width)) : int(high[0] + 2.0 * width)] = (
+            False
+        )
     return background
 
 

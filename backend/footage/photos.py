@@ -18,7 +18,7 @@ from .source import SourceFacts, focal_from_equivalent, photo_files
 
 # The texture stages hold several frames at once; 4K video is the largest they are meant for.
 MAX_SIDE_PX = 3840
-EXIF_FOLDER, EXIF_FOCAL_35MM = 0x8769, 0xA405
+EXIF_FOLDER, EXIF_FOCAL_35MM, EXIF_ORIENTATION = 0x8769, 0xA405, 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
 
@@ -73,13 +73,14 @@ class Photo:
     def srgb(self) -> NDArray[np.uint8]:
         try:
             with Image.open(self._file) as stored:
-                pixels = np.asarray(_in_srgb(ImageOps.exif_transpose(stored)))
+                pixels = np.asarray(_in_srgb(ImageOps.exif_transpose(stored)), np.uint8)
         except (OSError, SyntaxError, ValueError) as error:
             raise FootageUnreadable(
                 f"The photo {self._file.name} is damaged.", "Copy it again or remove it."
             ) from error
         if pixels.shape[1::-1] != self._size:
-            pixels = cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA)
+            resized = cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA)
+            pixels = np.asarray(resized, np.uint8)
         return pixels
 
 
@@ -88,9 +89,8 @@ def _in_srgb(photo: Image.Image) -> Image.Image:
     profile = photo.info.get("icc_profile")
     if profile and photo.mode == "RGB":
         try:
-            return ImageCms.profileToProfile(
-                photo, ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
-            )
+            stored = ImageCms.ImageCmsProfile(BytesIO(profile))
+            return ImageCms.profileToProfile(photo, stored, ImageCms.createProfile("sRGB")) or photo
         except ImageCms.PyCMSError:
             return photo  # a broken profile: shown as sRGB, as browsers do
     if photo.mode.startswith("I;16"):
@@ -102,8 +102,9 @@ def _upright_size(file: Path) -> tuple[int, int] | None:
     """Width and height as shown; None where the photo cannot be read."""
     try:
         with Image.open(file) as photo:
-            turned = photo.getexif().get(0x0112, 1) in QUARTER_TURNS
-            return photo.size[::-1] if turned else photo.size
+            width, height = photo.size
+            turned = photo.getexif().get(EXIF_ORIENTATION, 1) in QUARTER_TURNS
+            return (height, width) if turned else (width, height)
     except (OSError, SyntaxError, UnidentifiedImageError):
         return None
 

@@ -1,4 +1,4 @@
-"""A source in, what one pass over its pictures shows out: faces, sharpness, light, scene changes."""
+"""A source in, what one pass over its pictures shows out: faces, sharpness, light, changes."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
     left, top = np.clip(low + inset, 0, [width - 2, height - 2]).astype(int)
     right, bottom = np.clip(high - inset, [left + 2, top + 2], [width, height]).astype(int)
     patch = pixels[top:bottom, left:right]
-    scale = MEASURED_FACE_PX / max(face_width_px(face), 1.0)
-    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    scale = MEASURED_FACE_PX / max(float(face_width_px(face)), 1.0)
+    method = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     patch = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=method)
     green = patch[..., 1].astype(np.float32)
     across, down = np.diff(green, axis=1), np.diff(green, axis=0)
@@ -106,6 +106,8 @@ class _Thumbnail:
         """Small unless both the colours and their places changed: a flash or a moving head
         changes only one of them."""
         colours = 1.0 - float(np.minimum(self.histogram, other.histogram).sum())
-        correlation = np.corrcoef(self.grey.ravel(), other.grey.ravel())[0, 1]
-        places = float(np.clip(1.0 - np.nan_to_num(correlation, nan=1.0), 0.0, 1.0))
-        return float(np.sqrt(colours * places))
+        mine, theirs = self.grey - self.grey.mean(), other.grey - other.grey.mean()
+        # The constant keeps pictures without contrast from counting as unrelated.
+        energy = np.sqrt(np.square(mine).mean() * np.square(theirs).mean()) + 1e-4
+        places = 1.0 - float((mine * theirs).mean() + 1e-4) / energy
+        return float(np.sqrt(colours * np.clip(places, 0.0, 1.0)))

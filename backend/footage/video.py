@@ -7,14 +7,17 @@ and files that end too early.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
 from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Colorspace
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.errors import FootageUnreadable
@@ -23,9 +26,9 @@ from .colour import srgb_from_signal
 from .source import SourceFacts, focal_from_equivalent
 
 TRANSFERS = {
-    ColorTrc.ARIB_STD_B67: "hlg",
-    ColorTrc.SMPTE2084: "pq",
-    ColorTrc.IEC61966_2_1: "srgb",
+    int(ColorTrc.ARIB_STD_B67): "hlg",
+    int(ColorTrc.SMPTE2084): "pq",
+    int(ColorTrc.IEC61966_2_1): "srgb",
 }
 # More broken packets in a row than this mean that nothing more is to be had.
 MAX_BROKEN_PACKETS = 300
@@ -38,23 +41,27 @@ class VideoFile:
         self._path = path
         try:
             with av.open(str(path)) as container:
-                first = next(_decoded(container), None)
+                first = next(_decoded(container), None) if container.streams.video else None
                 if first is None:
                     raise FootageUnreadable(
-                        f"{path.name} holds no pictures.", "Choose a video of a face."
+                        f"{path.name} holds no pictures: only sound, or it is cut off.",
+                        "Choose a video of a face, or copy it from the phone again.",
                     )
                 self._orientation = _orientation(first)
                 self.facts = _facts(container, first, self._orientation)
-        except (av.FFmpegError, IndexError) as error:
+        except FFmpegError as error:
             raise _not_a_video(path, error) from error
 
     def pictures(self) -> Iterator[VideoPicture]:
         """Every frame in order of presentation, times in seconds from the first one on."""
         with av.open(str(self._path)) as container:
-            start = None
-            last = -1.0
+            base = container.streams.video[0].time_base
+            start, last = None, -1.0
             for index, frame in enumerate(_decoded(container)):
-                stamp = index / self.facts.fps if frame.pts is None else float(frame.time)
+                if frame.pts is None or base is None:
+                    stamp = index / self.facts.fps
+                else:
+                    stamp = float(frame.pts * base)
                 start = stamp if start is None else start
                 # A repeated or backward stamp would make two frames one.
                 last = max(stamp - start, last + 1e-3)
@@ -77,7 +84,7 @@ class VideoPicture:
     def preview(self) -> NDArray[np.uint8]:
         pixels = self._pixels("rgb24")
         if self._facts.transfer in ("hlg", "pq"):
-            pixels = cv2.LUT(pixels, _preview_table(self._facts.transfer))
+            pixels = np.asarray(cv2.LUT(pixels, _preview_table(self._facts.transfer)), np.uint8)
         return pixels
 
     def srgb(self) -> NDArray[np.uint8]:
@@ -102,33 +109,39 @@ class VideoPicture:
         return _upright(stored, self._orientation)
 
 
-def _decoded(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+def _decoded(container: InputContainer) -> Iterator[av.VideoFrame]:
     """Every frame that can be decoded; broken packets are stepped over."""
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     broken = 0
-    packets = container.demux(stream)
-    while broken < MAX_BROKEN_PACKETS:
+    for packet in _until_broken(container.demux(stream)):
         try:
-            packet = next(packets, None)
-            if packet is None:
-                return
             frames = packet.decode()
             broken = 0
-        except av.FFmpegError:
+        except FFmpegError:
             broken += 1
+            if broken > MAX_BROKEN_PACKETS:
+                return
             continue
         yield from frames
+    with suppress(FFmpegError):
+        yield from stream.codec_context.decode(None)  # what the decoder still holds
+
+
+def _until_broken(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
+    """Packets up to the end of the file, or to where a truncated one cannot be read on; the
+    empty one that asks for the decoder's last frames is left out, as not every file gives it."""
+    with suppress(FFmpegError):
+        yield from (packet for packet in packets if packet.size)
 
 
 def _facts(
-    container: av.container.InputContainer, first: av.VideoFrame, orientation: NDArray[np.int64]
+    container: InputContainer, first: av.VideoFrame, orientation: NDArray[np.int64]
 ) -> SourceFacts:
     stream = container.streams.video[0]
     aspect = float(stream.sample_aspect_ratio or 1) or 1.0
-    size = (round(first.width * aspect), first.height)
-    if orientation[0, 0] == 0:
-        size = size[::-1]
+    width, height = round(first.width * aspect), first.height
+    size = (height, width) if orientation[0, 0] == 0 else (width, height)
     fps = float(stream.average_rate or stream.guessed_rate or 30)
     expected = stream.frames
     if not expected and container.duration:
@@ -137,7 +150,7 @@ def _facts(
         size_px=size,
         fps=fps,
         rotation_deg=round(np.degrees(np.arctan2(orientation[0, 1], orientation[0, 0]))) % 360,
-        transfer=TRANSFERS.get(first.color_trc, "bt709"),
+        transfer=TRANSFERS.get(int(first.color_trc), "bt709"),
         focal_px=_focal_px({**container.metadata, **stream.metadata}, size),
         expected_frames=expected or None,
         consecutive=True,
@@ -156,7 +169,7 @@ def _focal_px(metadata: dict[str, str], size_px: tuple[int, int]) -> float | Non
 
 def _orientation(frame: av.VideoFrame) -> NDArray[np.int64]:
     """(2, 2) of -1, 0, 1: where the stored x and y axes (rows) point when shown upright."""
-    stored = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    stored = frame.side_data.get(SideDataType.DISPLAYMATRIX.name)
     if stored is None:
         return np.eye(2, dtype=np.int64)
     a, b, _, c, d = np.frombuffer(bytes(stored), np.int32)[:5].astype(float)
@@ -187,7 +200,7 @@ def _matrix(frame: av.VideoFrame) -> int:
 @lru_cache(maxsize=2)
 def _preview_table(transfer: str) -> NDArray[np.uint8]:
     """(256,) the exact conversion of greys, good enough for every colour in a preview."""
-    greys = np.repeat((np.arange(256, dtype=np.uint16) * 257)[:, None, None], 3, axis=2)
+    greys = np.repeat((np.arange(256) * 257).astype(np.uint16)[:, None, None], 3, axis=2)
     return srgb_from_signal(greys, transfer, wide_primaries=False)[:, 0, 0]
 
 

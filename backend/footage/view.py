@@ -29,6 +29,7 @@ ANATOMY_MM = {
 
 LANDMARK_NUMBERS = np.array(list(ANATOMY_MM))
 POINTS_M = np.array(list(ANATOMY_MM.values()), float) / 1000.0
+NO_DISTORTION = np.zeros(5)
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,15 @@ def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
     )
     for n in np.flatnonzero(np.isfinite(landmarks_px).all(axis=(1, 2))):
         seen = landmarks_px[n, LANDMARK_NUMBERS].astype(float)
-        found, turn, shift = cv2.solvePnP(POINTS_M, seen, matrix, None, flags=cv2.SOLVEPNP_SQPNP)
+        found, turn, shift = cv2.solvePnP(
+            POINTS_M, seen, matrix, NO_DISTORTION, flags=cv2.SOLVEPNP_SQPNP
+        )
         if not found:
             continue
         to_camera = -cv2.Rodrigues(turn)[0].T @ shift[:, 0]
         yaw[n] = np.degrees(np.arctan2(-to_camera[0], -to_camera[1]))
         pitch[n] = np.degrees(np.arctan2(-to_camera[2], np.hypot(*to_camera[:2])))
-        shown, _ = cv2.projectPoints(POINTS_M, turn, shift, matrix, None)
+        shown, _ = cv2.projectPoints(POINTS_M, turn, shift, matrix, NO_DISTORTION)
         misses = np.linalg.norm(shown[:, 0] - seen, axis=1)
         error[n] = misses.mean() / np.ptp(landmarks_px[n, :, 1])
     return HeadView(yaw, pitch, error)

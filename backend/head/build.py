@@ -5,61 +5,67 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.arrays import write_arrays
-from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
-from studio_avatar_addon.avatar.template import TEMPLATE_FORMAT
+from studio_avatar_addon.avatar.template import DEFAULT_TEMPLATE, TEMPLATE_FORMAT
 
+from ..facemesh import LANDMARKS
 from .charts import head_uv
 from .identity import build_identity
-from .layout import half_layout
+from .landmark_table import TABLE_FILE, LandmarkTable, load_landmark_table
+from .layout import COLUMNS, half_layout
 from .mesh import HeadMesh, build_mesh
+from .points import ROW_INDEX
 from .regions import REGION_NAMES, build_regions
 from .rig import build_rig
+from .shapes import build_shapes
 
-TEMPLATE_NAME = "studio_head_0"
-LANDMARK_COUNT = 478
+UNKNOWN_NOISE_M = 0.05
 
 
-def build_template(out: Path) -> None:
-    """Write the template to `out` (npz). The same bytes every time."""
+def build_template(out: Path = DEFAULT_TEMPLATE) -> Path:
+    """Write the template to `out` (npz), which is returned. The same bytes every time."""
     head = build_mesh()
     layout = half_layout()
     regions = build_regions(head, layout)
     identity_names, identity = build_identity(head)
     bone_ends, bone_weights = build_rig(head)
-    uv = head_uv(head, layout, regions[REGION_NAMES.index("face")])
-    corners, weights, noise = _landmarks(head)
+    shapes, modelled = build_shapes(head)
+    landmarks = _landmarks(head)
     write_arrays(
         out,
         format=np.array(TEMPLATE_FORMAT),
-        name=np.array(TEMPLATE_NAME),
+        name=np.array(DEFAULT_TEMPLATE.stem),
         vertices_m=head.vertices_m.astype(np.float32),
         quads=head.quads,
         quad_material=head.quad_material,
-        quad_uv=uv.astype(np.float32),
+        quad_uv=head_uv(head, layout, regions[REGION_NAMES.index("face")]).astype(np.float32),
         mirror=head.mirror,
         region_names=np.array(REGION_NAMES),
-        region_weights=regions.astype(np.float32),
+        region_weights=regions.astype(np.float16),
         bone_ends_m=bone_ends.astype(np.float32),
         bone_weights=bone_weights.astype(np.float32),
         eye_centre_m=head.eye_centre_m.astype(np.float32),
         eye_radius_m=head.eye_radius_m.astype(np.float32),
-        shape_deltas_m=np.zeros((len(SHAPE_NAMES), head.count, 3), dtype=np.float16),
-        shape_modelled=np.zeros(len(SHAPE_NAMES), dtype=bool),
+        shape_deltas_m=shapes.astype(np.float16),
+        shape_modelled=modelled,
         identity_names=np.array(identity_names),
-        identity_deltas_m=identity.astype(np.float32),
-        landmark_vertices=corners,
-        landmark_weights=weights,
-        landmark_noise_m=noise,
+        identity_deltas_m=identity.astype(np.float16),
+        landmark_vertices=landmarks.vertices,
+        landmark_weights=landmarks.weights,
+        landmark_noise_m=landmarks.frontal_noise_m,
     )
+    return out
 
 
-def _landmarks(
-    head: HeadMesh,
-) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
-    """A first table: all points on the nose's tip with a wide spread, until it is learned."""
-    corners = np.tile(head.quads[0, :3], (LANDMARK_COUNT, 1)).astype(np.int32)
-    weights = np.tile(np.float32([1, 0, 0]), (LANDMARK_COUNT, 1))
-    return corners, weights, np.full(LANDMARK_COUNT, 0.02, dtype=np.float32)
+def _landmarks(head: HeadMesh) -> LandmarkTable:
+    """The learned table; before there is one, every landmark at the nose's tip, worth nothing."""
+    if TABLE_FILE.is_file():
+        return load_landmark_table()
+    tip = head.grid[COLUMNS, ROW_INDEX["pronasale"]]
+    (quad,) = head.quads[(head.quads == tip).any(axis=1)][:1]
+    corners = np.tile(quad[:3], (LANDMARKS, 1)).astype(np.int32)
+    weights = np.full((LANDMARKS, 3), 1 / 3, dtype=np.float32)
+    unknown = np.zeros((1, LANDMARKS, 2), dtype=np.float32)
+    spread = np.full((1, LANDMARKS), UNKNOWN_NOISE_M, dtype=np.float32)
+    return LandmarkTable(corners, weights, np.zeros(1, dtype=np.float32), unknown, spread)

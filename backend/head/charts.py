@@ -22,7 +22,7 @@ MARGIN = 0.009  # between charts: more than 8 texels at 1024
 SEAM_END = 11  # cell of the crown cap, from the front, where the back seam ends
 SEAM_CORNER_ROW = 22  # row of the back midline that becomes the atlas's upper corner
 
-FACE_SCALE = 3.8
+FACE_SCALE = 5.0
 EAR_SCALE = 2.2
 HIDDEN_SCALE = 0.3
 NECK_SCALE = 0.75
@@ -98,5 +98,5 @@ def head_uv(head: HeadMesh, layout: HalfLayout, face: FloatArray) -> FloatArray:
     corner_uv = uv[half_quads]
     for island in islands(head, layout):
         corner_uv[island.quads] = island.uv
-    mirrored = corner_uv[:, ::-1] * np.array([-1.0, 1.0]) + np.array([1.0, 0.0])
+    mirrored = corner_uv[:, [0, 3, 2, 1]] * np.array([-1.0, 1.0]) + np.array([1.0, 0.0])
     return np.concatenate([corner_uv, mirrored])

@@ -59,10 +59,17 @@ BUMPS: dict[str, tuple[Bump, ...]] = {
     "nape": (Bump((0, 68, -30), (44, 40, 34), (0, 4.0, 0)),),
     "vertex_height": (Bump((0, 15, 132), (60, 70, 42), (0, 0, 4.0)),),
     "parietal_width": (Bump((74, 22, 72), (26, 50, 42), (3.0, 0, 0)),),
+    "under_eye": (Bump((33, -90, 7), (15, 22, 9), (0, -1.5, 0)),),
+    "nasolabial": (Bump((31, -96, -22), (11, 20, 13), (0.5, -1.5, 0)),),
+    "alar_height": (Bump((17, -101, -14), (8, 13, 8), (0, 0, 1.3)),),
+    "mentolabial_depth": (Bump((0, -103, -65), (22, 24, 8), (0, 1.6, 0)),),
+    "prejowl": (Bump((40, -72, -76), (17, 24, 17), (1.6, -1.2, 0)),),
     "throat": (Bump((0, -66, -96), (42, 34, 22), (0, -1.5, -4.0)),),
 }  # fmt: skip
 
-HELD_IN_PLACE = ("eye_depth", "eye_spacing", "eye_height")
+
+# How far the eye's rings 2 to 8 go with the eyeball rather than with the skin around
+LID_HOLD = (0.3, 0.7, 0.95, 1.0, 1.0, 1.0, 1.0)
 
 
 def build_identity(head: HeadMesh) -> tuple[tuple[str, ...], FloatArray]:
@@ -246,32 +253,18 @@ def _seated(head: HeadMesh, field: FloatArray) -> FloatArray:
     for side in "LR":
         ball = np.concatenate([head.parts[f"eyeball_{side}"], head.parts[f"cornea_{side}"]])
         shift = field[head.parts[f"eyeball_{side}"]].mean(axis=0)
-        # symmetrical about the gaze axis in the sum only: the mean is the field at the centre
+        if not shift.any():  # a field of the lids alone, which slide over a still ball
+            continue
         seated[ball] = shift
-        rings = head.rings[f"eye_{side}"]
-        own = _lid_motion(field, rings, shift)
-        for ring, hold in zip(rings[2:], (0.3, 0.7, 0.95, 1.0, 1.0, 1.0, 1.0), strict=True):
-            seated[ring] = hold * (shift + own[ring]) + (1 - hold) * field[ring]
-        seated[head.ends[f"eye_{side}"]] = np.where(
-            np.isin(head.ends[f"eye_{side}"], rings[-1])[:, None],
-            seated[head.ends[f"eye_{side}"]],
-            shift,
-        )
+        seated[head.ends[f"eye_{side}"]] = shift
+        for ring, hold in zip(head.rings[f"eye_{side}"][2:], LID_HOLD, strict=True):
+            seated[ring] = hold * shift + (1 - hold) * field[ring]
         for lid in ("upper", "lower"):
-            lashes = head.parts[f"lashes_{lid}_{side}"]
-            seated[lashes] = shift + own[lashes]
+            seated[head.parts[f"lashes_{lid}_{side}"]] = shift
     for jaw in ("upper", "lower"):
         ids = np.concatenate([head.parts[f"teeth_{jaw}"], head.parts[f"gums_{jaw}"]])
         seated[ids] = _affine_fit(head.vertices_m[ids], field[ids])
     return seated
-
-
-def _lid_motion(field: FloatArray, rings: NDArray[np.int32], shift: FloatArray) -> FloatArray:
-    """Motion of the lids over a still eyeball: only the fields made for it have any."""
-    own = np.zeros_like(field)
-    if not shift.any():
-        own = field.copy()
-    return own
 
 
 def _affine_fit(positions: FloatArray, field: FloatArray) -> FloatArray:

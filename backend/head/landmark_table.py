@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.errors import TemplateError
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
+from studio_avatar_addon.avatar.errors import TemplateError
 from studio_avatar_addon.avatar.frames import rotation_about, transform
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate

@@ -81,7 +81,7 @@ def build_mesh() -> HeadMesh:
     return HeadMesh(
         # float32 from here on: what is stored is what every field was computed for
         vertices_m=vertices.astype(np.float32).astype(np.float64),
-        quads=np.vstack([half.quads, twin[half.quads][:, ::-1]]).astype(np.int32),
+        quads=np.vstack([half.quads, twin[half.quads][:, [0, 3, 2, 1]]]).astype(np.int32),
         quad_material=np.concatenate([half.material, half.material]),
         mirror=mirror,
         half_count=count,

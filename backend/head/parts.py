@@ -192,13 +192,13 @@ def _tooth(
     tip = builder.new((1,))
     rows.append(rows[-1].mean(axis=0, keepdims=True) - np.array([0, 0, up * height * 0.08]))
     for root, edge in zip(rings, rings[1:], strict=False):
-        builder.band(root[::-1] if up < 0 else root, edge[::-1] if up < 0 else edge, closed=True)
+        builder.band(root[::-1] if up > 0 else root, edge[::-1] if up > 0 else edge, closed=True)
     last = rings[-1]
     patch = np.array(
         [[last[0], last[7], last[6]], [last[1], tip[0], last[5]], [last[2], last[3], last[4]]],
         dtype=np.int32,
     )
-    builder.patch(patch if up > 0 else patch[::-1])
+    builder.patch(patch[::-1] if up > 0 else patch)
     return np.concatenate(rows)
 
 

@@ -19,9 +19,10 @@ SOCKET_CLEARANCE = 1.6
 SOCKET_ANGLE_DEG = 105.0  # from the gaze axis, where the fornix turns to the back
 
 # (share of the rim's size, depth) of the nostril's rings 1 to 4, then of its end
-NOSTRIL_STEPS = ((0.86, 0.8), (0.78, 3.0), (0.72, 6.5), (0.55, 10.0))
+NOSTRIL_STEPS = ((0.80, 0.3), (0.74, 2.4), (0.72, 6.5), (0.55, 10.0))
 NOSTRIL_AXIS = np.array([-0.12, 0.45, 0.88])
 
+SLIT_FALL = 1.6
 MOUTH_CENTRE = np.array([0.0, 0.0, -46.0])
 # half width, half height, y of the front, y gained towards the sides: bag rings 8 and 9
 BAG_RINGS = ((31.0, 17.0, -99.0, 27.0), (34.0, 19.0, -78.0, 12.0))
@@ -93,7 +94,8 @@ def _mouth_bag(layout: HalfLayout, skin: FloatArray) -> None:
     angle = np.linspace(-np.pi / 2, np.pi / 2, count)
     behind = contact + np.array([0.0, 4.0, 0.0])
     behind[:, 0] *= 0.98
-    behind[:, 2] += 0.7 * np.sin(angle)
+    # the slit falls inwards, so that no straight look between closed lips meets the teeth
+    behind[:, 2] += 0.25 * np.sin(angle) - SLIT_FALL * np.cos(angle * 0.5)
     skin[rings[7]] = behind
     for index, (width, height, front, gain) in zip((8, 9), BAG_RINGS, strict=True):
         x = width * np.cos(angle)
@@ -131,11 +133,19 @@ def _nostril(layout: HalfLayout, skin: FloatArray) -> None:
     axis = NOSTRIL_AXIS / np.linalg.norm(NOSTRIL_AXIS)
     flat = rim - centre
     flat = flat - 0.6 * np.outer(flat @ axis, axis)
+    oval = _oval(flat)
     for ring, (share, depth) in zip(rings[1:], NOSTRIL_STEPS, strict=True):
         blend = min(depth / 3.0, 1.0)
-        shape = (1 - blend) * (rim - centre) + blend * flat
+        shape = (1 - blend) * (0.4 * (rim - centre) + 0.6 * oval) + blend * oval
         skin[ring] = centre + share * shape + depth * axis
     _dome(skin, layout.ends["nostril"], axis, 2.0)
+
+
+def _oval(outline: FloatArray) -> FloatArray:
+    """The ellipse through an outline (n, 3) about the origin: its first Fourier harmonic."""
+    turn = 2 * np.pi * np.arange(len(outline)) / len(outline)
+    wave = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    return wave @ (2.0 / len(outline) * wave.T @ outline)
 
 
 def _ear_canal(layout: HalfLayout, skin: FloatArray) -> None:

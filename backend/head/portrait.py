@@ -33,10 +33,10 @@ MATERIAL_SRGB = {
 REGION_SRGB = {
     "lips": (0.66, 0.36, 0.34),
     "brows": (0.24, 0.17, 0.13),
-    "brow": (0.24, 0.17, 0.13),
     "nostrils": (0.16, 0.08, 0.07),
-    "nostril": (0.16, 0.08, 0.07),
 }
+# Regions fade out softly; paint only what clearly belongs to them.
+FIRST_PAINTED = 0.6
 IRIS_SRGB = (0.22, 0.16, 0.12)
 PUPIL_SRGB = (0.02, 0.02, 0.02)
 IRIS_RADIUS_M = 0.00585
@@ -106,7 +106,8 @@ def _vertex_colors(template: HeadTemplate) -> FloatArray:
     for name, weights in zip(template.region_names, template.region_weights, strict=True):
         painted = REGION_SRGB.get(name.split(".")[0].lower())
         if painted is not None:
-            color += weights[:, None] * (np.array(painted) ** 2.2 - color)
+            share = np.clip((weights - FIRST_PAINTED) / (1.0 - FIRST_PAINTED), 0.0, 1.0)
+            color += share[:, None] * (np.array(painted) ** 2.2 - color)
     return color
 
 

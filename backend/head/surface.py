@@ -14,13 +14,14 @@ from .layout import HalfLayout
 FloatArray = NDArray[np.float64]
 
 # Which ring of a hole a typed curve fixes (0 is the border on the grid).
-EYE_RINGS = {"crease": 3, "margin": 5}
+EYE_RINGS = {"fold": 2, "crease": 3, "margin": 5}
 MOUTH_RINGS = {"vermilion": 3, "body": 4, "seam": 5, "contact": 6}
 EAR_RINGS = {"back": 2, "rim": 4, "helix_inner": 5, "scapha": 6, "antihelix": 7, "concha": 8}
 
 MEMBRANE = 0.3  # |L x|^2
 BENDING = 1.0  # |L^2 x|^2
-ATTACHMENT = 3.0  # |x - typed|^2
+ATTACHMENT = 3.0  # |x - typed|^2 about the nose and mouth
+LOOSE = 0.6  # the same on wide, plain surfaces
 FIRM = 30.0  # the same on ring curves, which carry the features
 PASSES = 3
 SHORTEST = 0.5  # mm: below it an edge's length says nothing
@@ -80,14 +81,13 @@ def ring_curve(typed: dict[float, points.Point], count: int, closed: bool) -> Fl
 
 
 def ear_to_head(local: FloatArray) -> FloatArray:
-    """Ear frame (back, up, out) (..., 3) to the head frame, with the ear's backward tilt."""
-    tilt = np.deg2rad(points.EAR_TILT_DEG)
-    back, up, out = local[..., 0], local[..., 1], local[..., 2]
-    turned = np.stack(
-        [out, back * np.cos(tilt) + up * np.sin(tilt), up * np.cos(tilt) - back * np.sin(tilt)],
-        axis=-1,
-    )
-    return turned + np.array(points.EAR_ORIGIN)
+    """Ear frame (back, up, out) (..., 3) to the head frame: backward tilt, then flare."""
+    tilt, flare = np.deg2rad(points.EAR_TILT_DEG), np.deg2rad(points.EAR_FLARE_DEG)
+    tilted = local[..., 0] * np.cos(tilt) + local[..., 1] * np.sin(tilt)
+    up = local[..., 1] * np.cos(tilt) - local[..., 0] * np.sin(tilt)
+    back = tilted * np.cos(flare) - local[..., 2] * np.sin(flare)
+    out = local[..., 2] * np.cos(flare) + tilted * np.sin(flare)
+    return np.stack([out, back, up], axis=-1) + np.array(points.EAR_ORIGIN)
 
 
 def _constraints(layout: HalfLayout) -> Constraints:
@@ -106,12 +106,13 @@ def _constraints(layout: HalfLayout) -> Constraints:
             vertex = layout.grid[column, points.ROW_INDEX[row_name]]
             if vertex < 0:
                 raise ValueError(f"{row_name} column {column} lies inside a hole")
-            fix(vertex, np.array(point), ATTACHMENT)
+            row = points.ROW_INDEX[row_name]
+            fix(vertex, np.array(point), ATTACHMENT if column < 7 and 8 <= row <= 34 else LOOSE)
     base = CubicSpline(list(points.GRID["neck_base"]), list(points.GRID["neck_base"].values()))
     for vertex, target in zip(layout.grid[:, 0], base(np.arange(layout.grid.shape[0])), strict=True):
         fix(vertex, target, FIRM)
     for (right, back), point in points.CROWN.items():
-        fix(layout.cap[right, back], np.array(point), ATTACHMENT)
+        fix(layout.cap[right, back], np.array(point), LOOSE)
     for feature, curves, rings in (
         ("eye", points.EYE, EYE_RINGS),
         ("mouth", points.MOUTH, MOUTH_RINGS),

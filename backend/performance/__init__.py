@@ -22,7 +22,7 @@ from studio_avatar_addon.avatar.types import (
 )
 
 from .calibration import neutral_offset, relaxed_frames
-from .gaze import eye_corner_offset, gaze_angles, look_weights
+from .gaze import eye_offset, gaze_angles, look_weights
 from .landmark_model import IRIS_FROM, LandmarkModel, landmark_model
 from .motion import at_all_times, neck_from_head
 from .pose import first_poses, refine_poses
@@ -30,6 +30,7 @@ from .weights import displacement_equations, solve_weights
 
 ROUNDS = 3
 CALIBRATION_ROUNDS = 3
+FIRST_ITERATIONS, ITERATIONS = 6, 2  # of the poses
 FEWEST_FRAMES = 2
 GAZE_BLUR_S = 0.02
 BLINK = 0.4  # above this weight the iris is not seen
@@ -58,7 +59,7 @@ class _Clip:
 class _Movement:
     """What is known of N frames so far."""
 
-    model: LandmarkModel  # calibrated for this clip
+    offset_m: FloatArray  # (N, L, 3) this clip's neutral against the fitted one
     poses: FloatArray  # (N, 4, 4) camera_from_head
     weights: FloatArray  # (N, 52)
     gaze_rad: FloatArray  # (N, 2, 2)
@@ -122,39 +123,42 @@ def performance_from_landmarks(
 def _calibrated(clip: _Clip) -> _Movement:
     """Poses and the clip's own neutral face, by turns."""
     still = np.zeros((len(clip.time_s), len(SHAPE_INDEX)))
+    offset = np.zeros((1, IRIS_FROM, 3))
     poses = first_poses(clip.model, clip.skin_px, clip.camera)
-    poses = refine_poses(clip.model, clip.skin_px, still, poses, clip.camera)
-    yaw_deg = np.degrees(np.arctan2(poses[:, 0, 1], poses[:, 2, 1]))
-    relaxed = relaxed_frames(clip.landmarks_px, yaw_deg - np.median(yaw_deg))
-    model, looks = clip.model, still
+    poses = _posed(clip, still, offset, poses, FIRST_ITERATIONS)
+    relaxed = relaxed_frames(clip.landmarks_px, poses)
+    gaze = _gaze(clip, poses, still, offset)
     for _ in range(CALIBRATION_ROUNDS):
-        gaze = _gaze(clip, model, poses, still)
         looks = _looks(clip, gaze)
-        offset = neutral_offset(
-            clip.model, clip.skin_px[relaxed], looks[relaxed], poses[relaxed], clip.camera
-        )
-        model = clip.model.with_offset(offset)
-        poses = refine_poses(model, clip.skin_px, looks, poses, clip.camera)
-    return _Movement(model, poses, still, _gaze(clip, model, poses, still))
+        offset = neutral_offset(clip.model, clip.skin_px, looks, poses, relaxed, clip.camera)
+        poses = _posed(clip, looks, offset, poses, ITERATIONS)
+        gaze = _gaze(clip, poses, still, offset)
+    return _Movement(offset, poses, still, gaze)
 
 
 def _solved(clip: _Clip, last: _Movement) -> _Movement:
     """One more round: weights from poses, then poses and gaze from weights."""
     looks = _looks(clip, last.gaze_rad)
+    points = clip.model.points_m(looks, last.offset_m)
     equations = displacement_equations(
-        last.model, clip.skin_px, looks, last.weights, last.poses, clip.camera
+        clip.model, clip.skin_px, points, last.weights, last.poses, clip.camera
     )
-    weights = solve_weights(equations, last.model, np.diff(clip.time_s))
-    poses = refine_poses(last.model, clip.skin_px, weights + looks, last.poses, clip.camera)
-    return _Movement(last.model, poses, weights, _gaze(clip, last.model, poses, weights))
+    weights = solve_weights(equations, clip.model, np.diff(clip.time_s))
+    poses = _posed(clip, weights + looks, last.offset_m, last.poses, ITERATIONS)
+    gaze = _gaze(clip, poses, weights, last.offset_m)
+    return _Movement(last.offset_m, poses, weights, gaze)
 
 
-def _gaze(
-    clip: _Clip, model: LandmarkModel, poses: FloatArray, weights: FloatArray
+def _posed(
+    clip: _Clip, weights: FloatArray, offset_m: FloatArray, poses: FloatArray, iterations: int
 ) -> FloatArray:
+    points = clip.model.points_m(weights, offset_m)
+    return refine_poses(clip.model, clip.skin_px, points, poses, clip.camera, iterations)
+
+
+def _gaze(clip: _Clip, poses: FloatArray, weights: FloatArray, offset_m: FloatArray) -> FloatArray:
     """(N, 2, 2), carried across blinks and steadied."""
-    offset = eye_corner_offset(model, clip.model.neutral_m)
-    gaze = gaze_angles(clip.landmarks_px, poses, clip.fit, clip.camera, offset)
+    gaze = gaze_angles(clip.landmarks_px, poses, clip.fit, clip.camera, eye_offset(offset_m))
     blinks = [weights[:, SHAPE_INDEX[f"eyeBlink{side}"]] for side in ("Left", "Right")]
     open_eyes = np.maximum(*blinks) < BLINK
     if open_eyes.any():

@@ -1,7 +1,7 @@
 """Landmarks of N frames in, the clip's own neutral offset out, so that a relaxed face reads zero.
 
-The detector has its own idea of where a landmark lies and the fitted head misses a person by a
-millimetre or two; both would be taken for an expression that never goes away.
+The detector has its own idea of where a landmark lies, which changes as the head turns, and the
+fitted head misses a person by a millimetre or two. Both would be taken for an expression.
 """
 
 from __future__ import annotations
@@ -10,32 +10,51 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import BoolArray, Camera, FloatArray
 
-from .landmark_model import LandmarkModel, see
+from .landmark_model import LandmarkModel, head_turn_rad, see
 
 # Landmark pairs whose distance tells an expression, and the pair it is measured against.
 EYE_LINE = (33, 263)
 LIPS, MOUTH = (13, 14), (61, 291)
 LIDS = ((159, 145), (386, 374))
 BROWS = ((105, 159), (334, 386))
-RELAXED_SHARE = 0.2
-FEWEST_RELAXED = 8
-OFFSET_SPREAD_M = 0.004  # a larger offset would be an expression held through the whole clip
-WITNESSES = 4.0  # the frames agree because the detector does; they count as this many
+SECTOR_RAD = np.radians(12.0)  # views alike enough to compare distances in
+RELAXED_SHARE, FEWEST_RELAXED = 0.3, 4  # of each sector's frames
+# What counts as much as one another: lips parted by .03 of the distance between the eyes' outer
+# corners, and a ratio changed by a tenth. A mouth further than that from rest speaks or smiles.
+LIPS_UNIT, RATIO_UNIT, SPEAKING = 0.03, 0.1, 0.6
+OFFSET_SPREAD_M = 0.004  # a larger one would be an expression held through the whole clip
+DRIFT_SPREAD_M = 0.002  # of what comes on top of it at 30 degrees of turn
+TURN_UNIT_RAD = np.radians(30.0)
+WITNESSES = 6.0  # the frames agree because the detector does; all together count as this many
 
 
-def relaxed_frames(landmarks_px: FloatArray, yaw_deg: FloatArray) -> BoolArray:
-    """(N, ≥468, 2) to the frames (N,) with lips closed and everything else as it usually is."""
+def relaxed_frames(landmarks_px: FloatArray, poses: FloatArray) -> BoolArray:
+    """(N, ≥468, 2) to the frames (N,) whose mouth is at rest and the rest as usual in that view.
+
+    The mouth is compared over the whole clip: somebody who smiles whenever the head is turned is
+    not relaxed there. Lids and brows look different from below and above, so they are compared
+    among similar views.
+    """
     unit = _distance(landmarks_px, *EYE_LINE)
+    lips = _distance(landmarks_px, *LIPS) / unit
     mouth = _distance(landmarks_px, *MOUTH) / unit
-    lips = _distance(landmarks_px, *LIPS) / _distance(landmarks_px, *MOUTH)
-    lids = sum(_distance(landmarks_px, *pair) for pair in LIDS) / unit
-    brows = sum(_distance(landmarks_px, *pair) for pair in BROWS) / unit
-    tension = np.maximum(lips - np.percentile(lips, 10), 0.0) / 0.05
-    for ratio in (mouth, lids, brows):
-        tension += np.abs(ratio / np.median(ratio) - 1.0) / 0.1
-    tension += np.abs(yaw_deg) / 20.0
-    wanted = max(FEWEST_RELAXED, round(RELAXED_SHARE * len(tension)))
-    return tension <= np.sort(tension)[min(wanted, len(tension)) - 1]
+    parted = (lips - np.percentile(lips, 10)).clip(min=0.0) / LIPS_UNIT
+    usual = np.median(mouth[parted <= np.percentile(parted, 30)])
+    tension = parted + np.abs(mouth / usual - 1.0) / RATIO_UNIT
+    speaking = tension > max(SPEAKING, np.percentile(tension, 10))
+    upper = [
+        sum(_distance(landmarks_px, *pair) for pair in pairs) / unit for pairs in (LIDS, BROWS)
+    ]
+    sectors = np.round(head_turn_rad(poses) / SECTOR_RAD).astype(int)
+    relaxed = np.zeros(len(poses), bool)
+    for sector in np.unique(sectors, axis=0):
+        here = np.flatnonzero((sectors == sector).all(axis=1))
+        strain = tension[here]
+        for ratio in upper:
+            strain = strain + np.abs(ratio[here] / np.median(ratio[here]) - 1.0) / RATIO_UNIT
+        count = max(FEWEST_RELAXED, round(RELAXED_SHARE * len(here)))
+        relaxed[here[np.argsort(strain)[:count]]] = True
+    return relaxed & ~speaking
 
 
 def neutral_offset(
@@ -43,17 +62,37 @@ def neutral_offset(
     landmarks_px: FloatArray,
     weights: FloatArray,
     poses: FloatArray,
+    relaxed: BoolArray,
     camera: Camera,
 ) -> FloatArray:
-    """Offset (L, 3) in metres that brings the model on to landmarks (N, L, 2) of relaxed frames."""
-    sight = see(model, model.points_m(weights), poses, camera)
-    scale = (1.0 / (model.noise_m * sight.px_per_m))[..., None]
-    miss = (landmarks_px - sight.pixels) * scale
-    moves = sight.by_head * scale[..., None]
-    trust = sight.facing[..., None, None] * WITNESSES / len(poses)
-    matrix = np.einsum("nlxc,nlxd->lcd", moves * trust, moves, optimize=True)
-    right = np.einsum("nlxc,nlx->lc", moves * trust, miss, optimize=True)
-    return np.linalg.solve(matrix + np.eye(3) / OFFSET_SPREAD_M**2, right[..., None])[..., 0]
+    """Offsets (N, L, 3) in metres that bring the model on to landmarks (N, L, 2).
+
+    Per landmark a constant and a quadratic function of yaw and pitch, learned from the relaxed
+    frames; ridge regression.
+    """
+    basis = _turn_basis(poses)
+    shown = basis[relaxed]
+    sight = see(model, model.points_m(weights[relaxed], np.zeros(3)), poses[relaxed], camera)
+    scale = (1.0 / (model.noise_m * sight.noise * sight.px_per_m))[..., None]
+    miss = (landmarks_px[relaxed] - sight.pixels) * scale
+    moves = np.einsum("nlxc,nb->nlxcb", sight.by_head * scale[..., None], shown)
+    unknowns = 3 * basis.shape[1]
+    rows = np.moveaxis(moves, 1, 0).reshape(len(model.noise_m), -1, unknowns)
+    robust = sight.facing / (1.0 + np.square(miss / 4.0).sum(axis=-1))
+    trust = np.repeat(robust.T, 2, axis=1)[..., None] * (WITNESSES / len(shown))
+    turned = np.swapaxes(rows * trust, 1, 2)
+    spread = np.full((3, basis.shape[1]), DRIFT_SPREAD_M)
+    spread[:, 0] = OFFSET_SPREAD_M
+    ridge = np.diag(1.0 / spread.ravel() ** 2)
+    target = np.moveaxis(miss, 1, 0).reshape(len(model.noise_m), -1, 1)
+    solved = np.linalg.solve(turned @ rows + ridge, turned @ target)
+    return np.einsum("lcb,nb->nlc", solved.reshape(-1, 3, basis.shape[1]), basis)
+
+
+def _turn_basis(poses: FloatArray) -> FloatArray:
+    """(N, 6): 1, yaw, pitch and their products."""
+    yaw, pitch = head_turn_rad(poses).T / TURN_UNIT_RAD
+    return np.stack([np.ones_like(yaw), yaw, pitch, yaw**2, yaw * pitch, pitch**2], axis=1)
 
 
 def _distance(landmarks_px: FloatArray, first: int, second: int) -> FloatArray:

@@ -7,7 +7,7 @@ import numpy as np
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.types import Camera, FloatArray, HeadFit
 
-from .landmark_model import LandmarkModel, head_rays
+from .landmark_model import head_rays
 
 IRIS_CENTRES = (473, 468)  # left, right
 EYE_CORNERS = ((362, 263), (133, 33))  # inner, outer of each eye
@@ -22,17 +22,17 @@ def gaze_angles(
     poses: FloatArray,
     fit: HeadFit,
     camera: Camera,
-    corner_offset_m: FloatArray,
+    eye_offset_m: FloatArray,
 ) -> FloatArray:
     """Landmarks (N, 478, 2) to (N, 2 eyes, yaw to the left and pitch up) in radians.
 
-    `corner_offset_m` (2, 3): how far this clip's detections of each eye lie from the fitted head;
+    `eye_offset_m` (2, N, 3): how far this clip's detections of each eye lie from the fitted head;
     the iris is moved back by it.
     """
     gaze = np.zeros((len(poses), 2, 2))
     for eye, iris in enumerate(IRIS_CENTRES):
         origins, directions = head_rays(landmarks_px[:, iris].astype(float), poses, camera)
-        towards = origins - corner_offset_m[eye] - fit.eye_centre_m[eye]
+        towards = origins - eye_offset_m[eye] - fit.eye_centre_m[eye]
         along = np.einsum("nc,nc->n", towards, directions)
         radius = IRIS_DEPTH * fit.eye_radius_m[eye]
         inside = along**2 - np.einsum("nc,nc->n", towards, towards) + radius**2
@@ -48,10 +48,9 @@ def gaze_angles(
     return np.clip(gaze, -LIMIT_RAD, LIMIT_RAD)
 
 
-def eye_corner_offset(model: LandmarkModel, neutral_m: FloatArray) -> FloatArray:
-    """(2, 3) mean offset of each eye's corners, given the model's neutral (L, 3) before it."""
-    offset = model.neutral_m - neutral_m
-    return np.stack([offset[list(corners)].mean(axis=0) for corners in EYE_CORNERS])
+def eye_offset(offset_m: FloatArray) -> FloatArray:
+    """Landmark offsets (N, L, 3) to those of each eye's corners, (2, N, 3)."""
+    return np.stack([offset_m[:, list(corners)].mean(axis=1) for corners in EYE_CORNERS])
 
 
 def look_weights(gaze_rad: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +14,8 @@ IRIS_FROM = 468  # the landmarks from here on are the irises'
 LEAST_NOISE_M = 0.0012
 FACING_FROM, FACING_TO = -0.1, 0.5  # cosine to the camera: hidden … fully trusted
 HIDDEN_SHARE = 0.02
+# The detector's error grows with the turn of the head: about twice at 35 degrees.
+DOUBLE_NOISE_RAD = np.radians(35.0)
 
 # Solved otherwise than from the skin's landmarks: the eyeLook shapes follow the gaze, the tongue
 # has no landmark.
@@ -24,7 +26,7 @@ NOT_FROM_SKIN = ("eyeLook", "tongue")
 class LandmarkModel:
     """L = 468 skin landmarks in the head frame, metres."""
 
-    neutral_m: FloatArray  # (L, 3) with the clip's own offset
+    neutral_m: FloatArray  # (L, 3)
     deltas_m: FloatArray  # (52, L, 3); zero for shapes that are not modelled
     normals: FloatArray  # (L, 3)
     noise_m: FloatArray  # (L,)
@@ -35,12 +37,9 @@ class LandmarkModel:
         """(L,) how far expressions move each landmark: large on lips and lids."""
         return np.sqrt(np.square(self.deltas_m[self.solved]).sum(axis=(0, 2)))
 
-    def points_m(self, weights: FloatArray) -> FloatArray:
-        """(N, 52) to landmarks (N, L, 3)."""
-        return self.neutral_m + np.tensordot(weights, self.deltas_m, axes=1)
-
-    def with_offset(self, offset_m: FloatArray) -> LandmarkModel:
-        return replace(self, neutral_m=self.neutral_m + offset_m)
+    def points_m(self, weights: FloatArray, offset_m: FloatArray) -> FloatArray:
+        """Weights (N, 52) and the clip's own offsets (N, L, 3) or (L, 3) to points (N, L, 3)."""
+        return self.neutral_m + offset_m + np.tensordot(weights, self.deltas_m, axes=1)
 
 
 def landmark_model(fit: HeadFit, template: HeadTemplate) -> LandmarkModel:
@@ -72,6 +71,7 @@ class Sight:
     by_head: FloatArray  # (N, L, 2, 3) pixels per metre in the head's frame
     turned_m: FloatArray  # (N, L, 3) the points turned, not shifted, into the camera's frame
     px_per_m: FloatArray  # (N, 1) at the head
+    noise: FloatArray  # (N, 1) how much larger the detector's error is than from the front
     facing: FloatArray  # (N, L) in [HIDDEN_SHARE, 1]
 
 
@@ -91,14 +91,24 @@ def see(
     to_camera = -seen / np.linalg.norm(seen, axis=-1, keepdims=True)
     cosine = np.einsum("nlc,nlc->nl", model.normals @ np.swapaxes(rotation, 1, 2), to_camera)
     facing = np.clip((cosine - FACING_FROM) / (FACING_TO - FACING_FROM), HIDDEN_SHARE, 1.0)
+    aside = head_turn_rad(camera_from_head)
     return Sight(
         pixels=camera.project(seen),
         by_camera=by_camera,
         by_head=by_camera @ rotation[:, None],
         turned_m=turned,
         px_per_m=camera.focal_px[0] / camera_from_head[:, 2, 3][:, None],
+        noise=1.0 + np.square(np.hypot(*aside.T) / DOUBLE_NOISE_RAD)[:, None],
         facing=facing,
     )
+
+
+def head_turn_rad(camera_from_head: FloatArray) -> FloatArray:
+    """(N, 4, 4) to yaw to the subject's left and pitch up (N, 2), against the ray to the camera."""
+    to_camera = -np.einsum("nji,nj->ni", camera_from_head[:, :3, :3], camera_from_head[:, :3, 3])
+    yaw = np.arctan2(-to_camera[:, 0], -to_camera[:, 1])
+    pitch = np.arctan2(-to_camera[:, 2], np.hypot(to_camera[:, 0], to_camera[:, 1]))
+    return np.stack([yaw, pitch], axis=1)
 
 
 def head_rays(

@@ -9,40 +9,43 @@ from studio_avatar_addon.avatar.types import Camera, FloatArray
 
 from .landmark_model import LandmarkModel, see
 
-# Points that hardly move with the expression hold the pose; this share of their movement is
-# counted as noise, since the expression is known by then only roughly.
+# The expression is known only roughly while the pose is sought: this share of the movement that
+# expressions cause counts as noise.
 UNKNOWN_MOVEMENT = 0.15
-ITERATIONS = 6
+CALM_LANDMARKS = 100
 
 
 def first_poses(model: LandmarkModel, landmarks_px: FloatArray, camera: Camera) -> FloatArray:
-    """(N, L, 2) to rough `camera_from_head` (N, 4, 4), frame by frame from the calmest points."""
-    calm = np.argsort(model.restlessness_m + 2.0 * model.noise_m)[:80]
+    """(N, L, 2) to rough `camera_from_head` (N, 4, 4), frame by frame from landmarks that are
+    precise and hardly moved by expressions."""
+    calm = np.argsort(_spread_m(model))[:CALM_LANDMARKS]
+    # In millimetres: the solver takes points a few centimetres apart in metres for one point.
+    points = np.ascontiguousarray(model.neutral_m[calm] * 1000.0)
     matrix = np.diag([*camera.focal_px, 1.0])
     matrix[:2, 2] = camera.center_px
     poses = np.tile(np.eye(4), (len(landmarks_px), 1, 1))
-    for n, seen in enumerate(landmarks_px[:, calm].astype(float)):
+    for n, seen in enumerate(np.ascontiguousarray(landmarks_px[:, calm], float)):
         _, turn, shift = cv2.solvePnP(
-            model.neutral_m[calm], seen, matrix, np.array(camera.distortion), flags=cv2.SOLVEPNP_SQPNP
+            points, seen, matrix, np.array(camera.distortion), flags=cv2.SOLVEPNP_SQPNP
         )
         poses[n, :3, :3] = cv2.Rodrigues(turn)[0]
-        poses[n, :3, 3] = shift[:, 0]
+        poses[n, :3, 3] = shift[:, 0] / 1000.0
     return poses
 
 
 def refine_poses(
     model: LandmarkModel,
     landmarks_px: FloatArray,
-    weights: FloatArray,
+    points_m: FloatArray,
     poses: FloatArray,
     camera: Camera,
+    iterations: int,
 ) -> FloatArray:
-    """Poses (N, 4, 4) that fit landmarks (N, L, 2) best, given weights (N, 52); Cauchy loss."""
-    points = model.points_m(weights)
-    spread_m = np.hypot(model.noise_m, UNKNOWN_MOVEMENT * model.restlessness_m)
+    """Poses (N, 4, 4) that bring points (N, L, 3) on to landmarks (N, L, 2); Cauchy loss."""
+    spread_m = _spread_m(model)
     poses = poses.copy()
-    for _ in range(ITERATIONS):
-        sight = see(model, points, poses, camera)
+    for _ in range(iterations):
+        sight = see(model, points_m, poses, camera)
         spread_px = (spread_m * sight.px_per_m)[..., None]
         miss = (landmarks_px - sight.pixels) / spread_px
         robust = sight.facing / (1.0 + np.square(miss).sum(axis=-1))
@@ -51,16 +54,19 @@ def refine_poses(
         jacobian[..., 3:] = sight.by_camera
         jacobian /= spread_px[..., None]
         flat = jacobian.reshape(len(poses), -1, 6)
-        weighted = flat * np.repeat(robust, 2, axis=1)[..., None]
-        normal = np.swapaxes(weighted, 1, 2) @ flat + 1e-6 * np.eye(6)
-        right = np.swapaxes(weighted, 1, 2) @ miss.reshape(len(poses), -1, 1)
-        step = np.linalg.solve(normal, right)[..., 0]
-        poses[:, :3, :3] = rotations(step[:, :3]) @ poses[:, :3, :3]
+        turned = np.swapaxes(flat * np.repeat(robust, 2, axis=1)[..., None], 1, 2)
+        normal = turned @ flat + 1e-6 * np.eye(6)
+        step = np.linalg.solve(normal, turned @ miss.reshape(len(poses), -1, 1))[..., 0]
+        poses[:, :3, :3] = _rotations(step[:, :3]) @ poses[:, :3, :3]
         poses[:, :3, 3] += step[:, 3:]
     return poses
 
 
-def rotations(vectors: FloatArray) -> FloatArray:
+def _spread_m(model: LandmarkModel) -> FloatArray:
+    return np.hypot(model.noise_m, UNKNOWN_MOVEMENT * model.restlessness_m)
+
+
+def _rotations(vectors: FloatArray) -> FloatArray:
     """Rotation vectors (N, 3) to matrices (N, 3, 3), Rodrigues' formula."""
     angle = np.linalg.norm(vectors, axis=-1)[:, None, None]
     cross = _cross(vectors)

@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 # Texels of the alignment atlas.
 CONTRAST_SIGMA = 7.0
 FLOW_SIGMA = 6.0
-LARGEST_SLIDE = 8.0
+LARGEST_SLIDE = 6.0
 # The flow is smooth, so a coarser grid keeps it.
 FLOW_STEP = 4
 
@@ -69,6 +69,6 @@ def _smooth(flow: FloatArray, share: FloatArray) -> NDArray[np.float32]:
     total, weight = np.zeros_like(flow), np.full_like(share, 1e-6)
     for octave, strength in ((1.0, 1.0), (4.0, 0.03), (12.0, 0.001)):
         sigma = FLOW_SIGMA / FLOW_STEP * octave
-        total += strength * cv2.GaussianBlur(flow * np.float32(1.0), (0, 0), sigma)
+        total += strength * cv2.GaussianBlur(flow, (0, 0), sigma)
         weight += strength * cv2.GaussianBlur(share, (0, 0), sigma)
     return (total / weight[..., None]).astype(np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-LOG_FLOOR = 0.004
+LOG_FLOOR = np.float32(0.004)
 LOW_SIZE = 256
 LOW_SIGMA = 2.5  # texels of LOW_SIZE: 10 at 1024
 # A view brighter than its fellows by this much (log) shows shine; darker ones are excused longer.

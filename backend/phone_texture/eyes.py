@@ -25,6 +25,8 @@ LEAST_RADIUS_PX = 3.0
 LEAST_OPENING = 0.9  # lid opening over the iris' radius
 SCLERA_ALBEDO = np.array([0.62, 0.57, 0.53], np.float32)
 USUAL_IRIS = np.array([0.085, 0.050, 0.030], np.float32)
+# Mean albedo up to which an iris is brown, and from which its measured colour counts.
+DARK_IRIS, PALE_IRIS = 0.06, 0.12
 USUAL_SCLERA_FILMED = np.array([0.34, 0.32, 0.31], np.float32)
 
 
@@ -38,7 +40,7 @@ class EyeColours:
 
 
 def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
-    """Medians over the best half of the frames with open eyes; usual colours where there is none."""
+    """Medians over the better half of the frames with open eyes; usual colours if none."""
     irises, scleras, openings = [], [], []
     for k in range(len(capture.frame_index)):
         frame = None
@@ -57,8 +59,17 @@ def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
         return EyeColours(USUAL_IRIS, USUAL_SCLERA_FILMED, False)
     best = np.argsort(openings)[len(openings) // 2 :]
     iris, sclera = np.median(np.array(irises)[best], 0), np.median(np.array(scleras)[best], 0)
-    albedo = np.clip(iris / np.maximum(sclera, 1e-3) * SCLERA_ALBEDO, 0.008, 0.45)
+    albedo = _plausible_iris(iris / np.maximum(sclera, 1e-3) * SCLERA_ALBEDO)
     return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), True)
+
+
+def _plausible_iris(albedo: FloatArray) -> FloatArray:
+    """Irises run from brown over green to grey and blue; what mirrors in dark ones adds a tint."""
+    albedo = np.clip(albedo, 0.008, 0.45)
+    albedo[1] = max(albedo[1], 0.5 * (albedo[0] + albedo[2]))
+    bright = float(albedo.mean())
+    brown = np.clip((PALE_IRIS - bright) / (PALE_IRIS - DARK_IRIS), 0.0, 1.0)
+    return albedo + brown * (USUAL_IRIS * (bright / USUAL_IRIS.mean()) - albedo)
 
 
 def _opening(lid: FloatArray, iris: FloatArray) -> float:

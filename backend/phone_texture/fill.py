@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from ..atlas import AtlasTable, sample_at
+from ..atlas import AtlasTable, region, sample_at
 
 # Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
-SMOOTHNESS = 0.02
+SMOOTHNESS = 0.3
+# Faint pull to the usual colour: it wins some ten quads away from what was seen.
+ANCHOR = 0.003
 # The membrane misses what varies within a quad; that remainder fades out over this many texels
 # of the coarse grid.
+NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
+LEAST_SCALP = 20  # vertices
+USUAL_SKIN = np.array([0.40, 0.24, 0.17], np.float32)
 FADE_SIZE = 512
 FADE_SIGMAS = (1.5, 4.0, 10.0)
 
@@ -41,28 +46,48 @@ def complete(
 ) -> Completed:
     """Fill unseen skin: `log_rgb` (n, 3), `seen` (n,) in [0, 1], `twin` (n, 2) coordinates."""
     weight = np.where(table.is_material("skin"), seen, 0.0).astype(np.float32)
-    smooth = continue_smoothly(table, log_rgb, weight)
+    usual = _usual_colours(table, log_rgb, weight)
+    smooth = continue_smoothly(table, log_rgb, weight, usual)
     mirrored, mirror_seen = _mirrored(table, log_rgb, weight, twin)
-    offset = continue_smoothly(table, log_rgb - mirrored, weight * mirror_seen)
+    both = weight * mirror_seen
+    offset = continue_smoothly(table, log_rgb - mirrored, both, np.zeros_like(usual))
     other = smooth + mirror_seen[:, None] * (mirrored + offset - smooth)
     whole = other + weight[:, None] * (log_rgb - other)
     return Completed(whole, (1.0 - weight) * (1.0 - mirror_seen))
 
 
 def continue_smoothly(
-    table: AtlasTable, values: FloatArray, weight: FloatArray
+    table: AtlasTable, values: FloatArray, weight: FloatArray, usual: FloatArray
 ) -> NDArray[np.float32]:
-    """Values (n, C) known where `weight` (n,) says so, continued smoothly over all skin."""
+    """Values (n, C) known where `weight` (n,) says so, continued over all skin.
+
+    `usual` (V, C): what the vertices tend to, far from anything known.
+    """
     at_vertices, total = table.to_vertices(values, weight)
-    membrane = table.interpolate(surface_membrane(table.template, at_vertices, total))
+    membrane = table.interpolate(surface_membrane(table.template, at_vertices, total, usual))
     rest = _fading(table, values - membrane, weight)
     return membrane + rest
 
 
-def surface_membrane(
-    template: HeadTemplate, values: FloatArray, weight: FloatArray
+def _usual_colours(
+    table: AtlasTable, log_rgb: FloatArray, weight: FloatArray
 ) -> NDArray[np.float32]:
-    """The smoothest vertex values (V, C) through the known ones: (W + s L) x = W v."""
+    """(V, 3) median colour of the seen skin; on the scalp, of the seen scalp: it may be hair."""
+    at_vertices, total = table.to_vertices(log_rgb, weight)
+    known = total > 0.5
+    scalp = region(table.template, "scalp")
+    covered = np.clip(sum(region(table.template, name) for name in NOT_BARE), 0.0, 1.0)
+    skin = at_vertices[known & (covered < 0.2)]
+    hair = at_vertices[known & (scalp > 0.8)]
+    skin_colour = np.median(skin, 0) if len(skin) else np.log(USUAL_SKIN)
+    hair_colour = np.median(hair, 0) if len(hair) >= LEAST_SCALP else skin_colour
+    return (skin_colour + scalp[:, None] * (hair_colour - skin_colour)).astype(np.float32)
+
+
+def surface_membrane(
+    template: HeadTemplate, values: FloatArray, weight: FloatArray, usual: FloatArray
+) -> NDArray[np.float32]:
+    """The smoothest vertex values (V, C): (W + s L + e) x = W v + e u."""
     skin = np.flatnonzero(template.quad_material == MATERIALS.index("skin"))
     quads = template.quads[skin]
     edge = np.concatenate([quads[:, [i, (i + 1) % 4]] for i in range(4)])
@@ -73,10 +98,8 @@ def surface_membrane(
     adjacency = ((adjacency + adjacency.T) > 0).astype(float)
     laplacian = scipy.sparse.csgraph.laplacian(adjacency)
     known = np.minimum(weight / 20.0, 1.0).astype(float)
-    # The faint anchor to the mean keeps islands without any seen vertex defined.
-    mean = (known[:, None] * values).sum(0) / max(known.sum(), 1e-9)
-    system = scipy.sparse.diags(known + 1e-7) + SMOOTHNESS * laplacian
-    right = known[:, None] * values + 1e-7 * mean
+    system = scipy.sparse.diags(known + ANCHOR) + SMOOTHNESS * laplacian
+    right = known[:, None] * values + ANCHOR * usual
     return scipy.sparse.linalg.splu(system.tocsc()).solve(right).astype(np.float32)
 
 

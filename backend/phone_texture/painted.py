@@ -46,9 +46,7 @@ def painted_parts(
     return colour, ~table.is_material("skin")
 
 
-def _eyeballs(
-    position_m: FloatArray, fit: HeadFit, iris_linear: FloatArray
-) -> NDArray[np.float32]:
+def _eyeballs(position_m: FloatArray, fit: HeadFit, iris_linear: FloatArray) -> NDArray[np.float32]:
     """Iris, pupil, limbus and sclera (n, 3) of eyes that look straight ahead, along -Y."""
     side = (position_m[:, 0] < 0.0).astype(int)  # eye centres come left (+X) first
     arm = position_m - fit.eye_centre_m[side]
@@ -71,7 +69,7 @@ def _iris(
     )
     fibres = 0.22 * solid_noise(fibre_point, 1.0, 3) + 0.12 * solid_noise(fibre_point, 0.4, 5)
     collarette = 0.35 * np.exp(-(((radius - 0.52) / 0.10) ** 2))
-    limbus = -1.1 * _step(LIMBUS[0], LIMBUS[1], radius) - 0.15
+    limbus = -0.8 * _step(LIMBUS[0], LIMBUS[1], radius) - 0.15
     colour = iris_linear * np.exp(fibres + collarette + limbus)[:, None]
     pupil = 1.0 - _step(PUPIL_SHARE - 0.03, PUPIL_SHARE + 0.03, radius)
     return (colour + pupil[:, None] * (PUPIL - colour)).astype(np.float32)

@@ -31,7 +31,9 @@ def _noise(points, seed):
         x, y, z = int(points[i, 0]), int(points[i, 1]), int(points[i, 2])
         fx, fy, fz = points[i, 0] - x, points[i, 1] - y, points[i, 2] - z
         fx, fy, fz = (
-            fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy), fz * fz * (3.0 - 2.0 * fz)
+            fx * fx * (3.0 - 2.0 * fx),
+            fy * fy * (3.0 - 2.0 * fy),
+            fz * fz * (3.0 - 2.0 * fz),
         )
         total = 0.0
         for dx in range(2):

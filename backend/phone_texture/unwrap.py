@@ -30,13 +30,14 @@ from ..atlas import AtlasTable, atlas_table, sample_at, twin_coordinates
 from ..images import load_frame_linear, load_mask, srgb_from_linear
 from .align import FLOW_STEP, Mosaic, local_pattern
 from .bands import (
+    LOG_FLOOR,
     LUMINANCE,
     add_weighted,
     common_low_band,
     light_from_log,
-    log_light,
     low_band,
 )
+from .clothes import Neckline
 from .eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
 from .fill import complete
 from .painted import painted_parts
@@ -44,9 +45,9 @@ from .views import TexelView, image_from_atlas, pose_head, view_texels
 
 ALIGN_SIZE = 1024
 # How steeply the best view outweighs the others in the high band.
-RANK_POWER = 12
+RANK_POWER = 20
 CLIPPED = 0.97
-CLIPPED_WEIGHT = 0.2
+CLIPPED_WEIGHT = np.float32(0.2)
 SHINE_TOLERANCE = 0.08
 CERTAIN_WEIGHT = 0.25
 LEAST_COVERAGE = 0.35
@@ -60,6 +61,7 @@ class Look:
     slide: NDArray[np.float32]  # (M/4, M/4, 2) texels of the coarse atlas
     low: NDArray[np.float32]  # (L, L, 3) log light
     low_weight: NDArray[np.float32]  # (L, L)
+    bare: NDArray[np.float32]  # (L, L) 0: clothes
 
 
 @dataclass(frozen=True)
@@ -84,18 +86,21 @@ class _Frames:
     ) -> tuple[TexelView, NDArray[np.float32]]:
         """Where the texels lie in frame k and their log light (n, 3)."""
         posed = pose_head(self.fit, k, self.template)
-        view = view_texels(table, posed, self.fit, load_mask(self.track, k))
-        points = view.points_px
+        slide_px = None
         if slide is not None:
             step = np.float32(table.size / slide.shape[0])
             scale = np.float32(table.size / (slide.shape[0] * FLOW_STEP))
             jacobian = image_from_atlas(table, posed.points_px)
-            _move(points, table.texel, table.triangle, jacobian, slide, step, scale, table.size)
+            slide_px = _in_pixels(
+                table.texel, table.triangle, jacobian, slide, step, scale, table.size
+            )
+        person = load_mask(self.track, k)
+        view = view_texels(table, posed, self.fit, person, slide_px)
         frame = load_frame_linear(self.capture, k)
-        colour = sample_at(frame, points, cv2.INTER_CUBIC)
-        clipped = colour.max(1) > CLIPPED * self.capture.frame_gain[k].min()
-        view.weight[clipped] *= CLIPPED_WEIGHT
-        return view, log_light(colour)
+        colour = sample_at(frame, view.points_px, cv2.INTER_CUBIC)
+        clipped = np.float32(CLIPPED * self.capture.frame_gain[k].min())
+        _to_log_light(colour, view.weight, clipped)
+        return view, colour
 
 
 def unwrap(
@@ -141,23 +146,27 @@ def _look_through(
     """First pass: align every view to the mosaic of those before it; take its low band."""
     size = min(ALIGN_SIZE, quality.texture_size // 2)
     table = atlas_table(frames.template, size)
-    mosaic = Mosaic(size)
+    mosaic, neckline = Mosaic(size), Neckline(frames.template)
     looks: list[Look] = []
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
         view, log_rgb = frames.sample(table, k, None)
         weight = table.image(view.weight, gutters=False)
         pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
-        slide = mosaic.slide(pattern, weight) if looks else np.zeros(
-            (size // FLOW_STEP, size // FLOW_STEP, 2), np.float32
+        slide = (
+            mosaic.slide(pattern, weight)
+            if looks
+            else np.zeros((size // FLOW_STEP, size // FLOW_STEP, 2), np.float32)
         )
         if looks:
             view, log_rgb = frames.sample(table, k, slide)
             weight = table.image(view.weight, gutters=False)
             pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
-        low, low_weight = low_band(table.image(log_rgb, gutters=False), weight)
-        looks.append(Look(k, slide, low, low_weight))
+        filmed = table.image(log_rgb, gutters=False)
+        bare = neckline.bare(*low_band(filmed, weight))
+        low, low_weight = low_band(filmed, weight * cv2.resize(bare, (size, size)))
+        looks.append(Look(k, slide, low, low_weight, bare))
     return looks
 
 
@@ -171,7 +180,7 @@ def _gather(
 ) -> Gathered:
     """Second pass: the high band at full size, mostly from the views that see a texel best."""
     total = np.zeros((len(table), 3), np.float32)
-    weight_sum = np.full(len(table), 1e-12, np.float32)
+    weight_sum = np.full(len(table), np.finfo(np.float32).tiny, np.float32)
     best = np.zeros(len(table), np.float32)
     views = np.zeros(len(table), np.uint8)
     sharpness = frames.capture.sharpness[frames.capture.frame_index]
@@ -181,8 +190,9 @@ def _gather(
         high = log_rgb - table.sample(look.low, cv2.INTER_CUBIC)
         shine = np.maximum((look.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
         matte = table.sample(np.exp(-6.0 * shine))
-        rank = (view.weight * np.maximum(view.cosine, 0.0) * sharpness[look.k]) ** RANK_POWER
-        add_weighted(total, weight_sum, best, views, high, view.weight, rank * matte)
+        weight = view.weight * table.sample(look.bare)
+        rank = (weight * np.maximum(view.cosine, 0.0) * sharpness[look.k]) ** RANK_POWER
+        add_weighted(total, weight_sum, best, views, high, weight, rank * matte)
     return Gathered(total / weight_sum[:, None], best, views)
 
 
@@ -231,17 +241,40 @@ def _texture_set(
 
 
 @numba.njit(cache=True, nogil=True)
-def _move(points, texel, triangle, jacobian, slide, step, scale, size):
-    """Move image points (n, 2) by a slide given in coarse texels on a coarser grid (bilinear)."""
+def _in_pixels(texel, triangle, jacobian, slide, step, scale, size):
+    """A slide in coarse texels on a coarser grid (bilinear) as image offsets (n, 2) in pixels."""
     rows, columns = slide.shape[:2]
+    out = np.empty((len(texel), 2), np.float32)
     for i in range(len(texel)):
         x = (texel[i] % size + 0.5) / step - 0.5
         y = (texel[i] // size + 0.5) / step - 0.5
         c, r = min(max(int(x), 0), columns - 2), min(max(int(y), 0), rows - 2)
         fx, fy = min(max(x - c, 0.0), 1.0), min(max(y - r, 0.0), 1.0)
-        top = (1.0 - fx) * slide[r, c] + fx * slide[r, c + 1]
-        bottom = (1.0 - fx) * slide[r + 1, c] + fx * slide[r + 1, c + 1]
-        dx, dy = scale * ((1.0 - fy) * top + fy * bottom)
-        m = jacobian[triangle[i]]
-        points[i, 0] += m[0, 0] * dx + m[0, 1] * dy
-        points[i, 1] += m[1, 0] * dx + m[1, 1] * dy
+        wa, wb = (1.0 - fx) * (1.0 - fy) * scale, fx * (1.0 - fy) * scale
+        wc, wd = (1.0 - fx) * fy * scale, fx * fy * scale
+        dx = (
+            wa * slide[r, c, 0]
+            + wb * slide[r, c + 1, 0]
+            + wc * slide[r + 1, c, 0]
+            + wd * slide[r + 1, c + 1, 0]
+        )
+        dy = (
+            wa * slide[r, c, 1]
+            + wb * slide[r, c + 1, 1]
+            + wc * slide[r + 1, c, 1]
+            + wd * slide[r + 1, c + 1, 1]
+        )
+        t = triangle[i]
+        out[i, 0] = jacobian[t, 0, 0] * dx + jacobian[t, 0, 1] * dy
+        out[i, 1] = jacobian[t, 1, 0] * dx + jacobian[t, 1, 1] * dy
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _to_log_light(colour, weight, clipped):
+    """`bands.log_light` in place, and less weight for clipped colours, in one go over (n, 3)."""
+    for i in range(len(colour)):
+        if max(colour[i, 0], colour[i, 1], colour[i, 2]) > clipped:
+            weight[i] *= CLIPPED_WEIGHT
+        for c in range(3):
+            colour[i, c] = np.log(max(colour[i, c], np.float32(0.0)) + LOG_FLOOR)

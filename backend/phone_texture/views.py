@@ -82,9 +82,16 @@ def pose_head(fit: HeadFit, k: int, template: HeadTemplate) -> PosedHead:
 
 
 def view_texels(
-    table: AtlasTable, posed: PosedHead, fit: HeadFit, person: FloatArray | None
+    table: AtlasTable,
+    posed: PosedHead,
+    fit: HeadFit,
+    person: FloatArray | None,
+    slide_px: FloatArray | None = None,
 ) -> TexelView:
-    """Project the table's texels into a frame. `person` (H, W) in [0, 1]: None trusts the head."""
+    """Project the table's texels into a frame.
+
+    `person` (H, W) in [0, 1]: None trusts the head; `slide_px` (n, 2): added to the image points.
+    """
     kind = np.full(len(MATERIALS), -1, np.int8)
     kind[[MATERIALS.index(m) for m in FILMED]] = np.arange(len(FILMED))
     triangle_kind = kind[table.template.triangle_material]
@@ -104,6 +111,7 @@ def view_texels(
         posed.raster.depth,
         _clearance_px(posed.raster, pixel_kind, person, pixels_per_m),
         np.float32(FEATHER_M * pixels_per_m),
+        np.zeros((0, 2), np.float32) if slide_px is None else slide_px,
     )
     return TexelView(points, weight, cosine)
 
@@ -147,7 +155,7 @@ def _distance(unsafe: NDArray[np.bool_]) -> NDArray[np.float32]:
 @numba.njit(cache=True, nogil=True)
 def _view(
     triangles, triangle, barycentric, kind, points, depth, cosine, pixel_kind, nearest, clearance,
-    feather,
+    feather, slide,
 ):  # fmt: skip
     count = len(triangle)
     height, width = nearest.shape
@@ -158,26 +166,48 @@ def _view(
         a, b, c = triangles[triangle[i]]
         # Texel shares are shares of the surface: perspective weighs them by depth.
         wa, wb, wc = (
-            barycentric[i, 0] * depth[a], barycentric[i, 1] * depth[b], barycentric[i, 2] * depth[c]
+            barycentric[i, 0] * depth[a],
+            barycentric[i, 1] * depth[b],
+            barycentric[i, 2] * depth[c],
         )
         z = wa + wb + wc
         x = (wa * points[a, 0] + wb * points[b, 0] + wc * points[c, 0]) / z
         y = (wa * points[a, 1] + wb * points[b, 1] + wc * points[c, 1]) / z
-        out[i, 0], out[i, 1] = x, y
+        row, column = int(y), int(x)
+        shift_x, shift_y = (slide[i, 0], slide[i, 1]) if len(slide) else (0.0, 0.0)
+        out[i, 0], out[i, 1] = x + shift_x, y + shift_y
         surface = kind[triangle[i]]
-        if surface < 0 or x < 1.0 or y < 1.0 or x >= width - 1.0 or y >= height - 1.0:
+        if surface < 0 or not _within(x, y, width, height):
+            continue
+        if not _within(out[i, 0], out[i, 1], width, height):
             continue
         facing[i] = (
             barycentric[i, 0] * cosine[a]
             + barycentric[i, 1] * cosine[b]
             + barycentric[i, 2] * cosine[c]
         )
-        row, column = int(y), int(x)
         if facing[i] < LEAST_COSINE or pixel_kind[row, column] != surface:
             continue
-        if z > nearest[row, column] + SAME_SURFACE_M or clearance[row, column] <= 0.0:
+        if z > nearest[row, column] + SAME_SURFACE_M:
             continue
-        inside = min(clearance[row, column] / feather, 1.0)
+        clear = _bilinear(clearance, out[i, 0] - 0.5, out[i, 1] - 0.5)
+        if clear <= 0.0:
+            continue
+        inside = min(clear / feather, 1.0)
         turned = min((facing[i] - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE), 1.0)
         weight[i] = inside * turned
     return out, weight, facing
+
+
+@numba.njit(cache=True, nogil=True)
+def _within(x, y, width, height):
+    return x >= 1.0 and y >= 1.0 and x < width - 1.0 and y < height - 1.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _bilinear(image, x, y):
+    column, row = int(x), int(y)
+    fx, fy = x - column, y - row
+    top = (1.0 - fx) * image[row, column] + fx * image[row, column + 1]
+    bottom = (1.0 - fx) * image[row + 1, column] + fx * image[row + 1, column + 1]
+    return (1.0 - fy) * top + fy * bottom

@@ -1,1 +1,1 @@
-"""The sample capture that the project makes by itself: a painted head, filmed by a simulated phone."""
+"""The sample capture that the project makes itself: a painted head filmed by a made-up phone."""

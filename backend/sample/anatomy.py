@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..atlas import AtlasTable
@@ -26,8 +27,14 @@ CHART_RADIUS_MM = 90.0
 # The detector's landmarks, subject's left and right.
 BROW_UPPER = ((336, 296, 334, 293, 300), (107, 66, 105, 63, 70))  # medial to lateral
 BROW_LOWER = ((285, 295, 282, 283, 276), (55, 65, 52, 53, 46))
-LID_UPPER = ((362, 398, 384, 385, 386, 387, 388, 466, 263), (133, 173, 157, 158, 159, 160, 161, 246, 33))
-LID_LOWER = ((362, 382, 381, 380, 374, 373, 390, 249, 263), (133, 155, 154, 153, 145, 144, 163, 7, 33))
+LID_UPPER = (
+    (362, 398, 384, 385, 386, 387, 388, 466, 263),
+    (133, 173, 157, 158, 159, 160, 161, 246, 33),
+)
+LID_LOWER = (
+    (362, 382, 381, 380, 374, 373, 390, 249, 263),
+    (133, 155, 154, 153, 145, 144, 163, 7, 33),
+)
 LIP_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)  # right corner to left
 LIP_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 PLACES = {
@@ -84,6 +91,13 @@ class Anatomy:
         return self.template.landmarks_m(self.vertices_m) * MM_PER_M
 
     @cached_property
+    def eye_centres(self) -> FloatArray:
+        """(2, 3) left, right: the template's, moved as the eyeballs are."""
+        shares = self.template.bone_weights[[BONES.index("eye.L"), BONES.index("eye.R")]]
+        moved = shares @ (self.vertices_m - self.template.vertices_m)
+        return (self.template.eye_centre_m + moved / shares.sum(1, keepdims=True)) * MM_PER_M
+
+    @cached_property
     def chart(self) -> NDArray[np.float32]:
         """(n, 2) u, v in millimetres on the cylinder round the head."""
         return to_chart(self.points)
@@ -91,6 +105,10 @@ class Anatomy:
     def places(self, name: str) -> FloatArray:
         """(1 or 2, 3) a place of the face, left then right."""
         return self.landmarks[list(PLACES[name])]
+
+    def chart_place(self, name: str, outward_mm: float = 0.0, up_mm: float = 0.0) -> FloatArray:
+        """(2,) a place on the left side in the chart, moved away from the midline and up."""
+        return to_chart(self.places(name)[0]) + np.array([outward_mm, up_mm], np.float32)
 
     def region(self, name: str) -> NDArray[np.float32]:
         """(n,) a template region, or both its sides; 0 where the template has none of that name."""
@@ -111,7 +129,7 @@ class Anatomy:
     def distance_to_line(self, line: FloatArray) -> NDArray[np.float32]:
         """(n,) distance to a polyline (k, 3) in space."""
         nearest = np.full(len(self.table), np.inf, np.float32)
-        for start, end in zip(line, line[1:], strict=False):
+        for start, end in pairwise(line):
             along = (end - start).astype(np.float32)
             arm = self.points - start.astype(np.float32)
             share = np.clip(arm @ along / max(float(along @ along), 1e-9), 0.0, 1.0)

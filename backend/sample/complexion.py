@@ -40,9 +40,9 @@ def skin_density(anatomy: Anatomy, beard: FloatArray) -> FloatArray:
     melanin = _melanin(anatomy)
     blood = _blood(anatomy)
     lids = _lid_shade(anatomy)
-    carotene = 0.45 * anatomy.bump("forehead", 26.0) + 0.15 * anatomy.bump("chin_boss", 14.0)
+    carotene = 0.25 + 0.40 * anatomy.bump("forehead", 26.0) + 0.15 * anatomy.bump("chin_boss", 14.0)
     under_eye = anatomy.bump("under_eye", 7.5, (-4.0, 0.0, 4.0))
-    venous = 0.42 * beard + 0.30 * under_eye + 0.25 * lids
+    venous = 0.34 * beard + 0.24 * under_eye + 0.20 * lids
     melanin = melanin + 0.20 * lids + 0.10 * under_eye
     return (
         melanin[:, None] * MELANIN
@@ -109,7 +109,7 @@ def place_moles(anatomy: Anatomy, free: FloatArray, random: np.random.Generator)
     """Strew moles over the face and neck where `free` (n,) is above one half, well apart."""
     points = anatomy.points
     ahead = anatomy.normals[:, 1] < -0.05
-    low = anatomy.places("chin")[0][2] - 25.0
+    low = anatomy.places("chin")[0][2] - 4.0
     candidates = np.flatnonzero((free > 0.5) & ahead & (points[:, 2] > low))
     order = random.permutation(candidates)
     chosen: list[int] = []

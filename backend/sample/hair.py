@@ -12,12 +12,13 @@ from .anatomy import BROW_LOWER, BROW_UPPER, Anatomy, smoothstep, to_chart
 from .noise import fractal_noise
 from .strokes import Canvas, hair_strokes, outline_mask
 
-BROW_STRANDS = 420
-STUBBLE_HAIRS = 26000
-SCALP_HAIRS = 90000
+BROW_STRANDS = 620
+STUBBLE_HAIRS = 34000
+SCALP_HAIRS = 170000
 # The whorl, as a direction from the middle of the skull: hair grows away from it.
 _WHORL = np.array([0.12, 0.62, 0.78])
 _SKULL_RADIUS_MM = 95.0
+_SCALP_SHADE = 0.66  # between the strands: hair below and the roots
 
 
 def brows(anatomy: Anatomy, random: np.random.Generator) -> NDArray[np.float32]:
@@ -29,7 +30,7 @@ def brows(anatomy: Anatomy, random: np.random.Generator) -> NDArray[np.float32]:
         line = 0.5 * (upper + lower)
         strokes, shade = _brow_strokes(line, random)
         canvas = Canvas.around(line, 18.0, 20.0)
-        canvas.draw(strokes, 0.13, shade)
+        canvas.draw(strokes, 0.16, shade)
         middle = anatomy.landmarks[[*BROW_UPPER[side], *BROW_LOWER[side]]].mean(0)
         near = np.linalg.norm(anatomy.points - middle, axis=1) < 45.0
         near &= anatomy.table.is_material("skin")
@@ -44,7 +45,7 @@ def _brow_strokes(
     spline = CubicSpline(np.linspace(0.0, 1.0, len(line)), line, axis=0)
     along = random.beta(1.15, 1.25, BROW_STRANDS) * 1.06 - 0.03
     across = np.clip(random.normal(0.0, 0.45, BROW_STRANDS), -1.0, 1.0)
-    half_width = np.interp(along, [0.0, 0.12, 0.5, 0.75, 1.0], [3.6, 4.6, 4.0, 2.6, 0.8])
+    half_width = np.interp(along, [0.0, 0.12, 0.5, 0.75, 1.0], [3.0, 4.6, 4.4, 3.0, 1.0])
     tangent = spline(along, 1)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
@@ -64,25 +65,20 @@ def _brow_strokes(
 
 def beard_area(anatomy: Anatomy) -> NDArray[np.float32]:
     """Share (n,) of beard growth: lip, chin, jaw, the upper neck and a thin moustache middle."""
-    def chart(name: str, shift: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> FloatArray:
-        place = anatomy.places(name)[0]
-        return to_chart(place + np.array(shift))
-
-    corner, tragus, jaw = chart("mouth_corner"), chart("tragus"), chart("jaw_angle")
-    chin, subnasale, ala = chart("chin"), chart("subnasale"), chart("ala")
+    at = anatomy.chart_place
     left = np.array([
-        [0.0, subnasale[1] - 1.0],
-        ala + [2.0, -3.0],
-        corner + [9.0, 9.0],
-        corner + [22.0, 2.0],
-        0.45 * corner + 0.55 * tragus + [0.0, -12.0],
-        tragus + [-16.0, 6.0],
-        tragus + [-14.0, 34.0],
-        tragus + [-3.0, 34.0],
-        tragus + [0.0, -6.0],
-        jaw + [8.0, -4.0],
-        [0.8 * jaw[0], chin[1] - 12.0],
-        [0.0, chin[1] - 26.0],
+        at("subnasale", 0.0, -1.0),
+        at("ala", 2.0, -3.0),
+        at("mouth_corner", 9.0, 9.0),
+        at("mouth_corner", 22.0, 2.0),
+        0.45 * at("mouth_corner", 0.0, -12.0) + 0.55 * at("tragus", 0.0, -12.0),
+        at("tragus", -16.0, 6.0),
+        at("tragus", -14.0, 34.0),
+        at("tragus", -3.0, 34.0),
+        at("tragus", 0.0, -6.0),
+        at("jaw_angle", 8.0, -4.0),
+        0.8 * at("jaw_angle") * [1.0, 0.0] + at("chin", 0.0, -12.0),
+        at("chin", 0.0, -26.0),
     ])  # fmt: skip
     area = outline_mask(anatomy.chart, [left, left * [-1.0, 1.0]], 4.0)
     patchy = 0.85 + 0.15 * np.clip(fractal_noise(anatomy.points, 14.0, 3, 81), -2.0, 2.0)
@@ -92,9 +88,7 @@ def beard_area(anatomy: Anatomy) -> NDArray[np.float32]:
     return np.clip(area * patchy * front * (1.0 - np.minimum(bald, 1.0)), 0.0, 1.0)
 
 
-def stubble(
-    anatomy: Anatomy, area: FloatArray, random: np.random.Generator
-) -> NDArray[np.float32]:
+def stubble(anatomy: Anatomy, area: FloatArray, random: np.random.Generator) -> NDArray[np.float32]:
     """Cover (n,) by hairs of under a millimetre that point down, where `area` (n,) lets them."""
     grown = anatomy.chart[area > 0.15]
     root = grown[random.integers(0, len(grown), STUBBLE_HAIRS)]
@@ -111,36 +105,25 @@ def stubble(
 
 
 def scalp_area(anatomy: Anatomy) -> NDArray[np.float32]:
-    """Share (n,) of hair-bearing scalp with an irregular, receding hairline and sideburns."""
-    hairline, temple = anatomy.places("hairline")[0], anatomy.places("temple")[0]
-    tragus = anatomy.places("tragus")[0]
-    top, side, ear = to_chart(hairline), to_chart(temple), to_chart(tragus)
-    nape = ear[1] - 42.0
+    """Share (n,) of hair-bearing scalp: the template's, with a lower hairline and sideburns."""
+    at = anatomy.chart_place
     left = np.array([
-        [0.0, top[1] + 4.0],
-        [0.3 * side[0], top[1] + 5.0],
-        [0.62 * side[0], top[1] + 9.0],
-        [0.80 * side[0], top[1] - 1.0],
-        [side[0] + 1.0, side[1] + 6.0],
-        [side[0] + 6.0, ear[1] + 30.0],
-        [ear[0] - 15.0, ear[1] + 22.0],
-        [ear[0] - 12.0, ear[1] - 2.0],
-        [ear[0] - 1.0, ear[1] - 2.0],
-        [ear[0] + 4.0, ear[1] + 26.0],
-        [ear[0] + 32.0, ear[1] + 22.0],
-        [ear[0] + 38.0, nape + 8.0],
-        [CHART_HALF_TURN_MM, nape],
-        [CHART_HALF_TURN_MM, 400.0],
-        [0.0, 400.0],
+        at("hairline", 0.0, 3.0),
+        at("hairline", 40.0, 4.5),
+        at("hairline", 70.0, 9.0),
+        at("temple", -17.0, 26.0),
+        at("tragus", -28.0, 40.0),
+        at("tragus", -22.0, 18.0),
+        at("tragus", -18.0, -4.0),
+        at("tragus", 1.0, -4.0),
+        at("tragus", 6.0, 45.0),
+        at("tragus", 6.0, 400.0),
+        at("hairline", 0.0, 400.0),
     ])  # fmt: skip
-    wobble = 2.2 * np.stack(
-        [fractal_noise(anatomy.points, 9.0, 3, seed) for seed in (91, 92)], axis=1
-    )
-    area = outline_mask(anatomy.chart + wobble, [left, left * [-1.0, 1.0]], 2.5)
-    return area * (1.0 - np.minimum(anatomy.region("ears"), 1.0))
-
-
-CHART_HALF_TURN_MM = float(to_chart(np.array([1e-3, 1.0, 0.0]))[0]) + 1.0
+    wobble = np.stack([fractal_noise(anatomy.points, 5.0, 3, seed) for seed in (91, 92)], axis=1)
+    drawn = outline_mask(anatomy.chart + 1.3 * wobble, [left, left * [-1.0, 1.0]], 3.0)
+    grown = smoothstep(0.25, 0.75, anatomy.region("scalp") + 0.05 * wobble[:, 0])
+    return np.maximum(drawn, grown) * (1.0 - np.minimum(anatomy.region("ears"), 1.0))
 
 
 def scalp_hair(
@@ -156,9 +139,9 @@ def scalp_hair(
     canvas = Canvas.around(grown, 6.0, 8.0)
     bend = random.normal(0.0, 0.3, len(root))
     canvas.draw(
-        hair_strokes(root, heading, length, bend), 0.12, random.uniform(0.25, 1.0, len(root))
+        hair_strokes(root, heading, length, bend), 0.12, random.uniform(0.5, 1.0, len(root))
     )
-    return canvas.at(chart) * smoothstep(0.03, 0.6, area)
+    return np.maximum(canvas.at(chart), _SCALP_SHADE) * smoothstep(0.03, 0.75, area)
 
 
 def _whorl_chart(points: FloatArray) -> NDArray[np.float32]:

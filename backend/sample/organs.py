@@ -1,4 +1,4 @@
-"""A face's anatomy in; the colours of what is not plain skin out: lips, eyes, mouth, teeth, lashes."""
+"""A face's anatomy in; the colours of what is not plain skin out: lips, eyes, mouth, lashes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from .anatomy import LIP_LOWER, LIP_UPPER, MM_PER_M, Anatomy, smoothstep
+from .anatomy import LIP_LOWER, LIP_UPPER, Anatomy, smoothstep
 from .noise import fractal_noise
 
 IRIS_LINEAR = np.array([0.115, 0.085, 0.045], np.float32)
@@ -23,7 +23,7 @@ _TISSUE = {
     "cornea": (0.05, 0.04, 0.03),
 }
 # Loss of log albedo from skin to the red of the lips.
-_LIP_DENSITY = np.array([0.30, 0.74, 0.62])
+_LIP_DENSITY = np.array([0.26, 0.60, 0.50])
 
 
 def lip_share(anatomy: Anatomy) -> NDArray[np.float32]:
@@ -48,9 +48,8 @@ def eye_colors(anatomy: Anatomy) -> NDArray[np.float32]:
     color = np.zeros((len(anatomy.table), 3), np.float32)
     eyes = np.flatnonzero(anatomy.table.is_material("eye"))
     points = anatomy.points[eyes]
-    centres = anatomy.template.eye_centre_m * MM_PER_M
     nearest = (points[:, :1] < 0).astype(int)[:, 0]
-    arm = points - centres[nearest]
+    arm = points - anatomy.eye_centres[nearest]
     color[eyes] = _eye(arm / np.linalg.norm(arm, axis=1, keepdims=True), nearest)
     return color
 
@@ -64,7 +63,8 @@ def _eye(direction: FloatArray, eye: NDArray[np.integer]) -> FloatArray:
     depth = smoothstep(_PUPIL_MM, _PUPIL_MM + 1.4, radius_mm)
     shade = (1.35 - 0.45 * depth) * np.exp(0.28 * fibres)
     shade *= 1.0 - 0.8 * smoothstep(_IRIS_MM - 1.1, _IRIS_MM, radius_mm)
-    iris = IRIS_LINEAR * shade[:, None] * smoothstep(_PUPIL_MM - 0.2, _PUPIL_MM + 0.2, radius_mm)[:, None]
+    shade *= smoothstep(_PUPIL_MM - 0.2, _PUPIL_MM + 0.2, radius_mm)
+    iris = IRIS_LINEAR * shade[:, None]
     away = smoothstep(6.0, 17.0, radius_mm)[:, None]
     white = _SCLERA * (1.0 - away * np.array([0.04, 0.16, 0.20]))
     crest = 1.0 - np.abs(fractal_noise(direction, 0.33, 3, 76)) / 0.10

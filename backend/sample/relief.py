@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from .anatomy import Anatomy, to_chart
+from .anatomy import Anatomy
 from .noise import cell_noise, fractal_noise
 from .strokes import Canvas
 
@@ -48,26 +48,21 @@ def _forehead_lines(anatomy: Anatomy, random: np.random.Generator) -> list[_Line
 
 
 def _side_lines(anatomy: Anatomy, side: float, random: np.random.Generator) -> list[_Line]:
-    """Crow's feet, the line under the eye, the smile line, a neck ring; one side."""
-    def chart(name: str) -> FloatArray:
-        places = anatomy.places(name)
-        return to_chart(places[0 if side > 0 or len(places) == 1 else 1])
-
-    out = np.array([side, 1.0])
-    share = np.linspace(0.0, 1.0, 16)[:, None]
+    """Crow's feet, the line under the eye, the smile line, a neck ring; `side` is 1 left, -1."""
+    at = anatomy.chart_place
     lines = []
     for tilt in (0.45, 0.1, -0.3):
-        start = chart("outer_canthus") + out * [5.0, 1.0 + 4.0 * tilt]
-        end = start + out * [random.uniform(8.0, 12.0), 9.0 * tilt - 2.0]
-        lines.append(_Line(start + share * (end - start), 0.4, random.uniform(0.3, 0.5)))
-    lid = _bent(chart("inner_canthus") + out * [2.0, -6.0], chart("outer_canthus") + out * [0, -7.0], -5.0)
+        start = at("outer_canthus", 5.0, 1.0 + 4.0 * tilt)
+        end = start + np.array([random.uniform(8.0, 12.0), 9.0 * tilt - 2.0])
+        lines.append(_Line(_bent(start, end, -0.5), 0.4, random.uniform(0.3, 0.5)))
+    lid = _bent(at("inner_canthus", 2.0, -6.0), at("outer_canthus", 0.0, -7.0), -5.0)
     lines.append(_Line(lid, 0.5, 0.45))
-    smile = _bent(chart("wing") + out * [4.0, 2.0], chart("mouth_corner") + out * [9.0, -4.0], 0.0)
-    smile[:, 0] += side * 3.0 * np.sin(np.pi * share[:, 0])
+    smile = _bent(at("wing", 4.0, 2.0), at("mouth_corner", 9.0, -4.0), 0.0)
+    smile[:, 0] += 3.0 * np.sin(np.linspace(0.0, np.pi, len(smile)))
     lines.append(_Line(smile, 1.0, 0.8))
-    neck = chart("chin") + [0.0, -48.0]
-    lines.append(_Line(_bent(neck, neck + out * [70.0, 12.0], -3.0), 0.8, 0.6))
-    return lines
+    ring = _bent(at("chin", 0.0, -48.0), at("chin", 70.0, -36.0), -3.0)
+    lines.append(_Line(ring, 0.8, 0.6))
+    return [_Line(line.points_mm * [side, 1.0], line.width_mm, line.depth) for line in lines]
 
 
 def _bent(start: FloatArray, end: FloatArray, sag_mm: float) -> FloatArray:
@@ -85,7 +80,9 @@ def pores(anatomy: Anatomy) -> NDArray[np.float32]:
     return place * np.clip(1.0 - cell_noise(anatomy.points, 1.1, 51) / 0.33, 0.0, 1.0)
 
 
-def skin_height_m(anatomy: Anatomy, pore_depth: FloatArray, wrinkle_depth: FloatArray) -> FloatArray:
+def skin_height_m(
+    anatomy: Anatomy, pore_depth: FloatArray, wrinkle_depth: FloatArray
+) -> FloatArray:
     """Height (n,) of the skin above its smooth surface, metres."""
     grain = fractal_noise(anatomy.points, 1.6, 3, 52)
     lumps = fractal_noise(anatomy.points, 9.0, 2, 53)
@@ -96,7 +93,7 @@ def skin_height_m(anatomy: Anatomy, pore_depth: FloatArray, wrinkle_depth: Float
 def skin_shine(anatomy: Anatomy, lips: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Roughness (n,) and specular level (n,): oily nose and forehead, dry cheeks and neck."""
     roughness = _ROUGHNESS + 0.02 * fractal_noise(anatomy.points, 7.0, 3, 61)
-    roughness = roughness - 0.11 * anatomy.bump("nose_tip", 14.0) - 0.08 * anatomy.bump("forehead", 26.0)
-    roughness = roughness + 0.06 * anatomy.region("ears") + 0.05 * anatomy.region("neck") - 0.12 * lips
+    roughness -= 0.11 * anatomy.bump("nose_tip", 14.0) + 0.08 * anatomy.bump("forehead", 26.0)
+    roughness += 0.06 * anatomy.region("ears") + 0.05 * anatomy.region("neck") - 0.12 * lips
     specular = _SPECULAR + 0.02 * fractal_noise(anatomy.points, 4.0, 2, 62) + 0.08 * lips
     return np.clip(roughness, 0.25, 0.6), np.clip(specular, 0.2, 0.5)

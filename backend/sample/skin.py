@@ -22,8 +22,8 @@ from .hair import beard_area, brows, scalp_area, scalp_hair, stubble
 from .organs import eye_colors, lip_density, lip_share, tissue_colors
 from .relief import pores, skin_height_m, skin_shine, wrinkles
 
-BROW_HAIR = np.array([0.030, 0.020, 0.014])
-SCALP_HAIR = np.array([0.034, 0.025, 0.019])
+BROW_HAIR = np.array([0.026, 0.017, 0.011])
+SCALP_HAIR = np.array([0.024, 0.017, 0.012])
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ def paint_skin(template: HeadTemplate, neutral_m: FloatArray, size: int, seed: i
     free = skin * (1.0 - np.clip(lips + beard + scalp + 3.0 * hair_cover, 0.0, 1.0))
     moles = place_moles(anatomy, free, random)
 
-    density = skin_density(anatomy, np.maximum(beard, scalp))
+    density = skin_density(anatomy, np.maximum(beard, 0.5 * scalp))
     density += lips[:, None] * lip_density(anatomy)
-    density += (0.9 * mole_density(anatomy, moles) + 0.25 * pore_depth + 0.22 * lines)[:, None] * MELANIN
+    marks = 0.9 * mole_density(anatomy, moles) + 0.25 * pore_depth + 0.22 * lines
+    density += marks[:, None] * MELANIN
     linear = BASE_LINEAR * np.exp(-density)
     linear *= (1.0 - 0.9 * np.clip(anatomy.region("nostrils"), 0.0, 1.0))[:, None]
     linear += (0.92 * hair_cover)[:, None] * (BROW_HAIR - linear)
-    linear += (0.95 * scalp_cover)[:, None] * (SCALP_HAIR - linear)
+    linear += (0.96 * scalp_cover)[:, None] * (SCALP_HAIR - linear)
     other = eye_colors(anatomy) + tissue_colors(anatomy)
     linear = np.where(skin[:, None], linear, other).astype(np.float32)
 

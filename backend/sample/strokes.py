@@ -43,13 +43,11 @@ class Canvas:
         width = max(round(width_mm * self.px_per_mm), 1)
         levels = np.rint(cover * 255).astype(int).tolist()
         for stroke, level in zip(self._pixels(strokes_mm), levels, strict=True):
-            cv2.polylines(
-                self.image, [stroke], False, level, width, cv2.LINE_AA, _SUBPIXEL_BITS
-            )
+            cv2.polylines(self.image, [stroke], False, level, width, cv2.LINE_AA, _SUBPIXEL_BITS)
 
     def fill(self, outline_mm: FloatArray) -> None:
         """Fill a closed outline (k, 2)."""
-        cv2.fillPoly(self.image, [self._pixels(outline_mm)], 255, cv2.LINE_8, _SUBPIXEL_BITS)
+        cv2.fillPoly(self.image, [self._pixels(outline_mm)], (255,), cv2.LINE_8, _SUBPIXEL_BITS)
 
     def soften(self, sigma_mm: float) -> None:
         self.image[:] = cv2.GaussianBlur(self.image, (0, 0), sigma_mm * self.px_per_mm)

@@ -28,11 +28,11 @@ FIT_VIEWS = 12
 ROUNDS = 4
 # Relative error that counts as usual; brighter outliers are shine.
 SPREAD = 0.18
-SMOOTHING = 0.02  # of the lobes' mean power
-COLOUR_TIE = 0.6  # how strongly a lobe keeps the common colour of the light
+SMOOTHING = 0.03  # of the lobes' mean power
+COLOUR_TIE = 2.0  # how strongly a lobe keeps the common colour of the light
 OWN_ALBEDO = 0.8  # share of a point's own albedo that a moving light lets us trust
 CAMERA_GAIN = 0.85  # the moving light must explain this much better to be believed
-LEAST_SHADING = 0.02
+LEAST_SHADING = 0.12  # of the median: light that the model misses, in creases above all
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,16 @@ def fit_shading(
 ) -> Shading:
     """`usable` (n,) in [0, 1]: points of plain skin; `skin_linear` (3,): albedo for the bounce.
 
-    The shading is scaled so that plain skin comes out with albedo 1.
+    The shading is relative to its median: the absolute tone is decided elsewhere.
     """
     still = _fit(filmed, surroundings, usable, skin_linear, device, turns=False)
     unexplained_still = _change_left(filmed, still, usable)
     moving = _fit(filmed, surroundings, usable, skin_linear, device, turns=True)
     unexplained_moving = _change_left(filmed, moving, usable)
     camera = unexplained_moving < CAMERA_GAIN * unexplained_still
+    log_shading = moving if camera else still
     return Shading(
-        log_shading=moving if camera else still,
+        log_shading=log_shading * _strength(filmed, log_shading, usable),
         moves_with="camera" if camera else "head",
         unexplained=(unexplained_still, unexplained_moving),
     )
@@ -93,8 +94,10 @@ def _fit(
     reach = usable * filmed.weight[chosen].sum(0)
     some = np.argsort(-reach, kind="stable")[: max(int((reach > 0).sum()), 1)]
     some = some[:: max(len(some) // FIT_POINTS, 1)]
-    response = [responses.of(turn[k if turns else 0], skin_linear) for k in chosen[: None if turns else 1]]
-    rows = np.stack([r[:, some] for r in response])  # (K' or 1, 3, m, LOBES)
+    turns_of_chosen = turn[chosen] if turns else turn
+    rows = np.stack(  # (K' or 1, 3, m, LOBES)
+        [responses.of(rotation, skin_linear)[:, some] for rotation in turns_of_chosen]
+    )
     target = filmed.radiance[chosen][:, some]
     weight = filmed.weight[chosen][:, some] * usable[some]
     lobes = _solve(rows, target, weight, refine=turns)
@@ -105,7 +108,8 @@ def _fit(
             shading[k] = np.einsum("cnl,lc->nc", now, lobes)
         else:
             shading[k] = shading[0]
-    return np.log(np.maximum(shading, LEAST_SHADING * np.median(shading)))
+    usual = np.median(shading, (0, 1))
+    return np.log(shading + LEAST_SHADING * usual) - np.log(usual)
 
 
 class _Responses:
@@ -186,6 +190,18 @@ def _nonnegative(
     power = pull * np.trace(normal) / LOBES + 1e-12
     root = np.linalg.cholesky(normal + power * np.eye(LOBES))
     return nnls(root.T, np.linalg.solve(root, right + power * near), maxiter=30 * LOBES)[0]
+
+
+def _strength(filmed: FilmedPoints, log_shading: FloatArray, usable: FloatArray) -> float:
+    """In [0, 1]: how much of the shading plain skin really shows (a regression's slope)."""
+    weight = filmed.weight * usable
+    total = max(float(weight.sum()), 1e-9)
+    shown = np.log(np.maximum(filmed.radiance, 1e-3)) @ LUMINANCE
+    model = log_shading @ LUMINANCE
+    shown = shown - (weight * shown).sum() / total
+    model = model - (weight * model).sum() / total
+    spread = float((weight * model**2).sum())
+    return float(np.clip((weight * shown * model).sum() / max(spread, 1e-9), 0.0, 1.0))
 
 
 def _change_left(filmed: FilmedPoints, log_shading: FloatArray, usable: FloatArray) -> float:

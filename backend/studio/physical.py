@@ -24,8 +24,8 @@ from studio_avatar_addon.avatar.types import (
 from ..atlas import AtlasTable, atlas_table, region, sample_at, twin_coordinates
 from ..images import linear_from_srgb, load_frame_linear, srgb_from_linear
 from ..phone_texture.bands import LUMINANCE, common_low_band, light_from_log, log_light
-from ..phone_texture.painted import IRIS_RADIUS_M, painted_parts
 from ..phone_texture.fill import complete
+from ..phone_texture.painted import IRIS_RADIUS_M, painted_parts
 from ..phone_texture.solid_noise import solid_noise
 from ..phone_texture.views import pose_head, view_texels
 from .light import FilmedPoints, Shading, fit_shading
@@ -39,6 +39,9 @@ SURROUND_SIGMA = 14.0
 # Log luminance above the surroundings where skin ends and shine begins, and where it is certain.
 SHINE = (0.10, 0.40)
 SHINE_KEPT = 0.25
+SHINE_WHITENESS = 0.7  # share of the lamp's colour in it that is taken out
+# Log chroma at which a view shows something else than the blended texture does.
+OTHER_COLOUR = 0.25
 FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin: collars, hats, coloured walls
 ALBEDO_RANGE = (0.012, 0.85)
 # Blob size in metres and seed of the invented skin's texture.
@@ -58,7 +61,7 @@ def studio_texture(
     progress(0, 6, "looking around from every point of the skin")
     around = look_around(fit, template)
     progress(1, 6, "reading skin points from the frames")
-    filmed = _filmed_points(around, capture, fit, template, progress)
+    filmed = _filmed_points(around, phone, capture, fit, template, progress)
     progress(3, 6, "estimating the room's light")
     table = atlas_table(template, quality.texture_size)
     phone_log = log_light(linear_from_srgb(table.pick(phone.base_color_srgb)))
@@ -91,9 +94,18 @@ def studio_texture(
 
 
 def _filmed_points(
-    around: Surroundings, capture: Capture, fit: HeadFit, template: HeadTemplate, progress: Progress
+    around: Surroundings,
+    phone: TextureSet,
+    capture: Capture,
+    fit: HeadFit,
+    template: HeadTemplate,
+    progress: Progress,
 ) -> FilmedPoints:
     """Linear colour of the coarse skin points in every used frame."""
+    # What the phone texture left out (clothes, background) is left out here too.
+    coverage = around.table.sample(phone.coverage, cv2.INTER_AREA)[around.skin]
+    blended = linear_from_srgb(around.table.sample(phone.base_color_srgb, cv2.INTER_AREA))
+    blended_chroma = _chroma(log_light(blended[around.skin]))
     radiance, weight, rotation = [], [], []
     used = np.flatnonzero(fit.frame_used)
     for done, k in enumerate(used):
@@ -104,8 +116,10 @@ def _filmed_points(
         frame = load_frame_linear(capture, int(k))
         half = cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         colour = sample_at(half, view.points_px[around.skin] * 0.5)
+        other = np.linalg.norm(_chroma(log_light(colour)) - blended_chroma, axis=1)
+        agreeing = np.exp(-((other / OTHER_COLOUR) ** 2))
         radiance.append(np.maximum(colour, 0.0))
-        weight.append(view.weight[around.skin])
+        weight.append((view.weight[around.skin] * coverage * agreeing).astype(np.float32))
         rotation.append(fit.camera_from_head[k, :3, :3])
     return FilmedPoints(np.stack(radiance), np.stack(weight), np.array(rotation, np.float32))
 
@@ -175,9 +189,7 @@ def _lower_shine(
     excess = np.maximum(excess - SHINE[0], 0.0)
     lowered = image - ((1.0 - SHINE_KEPT) * shine * excess)[..., None]
     # Shine has the lamp's colour, skin below it the neighbours'.
-    colour = surround - (surround @ LUMINANCE)[..., None]
-    own = lowered - (lowered @ LUMINANCE)[..., None]
-    lowered = lowered + 0.7 * shine[..., None] * (colour - own)
+    lowered += SHINE_WHITENESS * shine[..., None] * (_chroma(surround) - _chroma(lowered))
     return around.table.pick(lowered)[around.skin]
 
 
@@ -205,8 +217,7 @@ def _fill(
 ) -> NDArray[np.float32]:
     """Unseen skin: the other side, then the surroundings' colour with skin-like structure."""
     difference = albedo_log - np.log(tone)
-    colour = difference - (difference @ LUMINANCE)[:, None]
-    foreign = _step(*FOREIGN_COLOUR, np.linalg.norm(colour, axis=1))
+    foreign = _step(*FOREIGN_COLOUR, np.linalg.norm(_chroma(difference), axis=1))
     trusted = (seen * (1.0 - foreign)).astype(np.float32)
     filled = complete(table, albedo_log, trusted, twin_coordinates(table))
     structure = _structure(table, albedo_log, trusted, fit)
@@ -241,6 +252,10 @@ def _texels_per_m(table: AtlasTable, fit: HeadFit) -> float:
     side = np.linalg.norm(fit.neutral_m[triangles[:, 1]] - fit.neutral_m[triangles[:, 0]], axis=1)
     in_atlas = np.linalg.norm(uv[:, 1] - uv[:, 0], axis=1) * table.size
     return float(np.median(in_atlas / np.maximum(side, 1e-9)))
+
+
+def _chroma(log_rgb: FloatArray) -> FloatArray:
+    return log_rgb - (log_rgb @ LUMINANCE)[..., None]
 
 
 def _step(low: float, high: float, value: FloatArray) -> FloatArray:

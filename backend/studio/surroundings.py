@@ -16,7 +16,7 @@ from ..atlas import AtlasTable, atlas_table
 from ..surface import vertex_normals
 from .visibility import NOTHING, Visibility, cast_visibility, even_directions
 
-GRID = 256
+GRID = 192
 DIRECTIONS = 256
 SEE_THROUGH = ("cornea", "lashes")
 

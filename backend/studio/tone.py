@@ -28,8 +28,8 @@ SKIN_TYPES = np.array(
     np.float32,
 )
 # Standard deviations of the logarithms.
-USUAL_LIGHT, USUAL_LIGHT_SD = 0.95, 0.40  # white, matte paper beside the face, as filmed
-SCLERA_SHADE, SCLERA_SD = 0.72, 0.35  # lids and socket keep light off the eye
+USUAL_LIGHT, USUAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside the face, as filmed
+SCLERA_SHADE, SCLERA_SD = 0.65, 0.45  # lids and socket keep light off the eye
 WHITE_BALANCE_SD = 0.10
 SCLERA_COLOUR_SD = 0.15
 TONE_COLOUR_SD = 0.14

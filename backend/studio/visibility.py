@@ -39,7 +39,7 @@ class Visibility:
 
     @cached_property
     def transfer(self) -> NDArray[np.float32]:
-        """(n, D) share of each direction's light that arrives; under even light rows sum to <= 1."""
+        """(n, D) share of each direction's light that arrives; rows sum to at most 1."""
         return (self.cosine * (self.hit == NOTHING)) * np.float32(4.0 / len(self.directions))
 
     @property
@@ -160,7 +160,7 @@ def _nearest(corners, box, first, leaf, order, origin, dx, dy, dz, stack):
 
 @numba.njit(cache=True, nogil=True)
 def _meet(corner, ox, oy, oz, dx, dy, dz):
-    """Distance along the ray to a triangle, infinite where it misses (Moeller and Trumbore 1997)."""
+    """Distance along the ray to a triangle, infinite where it misses (Moeller, Trumbore 1997)."""
     ux, uy, uz = corner[1] - corner[0]
     vx, vy, vz = corner[2] - corner[0]
     px, py, pz = dy * vz - dz * vy, dz * vx - dx * vz, dx * vy - dy * vx

@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.types import Capture, FaceTrack, Finding, Progre
 
 from ..facemesh import FaceMesh, PersonSegmenter
 from ..footage.view import head_view
-from ..images import pixels_8bit, read_image, write_png
+from ..images import pixels_8bit, read_image_8bit, write_png
 from .landmarks import MISLED, detection_confidence, static_landmarks
 from .person_mask import person_mask
 
@@ -37,7 +37,7 @@ def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTra
     with FaceMesh(tracking=False) as mesh, PersonSegmenter() as segmenter:
         for k, frame in enumerate(capture.frame_index):
             progress(k, len(chosen), f"frame {frame}")
-            image = read_image(capture.frame_paths[k])
+            image = read_image_8bit(capture.frame_paths[k])
             found = static_landmarks(image, tracked[k], mesh)
             if found is None:
                 misled += 1

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..facemesh import FaceMesh, Image8
+from ..facemesh import FaceMesh
 from ..footage.view import HeadView, face_width_px
+from ..images import Image8
 
 CROP_FACES = 2.2
 CROP_PX = 512
@@ -47,7 +48,7 @@ def static_landmarks(
         to_crop[:, 2] += CROP_PX / 2 - to_crop @ (*(centre + np.array([right, down]) * side), 1.0)
         crop = cv2.warpAffine(image_srgb, to_crop, (CROP_PX, CROP_PX), flags=_sampling(side))
         back = cv2.invertAffineTransform(to_crop)
-        for face in mesh.detect(crop)[:1]:
+        for face in mesh.detect(np.asarray(crop, np.uint8))[:1]:
             found.append(face @ back[:, :2].T + back[:, 2])
     if not found:
         return None
@@ -78,5 +79,3 @@ def detection_confidence(detections_px: FloatArray, view: HeadView) -> NDArray[n
     jumps = (step[:-1] > JUMP_DEG) & (step[1:] > JUMP_DEG)  # out and back again
     confidence[found] = (shape * turned * ~jumps)[found]
     return confidence
-
-

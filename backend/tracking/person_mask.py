@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..facemesh import Image8, PersonSegmenter
+from ..facemesh import PersonSegmenter
 from ..footage.view import face_width_px
+from ..images import Image8
 
 HEAD_CROP = 3.2  # face widths; a wider crop loses edge, a narrower one the shoulders' context
 CROP_RAISED = 0.1
@@ -40,15 +41,16 @@ def person_mask(
     left, top = np.round(centre - side / 2 - (0.0, CROP_RAISED * width)).astype(int)
 
     whole = _segment(image_srgb, segmenter)
-    mask = cv2.resize(whole, size, interpolation=cv2.INTER_LINEAR)
+    mask = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_LINEAR), np.float32)
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + side, size[0]), min(top + side, size[1])
     crop = image_srgb[y0:y1, x0:x1]
     padded = cv2.copyMakeBorder(
         crop, y0 - top, top + side - y1, x0 - left, left + side - x1, cv2.BORDER_REPLICATE
     )
-    rough = cv2.resize(_segment(padded, segmenter), (side, side), interpolation=cv2.INTER_CUBIC)
-    rough = np.clip(rough, 0.0, 1.0)[y0 - top : y1 - top, x0 - left : x1 - left]
+    inside = _segment(np.asarray(padded, np.uint8), segmenter)
+    enlarged = np.asarray(cv2.resize(inside, (side, side), interpolation=cv2.INTER_CUBIC), "f4")
+    rough = enlarged.clip(0.0, 1.0)[y0 - top : y1 - top, x0 - left : x1 - left]
     reach = max(MIN_REACH_PX, round(REACH * width))
     mask[y0:y1, x0:x1] = decide_by_colour(crop, rough, reach)
     return _one_body(mask, centre, MAX_HOLE * width**2)
@@ -56,7 +58,8 @@ def person_mask(
 
 def _segment(image_srgb: Image8, segmenter: PersonSegmenter) -> NDArray[np.float32]:
     """(256, 256); the mean of the picture's and its mirror's answer, steadier than one."""
-    small = cv2.resize(image_srgb, (NETWORK_PX, NETWORK_PX), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(image_srgb, (NETWORK_PX, NETWORK_PX), interpolation=cv2.INTER_AREA)
+    small = np.asarray(resized, np.uint8)
     mirrored = segmenter.segment(np.ascontiguousarray(small[:, ::-1]))[:, ::-1]
     return (segmenter.segment(small) + mirrored) / 2.0
 
@@ -108,4 +111,6 @@ def _one_body(
     _, holes, stats, _ = cv2.connectedComponentsWithStats((~body).astype(np.uint8))
     small = stats[:, cv2.CC_STAT_AREA] < max_hole_px
     small[0] = False
-    return np.where(small[holes], np.maximum(mask, 0.98), mask * near).astype(np.float32)
+    return np.where(small[np.asarray(holes, int)], np.maximum(mask, 0.98), mask * near).astype(
+        np.float32
+    )

@@ -146,14 +146,12 @@ class STUDIO_AVATAR_OT_apply_performance(RunsJob, bpy.types.Operator):
 
     if TYPE_CHECKING:
         filepath: str
-        filter_glob: str
     else:
         filepath: StringProperty(
             description="A clip, or a performance of an avatar folder; empty: the avatar's own",
             subtype="FILE_PATH",
             options={"SKIP_SAVE"},
         )
-        filter_glob: StringProperty(default=f"{CLIPS};*.npz", options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context):

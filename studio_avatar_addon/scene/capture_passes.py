@@ -99,7 +99,7 @@ def metered_strength(film: FilmSet) -> float:
     film.scene.cycles.samples = _METERING_SAMPLES
     render.film_transparent = True
     compat.set_image_output(render, "OPEN_EXR", "RGBA", "32")
-    width, height = film.spec.camera.size_px
+    width = film.spec.camera.size_px[0]
     render.resolution_percentage = min(100, max(1, round(100 * _METERING_WIDTH_PX / width)))
     values = _rendered_values(film.scene)
     render.resolution_percentage, render.film_transparent = 100, False
@@ -170,5 +170,3 @@ def _rendered_values(scene: bpy.types.Scene) -> NDArray[np.float32]:
         finally:
             bpy.data.images.remove(picture)
     return values.reshape(height, width, 4)[::-1]
-
-

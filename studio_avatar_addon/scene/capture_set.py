@@ -97,8 +97,7 @@ def _person(scene: bpy.types.Scene, spec: CaptureSpec) -> AppliedAvatar:
         eye_radius_m=template.eye_radius_m,
         iris_linear=spec.iris_linear,
     )
-    maps = {"studio": {"base_color": spec.skin}}
-    person = build_avatar(scene, "Subject", template, fit, maps)
+    person = build_avatar(scene, "Subject", template, fit, {"studio": spec.skin})
     for part in (person.head, person.bust):
         for modifier in part.modifiers:
             if modifier.type == "SUBSURF":

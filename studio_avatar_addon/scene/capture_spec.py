@@ -4,7 +4,8 @@
      "head": {"template": "studio_head_0" | "path.npz", "identity": [..], "iris_linear": [r, g, b],
               "vertices": "path.npz",           vertices_m (V, 3) or (T, V, 3) instead of identity
               "expression": {"jawOpen": 0.3} | "path.npz"},     weights (T, 52), gaze_rad (T, 2, 2)
-     "skin": "base_color.png",
+     "skin": "base_color.png" | {"base_color": "..", "normal": "..", "roughness": "..",
+                                 "specular": ".."},
      "light": {"hdri": "city" | "path", "rotation_deg": 0, "strength": 1.0},
      "path": {"kind": "camera_moves" | "head_turns", "views": 20 | "fps": 30, "duration_s": 4,
               "yaw_pitch_deg": [[-50, 0], [50, 0], [0, 20]]},
@@ -32,6 +33,7 @@ from numpy.typing import NDArray
 from ..avatar.arrays import read_arrays
 from ..avatar.errors import StudioAvatarError
 from ..avatar.files import sha256_file
+from ..avatar.layout import MAPS
 from ..avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
 from ..avatar.template import BONES, DEFAULT_TEMPLATE, HeadTemplate, load_template
 from ..avatar.types import Camera
@@ -59,7 +61,7 @@ class CaptureSpec:
     iris_linear: NDArray[np.float32]  # (3,)
     weights: NDArray[np.float32]  # (T, 52)
     gaze_rad: NDArray[np.float32]  # (T, 2, 2)
-    skin: Path
+    skin: Mapping[str, Path]  # files by map name
     hdri: str
     rotation_rad: float
     strength: float | None  # None: so that the face is well exposed
@@ -112,7 +114,7 @@ def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
         iris_linear=_vector(head.get("iris_linear", DEFAULT_IRIS), 3, "head.iris_linear"),
         weights=weights,
         gaze_rad=gaze,
-        skin=_file(spec.get("skin"), folder, "skin"),
+        skin=_skin(spec.get("skin"), folder),
         hdri=_hdri(light.get("hdri"), folder),
         rotation_rad=radians(_number(light, "rotation_deg", 0.0)),
         strength=None if strength == "auto" else _number(light, "strength", 1.0, 1e-6),
@@ -159,6 +161,15 @@ def _file(value: Any, folder: Path, name: str) -> Path:
     return path
 
 
+def _skin(value: Any, folder: Path) -> dict[str, Path]:
+    """Files by map name; a single file is the base colour."""
+    given = value if isinstance(value, dict) else {"base_color": value}
+    unknown = set(given) - set(MAPS)
+    if unknown or "base_color" not in given:
+        raise SpecError(f"skin has the maps {', '.join(given)}; base_color and others of {MAPS}.")
+    return {name: _file(file, folder, f"skin.{name}") for name, file in given.items()}
+
+
 def _arrays(value: str, folder: Path, name: str) -> dict[str, np.ndarray]:
     path = _file(value, folder, name)
     try:
@@ -194,9 +205,7 @@ def _shape_of_head(
     return identity, template.neutral_m(identity)
 
 
-def _eye_centres(
-    template: HeadTemplate, neutral_m: NDArray[np.floating]
-) -> NDArray[np.float32]:
+def _eye_centres(template: HeadTemplate, neutral_m: NDArray[np.floating]) -> NDArray[np.float32]:
     """Centres (2, 3): the template's, moved as its eyeballs' vertices are on the average."""
     moved = neutral_m - template.vertices_m
     shares = template.bone_weights[[BONES.index("eye.L"), BONES.index("eye.R")]]
@@ -274,7 +283,9 @@ def _fingerprint(spec: Mapping[str, Any], folder: Path, template: HeadTemplate) 
     """Hash of the spec, the template and the content of every file that the spec names."""
     digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
     digest.update(template.sha256.encode())
-    values = [spec.get("skin"), *spec["head"].values(), spec["light"].get("hdri")]
+    skin = spec.get("skin")
+    maps = skin.values() if isinstance(skin, dict) else [skin]
+    values = [*maps, *spec["head"].values(), spec["light"].get("hdri")]
     for value in values:
         if isinstance(value, str) and (folder / value).is_file():
             digest.update(sha256_file(folder / value).encode())

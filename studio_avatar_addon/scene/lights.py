@@ -50,10 +50,10 @@ LIGHT_RIGS: dict[str, LightRig] = {
         "Three Point",
         "A warm key from the left, a soft fill and two rims that lift the head off the ground",
         (
-            Lamp("Key", 40, 28, 1.1, 0.55, 15.0, _WARM),
+            Lamp("Key", 40, 28, 1.1, 0.55, 17.0, _WARM),
             Lamp("Fill", -50, 5, 1.3, 1.1, 4.5, _NEUTRAL),
-            Lamp("Rim Left", 145, 25, 1.1, 0.35, 10.0, _COOL),
-            Lamp("Rim Right", -150, 30, 1.1, 0.35, 14.0, _COOL),
+            Lamp("Rim Left", 150, 25, 1.1, 0.35, 6.0, _COOL),
+            Lamp("Rim Right", -150, 30, 1.1, 0.35, 8.0, _COOL),
         ),
         0.02,
     ),
@@ -73,7 +73,7 @@ LIGHT_RIGS: dict[str, LightRig] = {
         (
             Lamp("Edge Left", 128, 12, 1.0, 0.4, 24.0, _COOL),
             Lamp("Edge Right", -128, 12, 1.0, 0.4, 24.0, _WARM),
-            Lamp("Front", 10, 25, 1.4, 0.9, 2.5, _NEUTRAL),
+            Lamp("Front", 10, 25, 1.4, 0.9, 4.0, _NEUTRAL),
         ),
         0.005,
     ),
@@ -89,9 +89,7 @@ LIGHT_RIGS: dict[str, LightRig] = {
 }
 
 
-def add_light_rig(
-    scene: bpy.types.Scene, head: bpy.types.Object, rig: str
-) -> bpy.types.Collection:
+def add_light_rig(scene: bpy.types.Scene, head: bpy.types.Object, rig: str) -> bpy.types.Collection:
     """Place a rig of `LIGHT_RIGS` about the head instead of the former one, and switch it on.
 
     Raises EnvironmentProblem for an unknown name.

@@ -17,9 +17,7 @@ FOLDER = "studio_avatar_folder"  # on the head: where the avatar lies on disk
 HEAD, RIG, BUST, GAZE = "head", "rig", "bust", "gaze"
 
 
-def part_in(
-    collection: bpy.types.Collection, avatar: str, part: str
-) -> bpy.types.Object | None:
+def part_in(collection: bpy.types.Collection, avatar: str, part: str) -> bpy.types.Object | None:
     """The avatar's `part` in this collection, if it is there."""
     for candidate in collection.all_objects:
         if candidate.get(AVATAR) == avatar and candidate.get(PART) == part:

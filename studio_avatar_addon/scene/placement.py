@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from ..avatar.errors import AvatarFolderError
 from ..avatar.frames import DEFAULT_INTERPUPILLARY_M
 from .rig import rig_of
 
@@ -34,8 +35,15 @@ class FacePlace:
 
 
 def face_place(head: bpy.types.Object) -> FacePlace:
-    """From the rig's rest joints and the object's place; poses do not move lights or cameras."""
+    """From the rig's rest joints and the object's place; poses do not move lights or cameras.
+
+    Raises AvatarFolderError where the rig was deleted.
+    """
     rig = rig_of(head)
+    if rig is None:
+        raise AvatarFolderError(
+            f"{head.name} has lost its rig.", "Load the avatar again to restore it."
+        )
     bones = rig.data.bones
     left, right = bones["eye.L"].head_local, bones["eye.R"].head_local
     world = rig.matrix_world

@@ -22,7 +22,7 @@ from .placement import face_place, look_at
 RENDER_SIZE_PX = 640
 LENS_MM, SENSOR_MM = 85.0, 36.0
 CAMERA = "Studio Avatar Camera"
-_FRAME_HEIGHT_M = 0.37  # what the picture shows of a real head, crown to collar
+_FRAME_HEIGHT_M = 0.35  # what the picture shows of a real head, crown to collar
 _TURNTABLE_FPS = 12
 
 

@@ -89,9 +89,7 @@ def remove_gaze_target(head: bpy.types.Object) -> None:
         bpy.data.objects.remove(target)
 
 
-def _bones(
-    scene: bpy.types.Scene, rig: bpy.types.Object, joints_m: NDArray[np.floating]
-) -> None:
+def _bones(scene: bpy.types.Scene, rig: bpy.types.Object, joints_m: NDArray[np.floating]) -> None:
     """Create or move the bones. Edit bones exist in edit mode only, hence the mode switch."""
     layer = scene.view_layers[0]
     former_active = layer.objects.active

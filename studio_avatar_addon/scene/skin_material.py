@@ -64,9 +64,7 @@ def build_skin(material: bpy.types.Material, scale: float) -> None:
 
 def _color(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     """Base colour with the artist's tone correction and the coverage overlay."""
-    tone = nodes.add(
-        tree, "HueSaturation", "Skin Tone", (3, 0), {"Color": (0.55, 0.34, 0.22, 1.0)}
-    )
+    tone = nodes.add(tree, "HueSaturation", "Skin Tone", (3, 0), {"Color": (0.55, 0.34, 0.22, 1.0)})
     ramp = nodes.add(tree, "ValToRGB", "Coverage Colors", (3, 1))
     ramp.color_ramp.elements[0].color = (0.75, 0.03, 0.05, 1.0)
     ramp.color_ramp.elements[1].color = (0.05, 0.45, 0.12, 1.0)

@@ -1,0 +1,100 @@
+"""The head to the jaw's expressions: open, forward, left; and the tongue's.
+
+The jaw turns about a transverse axis near the ear canal. Chin, lower lip, lower teeth and tongue
+go along fully; the share fades before the gonion, up the cheek and down the neck.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .rig import BONE_ENDS_MM
+from .shape_space import FaceSpace, FieldValues, FloatArray, Push, smooth_step, turned
+
+OPEN_DEG = 18.5
+FORWARD_MM = np.array([0.0, -9.5, -0.6])
+SIDEWAYS_DEG = 5.5
+# Share of the jaw's motion round the lips, by ring index 0 (lower middle) to 20 (upper middle).
+LIP_SHARE = {
+    0: 1.0, 3: 0.985, 5: 0.95, 7: 0.86, 8: 0.77, 9: 0.63, 10: 0.48, 11: 0.35, 12: 0.24, 13: 0.16,
+    16: 0.05, 20: 0.0,
+}  # fmt: skip
+# Where lips part, their corner is drawn in: a pull towards the middle (mm) by ring index.
+CORNER_IN = {0: 0.0, 4: 0.6, 7: 2.6, 10: 4.8, 13: 2.8, 16: 0.9, 20: 0.0}
+REACH = 14.0
+TONGUE_REACH_MM = 46.0
+
+
+def jaw_axis() -> FloatArray:
+    """A point (3,) mm on the jaw's transverse axis."""
+    return np.array(BONE_ENDS_MM["jaw"][0], dtype=float)
+
+
+def jaw_share(space: FaceSpace) -> FloatArray:
+    """(V,) how far each vertex goes along with the jaw, 0 to 1."""
+    arm = space.points - jaw_axis()
+    below = np.arctan2(-arm[:, 2], -arm[:, 1])  # angle below the horizon, seen from the axis
+    deg = np.rad2deg(below)
+    share = smooth_step(deg, 17.0, 40.0) * smooth_step(deg, 86.0, 50.0)
+    share *= smooth_step(space.points[:, 1], -18.0, -84.0)
+    mouth = space.head.rings["mouth"]
+    base = np.zeros_like(share)
+    base[space.skin] = share[space.skin]
+    lips = lip_values(LIP_SHARE, mouth.shape[1])
+    held: list[FieldValues] = [(ring, lips[:, None]) for ring in mouth[2:8]]
+    lower = smooth_step(space.points[:, 2], -38.0, -55.0)
+    bag = np.concatenate([mouth[8:].ravel(), space.head.ends["mouth"]])
+    held.append((bag, lower[bag, None]))
+    held.append((space.lids, np.zeros((len(space.lids), 1))))
+    settled = space.settled(base[:, None], held, REACH)[:, 0]
+    settled[space.ids("teeth_lower", "gums_lower", "tongue")] = 1.0
+    return np.clip(settled, 0.0, 1.0)
+
+
+def lip_values(typed: dict[int, float], count: int) -> FloatArray:
+    """Values (count,) round a closed lip ring from the left half's, the same on the right."""
+    index = np.arange(count)
+    half = np.minimum(index, count - index)
+    return np.interp(half, list(typed), list(typed.values()))
+
+
+def jaw_shapes(space: FaceSpace) -> dict[str, FloatArray]:
+    """Fields (V, 3) mm of jawOpen, jawForward and jawLeft."""
+    share = jaw_share(space)[:, None]
+    arm = space.points - jaw_axis()
+    lateral, vertical = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
+    everywhere = np.ones(len(arm))
+    opened = turned(arm, lateral, np.deg2rad(OPEN_DEG) * everywhere) - arm
+    swung = turned(arm, vertical, np.deg2rad(SIDEWAYS_DEG) * everywhere) - arm
+    opening = share * opened
+    _draw_corners_in(space, opening)
+    return {
+        "jawOpen": opening,
+        "jawForward": share * FORWARD_MM,
+        "jawLeft": share * swung,
+    }
+
+
+def _draw_corners_in(space: FaceSpace, opening: FloatArray) -> None:
+    mouth = space.head.rings["mouth"]
+    pull = lip_values(CORNER_IN, mouth.shape[1])
+    side = np.sign(np.round(space.points[mouth[3], 0], 6))
+    cheek = space.pushed((Push((44, -84, -52), (-1.5, 1.5, 0.0), (13, 16, 18)),))
+    held: list[FieldValues] = []
+    for ring, follow in zip(mouth[2:8], (0.8, 1.0, 1.0, 1.0, 1.0, 1.0), strict=True):
+        inwards = np.zeros((len(ring), 3))
+        inwards[:, 0] = -follow * pull * side
+        held.append((ring, inwards))
+    held.append((space.lids, np.zeros((len(space.lids), 3))))
+    opening += space.settled(cheek, held, 9.0)
+
+
+def tongue_out(space: FaceSpace) -> FloatArray:
+    """The tongue's body slides forward over the lower teeth, its tip furthest and hanging."""
+    field = space.zero()
+    ids = space.ids("tongue")
+    depth = space.points[ids, 1]
+    share = (depth.max() - depth) / (depth.max() - depth.min())
+    field[ids, 1] = -TONGUE_REACH_MM * share**1.2
+    field[ids, 2] = 9.0 * smooth_step(share, 0.1, 0.7) - 9.0 * share**4
+    return field

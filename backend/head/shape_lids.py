@@ -1,0 +1,224 @@
+"""The head to the lids' expressions: blink, squint, wide and the lids' part in looking.
+
+A lid turns about the line through its canthi's direction and the eyeball's centre, so it stays on
+the ball; how far is a share of the opening at that place, so a closed lid closes everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .parts import lash_roots
+from .shape_space import FaceSpace, FieldValues, FloatArray, IntArray, Push, turned
+
+MEDIAL, LATERAL, COLUMNS = 25, 11, 28
+# Share of the margin's turn on the eye's rings 3 to 8, from the crease to the fornix.
+FOLLOW = {3: 0.3, 4: 0.7, 5: 1.0, 6: 1.0, 7: 0.6, 8: 0.0}
+SIDE_FOLLOW = {3: 0.7, 4: 0.9, 5: 1.0, 6: 1.0, 7: 0.6, 8: 0.0}
+MARGIN_RING = 5
+# Share of the skin's own pushes that the outer rings of the lid take.
+SKIN_SHARE = {3: 1.0, 4: 0.5}
+# Least distance from the eyeball's surface, by ring, at the end and (second) half way.
+CLEARANCE = {3: (2.4, 2.0), 4: (2.2, 1.9), 5: (1.9, 1.6), 6: (0.35, 0.0), 7: (0.35, 0.0)}
+REACH = 7.0
+SPLIT_MM = 6.0
+
+
+@dataclass(frozen=True)
+class LidMotion:
+    """Shares of the opening that the lids close (negative: open further) and the skin's part.
+
+    `sideways_deg` turns both lids about the vertical, positive towards the ear;
+    `lower_sideways_deg` the lower lid alone.
+    """
+
+    upper: float = 0.0
+    lower: float = 0.0
+    sideways_deg: float = 0.0
+    lower_sideways_deg: float = 0.0
+    skin: tuple[Push, ...] = ()
+
+
+# Pushes are placed from the eyeball's centre.
+MOTIONS = {
+    "eyeBlinkLeft": LidMotion(
+        0.92,
+        0.14,
+        lower_sideways_deg=-9.0,
+        skin=(Push((1.5, -16.5, 13), (-0.2, -0.2, -1.4), (10, 9, 4)),),
+    ),
+    "eyeLookDownLeft": LidMotion(
+        0.64,
+        -0.18,
+        skin=(
+            Push((0.5, -16.5, 12), (0, -0.3, -1.2), (10, 9, 4)),
+            Push((1.5, -13.5, -11), (0, 0.6, -1.0), (11, 10, 6)),
+        ),
+    ),
+    "eyeLookUpLeft": LidMotion(
+        -0.31,
+        0.13,
+        skin=(
+            Push((0.5, -16.5, 12), (0, 0.6, 1.2), (10, 9, 5)),
+            Push((1.5, -13.5, -11), (0, -0.3, 1.0), (11, 10, 7)),
+        ),
+    ),
+    "eyeLookInLeft": LidMotion(sideways_deg=-11.0),
+    "eyeLookOutLeft": LidMotion(sideways_deg=11.0),
+    "eyeWideLeft": LidMotion(
+        -0.31, 0.0, skin=(Push((0.5, -16.5, 12), (0.2, 0.6, 1.2), (11, 9, 5)),)
+    ),
+    "eyeSquintLeft": LidMotion(
+        0.04,
+        0.22,
+        lower_sideways_deg=-4.0,
+        skin=(
+            Push((2.5, -14.5, -16), (-1.9, -0.7, 2.2), (13, 12, 9)),
+            Push((16.5, -6.5, -23), (-0.9, -0.4, 0.9), (12, 13, 11)),
+            Push((-11.5, -16.5, -12), (-0.7, -0.1, 0.9), (8, 9, 8)),
+            Push((24.5, 4.5, -1), (-0.5, -0.5, 0), (8, 10, 10)),
+        ),
+    ),
+    "cheekSquintLeft": LidMotion(
+        0.04,
+        0.18,
+        lower_sideways_deg=-2.0,
+        skin=(
+            Push((15.5, -6.5, -25), (-1.1, -1.2, 4.2), (15, 16, 12)),
+            Push((14.5, -3.5, -50), (0.5, -2.0, 4.6), (16, 19, 16)),
+            Push((18.5, 13.5, -77), (1.0, -1.8, 2.4), (16, 20, 15)),
+            Push((-4.5, -19.5, -45), (0.8, 0.5, 1.6), (9, 11, 11)),
+        ),
+    ),
+}
+
+
+def lid_shapes(space: FaceSpace) -> dict[str, FloatArray]:
+    """Fields (V, 3) mm of the left eye's shapes by name."""
+    eye = _Eye(space)
+    return {name: eye.field(motion) for name, motion in MOTIONS.items()}
+
+
+class _Eye:
+    """The left eye's frame: `across` runs from the medial to the lateral canthus."""
+
+    def __init__(self, space: FaceSpace) -> None:
+        self.space = space
+        self.rings: IntArray = space.head.rings["eye_L"]
+        self.centre = space.head.eye_centre_m[0] * 1e3
+        margin = space.points[self.rings[MARGIN_RING]]
+        canthi = margin[LATERAL] - margin[MEDIAL]
+        # level with the canthi, square to the gaze: a turn about it neither opens nor twists
+        self.across = canthi * np.array([1.0, 0.0, 1.0])
+        self.across /= np.linalg.norm(self.across)
+        self.forward = np.array([0.0, -1.0, 0.0])
+        self.up = np.cross(self.forward, self.across)
+        self.hinge = np.cross(self.forward, self.up)  # a positive turn about it opens upwards
+        self.opening_rad = self._opening(margin - self.centre)
+        self.profile = self._ball_profile()
+
+    def field(self, motion: LidMotion) -> FloatArray:
+        space = self.space
+        angle = self._angles(motion)
+        pushes = tuple(push.placed(self.centre) for push in motion.skin)
+        skin = space.left_half(space.pushed(pushes), SPLIT_MM)
+        held: list[FieldValues] = []
+        for ring in FOLLOW:
+            ids = self.rings[ring]
+            own = SKIN_SHARE.get(ring, 0.0) * skin[ids]
+            held.append((ids, self._slid(space.points[ids], own, angle, motion, ring)))
+        still = np.setdiff1d(space.lids, self.rings.ravel())
+        held.append((still, np.zeros((len(still), 3))))
+        field = space.settled(skin, held, REACH)
+        self._lashes(field, angle)
+        return field
+
+    def _opening(self, arm: FloatArray) -> FloatArray:
+        """Angle (28,) between the upper and the lower margin at each column's place across."""
+        elevation = np.arctan2(arm @ self.up, arm @ self.forward)
+        place = arm @ self.across
+        upper = np.arange(MEDIAL, LATERAL - 1, -1)
+        lower = np.mod(np.arange(MEDIAL, LATERAL + COLUMNS + 1), COLUMNS)
+        gap = np.interp(place, place[upper], elevation[upper]) - np.interp(
+            place, place[lower], elevation[lower]
+        )
+        gap[[MEDIAL, LATERAL]] = 0.0
+        return np.maximum(gap, 0.0)
+
+    def _angles(self, motion: LidMotion) -> FloatArray:
+        """Turn (28,) of each margin column, upwards positive."""
+        column = np.arange(COLUMNS)
+        on_upper = (column > LATERAL) & (column < MEDIAL)
+        return np.where(on_upper, -motion.upper, motion.lower) * self.opening_rad
+
+    def _slid(
+        self,
+        start: FloatArray,
+        own: FloatArray,
+        angle_rad: FloatArray,
+        motion: LidMotion,
+        ring: int,
+    ) -> FloatArray:
+        """Displacements of one ring's vertices, clear of the ball at the end and half way.
+
+        `own` (28, 3): what the skin's pushes add.
+        """
+        arm = start - self.centre
+        follow = FOLLOW[ring]
+        end = turned(arm, self.hinge, angle_rad * follow) + own
+        place = np.clip((arm @ self.across) / 15.0, -1.0, 1.0)
+        on_lower = (np.arange(COLUMNS) < LATERAL) | (np.arange(COLUMNS) > MEDIAL)
+        swing_deg = motion.sideways_deg + np.where(on_lower, motion.lower_sideways_deg, 0.0)
+        swing = np.deg2rad(swing_deg) * SIDE_FOLLOW[ring] * (1.0 - 0.75 * place**2)
+        end = turned(end, self.up, swing)
+        if ring in CLEARANCE and follow > 0.0:
+            end = self._cleared(arm, end, *CLEARANCE[ring])
+        return end - arm
+
+    def _cleared(
+        self, start: FloatArray, end: FloatArray, at_end: float, half_way: float
+    ) -> FloatArray:
+        """`end` moved out along the radius where it or the half-way point is too near the ball."""
+        moved = np.linalg.norm(end - start, axis=1) > 1e-6
+        end = end + np.where(moved, self._deficit(end, at_end), 0.0)[:, None] * _unit(end)
+        middle = 0.5 * (start + end)
+        lack = np.where(moved, self._deficit(middle, half_way), 0.0)
+        return end + 2.0 * lack[:, None] * _unit(middle)
+
+    def _deficit(self, arm: FloatArray, clearance: float) -> FloatArray:
+        polar = np.arccos(np.clip(_unit(arm) @ self.forward, -1.0, 1.0))
+        needed = np.interp(polar, *self.profile) + clearance
+        return np.maximum(needed - np.linalg.norm(arm, axis=1), 0.0)
+
+    def _ball_profile(self) -> tuple[FloatArray, FloatArray]:
+        """Radius of eyeball with cornea over the angle from the gaze axis."""
+        arm = self.space.points[self.space.ids("eyeball_L", "cornea_L")] - self.centre
+        polar = np.arccos(np.clip(_unit(arm) @ self.forward, -1.0, 1.0))
+        reach = np.linalg.norm(arm, axis=1)
+        bins = np.deg2rad(np.arange(0.0, 181.0, 3.0))
+        half = np.deg2rad(3.0)
+        ball = self.space.head.eye_radius_m[0] * 1e3
+        near = [reach[np.abs(polar - at) <= half] for at in bins]
+        return bins, np.array([max(ball, r.max()) if len(r) else ball for r in near])
+
+    def _lashes(self, field: FloatArray, angle: FloatArray) -> None:
+        """Lashes turn as the margin at their roots and keep their seat on it."""
+        space = self.space
+        margin = self.rings[MARGIN_RING]
+        for lid in ("upper", "lower"):
+            lashes = space.head.parts[f"lashes_{lid}_L"].reshape(-1, 6)
+            at = lash_roots(lid)
+            before, share = np.floor(at).astype(int), np.mod(at, 1.0)[:, None]
+            after = np.mod(before + 1, COLUMNS)
+            turn = (1.0 - share) * angle[before, None] + share * angle[after, None]
+            carried = (1.0 - share) * field[margin[before]] + share * field[margin[after]]
+            roots = space.points[lashes[:, :2]].mean(axis=1)
+            arm = space.points[lashes.ravel()] - np.repeat(roots, 6, axis=0)
+            swung = turned(arm, self.hinge, np.repeat(turn[:, 0], 6)) - arm
+            field[lashes.ravel()] = swung + np.repeat(carried, 6, axis=0)
+
+
+def _unit(arm: FloatArray) -> FloatArray:
+    return arm / np.maximum(np.linalg.norm(arm, axis=1, keepdims=True), 1e-9)

@@ -1,0 +1,151 @@
+"""The neutral head in millimetres, and the ways an expression field is drawn on it.
+
+A field is (V, 3) mm. It starts from soft pushes at anatomical places, then takes exact values on
+named rings (lips, lids), and the difference between both fades into the skin around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import splu
+
+from .mesh import MM, HeadMesh
+from .points import Point
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+FieldValues = tuple[IntArray, FloatArray]  # ids (n,) and their pushes (n, 3)
+
+FLIP = np.array([-1.0, 1.0, 1.0])
+# Rings from here inwards rest on the eyeball: only the lid motions may move them.
+LID_RING = 4
+# Below this length a settled field is smooth.
+ROUNDING_MM = 2.0
+
+
+@dataclass(frozen=True)
+class Push:
+    """A Gaussian push in mm: peak `push` at `at`, standard deviations `reach`."""
+
+    at: Point
+    push: Point
+    reach: Point
+
+    def placed(self, origin: FloatArray) -> Push:
+        """The same push with `at` counted from `origin` (3,)."""
+        x, y, z = np.array(self.at) + origin
+        return replace(self, at=(float(x), float(y), float(z)))
+
+
+@dataclass(frozen=True)
+class FaceSpace:
+    """The head that fields are drawn on; `points` (V, 3) mm."""
+
+    head: HeadMesh
+    points: FloatArray
+
+    @classmethod
+    def of(cls, head: HeadMesh) -> FaceSpace:
+        return cls(head, head.vertices_m / MM)
+
+    @cached_property
+    def skin(self) -> IntArray:
+        """Ids of the skin with its pockets, the mouth's bag included."""
+        return np.asarray(self.head.parts["skin"], dtype=np.int32)
+
+    @cached_property
+    def lids(self) -> IntArray:
+        """Ids of both eyes' lids and sockets: what rests on the eyeballs."""
+        parts = []
+        for side in "LR":
+            parts += [
+                self.head.rings[f"eye_{side}"][LID_RING:].ravel(),
+                self.head.ends[f"eye_{side}"],
+            ]
+        return np.unique(np.concatenate(parts)).astype(np.int32)
+
+    def ids(self, *parts: str) -> IntArray:
+        """Ids of several named parts together."""
+        return np.concatenate([self.head.parts[part] for part in parts])
+
+    def zero(self) -> FloatArray:
+        """A field without motion."""
+        return np.zeros_like(self.points)
+
+    def mirrored(self, field: FloatArray) -> FloatArray:
+        """The field as seen in a mirror."""
+        return field[self.head.mirror] * FLIP
+
+    def left_half(self, field: FloatArray, blend_mm: float) -> FloatArray:
+        """The left share of a symmetric field; it and its mirror image add up to the field."""
+        return field * smooth_step(self.points[:, :1], -blend_mm, blend_mm)
+
+    def pushed(self, pushes: tuple[Push, ...], both_sides: bool = True) -> FloatArray:
+        """The skin's field of pushes, those beside the midline mirrored to the other side."""
+        field = self.zero()
+        points = self.points[self.skin]
+        for push in pushes:
+            field[self.skin] += _gaussian(points, push.at, push.reach) * np.array(push.push)
+            if both_sides and push.at[0] != 0.0:
+                field[self.skin] += _gaussian(points * FLIP, push.at, push.reach) * (
+                    np.array(push.push) * FLIP
+                )
+        return field
+
+    def settled(self, base: FloatArray, held: list[FieldValues], reach_mm: float) -> FloatArray:
+        """`base` (V, C) changed to take the held values; the change fades over `reach_mm`.
+
+        A screened membrane on the skin, which does not swing back as a plate would, with just
+        enough bending stiffness to round its edge.
+        """
+        ids = np.concatenate([ids for ids, _ in held])
+        values = np.concatenate([values for _, values in held])
+        ids, first = np.unique(ids, return_index=True)
+        change = np.zeros_like(base)
+        change[ids] = values[first] - base[ids]
+        fixed = np.isin(self.skin, ids)
+        free, known = np.flatnonzero(~fixed), np.flatnonzero(fixed)
+        laplacian = self._laplacian
+        bending = (ROUNDING_MM * reach_mm) ** 2 * (laplacian @ laplacian)
+        energy = (sp.eye(len(self.skin)) + reach_mm**2 * laplacian + bending).tocsr()
+        right = -(energy[free][:, known] @ change[self.skin[known]])
+        change[self.skin[free]] = splu(energy[free][:, free].tocsc()).solve(right)
+        return base + change
+
+    @cached_property
+    def _laplacian(self) -> sp.csr_matrix:
+        """Second differences along the skin's edges, per mm^2, on the rows of `skin`."""
+        row = np.full(len(self.points), -1)
+        row[self.skin] = np.arange(len(self.skin))
+        quads = self.head.quads[(row[self.head.quads] >= 0).all(axis=1)]
+        edges = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
+        edges = np.unique(np.sort(edges, axis=1), axis=0)
+        length = np.linalg.norm(self.points[edges[:, 0]] - self.points[edges[:, 1]], axis=1)
+        weight = np.tile(1.0 / np.maximum(length, 0.3) ** 2, 2)
+        start, end = row[np.concatenate([edges, edges[:, ::-1]])].T
+        count = len(self.skin)
+        adjacency = sp.csr_matrix((weight, (start, end)), shape=(count, count))
+        return (sp.diags(np.asarray(adjacency.sum(axis=1)).ravel()) - adjacency).tocsr()
+
+
+def smooth_step(value: FloatArray, low: float, high: float) -> FloatArray:
+    """0 below `low`, 1 above `high`, smooth between; `low` may lie above `high`."""
+    share = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def turned(arm: FloatArray, axis: FloatArray, angle_rad: FloatArray) -> FloatArray:
+    """Rodrigues' rotation of `arm` (n, 3) about unit `axis` (3,) or (n, 3) by `angle_rad` (n,)."""
+    cosine, sine = np.cos(angle_rad)[:, None], np.sin(angle_rad)[:, None]
+    along = (arm * axis).sum(axis=1, keepdims=True) * axis
+    return along + cosine * (arm - along) + sine * np.cross(axis, arm)
+
+
+def _gaussian(points: FloatArray, at: Point, reach: Point) -> FloatArray:
+    away = ((points - np.array(at)) / np.array(reach)) ** 2
+    return np.exp(-0.5 * away.sum(axis=1, keepdims=True))

@@ -1,0 +1,192 @@
+"""Performance: movements with a known answer, projected from the template's own head."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from footage_making import NoProgress
+from scipy.spatial.transform import Rotation
+
+from backend.footage import read_faces
+from backend.performance import performance_from_landmarks
+from studio_avatar_addon.avatar.errors import FaceNotFound
+from studio_avatar_addon.avatar.frames import gaze_rotation, transform
+from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+from studio_avatar_addon.avatar.types import Camera, HeadFit, Performance
+
+CLIPS = Path(__file__).parents[2] / "shared/data/clips"
+CAMERA = Camera((1280, 720), (1400.0, 1400.0), (640.0, 360.0))
+FRAMES, FPS = 150, 30.0
+BLINKS = (40, 90, 120)
+GAP = slice(70, 76)
+IRIS_CENTRES = (473, 468)
+# The head frame's axes in an OpenCV camera that looks the face in the eyes.
+CAMERA_FROM_HEAD = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+
+
+@pytest.fixture(scope="module")
+def template() -> HeadTemplate:
+    return load_template()
+
+
+def neutral_fit(template: HeadTemplate, camera: Camera = CAMERA) -> HeadFit:
+    """The template itself as somebody's head."""
+    return HeadFit(
+        identity=np.zeros(len(template.identity_deltas_m), np.float32),
+        neutral_m=template.vertices_m,
+        shape_deltas_m=template.shape_deltas_m,
+        joints_m=template.bone_ends_m,
+        eye_centre_m=template.eye_centre_m,
+        eye_radius_m=template.eye_radius_m,
+        camera=camera,
+        camera_from_head=np.eye(4)[None],
+        expression=np.zeros((1, 52), np.float32),
+        gaze_rad=np.zeros((1, 2, 2), np.float32),
+        residual_px=np.zeros(1, np.float32),
+        frame_used=np.ones(1, bool),
+    )
+
+
+def true_weights(time_s: np.ndarray) -> np.ndarray:
+    """Blinks of six frames, a jaw that opens twice, a smile that comes and goes."""
+    weights = np.zeros((len(time_s), 52))
+    frame = time_s * FPS
+    blink = sum(np.clip(1.5 - np.abs(frame - middle) / 2.0, 0, 1) for middle in BLINKS)
+    for side in ("Left", "Right"):
+        weights[:, SHAPE_INDEX[f"eyeBlink{side}"]] = np.clip(blink, 0, 1)
+        smile = 0.7 * np.exp(-(((time_s - 3.5) / 0.4) ** 2))
+        weights[:, SHAPE_INDEX[f"mouthSmile{side}"]] = smile
+    weights[:, SHAPE_INDEX["jawOpen"]] = (
+        0.8 * np.clip(np.sin(2.6 * time_s - 3.0), 0, 1) * (time_s < 3.0)
+    )
+    return weights
+
+
+def filmed(template: HeadTemplate, time_s: np.ndarray, yaw_deg: np.ndarray, gaze: np.ndarray):
+    """Landmarks (T, 478, 2) as a detector with noise and a bias of its own would give them."""
+    rng = np.random.default_rng(4)
+    bias = rng.normal(0, 1.0, (478, 2))
+    landmarks = np.empty((len(time_s), 478, 2))
+    weights = true_weights(time_s)
+    for t, yaw in enumerate(yaw_deg):
+        vertices = template.vertices_m + np.tensordot(weights[t], template.shape_deltas_m, axes=1)
+        points = template.landmarks_m(vertices).astype(float)
+        for eye, iris in enumerate(IRIS_CENTRES):
+            forward = np.array([0, -0.87 * template.eye_radius_m[eye], 0])
+            points[iris] = template.eye_centre_m[eye] + gaze_rotation(gaze[t]) @ forward
+        pose = np.eye(4)
+        pose[:3, :3] = CAMERA_FROM_HEAD @ Rotation.from_euler("z", yaw, degrees=True).as_matrix()
+        pose[:3, 3] = (0.01 * np.sin(t / 20), 0.02, 0.6)
+        landmarks[t] = CAMERA.project(transform(pose, points)) + bias
+    return landmarks + rng.normal(0, 0.35, landmarks.shape)
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[str, np.ndarray]:
+    time_s = np.arange(FRAMES) / FPS
+    gaze = np.stack([0.25 * np.sin(1.5 * time_s), 0.1 * np.cos(1.1 * time_s)], axis=1)
+    return {"time_s": time_s, "yaw_deg": 20.0 * np.sin(0.9 * time_s), "gaze": gaze}
+
+
+@pytest.fixture(scope="module")
+def performance(template: HeadTemplate, truth: dict[str, np.ndarray]) -> Performance:
+    landmarks = filmed(template, truth["time_s"], truth["yaw_deg"], truth["gaze"])
+    landmarks[GAP] = np.nan
+    return performance_from_landmarks(
+        truth["time_s"], landmarks, CAMERA, neutral_fit(template), template, NoProgress()
+    )
+
+
+def test_shape_and_range(performance: Performance) -> None:
+    assert performance.weights.shape == (FRAMES, 52)
+    assert performance.weights.min() >= 0.0
+    assert performance.weights.max() <= 1.0
+    assert performance.neck_from_head.shape == (FRAMES, 4, 4)
+    for array in (performance.weights, performance.neck_from_head, performance.gaze_rad):
+        assert np.isfinite(array).all()
+
+
+def test_jaw_and_smile_follow_without_lag(performance: Performance) -> None:
+    true = true_weights(performance.time_s)
+    for name in ("jawOpen", "mouthSmileLeft", "mouthSmileRight"):
+        found = performance.weights[:, SHAPE_INDEX[name]]
+        wanted = true[:, SHAPE_INDEX[name]]
+        assert np.abs(found - wanted).mean() < 0.03, name
+        shifts = [np.dot(np.roll(wanted, shift), found) for shift in (-2, -1, 0, 1, 2)]
+        assert int(np.argmax(shifts)) in (1, 2, 3), name
+
+
+def test_blinks_are_kept(performance: Performance) -> None:
+    for side in ("Left", "Right"):
+        blink = performance.weights[:, SHAPE_INDEX[f"eyeBlink{side}"]]
+        for middle in BLINKS:
+            assert blink[middle - 1 : middle + 2].max() > 0.7
+            assert blink[middle - 9 : middle - 5].max() < 0.25
+
+
+def test_a_relaxed_face_reads_near_zero(performance: Performance) -> None:
+    at_rest = true_weights(performance.time_s).max(axis=1) < 1e-3
+    looks = [index for name, index in SHAPE_INDEX.items() if name.startswith("eyeLook")]
+    skin = np.delete(performance.weights[at_rest], looks, axis=1)
+    assert np.median(skin.max(axis=1)) < 0.1
+
+
+def test_head_turn(performance: Performance, truth: dict[str, np.ndarray]) -> None:
+    turned = Rotation.from_matrix(performance.neck_from_head[:, :3, :3])
+    yaw = turned.as_euler("ZXY", degrees=True)[:, 0]
+    error = yaw - truth["yaw_deg"]
+    assert np.abs(error - np.median(error)).max() < 1.5
+
+
+def test_the_neck_joint_stays_in_place(performance: Performance, template: HeadTemplate) -> None:
+    joint = template.bone_ends_m[2, 0]
+    moved = [transform(matrix, joint) for matrix in performance.neck_from_head]
+    np.testing.assert_allclose(moved, np.tile(joint, (FRAMES, 1)), atol=1e-5)
+
+
+def test_gaze(performance: Performance, truth: dict[str, np.ndarray]) -> None:
+    blinking = np.zeros(FRAMES, bool)
+    for middle in BLINKS:
+        blinking[middle - 4 : middle + 5] = True
+    error = np.degrees(performance.gaze_rad - truth["gaze"][:, None])[~blinking]
+    error -= np.median(error, axis=0)  # the detector's bias moves both eyes
+    assert np.abs(error).mean() < 3.0
+
+
+def test_unmodelled_shapes_stay_at_rest(performance: Performance, template: HeadTemplate) -> None:
+    assert not performance.weights[:, ~template.shape_modelled].any()
+
+
+def test_no_face_at_all(template: HeadTemplate) -> None:
+    nothing = np.full((20, 478, 2), np.nan)
+    with pytest.raises(FaceNotFound):
+        performance_from_landmarks(
+            np.arange(20) / FPS, nothing, CAMERA, neutral_fit(template), template, NoProgress()
+        )
+
+
+def test_real_expressions(template: HeadTemplate) -> None:
+    path = CLIPS / "frontal_expressions_480p.mp4"
+    if not path.is_file():
+        pytest.skip(f"{path} is not at hand")
+    faces = read_faces(path, NoProgress())
+    began = time.monotonic()
+    performance = performance_from_landmarks(
+        faces.time_s,
+        faces.detections_px,
+        faces.camera_guess,
+        neutral_fit(template, faces.camera_guess),
+        template,
+        NoProgress(),
+    )
+    assert time.monotonic() - began < 20
+    jaw = performance.weights[:, SHAPE_INDEX["jawOpen"]]
+    assert jaw[[71, 86, 129, 143]].min() > 0.6  # the mouth is wide open in these frames
+    assert jaw[[57, 100, 200]].max() < 0.25
+    blink = performance.weights[:, SHAPE_INDEX["eyeBlinkLeft"]]
+    assert blink[94:96].max() > 0.5
+    assert np.median(blink) < 0.15
