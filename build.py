@@ -25,8 +25,8 @@ LOCK = ROOT / "requirements.lock"
 DIST = ROOT / "dist"
 PYTHON = (3, 11)
 
-# Tests, training and benchmarks stay in the repository; __pycache__ and the like nowhere.
-NOT_PACKAGED = ("__pycache__", "*.pyc", "*.partial", ".*", "training", "benchmark")
+# Tests, training, benchmarks and the sample's truth stay in the repository.
+NOT_PACKAGED = ("__pycache__", "*.pyc", "*.partial", ".*", "training", "benchmark", "truth*")
 
 
 def main() -> int:

@@ -56,7 +56,7 @@ def result_of(request: dict) -> dict:
         other = recorded.with_name("other.npz")
         shutil.copy(recorded, other)
         return {"avatar": str(avatar), "performance": str(other)}
-    return {"interpreter": sys.executable, "device": "cpu, as requested"}
+    return {"device": "cpu", "device_reason": "cpu, as requested"}
 
 
 def begin(job: Path) -> None:

@@ -256,7 +256,7 @@ def test_disabling_the_addon_ends_its_job(scene, fake, clip, tmp_path):
 def test_check_system(operators, fake):
     fake("work")
     operators.check_system()
-    assert SESSION.results["doctor"]["device"] == "cpu, as requested"
+    assert SESSION.results["doctor"]["device"] == "cpu"
 
 
 def test_load_is_quick_and_starts_no_process(operators, scene, avatar):
@@ -402,18 +402,22 @@ class Layout:
         self.drawn.append("picture")
 
 
-def draw_tab() -> list[str]:
-    drawn: list[str] = []
-    context = SimpleNamespace(
+def window_context() -> SimpleNamespace:
+    """What panels ask of the context; the bpy module has no window."""
+    return SimpleNamespace(
         scene=bpy.context.scene,
         active_object=bpy.context.active_object,
         preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0)),
         region=SimpleNamespace(width=300),
     )
+
+
+def draw_tab() -> list[str]:
+    drawn: list[str] = []
+    context = window_context()
     for panel in panels.CLASSES:
         if not hasattr(panel, "poll") or panel.poll(context):
-            layout = Layout(drawn)
-            panel.draw(SimpleNamespace(layout=layout), context)
+            panel.draw(SimpleNamespace(layout=Layout(drawn)), context)
     return drawn
 
 
@@ -447,3 +451,14 @@ def test_panel_of_a_running_job_and_of_its_error(operators, scene, fake, clip, t
     assert "The system killed the backend" in shown
     assert "Close other programs" in shown
     assert "studio_avatar.dismiss_error" in shown
+
+
+def test_preferences_show_what_the_check_found(operators, scene, fake):
+    fake("work")
+    operators.check_system()
+    drawn: list[str] = []
+    addon = bpy.context.preferences.addons["studio_avatar_addon"].preferences
+    stand_in = SimpleNamespace(layout=Layout(drawn), bl_rna=addon.bl_rna)
+    type(addon).draw(stand_in, window_context())
+    assert {"backend_python", "device", "cache_folder"} <= set(drawn)
+    assert "Device: cpu, as requested" in drawn

@@ -29,11 +29,12 @@ from .maps import make_maps
 from .poisson import differences, with_gradients
 
 # Texels at 2048 over which the phone's gradients rule.
-REACH_2048 = 14.0
+REACH_2048 = 20.0
 BORDER_2048 = 9
-# Difference of the two textures' low bands, log per texel at 2048: where it is steep, light was.
-SHADOW_EDGE = (0.012, 0.035)
-EDGE_SIGMA_2048 = 4.0
+# The two textures' ratio, blurred beyond a mole's size: where it is steep (log per texel at 2048)
+# a shadow ended.
+SHADOW_EDGE = (0.008, 0.020)
+EDGE_SIGMA_2048 = 20.0
 # sRGB of the brightest channel where sensors and shine take over.
 CLIPPING = (0.93, 0.99)
 LARGEST_STEP = 0.5  # log; a stronger change within a texel is no skin

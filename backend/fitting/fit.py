@@ -49,8 +49,8 @@ FOCAL_LOG_SD = 0.1
 FOCAL_STARTS = (0.75, 1.0, 1.35)
 START_STEPS, LANDMARK_STEPS, POSE_STEPS = 8, 12, 6
 WIDE_STEPS, NARROW_STEPS = 7, 9
-FREEFORM_MODES = 100
-WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M = 0.019, 0.010, 0.0055
+FREEFORM_MODES = 55  # each even and odd, along three axes
+WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M = 0.025, 0.010, 0.0055
 HEAD_FIXED = Freedom(focal=False, shape=False)
 ALL_STEPS = (
     START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
@@ -216,7 +216,7 @@ def _bare_skin(
 
 def _with_freeform(problem: Problem, estimate: Estimate) -> tuple[Problem, Estimate]:
     modes = smooth_modes(problem.template.vertices_m.astype(np.float64), FREEFORM_MODES)
-    shape = np.concatenate([estimate.shape, np.zeros(3 * FREEFORM_MODES)])
+    shape = np.concatenate([estimate.shape, np.zeros(modes.shape[2])])
     return problem.with_modes(modes), replace(estimate, shape=shape)
 
 

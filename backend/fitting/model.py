@@ -53,10 +53,9 @@ class LinearHead:
         )
 
     def with_modes(self, modes: FloatArray) -> LinearHead:
-        """The head with free-form `modes` (V, M) along each axis after its identity."""
-        along_axes = np.einsum("vm,cd->vcmd", modes, np.eye(3)).reshape(len(modes), 3, -1)
+        """The head with free-form `modes` (V, 3, M) after its identity."""
         every = self.vertices
-        basis = np.concatenate([every.shape_basis, along_axes], axis=2)
+        basis = np.concatenate([every.shape_basis, modes], axis=2)
         return LinearHead(
             SurfacePoints(every.mean, basis, every.expression_basis),
             self.identity_count,

@@ -113,7 +113,7 @@ def _pairing(
     if drawn is None:
         return None
     px_per_m = _px_per_m(estimate, frame)
-    pairing = pair(drawn, filmed.person[frame], gate_m * px_per_m, 2.0 * HAIR_DEPTH_M * px_per_m)
+    pairing = pair(drawn, filmed.person[frame], gate_m * px_per_m, 3.0 * HAIR_DEPTH_M * px_per_m)
     return pairing if len(pairing.target_px) else None
 
 

@@ -47,7 +47,7 @@ class Problem:
         return Prior(
             self.focal.focal_px,
             self.focal.log_sd,
-            np.full(shapes, IDENTITY_PRECISION),
+            np.where(np.arange(shapes) < self.head.identity_count, IDENTITY_PRECISION, 1.0),
             np.full(len(self.head.expression_shapes), EXPRESSION_PRECISION),
             EXPRESSION_SPARSITY,
         )
@@ -57,7 +57,7 @@ class Problem:
         return landmark_sightings(self.landmarks, self.head, self.template, estimate, frames)
 
     def with_modes(self, modes: FloatArray) -> Problem:
-        """The same with free-form modes (V, M) added to the head."""
+        """The same with free-form modes (V, 3, M) added to the head."""
         return replace(self, head=self.head.with_modes(modes))
 
     def settle(

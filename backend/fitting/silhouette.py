@@ -31,7 +31,7 @@ BORDER_PX = 3
 MOST_NECK = 0.25
 # Larger than the mask's own error, since neighbouring points of an outline err together.
 OUTLINE_SIGMA_M = 0.0015
-HAIR_DEPTH_M, HAIR_SIGMA_M = 0.008, 0.005
+HAIR_DEPTH_M, HAIR_SIGMA_M = 0.006, 0.004
 CAUCHY_SHARE_OF_GATE = 0.25
 
 

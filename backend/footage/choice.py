@@ -19,6 +19,7 @@ WORST_ERROR = 2.5  # times the median
 BLINK_SHARE = 0.6  # of the person's usual eye opening
 EYES = (((159, 145), (33, 133)), ((386, 374), (263, 362)))  # upper and lower lid, both corners
 MOUTH = ((13, 14), (61, 291))  # inner lips, corners
+EYE_LINE = (33, 263)  # outer corners of the eyes
 
 
 def choose_frames(sightings: Sequence[Sighting], view: HeadView, limit: int) -> IntArray:
@@ -54,8 +55,11 @@ def usability(sightings: Sequence[Sighting], view: HeadView) -> FloatArray:
     landmarks = np.stack([s.landmarks_px for s in sightings])
     opening = np.mean([_ratio(landmarks, *eye) for eye in EYES], axis=0)
     blink = opening < BLINK_SHARE * np.median(opening)
-    mouth = _ratio(landmarks, *MOUTH)
-    speech = np.clip((mouth - np.percentile(mouth, 20) - 0.05) / 0.4, 0.0, 0.5)
+    parted = _ratio(landmarks, *MOUTH)
+    wide = _ratio(landmarks, MOUTH[1], EYE_LINE)
+    speech = (parted - np.percentile(parted, 20)).clip(min=0.0) / 0.4
+    speech += np.abs(wide / np.median(wide) - 1.0) / 0.4
+    speech = np.clip(speech - 0.1, 0.0, 0.6)
     return relative * np.where(blink, 0.5, 1.0) * (1.0 - speech)
 
 
@@ -74,7 +78,7 @@ def _fill(chosen: list[int], trusted: IntArray, usable: FloatArray, wanted: int)
     while len(chosen) + len(added) < min(wanted, len(trusted)):
         taken = np.array(chosen + added)
         gap = np.abs(trusted[:, None] - taken).min(axis=1)
-        added.append(int(trusted[np.argmax(gap * usable[trusted])]))
+        added.append(int(trusted[np.argmax(gap * usable[trusted] ** 3)]))
     return added
 
 

@@ -15,8 +15,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import spsolve
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
 
 ITERATIONS = 60
 PROXIMAL = 1e-4
@@ -119,7 +119,7 @@ def _energy(jacobian: FloatArray, area: FloatArray) -> float:
 
 
 def _slim_step(
-    uv: FloatArray, derivative: list[sp.csr_matrix], area: FloatArray, free: NDArray[np.int64]
+    uv: FloatArray, derivative: list[sp.csr_matrix], area: FloatArray, free: NDArray[np.integer]
 ) -> FloatArray:
     """Minimiser of the reweighted quadratic proxy (equations 19 to 22 of the paper)."""
     left, stretch, right = np.linalg.svd(_jacobians(uv, derivative))
@@ -132,9 +132,7 @@ def _slim_step(
     blocks, right_side = [], []
     for k in range(2):
         for i in range(2):
-            coefficients = [
-                sp.diags(root * weighting[:, i, j]) @ derivative[k] for j in range(2)
-            ]
+            coefficients = [sp.diags(root * weighting[:, i, j]) @ derivative[k] for j in range(2)]
             blocks.append(sp.hstack(coefficients))
             goal = (weighting[:, i, :] * rotation[:, :, k]).sum(axis=1)
             right_side.append(root * goal)

@@ -1,4 +1,4 @@
-"""The head template from nothing but the typed points: writes the asset that `load_template` reads."""
+"""The head template from the typed points: writes the asset that `load_template` reads."""
 
 from __future__ import annotations
 

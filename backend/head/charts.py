@@ -14,10 +14,11 @@ from .islands import islands
 from .layout import CAP, COLUMNS, ROWS, HalfLayout
 from .mesh import HeadMesh
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
 
 STRIP = 0.15  # height of the islands' strip under the skin
+DECIMALS = 6  # kept of the solved UV, coarser than any difference between machines
 MARGIN = 0.009  # between charts: more than 8 texels at 1024
 SEAM_END = 11  # cell of the crown cap, from the front, where the back seam ends
 SEAM_CORNER_ROW = 22  # row of the back midline that becomes the atlas's upper corner
@@ -55,7 +56,9 @@ def _frame(layout: HalfLayout, vertices: FloatArray) -> Rectangle:
     """The rectangle's four sides: front midline, neck, lower seam, upper seam."""
     low, high = np.array([0.5, STRIP]), np.array([1.0 - MARGIN / 2, 1.0 - MARGIN / 2])
     front = _front_midline(layout)
-    seam = np.concatenate([layout.grid[COLUMNS, : ROWS + 1], layout.cap[0, CAP - 1 : SEAM_END - 1 : -1]])
+    seam = np.concatenate(
+        [layout.grid[COLUMNS, : ROWS + 1], layout.cap[0, CAP - 1 : SEAM_END - 1 : -1]]
+    )
     neck = layout.grid[:, 0]
     corner = SEAM_CORNER_ROW
     start = np.full((layout.count, 2), np.nan)
@@ -94,7 +97,7 @@ def head_uv(head: HeadMesh, layout: HalfLayout, face: FloatArray) -> FloatArray:
     """UV (F, 4, 2) of the whole head's quads; `face` (V,) weights of the region."""
     half_quads = head.quads[: len(head.quads) // 2]
     uv = np.zeros((head.half_count, 2))
-    uv[: layout.count] = skin_chart(layout, head.vertices_m, face)
+    uv[: layout.count] = np.round(skin_chart(layout, head.vertices_m, face), DECIMALS)
     corner_uv = uv[half_quads]
     for island in islands(head, layout):
         corner_uv[island.quads] = island.uv

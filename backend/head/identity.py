@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .mesh import MM, HeadMesh
 from .warps import WARPS
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,9 @@ def _whole_head_fields() -> dict[str, Callable[[FloatArray], FloatArray]]:
     return {
         "head_length": stretch(1, lambda p: 0.034 * p[:, 1]),
         "head_breadth": stretch(0, lambda p: 0.034 * p[:, 0]),
-        "head_height": stretch(2, lambda p: 0.045 * np.maximum(p[:, 2] - 20, 0) * above(p[:, 2], 20, 60)),
+        "head_height": stretch(
+            2, lambda p: 0.045 * np.maximum(p[:, 2] - 20, 0) * above(p[:, 2], 20, 60)
+        ),
         "face_height": stretch(
             2, lambda p: 0.055 * np.minimum(p[:, 2] - 24, 0) * above(p[:, 2], -150, -80)
             * (1 - above(p[:, 1], -30, 50))
@@ -153,15 +155,16 @@ def _eye_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
         fade = (0.0, 0.15, 0.45, 0.8, 1.0, 1.0, 1.0, 0.6, 0.0)
         for ring, share in zip(rings, fade, strict=True):
             arm = points[ring] - centre
-            lateral = sign * arm[:, 0] / 15.0
+            lateral = np.clip(sign * arm[:, 0] / 15.0, -1, 1)
             vertical = np.clip(arm[:, 2] / 6.0, -1.4, 1.4)
-            inside = np.clip(1 - lateral**2, 0, 1)
+            none = np.zeros_like(lateral)
+            outer = np.clip(lateral, 0, 1)
             for name, push in (
-                ("eye_opening", np.column_stack([0 * lateral, 0 * lateral, 0.75 * vertical * inside])),
-                ("eye_length", np.column_stack([sign * 1.0 * np.clip(lateral, -1, 1) ** 3,
-                                                0.5 * np.clip(lateral, 0, 1) ** 3, 0 * lateral])),
-                ("eye_tilt", np.column_stack([0 * lateral, 0 * lateral, 1.3 * np.clip(lateral, -1, 1)])),
-            ):  # fmt: skip
+                ("eye_opening", (none, none, 0.75 * vertical * (1 - lateral**2))),
+                ("eye_length", (sign * lateral**3, 0.5 * outer**3, none)),
+                ("eye_tilt", (none, none, 1.3 * lateral)),
+            ):
+                push = np.column_stack(push)
                 # on the ball: no part along the radius
                 radial = arm / np.linalg.norm(arm, axis=1, keepdims=True)
                 on_ball = push - (push * radial).sum(axis=1, keepdims=True) * radial
@@ -193,7 +196,9 @@ def _lip_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
     index = np.arange(rings.shape[1])
     upper = np.clip(1 - np.abs(index - 20) / 9.5, 0, 1) ** 0.7
     lower = np.clip(1 - np.minimum(index, 40 - index) / 9.5, 0, 1) ** 0.7
-    bow = np.exp(-(((np.abs(index - 20) - 2) / 1.5) ** 2)) - 0.6 * np.exp(-(((index - 20) / 0.9) ** 2))
+    bow = np.exp(-(((np.abs(index - 20) - 2) / 1.5) ** 2)) - 0.6 * np.exp(
+        -(((index - 20) / 0.9) ** 2)
+    )
     # outwards shift and forward push at each ring from the border to the bag
     rise = (0.0, 0.2, 0.6, 1.0, 0.55, 0.15, 0.0, 0.0, 0.0, 0.0)
     forward = (0.0, 0.15, 0.45, 0.75, 1.0, 0.75, 0.3, 0.2, 0.0, 0.0)
@@ -208,7 +213,9 @@ def _lip_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
         corner = np.clip(points[ring, 0] / 25.0, -1.1, 1.1)
         fields["mouth_width"][ring, 0] = 2.1 * share * corner
         fields["mouth_width"][ring, 1] = 0.9 * share * corner**2
-    around = np.exp(-0.5 * (((np.abs(points[:, 0]) - 34) / 9) ** 2 + ((points[:, 2] + 45) / 14) ** 2))
+    around = np.exp(
+        -0.5 * (((np.abs(points[:, 0]) - 34) / 9) ** 2 + ((points[:, 2] + 45) / 14) ** 2)
+    )
     skin_only = np.ones(head.count, dtype=bool)
     skin_only[rings.ravel()] = False
     skin_only[np.concatenate([ids for name, ids in head.parts.items() if name != "skin"])] = False
@@ -227,7 +234,9 @@ def _ear_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
         canal = np.array([sign * 72.0, 0.0, 0.0])
         share = np.array([0.35, 0.7, *[1.0] * (len(rings) - 2)])
         ids = np.concatenate([rings.ravel(), head.ends[f"ear_{side}"]])
-        blend = np.concatenate([np.repeat(share, rings.shape[1]), np.ones(len(head.ends[f"ear_{side}"]))])
+        blend = np.concatenate(
+            [np.repeat(share, rings.shape[1]), np.ones(len(head.ends[f"ear_{side}"]))]
+        )
         arm = points[ids] - canal
         out = np.clip((sign * points[ids, 0] - 70.0) / 15.0, 0, 1.3)
         lobe = np.clip((-points[ids, 2] - 12.0) / 14.0, 0, 1.2)

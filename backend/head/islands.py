@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from .layout import HalfLayout
 from .mesh import HeadMesh
 from .parts import LASHES, LOWER_TEETH, UPPER_TEETH
-from .pockets import disk_from_square
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
 
 # centre and radius on the atlas; at u = 0.5 half a disk, its twin on the other side
 DISKS = {
@@ -123,11 +122,7 @@ def _nested(layout: HalfLayout, hole: str, first: int) -> dict[int, FloatArray]:
 def _fill(flat: dict[int, FloatArray], patch: IntArray, half: bool) -> None:
     """Places inside a patch whose border is placed: harmonic, by plain relaxation."""
     wide, high = patch.shape
-    inside = [
-        (i, j)
-        for i in range(0 if half else 1, wide - 1)
-        for j in range(1, high - 1)
-    ]
+    inside = [(i, j) for i in range(0 if half else 1, wide - 1) for j in range(1, high - 1)]
     for i, j in inside:
         flat[int(patch[i, j])] = np.zeros(2)
     for _ in range(400):
@@ -210,10 +205,11 @@ def _lashes(head: HeadMesh, quads: IntArray, lid: str) -> Island:
     ids = head.parts[f"lashes_{lid}_L"].reshape(LASHES[lid][0], 3, 2)
     width = (top[0] - low[0]) / len(ids)
     flat = {
-        int(vertex): np.array([low[0] + width * (lash + side), low[1] + (top[1] - low[1]) * step / 2])
+        int(vertex): np.array(
+            [low[0] + width * (lash + side), low[1] + (top[1] - low[1]) * step / 2]
+        )
         for lash, strip in enumerate(ids)
         for step, pair in enumerate(strip)
         for side, vertex in enumerate(pair)
     }
     return _island(f"lashes_{lid}", quads, flat, float((low[0] + top[0]) / 2))
-

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int32]
+IntArray = NDArray[np.integer]
 
 COLUMNS = 32  # cells from the front midline to the back midline
 ROWS = 39  # cells from the neck's base to the crown cap

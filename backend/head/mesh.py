@@ -18,10 +18,11 @@ from .parts import make_parts
 from .pockets import make_pockets
 from .surface import solve_skin
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
 
 MM = 1e-3
+DECIMALS = 4  # of a millimetre: what another machine's arithmetic may change stays below
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class HeadMesh:
     quad_material: NDArray[np.uint8]  # (F,) into MATERIALS
     mirror: IntArray  # (V,)
     half_count: int  # ids below it are the left half's, midline included
-    grid: IntArray  # (65, 40) skin grid, columns from the right back midline over the front; -1 in holes
+    grid: IntArray  # (65, 40) skin, columns from the back over the right to the left; -1 in holes
     cap: IntArray  # (17, 17) crown, right to left, front to back
     rings: dict[str, IntArray]
     ends: dict[str, IntArray]
@@ -74,7 +75,8 @@ def build_mesh() -> HeadMesh:
     twin = _twins(half)
     count = len(half.vertices)
     right = np.flatnonzero(twin >= count)
-    vertices = np.vstack([half.vertices, half.vertices[right] * np.array([-1.0, 1.0, 1.0])]) * MM
+    left = np.round(half.vertices, DECIMALS)
+    vertices = np.vstack([left, left[right] * np.array([-1.0, 1.0, 1.0])]) * MM
     mirror = np.concatenate([twin, right]).astype(np.int32)
     rings, ends = _whole_rings(layout, twin)
     centre = np.array(points.EYE_CENTRE) * MM
@@ -156,9 +158,7 @@ def _whole_rings(
     return rings, ends
 
 
-def _loops(
-    rings: dict[str, IntArray], layout: HalfLayout, twin: IntArray
-) -> dict[str, IntArray]:
+def _loops(rings: dict[str, IntArray], layout: HalfLayout, twin: IntArray) -> dict[str, IntArray]:
     loops: dict[str, IntArray] = {}
     upper, lower = np.arange(25, 10, -1), np.mod(np.arange(25, 40), 28)
     brow = layout.grid[2:13, points.ROW_INDEX["brow"]]

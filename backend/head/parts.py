@@ -6,6 +6,7 @@ ids that lie on the midline. Parts on both sides are made on the left and mirror
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,8 @@ from . import points
 from .layout import HalfLayout, QuadBuilder
 from .pockets import disk_from_square
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
 
 SEGMENTS = 20  # round the gaze axis
 IRIS_RADIUS = 5.85
@@ -88,7 +89,7 @@ def _revolved(
         np.stack([r * np.cos(around), np.full(SEGMENTS, -depth), r * np.sin(around)], axis=1)
         for r, depth in profile
     ]
-    for inner, outer in zip(ring_ids, ring_ids[1:], strict=False):
+    for inner, outer in itertools.pairwise(ring_ids):
         builder.band(outer, inner, closed=True)
     rows += [_end_patch(builder, ring_ids[0], cells, profile[0], front[1], False)]
     if back_depth is not None:
@@ -163,7 +164,9 @@ def _teeth(
         start += width
         (centre,), (normal,) = _arch(arch, np.array([middle]))
         along = np.array([-normal[1], normal[0]])
-        places.append(_tooth(builder, (width, height, thickness), centre, normal, along, edge_z, up))
+        places.append(
+            _tooth(builder, (width, height, thickness), centre, normal, along, edge_z, up)
+        )
     return np.concatenate(places), np.array(builder.quads, dtype=np.int32)
 
 
@@ -179,9 +182,8 @@ def _tooth(
     width, height, thickness = size
     # share of height, of width, of thickness, shift outwards: root, belly, edge
     levels = ((1.15, 0.80, 0.70, -0.3), (0.55, 1.0, 0.92, 0.3), (0.08, 0.96, 0.50, 0.1))
-    outline = np.array(
-        [(-1, -1), (0, -1.08), (1, -1), (1.08, 0), (1, 1), (0, 1.08), (-1, 1), (-1.08, 0)], dtype=float
-    ) * 0.5 * np.array([0.98, 0.95])  # fmt: skip
+    corners = (-1, -1), (0, -1.08), (1, -1), (1.08, 0), (1, 1), (0, 1.08), (-1, 1), (-1.08, 0)
+    outline = np.array(corners) * np.array([0.49, 0.475])
     rings, rows = [], []
     for share, wide, thick, outwards in levels:
         rings.append(builder.new((8,)))
@@ -191,7 +193,7 @@ def _tooth(
         rows.append(np.column_stack([flat, np.full(8, edge_z + up * height * share)]))
     tip = builder.new((1,))
     rows.append(rows[-1].mean(axis=0, keepdims=True) - np.array([0, 0, up * height * 0.08]))
-    for root, edge in zip(rings, rings[1:], strict=False):
+    for root, edge in itertools.pairwise(rings):
         builder.band(root[::-1] if up > 0 else root, edge[::-1] if up > 0 else edge, closed=True)
     last = rings[-1]
     patch = np.array(
@@ -218,7 +220,13 @@ def _gums(
     height = np.interp(length, knots, [t[1] for t in teeth])
     thick = np.interp(length, knots, [t[2] for t in teeth])
     # (outwards of the tooth's front, share of the thickness inwards, rise above the neck)
-    profile = ((0.2, 0.0, 8.5), (0.7, 0.0, 3.0), (0.1, 0.0, -0.6), (-0.1, 1.0, -0.4), (-1.2, 1.0, 5.0))
+    profile = (
+        (0.2, 0.0, 8.5),
+        (0.7, 0.0, 3.0),
+        (0.1, 0.0, -0.6),
+        (-0.1, 1.0, -0.4),
+        (-1.2, 1.0, 5.0),
+    )
     grid = builder.new((count, len(profile)))
     columns = [
         np.column_stack(
@@ -251,7 +259,7 @@ def _tongue() -> Part:
             )
         )
         rows[-1][[0, -1], 0] = 0.0
-    for back, front in zip(rings, rings[1:], strict=False):
+    for back, front in itertools.pairwise(rings):
         builder.band(back, front, closed=False)
     tip = builder.new((2,))
     last = rings[-1]
@@ -303,7 +311,10 @@ def _lashes(layout: HalfLayout, skin: FloatArray, lid: str) -> tuple[FloatArray,
         rise = np.zeros((count, 3))
         rise[:, 2] = lift * reach * (step**2)
         middle = root + forward * (reach * step)[:, None] + rise
-        rows += [middle - tangent * LASH_WIDTH * width / 2, middle + tangent * LASH_WIDTH * width / 2]
+        rows += [
+            middle - tangent * LASH_WIDTH * width / 2,
+            middle + tangent * LASH_WIDTH * width / 2,
+        ]
     ids = builder.new((count, 6))
     for lash in ids:
         builder.patch(lash.reshape(3, 2).T)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import points
 from .layout import HalfLayout
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 LID_THICKNESS = 1.7
 LID_CLEARANCE = 0.3  # between the eyeball and the lid's inner edge

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .layout import CAP, COLUMNS, HOLES, ROWS, HalfLayout
 from .mesh import HeadMesh
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 SOFTENING_STEPS = 4
 
@@ -99,7 +99,9 @@ def _left_half(layout: HalfLayout) -> dict[str, FloatArray]:
         "face": face,
         "forehead": face & (row >= 34.5) & (column <= 13),
         "brows": (row >= 32.6) & (row <= 35) & (column >= 1.5) & (column <= 12.5),
-        "nose": (row >= 18) & (row <= 31) & (column <= np.interp(row, [18, 25, 28, 31], [6, 6, 3.5, 3])),
+        "nose": (row >= 18)
+        & (row <= 31)
+        & (column <= np.interp(row, [18, 25, 28, 31], [6, 6, 3.5, 3])),
         "cheeks": face & (column >= 6.5) & (column <= 16) & (row >= 12) & (row <= 27),
         "chin": (row >= 8) & (row <= 12) & (column <= 6.5) & ~hidden,
         "jaw": face & (row <= 13.9),

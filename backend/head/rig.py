@@ -1,4 +1,4 @@
-"""Bones and their weights: head and tail (B, 2, 3) in metres, weights (B, V) with columns of sum 1."""
+"""Bones and their weights: ends (B, 2, 3) in metres, weights (B, V) whose columns sum to 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from studio_avatar_addon.avatar.template import BONES
 
 from .mesh import MM, HeadMesh
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 # Heads and tails in millimetres; the jaw turns about a transverse axis just before the ear canal.
 BONE_ENDS_MM = {

@@ -19,6 +19,7 @@ CONTACT_SHARE = (0.0, 0.35, 0.8, 1.0, 1.0)
 SKIN_REACH = 6.0
 # Where the lips of an open jaw meet: share of the lower lip's way.
 CLOSE_AT = 0.12
+TEETH_GAP_MM = 0.4
 # Where the skin round them gives way: from none to all of the jaw's way.
 CHIN_GIVES_Z_MM = (-92.0, -56.0)
 CHEEK_GIVES_Y_MM = (-56.0, -88.0)
@@ -46,12 +47,14 @@ def _lip_field(space: FaceSpace, shape: LipShape) -> FloatArray:
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
     held: list[FieldValues] = []
     for index, share in enumerate(CONTACT_SHARE, start=BORDER_RING):
-        # behind the contact line the lining only follows: turned too, it would reach the teeth
+        # behind the contact line the lining follows without turning
         arm = space.points[mouth[min(index, CONTACT_RING)]] - border
         moved = (1.0 - share) * outer + share * inner + turned(arm, tangent, angle) - arm
         held.append((mouth[index], moved))
     if shape.sealed:
         _seal(held)
+    for ids, moved in held[CONTACT_RING - BORDER_RING :]:
+        _keep_off_the_teeth(space, ids, moved)
     held.append(_still_lids(space))
     field = space.settled(space.pushed(shape.skin), held, shape.reach)
     return space.left_half(field, shape.one_sided) if shape.one_sided else field
@@ -99,6 +102,17 @@ def _seal(held: list[FieldValues]) -> None:
     change = 0.5 * (lift[_opposite(len(lift))] - lift)
     for (_, moved), share in zip(held, CONTACT_SHARE, strict=True):
         moved[:, 2] += share * change
+
+
+def _keep_off_the_teeth(space: FaceSpace, ids: IntArray, moved: FloatArray) -> None:
+    """Shorten, in place, what would push these vertices back through the front of the teeth."""
+    teeth = space.points[space.ids("teeth_upper", "teeth_lower")]
+    beside = np.abs(teeth[:, 0])
+    across = np.arange(0.0, beside.max(), 2.0)
+    front = [teeth[np.abs(beside - x) <= 3.0, 1].min() for x in across]
+    start, end = space.points[ids], space.points[ids] + moved
+    limit = np.interp(np.abs(end[:, 0]), across, front, right=np.inf) - TEETH_GAP_MM
+    moved[:, 1] = np.minimum(moved[:, 1], np.maximum(limit - start[:, 1], 0.0))
 
 
 def _still_lids(space: FaceSpace) -> FieldValues:

@@ -1,4 +1,4 @@
-"""The head template to a picture sheet for the eye: views, close-ups, wireframe, identities, atlas."""
+"""The head template to a picture sheet: views, close-ups, identities, wireframe, atlas."""
 
 from __future__ import annotations
 
@@ -72,11 +72,12 @@ def render_sheet(out_png: Path) -> None:
     """Draw the installed template's sheet to `out_png`."""
     template = load_template()
     surface = _subdivided(template, template.vertices_m)
+    wires = [_wireframe(template, view, 960) for view in VIEWS[:2]]
     rows = [
         np.hstack([_draw(surface, view) for view in VIEWS]),
         np.hstack([_draw(surface, view) for view in CLOSE_UPS]),
         np.hstack(_identity_row(template)),
-        np.hstack([_wireframe(template, view, 960) for view in VIEWS[:2]] + [_atlas(template, 960)]),
+        np.hstack([*wires, _atlas(template, 960)]),
     ]
     cv2.imwrite(str(out_png), np.vstack(rows)[:, :, ::-1])
 

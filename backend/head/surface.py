@@ -11,7 +11,7 @@ from scipy.sparse.linalg import spsolve
 from . import points
 from .layout import HalfLayout
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 # Which ring of a hole a typed curve fixes (0 is the border on the grid).
 EYE_RINGS = {"fold": 2, "crease": 3, "margin": 5}
@@ -26,7 +26,7 @@ FIRM = 30.0  # the same on ring curves, which carry the features
 PASSES = 3
 SHORTEST = 0.5  # mm: below it an edge's length says nothing
 
-Constraints = tuple[NDArray[np.int64], FloatArray, FloatArray]  # ids, targets, weights
+Constraints = tuple[NDArray[np.integer], FloatArray, FloatArray]  # ids, targets, weights
 
 
 def solve_skin(layout: HalfLayout) -> FloatArray:
@@ -108,8 +108,9 @@ def _constraints(layout: HalfLayout) -> Constraints:
                 raise ValueError(f"{row_name} column {column} lies inside a hole")
             row = points.ROW_INDEX[row_name]
             fix(vertex, np.array(point), ATTACHMENT if column < 7 and 8 <= row <= 34 else LOOSE)
-    base = CubicSpline(list(points.GRID["neck_base"]), list(points.GRID["neck_base"].values()))
-    for vertex, target in zip(layout.grid[:, 0], base(np.arange(layout.grid.shape[0])), strict=True):
+    typed = points.GRID["neck_base"]
+    base = CubicSpline(list(typed), list(typed.values()))(np.arange(len(layout.grid)))
+    for vertex, target in zip(layout.grid[:, 0], base, strict=True):
         fix(vertex, target, FIRM)
     for (right, back), point in points.CROWN.items():
         fix(layout.cap[right, back], np.array(point), LOOSE)
@@ -131,7 +132,7 @@ def _constraints(layout: HalfLayout) -> Constraints:
     return np.array(ids), np.array(targets), np.array(weights)
 
 
-def _neighbours(layout: HalfLayout) -> NDArray[np.int64]:
+def _neighbours(layout: HalfLayout) -> NDArray[np.integer]:
     """(e, 2) every edge in both directions, sorted."""
     edges = np.concatenate([layout.quads[:, [i, (i + 1) % 4]] for i in range(4)])
     return np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 Warp = Callable[[FloatArray], FloatArray]
 
 # The head's box, to which coordinates are normalised

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
@@ -14,6 +15,7 @@ IRIS_FROM = 468  # the landmarks from here on are the irises'
 LEAST_NOISE_M = 0.0012
 FACING_FROM, FACING_TO = -0.1, 0.5  # cosine to the camera: hidden … fully trusted
 HIDDEN_SHARE = 0.02
+NEIGHBOURS = 16
 # The detector's error grows with the turn of the head: about twice at 35 degrees.
 DOUBLE_NOISE_RAD = np.radians(35.0)
 
@@ -48,18 +50,25 @@ def landmark_model(fit: HeadFit, template: HeadTemplate) -> LandmarkModel:
     deltas = (fit.shape_deltas_m[:, corners] * share).sum(axis=2)
     deltas[~template.shape_modelled] = 0.0
     edges = fit.neutral_m[corners]
-    normals = np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    neutral = (edges * share).sum(axis=1).astype(float)
     solved = template.shape_modelled & ~np.array(
         [name.startswith(NOT_FROM_SKIN) for name in SHAPE_NAMES]
     )
     return LandmarkModel(
-        neutral_m=(edges * share).sum(axis=1).astype(float),
+        neutral_m=neutral,
         deltas_m=deltas.astype(float),
-        normals=normals.astype(float),
+        normals=_outward(neutral, np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])),
         noise_m=np.maximum(template.landmark_noise_m[:IRIS_FROM], LEAST_NOISE_M).astype(float),
         solved=solved,
     )
+
+
+def _outward(points_m: FloatArray, normals: FloatArray) -> FloatArray:
+    """Normals (L, 3) averaged among neighbours: a lid's or lip's edge faces anywhere by itself."""
+    unit = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    _, neighbours = cKDTree(points_m).query(points_m, k=NEIGHBOURS)
+    mean = unit[neighbours].mean(axis=1)
+    return mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from studio_avatar_addon.avatar.types import Camera, FloatArray
 
 from .landmark_model import LandmarkModel, Sight, see
 
-# The detector's errors are shared by neighbouring landmarks: ten of them count as one.
-INDEPENDENT_SHARE = 0.1
+# The detector's errors are shared by neighbouring landmarks: twenty of them count as one.
+INDEPENDENT_SHARE = 0.05
 # Upper and lower lid of both eyes, then the lips' inner edges: whether they touch is what one sees
 # first, and their distance is known better than either's place.
 OPENINGS = (
@@ -26,14 +26,22 @@ OPENINGS = (
 )  # fmt: skip
 LID_PAIRS = 6
 OPENING_NOISE_M = 0.0006
-GAP_SHARE = 0.3
+OPENING_SHARE = 0.3
 SHUT_OPENING = 0.22
-SPARSITY = 3.0
-SHRINKAGE = 0.5
+OVERLAP = 0.15  # how far beyond touching a shut lid may be asked to go, of the relaxed opening
+SPARSITY = 4.0
+SHRINKAGE = 5.0
 STEADINESS = 6.0  # of neighbouring frames at 30 frames a second
 LID_STEADINESS = 0.3  # a blink lasts four to eight frames
+LIDS = ("eyeBlink", "eyeWide")
 HARDLY_SEEN = ("jawForward", "cheekPuff")  # movements along the line of sight
-HARDLY_SEEN_SHRINKAGE = 8.0
+HARDLY_SEEN_SHRINKAGE = 12.0
+# Nobody does both at once, but together they can imitate a third shape.
+ANTAGONISTS = (
+    ("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"),
+    ("mouthSmileLeft", "mouthFrownLeft"), ("mouthSmileRight", "mouthFrownRight"),
+    ("eyeBlinkLeft", "eyeWideLeft"), ("eyeBlinkRight", "eyeWideRight"),
+)  # fmt: skip
 ITERATIONS = 250
 FRAMES_AT_ONCE = 256
 
@@ -83,17 +91,29 @@ def _equations(
     trust = INDEPENDENT_SHARE * robust[..., None] / spread_px**2
     places = _normal(moves, miss, trust)
 
-    upper, lower = np.array(OPENINGS).T
-    opening, shown = (v[:, upper] - v[:, lower] for v in (landmarks_px, sight.pixels))
-    lids = np.arange(len(OPENINGS)) < LID_PAIRS
-    opening = np.where(lids[:, None], _fully_closing(opening, shown), opening)
-    facing = np.minimum(sight.facing[:, upper], sight.facing[:, lower])
-    gaps = _normal(
-        moves[:, upper] - moves[:, lower],
-        opening - shown,
-        GAP_SHARE * facing[..., None] / (OPENING_NOISE_M * noise_px)[..., None] ** 2,
-    )
+    gaps = _opening_equations(landmarks_px, sight, moves)
     return NormalEquations(places.matrix + gaps.matrix, places.right + gaps.right)
+
+
+def _opening_equations(
+    landmarks_px: FloatArray, sight: Sight, moves: FloatArray
+) -> NormalEquations:
+    """How far lids and lips are apart, along the head's upright: sideways their edges slide."""
+    upper, lower = np.array(OPENINGS).T
+    upright = sight.by_head[:, lower][..., 2]
+    upright = upright / np.linalg.norm(upright, axis=-1, keepdims=True)
+    opening, shown = (
+        ((pixels[:, upper] - pixels[:, lower]) * upright).sum(axis=-1, keepdims=True)
+        for pixels in (landmarks_px, sight.pixels)
+    )
+    opening[:, :LID_PAIRS] = _fully_closing(opening[:, :LID_PAIRS], shown[:, :LID_PAIRS])
+    widened = np.einsum(
+        "ngxs,ngx->ngs", moves[:, upper] - moves[:, lower], upright.astype("f4"), optimize=True
+    )
+    facing = np.minimum(sight.facing[:, upper], sight.facing[:, lower])
+    spread_px = OPENING_NOISE_M * sight.noise * sight.px_per_m
+    trust = OPENING_SHARE * facing / spread_px**2
+    return _normal(widened[:, :, None], opening - shown, trust[..., None])
 
 
 def _normal(moves: FloatArray, miss: FloatArray, trust: FloatArray) -> NormalEquations:
@@ -105,13 +125,13 @@ def _normal(moves: FloatArray, miss: FloatArray, trust: FloatArray) -> NormalEqu
 
 
 def _fully_closing(opening: FloatArray, relaxed: FloatArray) -> FloatArray:
-    """Detected lid openings (N, G, 2) stretched so that shut eyes read zero.
+    """Lid openings as detected (N, G, 1) stretched so that shut eyes read zero.
 
     The detector leaves a fifth of the `relaxed` opening between shut lids.
     """
-    lengths = np.linalg.norm(opening, axis=-1) / np.linalg.norm(relaxed, axis=-1).clip(min=1e-6)
-    shut = SHUT_OPENING / lengths.clip(min=SHUT_OPENING)
-    return opening * np.minimum((1.0 - shut) / (1.0 - SHUT_OPENING), 1.0)[..., None]
+    floor = SHUT_OPENING * relaxed
+    stretched = (opening - floor) / (1.0 - SHUT_OPENING)
+    return np.where(opening < relaxed, np.maximum(stretched, -OVERLAP * relaxed), opening)
 
 
 def solve_weights(
@@ -119,22 +139,42 @@ def solve_weights(
 ) -> FloatArray:
     """Weights (N, 52) in [0, 1]; `interval_s` (N - 1,) between neighbouring frames."""
     names = [name for name, solved in zip(SHAPE_NAMES, model.solved, strict=True) if solved]
-    is_lid = np.array([name.startswith(("eyeBlink", "eyeWide")) for name in names])
-    steadiness = np.where(is_lid, LID_STEADINESS, STEADINESS).astype(np.float32)
-    shrinkage = np.where(np.isin(names, HARDLY_SEEN), HARDLY_SEEN_SHRINKAGE, SHRINKAGE)
+    matrix = equations.matrix + _restraint(names)
+    steadiness = [LID_STEADINESS if name.startswith(LIDS) else STEADINESS for name in names]
     # Frames further apart in time know less of one another.
     coupling = (1.0 / 30.0 / np.maximum(interval_s, 1e-3)).clip(max=2.0)[:, None] * steadiness
 
-    count = len(names)
-    matrix = equations.matrix + np.diag(shrinkage).astype(np.float32)
-    scale = 1.0 / np.sqrt(matrix[:, range(count), range(count)].mean(axis=0))
-    matrix = matrix * scale[:, None] * scale
-    right = (equations.right - SPARSITY) * scale
-    coupling = (coupling * scale**2).astype(np.float32)
-    upper = 1.0 / scale
+    # In units in which every shape matters alike, so that one step length suits all.
+    scale = 1.0 / np.sqrt(np.diagonal(matrix, axis1=1, axis2=2).mean(axis=0))
+    solution = _projected_gradient(
+        matrix * scale[:, None] * scale,
+        (equations.right - SPARSITY) * scale,
+        (coupling * scale**2).astype(np.float32),
+        1.0 / scale,
+    )
+    weights = np.zeros((len(solution), len(SHAPE_NAMES)))
+    weights[:, model.solved] = solution * scale
+    return weights
+
+
+def _restraint(names: list[str]) -> FloatArray:
+    """(S, S) what holds shapes back that the landmarks hardly decide."""
+    restraint = np.diag(
+        [HARDLY_SEEN_SHRINKAGE if name in HARDLY_SEEN else SHRINKAGE for name in names]
+    )
+    for first, second in ANTAGONISTS:
+        if first in names and second in names:
+            i, j = names.index(first), names.index(second)
+            restraint[i, j] = restraint[j, i] = SHRINKAGE
+    return restraint.astype(np.float32)
+
+
+def _projected_gradient(
+    matrix: FloatArray, right: FloatArray, coupling: FloatArray, upper: FloatArray
+) -> FloatArray:
+    """(N, S) in [0, upper] that minimises x·A·x / 2 - b·x and the coupled squared differences."""
     bound = np.linalg.norm(matrix, axis=(1, 2)) + 4.0 * coupling.max(initial=0.0)
     step = (1.0 / bound)[:, None]
-
     solution = np.zeros_like(right)
     ahead, momentum = solution, 1.0
     for _ in range(ITERATIONS):
@@ -145,9 +185,7 @@ def solve_weights(
         next_momentum = (1.0 + np.sqrt(1.0 + 4.0 * momentum**2)) / 2.0
         ahead = moved + ((momentum - 1.0) / next_momentum) * (moved - solution)
         solution, momentum = moved, next_momentum
-    weights = np.zeros((len(right), len(SHAPE_NAMES)))
-    weights[:, model.solved] = solution * scale
-    return weights
+    return solution
 
 
 def _bending(values: FloatArray, coupling: FloatArray) -> FloatArray:

@@ -31,7 +31,8 @@ class Neckline:
         skin = table.is_material("skin")
         face = sum(region(template, name) for name in FACE)
         self._face = table.image(skin * table.interpolate(face), gutters=False) > 0.5
-        neck = skin * table.interpolate(region(template, COVERED))
+        # The region fades out towards the neck's open end, where collars are.
+        neck = skin * np.minimum(3.0 * table.interpolate(region(template, COVERED)), 1.0)
         self._neck = table.image(neck.astype(np.float32), gutters=False)
 
     def bare(self, low: FloatArray, weight: FloatArray) -> NDArray[np.float32]:

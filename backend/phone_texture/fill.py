@@ -22,8 +22,8 @@ from ..atlas import AtlasTable, region, sample_at
 
 # Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
 SMOOTHNESS = 0.3
-# Faint pull to the usual colour: it wins some ten quads away from what was seen.
-ANCHOR = 0.003
+# Faint pull to the usual colour: it wins some three quads away from what was seen.
+ANCHOR = 0.03
 # The membrane misses what varies within a quad; that remainder fades out over this many texels
 # of the coarse grid.
 NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")

@@ -40,6 +40,7 @@ from .bands import (
 from .clothes import Neckline
 from .eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
 from .fill import complete
+from .openings import openings
 from .painted import painted_parts
 from .views import TexelView, image_from_atlas, pose_head, view_texels
 
@@ -95,7 +96,8 @@ class _Frames:
                 table.texel, table.triangle, jacobian, slide, step, scale, table.size
             )
         person = load_mask(self.track, k)
-        view = view_texels(table, posed, self.fit, person, slide_px)
+        open_to = openings(self.track.frame_landmarks_px[k], self.capture.size_px)
+        view = view_texels(table, posed, self.fit, person, open_to, slide_px)
         frame = load_frame_linear(self.capture, k)
         colour = sample_at(frame, view.points_px, cv2.INTER_CUBIC)
         clipped = np.float32(CLIPPED * self.capture.frame_gain[k].min())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, posed_vertices
-from studio_avatar_addon.avatar.types import FloatArray, HeadFit
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
 
 from ..atlas import AtlasTable
 from ..raster import Raster, rasterize
@@ -86,11 +86,13 @@ def view_texels(
     posed: PosedHead,
     fit: HeadFit,
     person: FloatArray | None,
+    open_to: BoolArray | None = None,
     slide_px: FloatArray | None = None,
 ) -> TexelView:
     """Project the table's texels into a frame.
 
-    `person` (H, W) in [0, 1]: None trusts the head; `slide_px` (n, 2): added to the image points.
+    `person` (H, W) in [0, 1]: None trusts the head; `open_to` (H, W): pixels that show eyes or the
+    inside of the mouth; `slide_px` (n, 2): added to the image points.
     """
     kind = np.full(len(MATERIALS), -1, np.int8)
     kind[[MATERIALS.index(m) for m in FILMED]] = np.arange(len(FILMED))
@@ -109,7 +111,7 @@ def view_texels(
         posed.cosine,
         pixel_kind,
         posed.raster.depth,
-        _clearance_px(posed.raster, pixel_kind, person, pixels_per_m),
+        _clearance_px(posed.raster, pixel_kind, person, open_to, pixels_per_m),
         np.float32(FEATHER_M * pixels_per_m),
         np.zeros((0, 2), np.float32) if slide_px is None else slide_px,
     )
@@ -132,7 +134,11 @@ def image_from_atlas(table: AtlasTable, points_px: FloatArray) -> NDArray[np.flo
 
 
 def _clearance_px(
-    raster: Raster, pixel_kind: NDArray[np.int8], person: FloatArray | None, pixels_per_m: float
+    raster: Raster,
+    pixel_kind: NDArray[np.int8],
+    person: FloatArray | None,
+    open_to: BoolArray | None,
+    pixels_per_m: float,
 ) -> NDArray[np.float32]:
     """(H, W) pixels to the nearest place that may show something else; <= 0: may itself."""
     depth = np.where(raster.covered, raster.depth, np.float32(1e3))
@@ -143,6 +149,8 @@ def _clearance_px(
     edge = max(EDGE_M * pixels_per_m, 1.5)
     clearance = _distance(jump) - edge
     clearance = np.minimum(clearance, _distance(lid_line) - max(LID_LINE_M * pixels_per_m, 1.0))
+    if open_to is not None:
+        clearance = np.minimum(clearance, _distance(open_to) - max(LID_LINE_M * pixels_per_m, 1.0))
     if person is not None:
         clearance = np.minimum(clearance, _distance(person < 0.5) - edge)
     return clearance

@@ -45,9 +45,9 @@ class Filming:
     size_px: tuple[int, int] = (432, 768)
     focal_px: float = 665.0
     distance_m: float = 0.42
-    views: int = 52
+    views: int = 42
     fps: float = 10.0
-    samples: int = 10
+    samples: int = 5
     texels: int = 2048
     hdri: str = "courtyard"
     rotation_deg: float = 30.0

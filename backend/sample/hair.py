@@ -18,7 +18,7 @@ SCALP_HAIRS = 170000
 # The whorl, as a direction from the middle of the skull: hair grows away from it.
 _WHORL = np.array([0.12, 0.62, 0.78])
 _SKULL_RADIUS_MM = 95.0
-_SCALP_SHADE = 0.66  # between the strands: hair below and the roots
+_SCALP_SHADE = 0.84  # between the strands: hair below and the roots
 
 
 def brows(anatomy: Anatomy, random: np.random.Generator) -> NDArray[np.float32]:
@@ -30,7 +30,7 @@ def brows(anatomy: Anatomy, random: np.random.Generator) -> NDArray[np.float32]:
         line = 0.5 * (upper + lower)
         strokes, shade = _brow_strokes(line, random)
         canvas = Canvas.around(line, 18.0, 20.0)
-        canvas.draw(strokes, 0.16, shade)
+        canvas.draw(strokes, 0.18, shade)
         middle = anatomy.landmarks[[*BROW_UPPER[side], *BROW_LOWER[side]]].mean(0)
         near = np.linalg.norm(anatomy.points - middle, axis=1) < 45.0
         near &= anatomy.table.is_material("skin")
@@ -45,7 +45,7 @@ def _brow_strokes(
     spline = CubicSpline(np.linspace(0.0, 1.0, len(line)), line, axis=0)
     along = random.beta(1.15, 1.25, BROW_STRANDS) * 1.06 - 0.03
     across = np.clip(random.normal(0.0, 0.45, BROW_STRANDS), -1.0, 1.0)
-    half_width = np.interp(along, [0.0, 0.12, 0.5, 0.75, 1.0], [3.0, 4.6, 4.4, 3.0, 1.0])
+    half_width = np.interp(along, [0.0, 0.12, 0.5, 0.75, 1.0], [2.0, 4.4, 4.4, 3.0, 1.0])
     tangent = spline(along, 1)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
@@ -53,13 +53,13 @@ def _brow_strokes(
     normal *= outward  # upward on both sides
     root = spline(along) + normal * (across * half_width)[:, None]
     # Upright at the nose, lying down along the line further out; above it hairs come down.
-    lift = np.interp(along, [0.0, 0.2, 0.5, 1.0], [1.25, 0.75, 0.35, 0.05])
+    lift = np.interp(along, [0.0, 0.2, 0.5, 1.0], [0.95, 0.65, 0.35, 0.05])
     lift -= across * np.interp(along, [0.0, 0.3, 1.0], [0.1, 0.5, 0.45])
     lift += random.normal(0.0, 0.12, BROW_STRANDS)
     heading = np.arctan2(tangent[:, 1], tangent[:, 0]) + outward * lift
     length = random.uniform(5.0, 9.0, BROW_STRANDS) * np.interp(along, [0, 0.3, 1], [0.8, 1, 0.7])
     bend = -outward * random.uniform(0.1, 0.5, BROW_STRANDS)
-    shade = random.uniform(0.55, 0.97, BROW_STRANDS)
+    shade = random.uniform(0.7, 1.0, BROW_STRANDS)
     return hair_strokes(root - 0.3 * length[:, None] * tangent, heading, length, bend), shade
 
 
@@ -121,7 +121,7 @@ def scalp_area(anatomy: Anatomy) -> NDArray[np.float32]:
         at("hairline", 0.0, 400.0),
     ])  # fmt: skip
     wobble = np.stack([fractal_noise(anatomy.points, 5.0, 3, seed) for seed in (91, 92)], axis=1)
-    drawn = outline_mask(anatomy.chart + 1.3 * wobble, [left, left * [-1.0, 1.0]], 3.0)
+    drawn = outline_mask(anatomy.chart + 1.3 * wobble, [left, left * [-1.0, 1.0]], 5.0)
     grown = smoothstep(0.25, 0.75, anatomy.region("scalp") + 0.05 * wobble[:, 0])
     return np.maximum(drawn, grown) * (1.0 - np.minimum(anatomy.region("ears"), 1.0))
 
@@ -139,9 +139,16 @@ def scalp_hair(
     canvas = Canvas.around(grown, 6.0, 8.0)
     bend = random.normal(0.0, 0.3, len(root))
     canvas.draw(
-        hair_strokes(root, heading, length, bend), 0.12, random.uniform(0.5, 1.0, len(root))
+        hair_strokes(root, heading, length, bend), 0.12, random.uniform(0.7, 1.0, len(root))
     )
-    return np.maximum(canvas.at(chart), _SCALP_SHADE) * smoothstep(0.03, 0.75, area)
+    strands = canvas.at(chart) * smoothstep(0.03, 0.5, area)
+    return np.maximum(strands, _SCALP_SHADE * smoothstep(0.15, 1.0, area))
+
+
+def scalp_tufts(anatomy: Anatomy) -> NDArray[np.float32]:
+    """How much lighter or darker (n,), in log albedo, the hair is from tuft to tuft."""
+    coarse = fractal_noise(anatomy.points, 11.0, 2, 95)
+    return 0.22 * coarse + 0.38 * fractal_noise(anatomy.points, 2.8, 3, 96, gain=0.8)
 
 
 def _whorl_chart(points: FloatArray) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ _TISSUE = {
     "cornea": (0.05, 0.04, 0.03),
 }
 # Loss of log albedo from skin to the red of the lips.
-_LIP_DENSITY = np.array([0.26, 0.60, 0.50])
+_LIP_DENSITY = np.array([0.28, 0.70, 0.57])
 
 
 def lip_share(anatomy: Anatomy) -> NDArray[np.float32]:

@@ -17,21 +17,21 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 PATH_DEG = (
-    (0.0, 0.0), (0.0, 15.0), (0.0, -13.0), (0.0, 0.0),
+    (0.0, 0.0), (0.0, 14.0), (0.0, -11.0), (0.0, 0.0),
     (-30.0, 3.0), (-55.0, 0.0), (-30.0, -3.0), (0.0, 0.0),
     (30.0, 3.0), (55.0, 0.0), (30.0, -3.0), (0.0, 0.0),
-    (7.0, 3.0), (-6.0, 2.0), (0.0, 0.0),
+    (-8.0, 2.0), (7.0, 3.0), (-4.0, -2.0), (0.0, 0.0),
 )  # fmt: skip
 # While the head turns, the eyes make up for a part of it and stay nearer to the phone.
 GAZE_SHARE = 0.4
 # name -> (peak, end of the clip = 0 s, width of the bump), seconds
 EXPRESSIONS = {
-    "eyeBlinkLeft": (1.0, -1.35, 0.14),
-    "eyeBlinkRight": (1.0, -1.35, 0.14),
-    "mouthSmileLeft": (0.75, -0.85, 0.35),
-    "mouthSmileRight": (0.70, -0.85, 0.35),
-    "jawOpen": (0.55, -0.25, 0.28),
-    "browInnerUp": (0.35, -0.20, 0.30),
+    "eyeBlinkLeft": (1.0, -0.9, 0.1),
+    "eyeBlinkRight": (1.0, -0.9, 0.1),
+    "mouthSmileLeft": (0.75, -0.6, 0.13),
+    "mouthSmileRight": (0.70, -0.6, 0.13),
+    "jawOpen": (0.55, -0.2, 0.12),
+    "browInnerUp": (0.35, -0.2, 0.14),
 }
 # One person, in standard deviations.
 IDENTITY = {

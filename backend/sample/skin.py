@@ -18,7 +18,7 @@ from ..atlas import AtlasTable, atlas_table
 from ..images import srgb_from_linear
 from .anatomy import Anatomy
 from .complexion import BASE_LINEAR, MELANIN, Moles, mole_density, place_moles, skin_density
-from .hair import beard_area, brows, scalp_area, scalp_hair, stubble
+from .hair import beard_area, brows, scalp_area, scalp_hair, scalp_tufts, stubble
 from .organs import eye_colors, lip_density, lip_share, tissue_colors
 from .relief import pores, skin_height_m, skin_shine, wrinkles
 
@@ -60,7 +60,8 @@ def paint_skin(template: HeadTemplate, neutral_m: FloatArray, size: int, seed: i
     linear = BASE_LINEAR * np.exp(-density)
     linear *= (1.0 - 0.9 * np.clip(anatomy.region("nostrils"), 0.0, 1.0))[:, None]
     linear += (0.92 * hair_cover)[:, None] * (BROW_HAIR - linear)
-    linear += (0.96 * scalp_cover)[:, None] * (SCALP_HAIR - linear)
+    tufts = np.exp(scalp_tufts(anatomy))[:, None]
+    linear += (0.96 * scalp_cover)[:, None] * (SCALP_HAIR * tufts - linear)
     other = eye_colors(anatomy) + tissue_colors(anatomy)
     linear = np.where(skin[:, None], linear, other).astype(np.float32)
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from studio_avatar_addon.avatar.types import FloatArray
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from ..phone_texture.bands import LUMINANCE
 from .surroundings import Surroundings
@@ -29,7 +29,7 @@ ROUNDS = 4
 # Relative error that counts as usual; brighter outliers are shine.
 SPREAD = 0.18
 SMOOTHING = 0.03  # of the lobes' mean power
-COLOUR_TIE = 2.0  # how strongly a lobe keeps the common colour of the light
+COLOUR_TIE = 8.0  # how strongly a lobe keeps the common colour of the light
 OWN_ALBEDO = 0.8  # share of a point's own albedo that a moving light lets us trust
 CAMERA_GAIN = 0.85  # the moving light must explain this much better to be believed
 LEAST_SHADING = 0.12  # of the median: light that the model misses, in creases above all
@@ -94,20 +94,17 @@ def _fit(
     reach = usable * filmed.weight[chosen].sum(0)
     some = np.argsort(-reach, kind="stable")[: max(int((reach > 0).sum()), 1)]
     some = some[:: max(len(some) // FIT_POINTS, 1)]
-    turns_of_chosen = turn[chosen] if turns else turn
     rows = np.stack(  # (K' or 1, 3, m, LOBES)
-        [responses.of(rotation, skin_linear)[:, some] for rotation in turns_of_chosen]
+        [
+            responses.of(rotation, skin_linear, some)
+            for rotation in (turn[chosen] if turns else turn)
+        ]
     )
     target = filmed.radiance[chosen][:, some]
     weight = filmed.weight[chosen][:, some] * usable[some]
     lobes = _solve(rows, target, weight, refine=turns)
-    shading = np.empty((views, len(usable), 3), np.float32)
-    for k in range(views):
-        if turns or k == 0:
-            now = responses.of(turn[k if turns else 0], skin_linear)
-            shading[k] = np.einsum("cnl,lc->nc", now, lobes)
-        else:
-            shading[k] = shading[0]
+    shading = np.stack([responses.shading(rotation, skin_linear, lobes) for rotation in turn])
+    shading = np.broadcast_to(shading, (views, *shading.shape[1:]))
     usual = np.median(shading, (0, 1))
     return np.log(shading + LEAST_SHADING * usual) - np.log(usual)
 
@@ -121,13 +118,32 @@ class _Responses:
         self._transfer = torch.as_tensor(surroundings.visibility.transfer, device=device)
         self._lobes = even_directions(LOBES)
 
-    def of(self, light_from_head: FloatArray, skin_linear: FloatArray) -> NDArray[np.float32]:
-        """(3, n, LOBES) float32."""
+    def of(
+        self, light_from_head: FloatArray, skin_linear: FloatArray, points: IntArray
+    ) -> NDArray[np.float32]:
+        """(3, m, LOBES) float32 at the chosen points (m,)."""
+        direct = self._arriving(self._lobe_at(light_from_head))
+        bounced = self._around.exchange[points] @ direct
+        return np.stack([direct[points] + albedo * bounced for albedo in skin_linear]).astype(
+            np.float32
+        )
+
+    def shading(
+        self, light_from_head: FloatArray, skin_linear: FloatArray, lobes: FloatArray
+    ) -> NDArray[np.float32]:
+        """(n, 3) under lobes of strengths (LOBES, 3)."""
+        direct = self._arriving((self._lobe_at(light_from_head) @ lobes).astype(np.float32))
+        return direct + skin_linear * (self._around.exchange @ direct)
+
+    def _lobe_at(self, light_from_head: FloatArray) -> NDArray[np.float32]:
+        """(D, LOBES) each lobe's strength in the head's directions."""
         directions = self._around.visibility.directions @ light_from_head.T
-        lobe = np.exp(LOBE_SHARPNESS * (directions @ self._lobes.T - 1.0)).astype(np.float32)
-        direct = (self._transfer @ torch.as_tensor(lobe, device=self._device)).cpu().numpy()
-        bounced = self._around.exchange @ direct
-        return np.stack([direct + albedo * bounced for albedo in skin_linear]).astype(np.float32)
+        lobe = np.exp(LOBE_SHARPNESS * (directions @ self._lobes.T - 1.0))
+        return lobe.astype(np.float32)
+
+    def _arriving(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What arrives at the points (n, C) of light (D, C) from the sky."""
+        return (self._transfer @ torch.as_tensor(light, device=self._device)).cpu().numpy()
 
 
 def _solve(

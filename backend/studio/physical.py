@@ -40,6 +40,8 @@ SURROUND_SIGMA = 14.0
 SHINE = (0.10, 0.40)
 SHINE_KEPT = 0.25
 SHINE_WHITENESS = 0.7  # share of the lamp's colour in it that is taken out
+# Share of plain skin's broad colour differences that is skin; the rest is coloured light.
+CHROMA_KEPT = 0.6
 # Log chroma at which a view shows something else than the blended texture does.
 OTHER_COLOUR = 0.25
 FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin: collars, hats, coloured walls
@@ -169,7 +171,9 @@ def _divide(
     albedo = _lower_shine(around, albedo, known)
     sure = plain * known > 0.5
     middle = np.median(albedo[sure], 0) if sure.any() else np.median(albedo, 0)
-    return albedo - middle + np.log(tone)
+    difference = albedo - middle
+    strange = (1.0 - CHROMA_KEPT) * plain[:, None] * _chroma(difference)
+    return difference - strange + np.log(tone)
 
 
 def _lower_shine(

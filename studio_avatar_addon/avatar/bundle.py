@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import read_arrays
 from .errors import AvatarFolderError
@@ -34,25 +35,25 @@ AGAIN = "Create the avatar again from its footage; finished stages are reused."
 class HeadData:
     """`head.npz` with the template's name: the fitted head in metres, head frame."""
 
-    identity: np.ndarray  # (P,)
-    neutral_m: np.ndarray  # (V, 3)
-    shape_deltas_m: np.ndarray  # (52, V, 3)
-    joints_m: np.ndarray  # (B, 2, 3)
-    eye_centre_m: np.ndarray  # (2, 3) left, right
-    eye_radius_m: np.ndarray  # (2,)
-    iris_linear: np.ndarray  # (3,)
+    identity: NDArray[Any]  # (P,)
+    neutral_m: NDArray[Any]  # (V, 3)
+    shape_deltas_m: NDArray[Any]  # (52, V, 3)
+    joints_m: NDArray[Any]  # (B, 2, 3)
+    eye_centre_m: NDArray[Any]  # (2, 3) left, right
+    eye_radius_m: NDArray[Any]  # (2,)
+    iris_linear: NDArray[Any]  # (3,)
 
 
 @dataclass(frozen=True)
 class CameraData:
     """`cameras.npz`: the K chosen frames seen by the camera."""
 
-    frame_index: np.ndarray  # (K,)
-    time_s: np.ndarray  # (K,)
-    camera_from_head: np.ndarray  # (K, 4, 4)
-    expression: np.ndarray  # (K, 52)
-    gaze_rad: np.ndarray  # (K, 2, 2)
-    residual_px: np.ndarray  # (K,)
+    frame_index: NDArray[Any]  # (K,)
+    time_s: NDArray[Any]  # (K,)
+    camera_from_head: NDArray[Any]  # (K, 4, 4)
+    expression: NDArray[Any]  # (K, 52)
+    gaze_rad: NDArray[Any]  # (K, 2, 2)
+    residual_px: NDArray[Any]  # (K,)
     camera: Camera
 
 
@@ -120,7 +121,7 @@ class AvatarFolder:
     def performance(self, path: Path) -> Performance:
         return read_performance(path)
 
-    def _arrays(self, name: str) -> dict[str, np.ndarray]:
+    def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:
             return read_arrays(self.run / name)
         except (OSError, ValueError, EOFError, BadZipFile) as error:
@@ -187,7 +188,7 @@ def read_performance(path: Path) -> Performance:
     )
 
 
-def camera_from_arrays(stored: Mapping[str, np.ndarray]) -> Camera:
+def camera_from_arrays(stored: Mapping[str, NDArray[Any]]) -> Camera:
     width, height = (int(v) for v in stored["size_px"])
     fx, fy = (float(v) for v in stored["focal_px"])
     cx, cy = (float(v) for v in stored["center_px"])
@@ -195,7 +196,7 @@ def camera_from_arrays(stored: Mapping[str, np.ndarray]) -> Camera:
     return Camera((width, height), (fx, fy), (cx, cy), (k1, k2, p1, p2, k3))
 
 
-def arrays_from_camera(camera: Camera) -> dict[str, np.ndarray]:
+def arrays_from_camera(camera: Camera) -> dict[str, NDArray[Any]]:
     return {
         "size_px": np.array(camera.size_px, np.int32),
         "focal_px": np.array(camera.focal_px, np.float64),

@@ -7,10 +7,12 @@ right to left: `camera_from_head @ point_head`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+FloatArray = NDArray[np.floating[Any]]
 
 # Blender's camera looks along -Z with +Y up, OpenCV's along +Z with +Y down.
 BLENDER_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])

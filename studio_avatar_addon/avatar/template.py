@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -76,25 +77,26 @@ class HeadTemplate:
                 f"It has {', '.join(self.region_names)}.",
             ) from None
 
-    def neutral_m(self, identity: NDArray[np.floating]) -> NDArray[np.float32]:
+    def neutral_m(self, identity: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Vertices (V, 3) of the head with identity parameters (P,) in standard deviations."""
         return (self.vertices_m + np.tensordot(identity, self.identity_deltas_m, axes=1)).astype(
             np.float32
         )
 
-    def landmarks_m(self, vertices_m: NDArray[np.floating]) -> NDArray[np.floating]:
+    def landmarks_m(self, vertices_m: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """The detector's 478 points (478, 3) on a head with these vertices (V, 3)."""
-        return np.einsum("lk,lkc->lc", self.landmark_weights, vertices_m[self.landmark_vertices])
+        corners = vertices_m[self.landmark_vertices]
+        return (self.landmark_weights[:, :, None] * corners).sum(axis=1)
 
 
 def posed_vertices(
     template: HeadTemplate,
-    neutral_m: NDArray[np.floating],
-    shape_deltas_m: NDArray[np.floating],
-    weights: NDArray[np.floating],
-    gaze_rad: NDArray[np.floating],
-    eye_centre_m: NDArray[np.floating],
-) -> NDArray[np.floating]:
+    neutral_m: NDArray[np.floating[Any]],
+    shape_deltas_m: NDArray[np.floating[Any]],
+    weights: NDArray[np.floating[Any]],
+    gaze_rad: NDArray[np.floating[Any]],
+    eye_centre_m: NDArray[np.floating[Any]],
+) -> NDArray[np.floating[Any]]:
     """Vertices (V, 3) with shape weights (52,) and eyes turned by `gaze_rad` (2, 2).
 
     Raises ShapeError for weights that are not 52 finite numbers.
@@ -138,7 +140,7 @@ def load_template(path: Path = DEFAULT_TEMPLATE) -> HeadTemplate:
     )
 
 
-def _template_from_arrays(stored: dict[str, np.ndarray], sha256: str) -> HeadTemplate:
+def _template_from_arrays(stored: dict[str, NDArray[Any]], sha256: str) -> HeadTemplate:
     count = len(stored["vertices_m"])
     if stored["shape_deltas_m"].shape != (len(SHAPE_NAMES), count, 3):
         raise ValueError("shape deltas and vertices disagree")
