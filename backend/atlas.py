@@ -112,9 +112,9 @@ def atlas_table(template: HeadTemplate, size: int) -> AtlasTable:
     )
 
 
-def region(template: HeadTemplate, name: str) -> NDArray[np.float32]:
-    """Weights (V,) of a region or of its two sides ("ears": "ears_L", "ears_R"); 0 if none."""
-    wanted = {name, f"{name}_L", f"{name}_R"}
+def region(template: HeadTemplate, *names: str) -> NDArray[np.float32]:
+    """Weights (V,) in [0, 1] of regions together, sides included ("ears": "ears_L", "ears_R")."""
+    wanted = {f"{name}{side}" for name in names for side in ("", "_L", "_R")}
     rows = [i for i, known in enumerate(template.region_names) if known in wanted]
     return np.clip(template.region_weights[rows].sum(0), 0.0, 1.0).astype(np.float32)
 

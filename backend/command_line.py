@@ -41,6 +41,9 @@ from studio_avatar_addon.avatar.version import extension_version
 
 from .event_log import EventLog
 
+# Commands that make a shipped asset: module and function.
+MAKERS = {"template": ("head.build", "build_template"), "sample": ("sample.command", "film_sample")}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 a known failure, 2 wrong usage, 3 a bug, 130 cancelled."""
@@ -48,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = arguments.pop("command")
     if command == "run":
         return _run_from_blender(arguments["job"], arguments["parent_pid"])
-    if command == "template":
-        return _known_failures_in_words(lambda: _build_template(arguments["out"]))
+    if command in MAKERS:
+        return _known_failures_in_words(lambda: _make(command, arguments["out"]))
     return _known_failures_in_words(lambda: _run_here(command, arguments))
 
 
@@ -78,8 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check interpreter, device, packages and weights")
     _add_device(doctor)
 
-    template = commands.add_parser("template", help="build the head template")
-    template.add_argument("--out", type=Path, default=None, metavar="FILE")
+    for name, text in (("template", "build the head template"), ("sample", "film the sample")):
+        maker = commands.add_parser(name, help=text)
+        maker.add_argument("--out", type=Path, default=None)
 
     run = commands.add_parser("run", help="run a job folder, as the add-on does")
     run.add_argument("job", type=Path, metavar="JOB_DIR")
@@ -179,9 +183,11 @@ def _heavy(module: str) -> Any:
         ) from error
 
 
-def _build_template(out: Path | None) -> int:
-    builder = _heavy("head.build")
-    print(builder.build_template(out) if out else builder.build_template())
+def _make(command: str, out: Path | None) -> int:
+    """Make an asset again; without `out` where the extension has it."""
+    module, function = MAKERS[command]
+    maker = getattr(_heavy(module), function)
+    print(maker(out) if out else maker())
     return 0
 
 

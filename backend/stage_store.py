@@ -82,12 +82,15 @@ class StageStore:
             record = json.loads((self._folder / f"{stage}.json").read_text("utf-8"))
             if record["fingerprint"] != mark:
                 return None
-            if kind is TextureSet:
-                return read_texture_set(self._folder / stage, _decode(record["values"]))
-            arrays = read_arrays(self._folder / f"{stage}.npz")
-            return kind(**_decode(record["values"], self._folder), **arrays)
+            return self._read(stage, kind, record["values"])
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, AvatarFolderError):
             return None  # incomplete or damaged: made again
+
+    def _read(self, stage: str, kind: type[Any], values: Any) -> Any:
+        if kind is TextureSet:
+            return read_texture_set(self._folder / stage, _decode(values))
+        arrays = read_arrays(self._folder / f"{stage}.npz")
+        return kind(**_decode(values, self._folder), **arrays)
 
     def _cleared(self, stage: str) -> Path:
         """An empty images folder; the stage counts as unfinished from here on."""

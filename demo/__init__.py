@@ -1,1 +1,1 @@
-"""What `python build.py demo [CLIP]` does: the whole way once, through the add-on's own operators."""
+"""What `python build.py demo [CLIP]` does: the whole way once, through the add-on's operators."""

@@ -21,6 +21,7 @@ import bpy
 import studio_avatar_addon
 from studio_avatar_addon.avatar.bundle import open_avatar
 
+OPERATORS = "studio_avatar"  # their group in bpy.ops, there once the add-on is registered
 OUTPUT = Path("demo_output")
 SAMPLE = Path(studio_avatar_addon.__file__).parent / "assets" / "sample" / "sample.mp4"
 LIGHTS = {"three_point": None, "soft_box": None, "split": None}
@@ -57,7 +58,7 @@ def main() -> int:
 def make_demo(clip: Path, quality: str, output: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     studio_avatar_addon.register()
-    operators = bpy.ops.studio_avatar
+    operators = getattr(bpy.ops, OPERATORS)
     avatar, costs = output / "avatar", CostTable()
 
     began = time.monotonic()

@@ -167,6 +167,18 @@ def test_texture_versions_switch(avatar: AppliedAvatar) -> None:
         materials.set_texture_version(avatar.head, "painted")
 
 
+def test_artist_material_is_left_in_its_slot(scene, small_avatar: Path) -> None:
+    applied = apply_avatar(scene, open_avatar(small_avatar))
+    own = bpy.data.materials.new("Own")
+    applied.head.data.materials[0] = own
+    apply_avatar(scene, open_avatar(small_avatar))
+    assert applied.head.data.materials[0] == own
+    assert materials.texture_versions(applied.head) == ()
+    assert materials.skin_controls(applied.head) == ()
+    with pytest.raises(AvatarFolderError, match="of your own"):
+        materials.show_coverage(applied.head, True)
+
+
 def test_coverage_overlay(avatar: AppliedAvatar) -> None:
     tree = next(m for m in avatar.head.data.materials if m[materials.MATERIAL] == "skin").node_tree
     materials.show_coverage(avatar.head, True)
@@ -313,7 +325,7 @@ def read_picture(path: Path) -> np.ndarray:
     picture.colorspace_settings.name = "Non-Color"
     values = np.empty(picture.size[0] * picture.size[1] * 4, np.float32)
     picture.pixels.foreach_get(values)
-    width, height = picture.size
+    width, height = picture.size[:]
     bpy.data.images.remove(picture)
     return values.reshape(height, width, 4)[::-1]
 

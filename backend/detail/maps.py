@@ -89,7 +89,7 @@ def _relief(
     fine = cv2.GaussianBlur(image, (0, 0), max(FINE_M / spacing_m, 0.5))
     band = fine - cv2.GaussianBlur(image, (0, 0), max(COARSE_M / spacing_m, 1.5))
     band = LARGEST_SWING * np.tanh(band / LARGEST_SWING)
-    flat = np.clip(sum(region(template, name) for name in FLAT_REGIONS), 0.0, 1.0)
+    flat = region(template, *FLAT_REGIONS)
     share = np.where(table.is_material("skin"), 1.0 - 0.8 * table.interpolate(flat), 0.0)
     # Materials and charts end abruptly: let relief fade before they do.
     share = table.image(share.astype(np.float32), gutters=False)

@@ -24,7 +24,7 @@ from studio_avatar_addon.avatar.types import (
 
 from ..atlas import AtlasTable, atlas_table
 from ..images import linear_from_srgb, srgb_from_linear
-from ..phone_texture.bands import LUMINANCE, light_from_log, log_light
+from ..phone_texture.bands import LUMINANCE, light_from_log, log_light, smooth_step
 from .maps import make_maps
 from .poisson import differences, with_gradients
 
@@ -92,8 +92,8 @@ def _trust(
     inside = cv2.erode((skin * phone.coverage).astype(np.float32), np.ones((border, border)))
     light = cv2.GaussianBlur((phone_log - studio_log) @ LUMINANCE, (0, 0), EDGE_SIGMA_2048 * scale)
     across, down = differences(light)
-    edge = _step(*SHADOW_EDGE, np.hypot(across, down) * scale)
-    clipped = _step(*CLIPPING, phone.base_color_srgb.max(2))
+    edge = smooth_step(*SHADOW_EDGE, np.hypot(across, down) * scale)
+    clipped = smooth_step(*CLIPPING, phone.base_color_srgb.max(2))
     return (inside * (1.0 - edge) * (1.0 - clipped)).astype(np.float32)
 
 
@@ -106,8 +106,3 @@ def _restored(
         filmed = np.clip(filmed, -LARGEST_STEP, LARGEST_STEP)
         wished.append(own + trust * (filmed - own))
     return with_gradients(studio, wished[0], wished[1], REACH_2048 * size / 2048.0)
-
-
-def _step(low: float, high: float, value: FloatArray) -> FloatArray:
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

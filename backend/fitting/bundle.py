@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
@@ -104,20 +103,17 @@ def step(
     """One damped Gauss-Newton step (Levenberg's `damping` relative to the diagonal)."""
     normal = _normal_equations(estimate, sightings, prior, center_px)
     _freeze(normal, estimate, freedom, prior)
-    frames = len(estimate.rotation)
     diagonal = np.arange(normal.local.shape[1])
     normal.local[:, diagonal, diagonal] *= 1.0 + damping
     reduced, right = normal.shared, normal.shared_right
     reduced[np.diag_indices_from(reduced)] *= 1.0 + damping
-    solved_cross, solved_right = [], []
-    for frame in range(frames):
-        factor = cho_factor(normal.local[frame])
-        solved_cross.append(cho_solve(factor, normal.cross[frame]))
-        solved_right.append(cho_solve(factor, normal.local_right[frame]))
-        reduced = reduced - normal.cross[frame].T @ solved_cross[frame]
-        right = right - normal.cross[frame].T @ solved_right[frame]
-    shared = cho_solve(cho_factor(reduced), right)
-    local = np.array([solved_right[k] - solved_cross[k] @ shared for k in range(frames)])
+    both = np.concatenate([normal.cross, normal.local_right[:, :, None]], axis=2)
+    solved = np.linalg.solve(normal.local, both)
+    cross_rows = normal.cross.reshape(-1, normal.cross.shape[2])
+    eliminated = cross_rows.T @ solved.reshape(len(cross_rows), -1)
+    reduced -= eliminated[:, :-1]
+    shared = np.linalg.solve(reduced, right - eliminated[:, -1])
+    local = solved[:, :, -1] - solved[:, :, :-1] @ shared
     return _moved(estimate, local, shared)
 
 
@@ -150,12 +146,12 @@ def _normal_equations(
         weighted = line.weight[:, None] * line.residual
         by_local = line.by_local.reshape(-1, locals_)
         weighted_local = (line.weight[:, None, None] * line.by_local).reshape(-1, locals_)
+        weighted_point = line.weight[:, None, None] * line.by_point
         basis = sighting.points.shape_basis.reshape(-1, shapes)
         local[k] += by_local.T @ weighted_local
         local_right[k] -= by_local.T @ weighted.ravel()
-        through_point = np.einsum(
-            "nrl,nrc->lnc", line.by_local * line.weight[:, None, None], line.by_point
-        ).reshape(locals_, -1)
+        by_local_points = np.swapaxes(line.by_local, 1, 2) @ weighted_point
+        through_point = np.moveaxis(by_local_points, 1, 0).reshape(locals_, -1)
         cross[k, :, 1:] += through_point @ basis
         cross[k, :, 0] += weighted_local.T @ line.by_focal.ravel()
         pull = np.einsum("nr,nrc->nc", weighted, line.by_point).ravel()
@@ -164,11 +160,9 @@ def _normal_equations(
         shared_right[0] -= (weighted * line.by_focal).sum()
         shared[0, 0] += (line.weight[:, None] * line.by_focal**2).sum()
         shared[0, 1:] += focal_pull.ravel() @ basis
-        information = np.einsum(
-            "nrc,nrd->ncd", line.by_point * line.weight[:, None, None], line.by_point
-        )
+        information = np.swapaxes(line.by_point, 1, 2) @ weighted_point
         if sighting.normal is not None:
-            rows = np.einsum("nrc,ncg->nrg", line.by_point, sighting.points.shape_basis)[:, 0]
+            rows = (line.by_point @ sighting.points.shape_basis)[:, 0]
             shared[1:, 1:] += (rows * line.weight[:, None]).T @ rows
         elif id(sighting.points) in by_points:
             by_points[id(sighting.points)][1][:] += information
@@ -203,7 +197,7 @@ def _linearise(estimate: Estimate, sighting: Sighting, center_px: FloatArray) ->
     by_point = by_camera @ estimate.rotation[k]
     # d(exp(w) R p) / dw = -[R p]x, so a row v of the camera derivative gives (R p) x v.
     by_rotation = np.cross(rotated[:, None, :], by_camera)
-    by_expression = np.einsum("nrc,nce->nre", by_point, sighting.points.expression_basis)
+    by_expression = by_point @ sighting.points.expression_basis
     squared = (residual**2).sum(axis=1)
     weight = 1.0 / (1.0 + squared / sighting.cauchy**2)
     return Linearised(

@@ -26,6 +26,8 @@ DARKEST = 0.2  # of the face's median luminance, linear
 FEWEST_VOTES = 0.2
 NEIGHBOURS = 24
 SMOOTHING_M = 0.002
+SURELY_PERSON = 200  # of 255
+WINDOW_MARGIN = 1.0  # of the face's size, on every side
 
 
 class HairlineVote:
@@ -56,11 +58,15 @@ class HairlineVote:
         sight = in_camera / np.linalg.norm(in_camera, axis=1, keepdims=True)
         pixels = estimate.project(frame, posed, center_px)
         squarely = self._outside & (-(normal * sight).sum(axis=1) > SQUARELY)
-        squarely &= sample(mask, pixels) > 200
+        squarely &= sample(mask, pixels) > SURELY_PERSON
         px_per_m = estimate.focal_px / estimate.translation_m[frame, 2]
-        smooth = cv2.GaussianBlur(image_srgb, (0, 0), max(SMOOTHING_M * px_per_m, 0.8))
+        corner, window = head_window(mask.shape[:2], face_px)
+        smooth = cv2.GaussianBlur(image_srgb[window], (0, 0), max(SMOOTHING_M * px_per_m, 0.8))
+        like_face = _looks_like_face(
+            sample(smooth, pixels - corner), sample(smooth, face_px - corner)
+        )
         self._seen += squarely
-        self._skin += squarely & _looks_like_face(sample(smooth, pixels), sample(smooth, face_px))
+        self._skin += squarely & like_face
 
     def result(self) -> BoolArray:
         """(V,) True: skin. What no frame saw squarely follows its neighbours."""
@@ -72,6 +78,20 @@ class HairlineVote:
         count = min(NEIGHBOURS, int(judged.sum()))
         _, near = cKDTree(rest[judged]).query(rest, k=count)
         return share[near].reshape(len(rest), -1).mean(axis=1) > FEWEST_VOTES
+
+
+def head_window(
+    size: tuple[int, int], face_px: FloatArray
+) -> tuple[FloatArray, tuple[slice, slice]]:
+    """The part of an image (height, width) that holds a face's whole head.
+
+    Its top left corner (2,) in pixels, and the slices of rows and columns.
+    """
+    low, high = face_px.min(axis=0), face_px.max(axis=0)
+    margin = WINDOW_MARGIN * (high - low).max()
+    left, top = np.maximum(low - margin, 0).astype(int)
+    right, bottom = np.minimum(high + margin, size[::-1]).astype(int)
+    return np.array([left, top], np.float64), (slice(top, bottom), slice(left, right))
 
 
 def sample(image: FloatArray, points_px: FloatArray) -> FloatArray:

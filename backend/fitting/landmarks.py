@@ -33,7 +33,7 @@ FACE_OVAL = (
 DETECTOR_JITTER_PX = 0.8
 CAUCHY = 2.0
 FRONTAL_YAW_DEG = 28.0
-FEWEST_FRONTAL = 3
+FEWEST_FRONTAL, MOST_FRONTAL = 3, 10
 YAW_JUMP_DEG = 16.0
 OUTLIER_RATIO = 2.5
 
@@ -169,10 +169,12 @@ def believable_frames(
 
 
 def frontal_frames(good: BoolArray, estimate: Estimate) -> IntArray:
-    """The frames to start from: near-frontal ones, or else the most frontal few."""
+    """The frames to start from: a few near-frontal ones, or else the most frontal."""
     yaw = np.abs(head_angles(estimate.rotation, estimate.translation_m).yaw_deg)
     index = np.flatnonzero(good)
     near = index[yaw[index] < FRONTAL_YAW_DEG]
+    if len(near) > MOST_FRONTAL:
+        return near[np.linspace(0, len(near) - 1, MOST_FRONTAL).round().astype(int)]
     if len(near) >= FEWEST_FRONTAL:
         return near
     return np.sort(index[np.argsort(yaw[index], kind="stable")[:FEWEST_FRONTAL]])

@@ -15,8 +15,8 @@ from .landmarks import FaceLandmarks, landmark_sightings
 from .model import Estimate, LinearHead
 
 IDENTITY_PRECISION = 2.0
-EXPRESSION_PRECISION = 4.0
-EXPRESSION_SPARSITY = 1.0
+EXPRESSION_PRECISION = 2.0
+EXPRESSION_SPARSITY = 0.5
 FIRST_DAMPING = 1e-2
 WORST_DAMPING = 1e3
 SETTLED = 1e-4

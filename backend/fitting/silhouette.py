@@ -17,11 +17,11 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ..raster import rasterize
 from .bundle import Sighting
-from .hairline import sample
+from .hairline import head_window, sample
 from .model import LinearHead
 
 # The head is drawn about this high, whatever the footage's size.
-DRAWN_HEIGHT_PX = 480
+DRAWN_HEIGHT_PX = 400
 EVERY = 3
 MARGIN_PX = 4
 AGREEING_NORMALS = 0.7
@@ -80,19 +80,20 @@ def person_outline(mask: FloatArray, face_px: FloatArray) -> PersonOutline | Non
 
     None where the mask holds no person at the face.
     """
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2)
-    contour = _contour_at(soft > 127.5, np.median(face_px, axis=0))
+    corner, window = head_window(mask.shape[:2], face_px)
+    soft = cv2.GaussianBlur(mask[window].astype(np.float32), (0, 0), 1.2)
+    contour = _contour_at(soft > 127.5, np.median(face_px, axis=0) - corner)
     if contour is None:
         return None
     height, width = soft.shape
-    inside = ((contour > BORDER_PX) & (contour < np.array([width, height]) - BORDER_PX)).all(axis=1)
-    contour = contour[inside]
+    inside = (contour > BORDER_PX) & (contour < np.array([width, height]) - BORDER_PX)
+    contour = contour[inside.all(axis=1)]
     if len(contour) < CANDIDATES:
         return None
     normal, slope = _outward(cv2.GaussianBlur(soft, (0, 0), 3.0), contour)
     value = sample(soft, contour)
     shift = np.clip((value - 127.5) / np.maximum(slope, 1.0), -1.0, 1.0)
-    return PersonOutline(contour + shift[:, None] * normal, normal)
+    return PersonOutline(contour + shift[:, None] * normal + corner, normal)
 
 
 def head_outline(

@@ -138,7 +138,7 @@ def _bump(points: FloatArray, bump: Bump) -> FloatArray:
         away = ((points - at) / np.array(bump.reach)) ** 2
         return np.exp(-0.5 * away.sum(axis=1))
 
-    at, push = np.array(bump.at, dtype=float), np.array(bump.push, dtype=float)
+    at, push = np.array(bump.at, dtype=np.float64), np.array(bump.push, dtype=np.float64)
     if at[0] == 0.0:
         return weight(at)[:, None] * push
     mirror = np.array([-1.0, 1.0, 1.0])

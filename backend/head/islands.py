@@ -164,8 +164,9 @@ def _teeth(head: HeadMesh, quads: IntArray) -> list[Island]:
     for jaw, teeth in (("upper", UPPER_TEETH), ("lower", LOWER_TEETH)):
         ids = _left(head, f"teeth_{jaw}").reshape(len(teeth), -1)
         for number, tooth in enumerate(ids):
-            start = np.array(TOOTH_START[jaw]) + np.array([TOOTH_PITCH * number, 0.0])
-            flat = {int(tooth[24]): start}
+            start = np.array(TOOTH_START[jaw], dtype=np.float64)
+            start += np.array([TOOTH_PITCH * number, 0.0])
+            flat: dict[int, FloatArray] = {int(tooth[24]): start}
             for ring, share in enumerate((1.0, 0.72, 0.4)):
                 for vertex, at in zip(tooth[8 * ring : 8 * ring + 8], circle, strict=True):
                     flat[int(vertex)] = start + TOOTH_RADIUS * share * at
@@ -190,9 +191,9 @@ def _tongue(head: HeadMesh) -> dict[int, FloatArray]:
 
 def _block(head: HeadMesh, quads: IntArray, name: str, ids: IntArray, high: int) -> Island:
     """A grid of ids (columns of `high`) on a rectangle."""
-    low, top = (np.array(corner) for corner in BLOCKS[name])
+    low, top = (np.array(corner, dtype=np.float64) for corner in BLOCKS[name])
     grid = ids.reshape(-1, high)
-    flat = {
+    flat: dict[int, FloatArray] = {
         int(vertex): low + (top - low) * np.array([i / (len(grid) - 1), j / (high - 1)])
         for i, column in enumerate(grid)
         for j, vertex in enumerate(column)

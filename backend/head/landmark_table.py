@@ -45,7 +45,9 @@ FARTHEST_M = 100.0
 SMALLEST_NOISE_M = 0.0008
 MAD_TO_SD = 1.4826
 
-CAMERA = Camera((PORTRAIT_PX, PORTRAIT_PX), (FOCAL_PX, FOCAL_PX), (PORTRAIT_PX / 2,) * 2)
+CAMERA = Camera(
+    (PORTRAIT_PX, PORTRAIT_PX), (FOCAL_PX, FOCAL_PX), (PORTRAIT_PX / 2, PORTRAIT_PX / 2)
+)
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,8 @@ def _points_on_head(
     mean = np.median(np.array(rest), axis=0)
     # Seen from far in front, where the face hides nothing of itself that the detector marks.
     view = pose(0.0, 0.0, FARTHEST_M)
-    far = Camera((2048, 2048), (FARTHEST_M * 8000.0,) * 2, (1024.0, 1024.0))
+    far_focal_px = FARTHEST_M * 8000.0
+    far = Camera((2048, 2048), (far_focal_px, far_focal_px), (1024.0, 1024.0))
     in_camera = transform(view, template.vertices_m)
     drawn = np.flatnonzero(drawn_triangles(template))
     raster = rasterize(

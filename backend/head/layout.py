@@ -72,13 +72,13 @@ class QuadBuilder:
         for right in range(ids.shape[0] - 1):
             for up in range(ids.shape[1] - 1):
                 corners = (
-                    ids[right, up],
-                    ids[right + 1, up],
-                    ids[right + 1, up + 1],
-                    ids[right, up + 1],
+                    int(ids[right, up]),
+                    int(ids[right + 1, up]),
+                    int(ids[right + 1, up + 1]),
+                    int(ids[right, up + 1]),
                 )
                 if min(corners) >= 0:
-                    self.quads.append(tuple(int(c) for c in corners))
+                    self.quads.append(corners)
 
     def band(self, outer: IntArray, inner: IntArray, closed: bool) -> None:
         """Quads between two rings of the same length."""

@@ -102,7 +102,7 @@ def _join(layout: HalfLayout, skin: FloatArray) -> _Half:
     """Skin and parts of the left half in one numbering."""
     vertices, quads, midline = [skin], [layout.quads], [layout.midline]
     material = [_skin_material(layout)]
-    names = {"skin": np.arange(layout.count, dtype=np.int32)}
+    names: dict[str, IntArray] = {"skin": np.arange(layout.count, dtype=np.int32)}
     count = layout.count
     for part in make_parts(layout, skin):
         vertices.append(part.vertices)

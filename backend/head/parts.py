@@ -183,8 +183,9 @@ def _tooth(
     # share of height, of width, of thickness, shift outwards: root, belly, edge
     levels = ((1.15, 0.80, 0.70, -0.3), (0.55, 1.0, 0.92, 0.3), (0.08, 0.96, 0.50, 0.1))
     corners = (-1, -1), (0, -1.08), (1, -1), (1.08, 0), (1, 1), (0, 1.08), (-1, 1), (-1.08, 0)
-    outline = np.array(corners) * np.array([0.49, 0.475])
-    rings, rows = [], []
+    outline = np.array(corners, dtype=np.float64) * np.array([0.49, 0.475])
+    rings: list[IntArray] = []
+    rows: list[FloatArray] = []
     for share, wide, thick, outwards in levels:
         rings.append(builder.new((8,)))
         lateral = outline[:, 0] * width * wide

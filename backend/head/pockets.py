@@ -6,12 +6,11 @@ Takes the solved skin (N, 3) in millimetres and returns it with the pockets' ver
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from . import points
 from .layout import HalfLayout
-
-FloatArray = NDArray[np.floating]
 
 LID_THICKNESS = 1.7
 LID_CLEARANCE = 0.3  # between the eyeball and the lid's inner edge
@@ -69,9 +68,8 @@ def _lids(layout: HalfLayout, skin: FloatArray) -> None:
 
 def _from_polar(polar: FloatArray, around: FloatArray) -> FloatArray:
     """Unit vectors: polar angle from the gaze axis (-y), angle around it from +x to +z."""
-    return np.stack(
-        [np.sin(polar) * np.cos(around), -np.cos(polar), np.sin(polar) * np.sin(around)], axis=-1
-    )
+    beside: FloatArray = np.sin(polar)
+    return np.stack([beside * np.cos(around), -np.cos(polar), beside * np.sin(around)], axis=-1)
 
 
 def _close_behind(
@@ -112,7 +110,7 @@ def _mouth_bag(layout: HalfLayout, skin: FloatArray) -> None:
     skin[inside, 1] += BAG_DEPTH * np.clip(1 - share, 0, 1)
 
 
-def _fill_patch(skin: FloatArray, patch: NDArray[np.int32]) -> None:
+def _fill_patch(skin: FloatArray, patch: IntArray) -> None:
     """Coons-like filling: opposite sides of the patch joined row by row."""
     wide, high = patch.shape
     for up in range(1, high - 1):
@@ -157,7 +155,7 @@ def _ear_canal(layout: HalfLayout, skin: FloatArray) -> None:
     _dome(skin, layout.ends["ear"], inward, 4.0)
 
 
-def _dome(skin: FloatArray, patch: NDArray[np.int32], axis: FloatArray, depth: float) -> None:
+def _dome(skin: FloatArray, patch: IntArray, axis: FloatArray, depth: float) -> None:
     """Fill a closing patch bilinearly between its sides and push its middle along `axis`."""
     wide, high = patch.shape
     border = skin[patch]

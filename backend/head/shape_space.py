@@ -14,11 +14,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
+from studio_avatar_addon.avatar.types import IntArray
+
 from .mesh import MM, HeadMesh
 from .points import Point
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
 FieldValues = tuple[IntArray, FloatArray]  # ids (n,) and their pushes (n, 3)
 
 FLIP = np.array([-1.0, 1.0, 1.0])

@@ -185,7 +185,7 @@ def _wireframe(template: HeadTemplate, view: View, size: int) -> NDArray[np.uint
     facing = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] < 0
     far_first = np.argsort(-placed[template.quads, 1].mean(axis=1), kind="stable")
     for quad in far_first[facing[far_first]]:
-        outline = np.int32(np.round(corners[quad] * 16))
+        outline = np.round(corners[quad] * 16).astype(np.int32)
         cv2.fillConvexPoly(image, outline, (238, 238, 238), cv2.LINE_AA, 4)
         cv2.polylines(image, [outline], True, (70, 70, 70), 1, cv2.LINE_AA, 4)
     return image
@@ -193,7 +193,7 @@ def _wireframe(template: HeadTemplate, view: View, size: int) -> NDArray[np.uint
 
 def _atlas(template: HeadTemplate, size: int) -> NDArray[np.uint8]:
     image = np.full((size, size, 3), 255, np.uint8)
-    outlines = np.int32(np.round(texel_from_uv(template.quad_uv, size) * 16))
+    outlines = np.round(texel_from_uv(template.quad_uv, size) * 16).astype(np.int32)
     face = template.region("face")[template.quads].mean(axis=1)
     for outline, material, share in zip(outlines, template.quad_material, face, strict=True):
         tint = np.array(MATERIAL_LINEAR[MATERIALS[material]]) ** (1 / 2.2) * (1 - 0.25 * share)

@@ -56,6 +56,7 @@ def _moved_vertices(
 
 
 def _sum_into(index: IntArray, values: FloatArray, count: int) -> FloatArray:
-    return np.stack(
-        [np.bincount(index, values[:, k], minlength=count) for k in range(values.shape[1])], axis=1
-    )
+    sums = np.zeros((count, values.shape[1]))
+    for k in range(values.shape[1]):
+        sums[:, k] = np.bincount(index, values[:, k], minlength=count)
+    return sums

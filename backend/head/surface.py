@@ -87,7 +87,8 @@ def ear_to_head(local: FloatArray) -> FloatArray:
     up = local[..., 1] * np.cos(tilt) - local[..., 0] * np.sin(tilt)
     back = tilted * np.cos(flare) - local[..., 2] * np.sin(flare)
     out = local[..., 2] * np.cos(flare) + tilted * np.sin(flare)
-    return np.stack([out, back, up], axis=-1) + np.array(points.EAR_ORIGIN)
+    turned: FloatArray = np.stack([out, back, up], axis=-1)
+    return turned + np.array(points.EAR_ORIGIN)
 
 
 def _constraints(layout: HalfLayout) -> Constraints:

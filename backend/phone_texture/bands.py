@@ -37,6 +37,12 @@ def light_from_log(log: FloatArray) -> NDArray[np.float32]:
     return np.maximum(np.exp(log) - LOG_FLOOR, 0.0).astype(np.float32)
 
 
+def smooth_step(low: float, high: float, value: FloatArray) -> FloatArray:
+    """0 below `low`, 1 above `high`, without a kink between."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
 def low_band(log: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Blurred colours (L, L, 3) of a view (M, M, 3) and the weight (L, L) behind them."""
     low_size = (LOW_SIZE, LOW_SIZE)

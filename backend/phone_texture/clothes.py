@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..atlas import atlas_table, region
-from .bands import LOW_SIZE, LUMINANCE
+from .bands import LOW_SIZE, LUMINANCE, smooth_step
 
 # Log distance from the colour of the face, brightness aside: skin below, cloth above.
 CHROMA = (0.22, 0.42)
@@ -29,7 +29,7 @@ class Neckline:
     def __init__(self, template: HeadTemplate) -> None:
         table = atlas_table(template, LOW_SIZE)
         skin = table.is_material("skin")
-        face = sum(region(template, name) for name in FACE)
+        face = region(template, *FACE)
         self._face = table.image(skin * table.interpolate(face), gutters=False) > 0.5
         # The region fades out towards the neck's open end, where collars are.
         neck = skin * np.minimum(3.0 * table.interpolate(region(template, COVERED)), 1.0)
@@ -43,10 +43,8 @@ class Neckline:
         chroma = low - (low @ LUMINANCE)[..., None]
         distance = np.linalg.norm(chroma - np.median(chroma[known], 0), axis=2)
         darker = np.median((low @ LUMINANCE)[known]) - low @ LUMINANCE
-        cloth = np.maximum(_ramp(*CHROMA, distance), _ramp(*DARKER, darker)) * self._neck
+        cloth = (
+            np.maximum(smooth_step(*CHROMA, distance), smooth_step(*DARKER, darker)) * self._neck
+        )
         # The blur of the low band hides the hem: keep clear of it.
-        return 1.0 - cv2.dilate(cloth, np.ones((HEM, HEM), np.uint8)).astype(np.float32)
-
-
-def _ramp(low: float, high: float, value: FloatArray) -> FloatArray:
-    return np.clip((value - low) / (high - low), 0.0, 1.0)
+        return 1.0 - cv2.dilate(cloth, np.ones((HEM, HEM), np.uint8))

@@ -16,7 +16,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
-from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+from studio_avatar_addon.avatar.types import FloatArray
 
 from ..atlas import AtlasTable, region, sample_at
 
@@ -76,7 +76,7 @@ def _usual_colours(
     at_vertices, total = table.to_vertices(log_rgb, weight)
     known = total > 0.5
     scalp = region(table.template, "scalp")
-    covered = np.clip(sum(region(table.template, name) for name in NOT_BARE), 0.0, 1.0)
+    covered = region(table.template, *NOT_BARE)
     skin = at_vertices[known & (covered < 0.2)]
     hair = at_vertices[known & (scalp > 0.8)]
     skin_colour = np.median(skin, 0) if len(skin) else np.log(USUAL_SKIN)
@@ -107,9 +107,9 @@ def _mirrored(
     table: AtlasTable, log_rgb: FloatArray, weight: FloatArray, twin: FloatArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Colours of the other side (n, 3) and how well it was seen (n,)."""
-    there: BoolArray = np.isfinite(twin[:, 0])
+    there = np.isfinite(twin[:, 0]).astype(np.float32)
     image = table.image(np.concatenate([log_rgb, weight[:, None]], 1).astype(np.float32))
-    found = sample_at(image, twin)
+    found: NDArray[np.float32] = sample_at(image, twin)
     return found[:, :3], found[:, 3] * there
 
 

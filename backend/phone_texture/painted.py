@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
 
 from ..atlas import AtlasTable
+from .bands import smooth_step
 from .eyes import SCLERA_ALBEDO
 from .solid_noise import solid_noise
 
@@ -55,7 +56,7 @@ def _eyeballs(position_m: FloatArray, fit: HeadFit, iris_linear: FloatArray) -> 
     angle = np.arctan2(arm[:, 2], arm[:, 0])
     white = _sclera(position_m, radius, front)
     iris = _iris(radius, angle, side, iris_linear)
-    inside = np.where(front, 1.0 - _step(LIMBUS[0] + 0.14, LIMBUS[1], radius), 0.0)
+    inside = np.where(front, 1.0 - smooth_step(LIMBUS[0] + 0.14, LIMBUS[1], radius), 0.0)
     return white + inside[:, None].astype(np.float32) * (iris - white)
 
 
@@ -69,22 +70,16 @@ def _iris(
     )
     fibres = 0.22 * solid_noise(fibre_point, 1.0, 3) + 0.12 * solid_noise(fibre_point, 0.4, 5)
     collarette = 0.35 * np.exp(-(((radius - 0.52) / 0.10) ** 2))
-    limbus = -0.8 * _step(LIMBUS[0], LIMBUS[1], radius) - 0.15
+    limbus = -0.8 * smooth_step(LIMBUS[0], LIMBUS[1], radius) - 0.15
     colour = iris_linear * np.exp(fibres + collarette + limbus)[:, None]
-    pupil = 1.0 - _step(PUPIL_SHARE - 0.03, PUPIL_SHARE + 0.03, radius)
+    pupil = 1.0 - smooth_step(PUPIL_SHARE - 0.03, PUPIL_SHARE + 0.03, radius)
     return (colour + pupil[:, None] * (PUPIL - colour)).astype(np.float32)
 
 
 def _sclera(position_m: FloatArray, radius: FloatArray, front: BoolArray) -> NDArray[np.float32]:
     """White, pinker away from the iris, with faint veins."""
-    outward = np.where(front, _step(1.1, 2.2, radius), 1.0)
+    outward = np.where(front, smooth_step(1.1, 2.2, radius), 1.0)
     ridge = np.abs(solid_noise(position_m, 0.0016, 11) + 0.5 * solid_noise(position_m, 0.0007, 12))
     vein = np.exp(-((ridge / 0.10) ** 2)) * outward * 0.22
     base = SCLERA_ALBEDO * (1.0 - outward[:, None] * np.array([0.03, 0.13, 0.15]))
     return (base + vein[:, None] * (VEIN - base)).astype(np.float32)
-
-
-def _step(low: float, high: float, value: FloatArray) -> FloatArray:
-    """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

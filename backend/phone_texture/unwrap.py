@@ -42,7 +42,7 @@ from .eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
 from .fill import complete
 from .openings import openings
 from .painted import painted_parts
-from .views import TexelView, image_from_atlas, pose_head, view_texels
+from .views import PosedHead, TexelView, image_from_atlas, pose_head, view_texels
 
 ALIGN_SIZE = 1024
 # How steeply the best view outweighs the others in the high band.
@@ -74,35 +74,53 @@ class Gathered:
     views: NDArray[np.uint8]  # (n,)
 
 
-class _Frames:
-    """Frames sampled at texels, with pose, person mask and gain applied."""
+@dataclass(frozen=True)
+class OpenedFrame:
+    """A chosen frame, read and posed once, to be sampled several times."""
 
-    def __init__(
-        self, capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate
-    ) -> None:
-        self.capture, self.track, self.fit, self.template = capture, track, fit, template
+    posed: PosedHead
+    person: NDArray[np.float32]  # (H, W)
+    open_to: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
+    linear: NDArray[np.float32]  # (H, W, 3)
+    clipped: np.float32  # linear value from which a channel counts as clipped
+    fit: HeadFit
 
     def sample(
-        self, table: AtlasTable, k: int, slide: FloatArray | None
+        self, table: AtlasTable, slide: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
-        """Where the texels lie in frame k and their log light (n, 3)."""
-        posed = pose_head(self.fit, k, self.template)
+        """Where the texels lie in the frame and their log light (n, 3)."""
         slide_px = None
         if slide is not None:
             step = np.float32(table.size / slide.shape[0])
             scale = np.float32(table.size / (slide.shape[0] * FLOW_STEP))
-            jacobian = image_from_atlas(table, posed.points_px)
+            jacobian = image_from_atlas(table, self.posed.points_px)
             slide_px = _in_pixels(
                 table.texel, table.triangle, jacobian, slide, step, scale, table.size
             )
-        person = load_mask(self.track, k)
-        open_to = openings(self.track.frame_landmarks_px[k], self.capture.size_px)
-        view = view_texels(table, posed, self.fit, person, open_to, slide_px)
-        frame = load_frame_linear(self.capture, k)
-        colour = sample_at(frame, view.points_px, cv2.INTER_CUBIC)
-        clipped = np.float32(CLIPPED * self.capture.frame_gain[k].min())
-        _to_log_light(colour, view.weight, clipped)
+        view = view_texels(table, self.posed, self.fit, self.person, self.open_to, slide_px)
+        colour = sample_at(self.linear, view.points_px, cv2.INTER_CUBIC)
+        _to_log_light(colour, view.weight, self.clipped)
         return view, colour
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """What a frame is opened with."""
+
+    capture: Capture
+    track: FaceTrack
+    fit: HeadFit
+    template: HeadTemplate
+
+    def open(self, k: int) -> OpenedFrame:
+        return OpenedFrame(
+            posed=pose_head(self.fit, k, self.template),
+            person=load_mask(self.track, k),
+            open_to=openings(self.track.frame_landmarks_px[k], self.capture.size_px),
+            linear=load_frame_linear(self.capture, k),
+            clipped=np.float32(CLIPPED * self.capture.frame_gain[k].min()),
+            fit=self.fit,
+        )
 
 
 def unwrap(
@@ -152,7 +170,8 @@ def _look_through(
     looks: list[Look] = []
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
-        view, log_rgb = frames.sample(table, k, None)
+        frame = frames.open(k)
+        view, log_rgb = frame.sample(table, None)
         weight = table.image(view.weight, gutters=False)
         pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         slide = (
@@ -161,7 +180,7 @@ def _look_through(
             else np.zeros((size // FLOW_STEP, size // FLOW_STEP, 2), np.float32)
         )
         if looks:
-            view, log_rgb = frames.sample(table, k, slide)
+            view, log_rgb = frame.sample(table, slide)
             weight = table.image(view.weight, gutters=False)
             pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
@@ -188,7 +207,7 @@ def _gather(
     sharpness = frames.capture.sharpness[frames.capture.frame_index]
     for done, look in enumerate(looks):
         progress(len(looks) + done, steps, f"blending view {done + 1} of {len(looks)}")
-        view, log_rgb = frames.sample(table, look.k, look.slide)
+        view, log_rgb = frames.open(look.k).sample(table, look.slide)
         high = log_rgb - table.sample(look.low, cv2.INTER_CUBIC)
         shine = np.maximum((look.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
         matte = table.sample(np.exp(-6.0 * shine))

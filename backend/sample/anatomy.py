@@ -117,7 +117,9 @@ class Anatomy:
         weights = np.clip(self.template.region_weights[rows].sum(0), 0.0, 1.0)
         return self.table.interpolate(weights)
 
-    def bump(self, name: str, radius_mm: float, shift_mm: tuple[float, float, float] = (0, 0, 0)):
+    def bump(
+        self, name: str, radius_mm: float, shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> NDArray[np.float32]:
         """(n,) Gaussian round a place on both sides; `shift_mm` counts x away from the midline."""
         total = np.zeros(len(self.table), np.float32)
         for place in self.places(name):

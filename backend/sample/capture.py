@@ -47,7 +47,7 @@ class Filming:
     distance_m: float = 0.42
     views: int = 42
     fps: float = 10.0
-    samples: int = 5
+    samples: int = 4
     texels: int = 2048
     hdri: str = "courtyard"
     rotation_deg: float = 30.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from .anatomy import LID_LOWER, LID_UPPER, Anatomy, smoothstep
+from .anatomy import LID_LOWER, LID_UPPER, MM_PER_M, Anatomy, smoothstep
 from .noise import cell_noise, fractal_noise
 
 BASE_LINEAR = np.array([0.515, 0.318, 0.218])
@@ -120,7 +120,7 @@ def place_moles(anatomy: Anatomy, free: FloatArray, random: np.random.Generator)
         if len(chosen) == MOLES:
             break
     radius = random.uniform(0.8, 1.9, len(chosen)).astype(np.float32)
-    return Moles(points[chosen] / 1000.0, radius / 1000.0)
+    return Moles(points[chosen] / MM_PER_M, radius / MM_PER_M)
 
 
 def mole_density(anatomy: Anatomy, moles: Moles) -> NDArray[np.float32]:
@@ -128,7 +128,7 @@ def mole_density(anatomy: Anatomy, moles: Moles) -> NDArray[np.float32]:
     density = np.zeros(len(anatomy.table), np.float32)
     ragged = 0.12 * fractal_noise(anatomy.points, 1.0, 2, 41)
     for i, (position, radius) in enumerate(
-        zip(moles.position_m * 1000.0, moles.radius_m * 1000.0, strict=True)
+        zip(moles.position_m * MM_PER_M, moles.radius_m * MM_PER_M, strict=True)
     ):
         distance = np.linalg.norm(anatomy.points - position, axis=1) / radius + ragged
         density = np.maximum(density, (1.8 + 0.35 * (i % 4)) * smoothstep(1.15, 0.7, distance))

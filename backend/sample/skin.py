@@ -16,13 +16,14 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ..atlas import AtlasTable, atlas_table
 from ..images import srgb_from_linear
-from .anatomy import Anatomy
+from .anatomy import MM_PER_M, Anatomy
 from .complexion import BASE_LINEAR, MELANIN, Moles, mole_density, place_moles, skin_density
 from .hair import beard_area, brows, scalp_area, scalp_hair, scalp_tufts, stubble
 from .organs import eye_colors, lip_density, lip_share, tissue_colors
 from .relief import pores, skin_height_m, skin_shine, wrinkles
 
-BROW_HAIR = np.array([0.026, 0.017, 0.011])
+# Linear albedo.
+SHORT_HAIR = np.array([0.026, 0.017, 0.011])
 SCALP_HAIR = np.array([0.024, 0.017, 0.012])
 
 
@@ -37,49 +38,77 @@ class SkinMaps:
     moles: Moles
 
 
+@dataclass(frozen=True, eq=False)
+class _Layers:
+    """What lies on the skin: shares (n,) in [0, 1]."""
+
+    lips: FloatArray
+    beard: FloatArray
+    scalp: FloatArray
+    short_hair: FloatArray  # brows and stubble
+    scalp_hair: FloatArray
+    wrinkles: FloatArray
+    pores: FloatArray
+
+    @property
+    def free(self) -> FloatArray:
+        """(n,) plain skin."""
+        covered = self.lips + self.beard + self.scalp + 3.0 * self.short_hair
+        return 1.0 - np.clip(covered, 0.0, 1.0)
+
+
 def paint_skin(template: HeadTemplate, neutral_m: FloatArray, size: int, seed: int) -> SkinMaps:
     """Paint the head with vertices `neutral_m` (V, 3) into maps of `size` texels."""
     table = atlas_table(template, size)
     anatomy = Anatomy(table, neutral_m.astype(np.float32))
     random = np.random.default_rng(seed)
-    lips = lip_share(anatomy)
-    beard = beard_area(anatomy)
-    scalp = scalp_area(anatomy)
-    hair_cover = np.maximum(stubble(anatomy, beard, random), brows(anatomy, random))
-    scalp_cover = scalp_hair(anatomy, scalp, random)
-    lines = wrinkles(anatomy, random)
-    pore_depth = pores(anatomy) * (1.0 - lips)
     skin = table.is_material("skin")
-    free = skin * (1.0 - np.clip(lips + beard + scalp + 3.0 * hair_cover, 0.0, 1.0))
-    moles = place_moles(anatomy, free, random)
-
-    density = skin_density(anatomy, np.maximum(beard, 0.5 * scalp))
-    density += lips[:, None] * lip_density(anatomy)
-    marks = 0.9 * mole_density(anatomy, moles) + 0.25 * pore_depth + 0.22 * lines
-    density += marks[:, None] * MELANIN
-    linear = BASE_LINEAR * np.exp(-density)
-    linear *= (1.0 - 0.9 * np.clip(anatomy.region("nostrils"), 0.0, 1.0))[:, None]
-    linear += (0.92 * hair_cover)[:, None] * (BROW_HAIR - linear)
-    tufts = np.exp(scalp_tufts(anatomy))[:, None]
-    linear += (0.96 * scalp_cover)[:, None] * (SCALP_HAIR * tufts - linear)
+    layers = _layers(anatomy, random)
+    moles = place_moles(anatomy, skin * layers.free, random)
+    bare = _skin_albedo(anatomy, layers, moles)
     other = eye_colors(anatomy) + tissue_colors(anatomy)
-    linear = np.where(skin[:, None], linear, other).astype(np.float32)
-
-    height = skin_height_m(anatomy, pore_depth, lines) * skin
-    roughness, specular = skin_shine(anatomy, lips)
+    linear = np.where(skin[:, None], bare, other).astype(np.float32)
+    height_m = skin_height_m(anatomy, layers.pores, layers.wrinkles) * skin
+    roughness, specular = skin_shine(anatomy, layers.lips)
     return SkinMaps(
         base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
         roughness=table.image(roughness.astype(np.float32)),
         specular=table.image(specular.astype(np.float32)),
-        normal=_normal_map(anatomy, table, height),
+        normal=_normal_map(anatomy, table, height_m),
         moles=moles,
     )
+
+
+def _layers(anatomy: Anatomy, random: np.random.Generator) -> _Layers:
+    lips, beard, scalp = lip_share(anatomy), beard_area(anatomy), scalp_area(anatomy)
+    return _Layers(
+        lips=lips,
+        beard=beard,
+        scalp=scalp,
+        short_hair=np.maximum(stubble(anatomy, beard, random), brows(anatomy, random)),
+        scalp_hair=scalp_hair(anatomy, scalp, random),
+        wrinkles=wrinkles(anatomy, random),
+        pores=pores(anatomy) * (1.0 - lips),
+    )
+
+
+def _skin_albedo(anatomy: Anatomy, layers: _Layers, moles: Moles) -> FloatArray:
+    """Linear albedo (n, 3) of skin with lips, moles and lines, and of the hair on it."""
+    density = skin_density(anatomy, np.maximum(layers.beard, 0.5 * layers.scalp))
+    density += layers.lips[:, None] * lip_density(anatomy)
+    marks = 0.9 * mole_density(anatomy, moles) + 0.25 * layers.pores + 0.22 * layers.wrinkles
+    density += marks[:, None] * MELANIN
+    linear = BASE_LINEAR * np.exp(-density)
+    linear *= (1.0 - 0.9 * np.clip(anatomy.region("nostrils"), 0.0, 1.0))[:, None]
+    linear += (0.92 * layers.short_hair)[:, None] * (SHORT_HAIR - linear)
+    tufts = np.exp(scalp_tufts(anatomy))[:, None]
+    return linear + (0.96 * layers.scalp_hair)[:, None] * (SCALP_HAIR * tufts - linear)
 
 
 def _normal_map(anatomy: Anatomy, table: AtlasTable, height_m: FloatArray) -> NDArray[np.float32]:
     """Tangent-space normals (N, N, 3) of a height (n,) over the surface, +Y up."""
     height = table.image(height_m.astype(np.float32))
-    place_m = table.image(anatomy.points / 1000.0)
+    place_m = table.image(anatomy.points / MM_PER_M)
     slope = []
     for axis in (1, 0):
         rise = np.gradient(height, axis=axis)

@@ -100,7 +100,7 @@ def _fit(
             for rotation in (turn[chosen] if turns else turn)
         ]
     )
-    target = filmed.radiance[chosen][:, some]
+    target = filmed.radiance[chosen][:, some]  # (K', m, 3); rows: (K' or 1, 3, m, LOBES)
     weight = filmed.weight[chosen][:, some] * usable[some]
     lobes = _solve(rows, target, weight, refine=turns)
     shading = np.stack([responses.shading(rotation, skin_linear, lobes) for rotation in turn])

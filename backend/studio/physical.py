@@ -23,7 +23,13 @@ from studio_avatar_addon.avatar.types import (
 
 from ..atlas import AtlasTable, atlas_table, region, sample_at, twin_coordinates
 from ..images import linear_from_srgb, load_frame_linear, srgb_from_linear
-from ..phone_texture.bands import LUMINANCE, common_low_band, light_from_log, log_light
+from ..phone_texture.bands import (
+    LUMINANCE,
+    common_low_band,
+    light_from_log,
+    log_light,
+    smooth_step,
+)
 from ..phone_texture.fill import complete
 from ..phone_texture.painted import IRIS_RADIUS_M, painted_parts
 from ..phone_texture.solid_noise import solid_noise
@@ -42,6 +48,7 @@ SHINE_KEPT = 0.25
 SHINE_WHITENESS = 0.7  # share of the lamp's colour in it that is taken out
 # Share of plain skin's broad colour differences that is skin; the rest is coloured light.
 CHROMA_KEPT = 0.6
+BRIGHTEST = 0.45  # log luminance above the usual skin's
 # Log chroma at which a view shows something else than the blended texture does.
 OTHER_COLOUR = 0.25
 FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin: collars, hats, coloured walls
@@ -128,8 +135,7 @@ def _filmed_points(
 
 def _plain_skin(around: Surroundings, template: HeadTemplate) -> NDArray[np.float32]:
     """(n,) 1 where skin should be of one colour."""
-    other = sum(region(template, name) for name in NOT_PLAIN)
-    outside = around.table.interpolate(np.clip(other, 0.0, 1.0))[around.skin]
+    outside = around.table.interpolate(region(template, *NOT_PLAIN))[around.skin]
     return (1.0 - outside) * np.clip(around.visibility.openness * 2.0 - 0.4, 0.0, 1.0)
 
 
@@ -173,7 +179,11 @@ def _divide(
     middle = np.median(albedo[sure], 0) if sure.any() else np.median(albedo, 0)
     difference = albedo - middle
     strange = (1.0 - CHROMA_KEPT) * plain[:, None] * _chroma(difference)
-    return difference - strange + np.log(tone)
+    difference -= strange
+    # Far brighter than its fellows, skin is missing a light that the model does not know.
+    bright = np.maximum(difference @ LUMINANCE, 0.0)
+    difference -= (bright - BRIGHTEST * np.tanh(bright / BRIGHTEST))[:, None]
+    return difference + np.log(tone)
 
 
 def _lower_shine(
@@ -188,7 +198,7 @@ def _lower_shine(
         surround = cv2.GaussianBlur(image * calm[..., None], (0, 0), SURROUND_SIGMA)
         surround = surround / share[..., None]
         excess = (image - surround) @ LUMINANCE
-        shine = _step(*SHINE, excess)
+        shine = smooth_step(*SHINE, excess)
         calm = weight * (1.0 - shine)
     excess = np.maximum(excess - SHINE[0], 0.0)
     lowered = image - ((1.0 - SHINE_KEPT) * shine * excess)[..., None]
@@ -221,7 +231,7 @@ def _fill(
 ) -> NDArray[np.float32]:
     """Unseen skin: the other side, then the surroundings' colour with skin-like structure."""
     difference = albedo_log - np.log(tone)
-    foreign = _step(*FOREIGN_COLOUR, np.linalg.norm(_chroma(difference), axis=1))
+    foreign = smooth_step(*FOREIGN_COLOUR, np.linalg.norm(_chroma(difference), axis=1))
     trusted = (seen * (1.0 - foreign)).astype(np.float32)
     filled = complete(table, albedo_log, trusted, twin_coordinates(table))
     structure = _structure(table, albedo_log, trusted, fit)
@@ -260,8 +270,3 @@ def _texels_per_m(table: AtlasTable, fit: HeadFit) -> float:
 
 def _chroma(log_rgb: FloatArray) -> FloatArray:
     return log_rgb - (log_rgb @ LUMINANCE)[..., None]
-
-
-def _step(low: float, high: float, value: FloatArray) -> FloatArray:
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

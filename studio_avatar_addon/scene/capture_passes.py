@@ -164,9 +164,9 @@ def _rendered_values(scene: bpy.types.Scene) -> NDArray[np.float32]:
         picture = bpy.data.images.load(str(path))
         try:
             picture.colorspace_settings.name = "Non-Color"
-            width, height = picture.size
-            values = np.empty(width * height * 4, np.float32)
+            values = np.empty(len(picture.pixels), np.float32)
             picture.pixels.foreach_get(values)
         finally:
             bpy.data.images.remove(picture)
-    return values.reshape(height, width, 4)[::-1]
+    width = scene.render.resolution_x * scene.render.resolution_percentage // 100
+    return values.reshape(-1, width, 4)[::-1]

@@ -52,14 +52,14 @@ class FilmSet:
         for eye, bone in enumerate(_EYES):
             turn = Matrix(gaze_rotation(spec.gaze_rad[index, eye]).tolist())
             self._turn(bone, turn.to_quaternion())
-        seen_from = spec.yaw_pitch_rad[index]
+        yaw, pitch = (float(angle) for angle in spec.yaw_pitch_rad[index])
         if spec.kind == "head_turns":
-            whole = _head_turn(*seen_from)
+            axis, angle = _head_turn(yaw, pitch).to_axis_angle()
             for bone, share in (("neck", NECK_SHARE), ("head", 1.0 - NECK_SHARE)):
-                self._turn(bone, Quaternion().slerp(whole, share))
-            seen_from = (0.0, 0.0)
+                self._turn(bone, Quaternion(axis, angle * share))
+            yaw = pitch = 0.0
         place = face_place(self.person.head)
-        eye_point = place.head + place.orbit(*seen_from, spec.distance_m / place.scale)
+        eye_point = place.head + place.orbit(yaw, pitch, spec.distance_m / place.scale)
         self.camera.matrix_world = look_at(eye_point, place.head)
         bpy.context.view_layer.update()
 

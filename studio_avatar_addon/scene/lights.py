@@ -71,9 +71,9 @@ LIGHT_RIGS: dict[str, LightRig] = {
         "Rim",
         "Two strong edges from behind and hardly any light from the front",
         (
-            Lamp("Edge Left", 128, 12, 1.0, 0.4, 24.0, _COOL),
-            Lamp("Edge Right", -128, 12, 1.0, 0.4, 24.0, _WARM),
-            Lamp("Front", 10, 25, 1.4, 0.9, 4.0, _NEUTRAL),
+            Lamp("Edge Left", 145, 15, 1.0, 0.4, 24.0, _COOL),
+            Lamp("Edge Right", -145, 15, 1.0, 0.4, 24.0, _WARM),
+            Lamp("Front", 12, 22, 1.3, 0.9, 5.0, _NEUTRAL),
         ),
         0.005,
     ),

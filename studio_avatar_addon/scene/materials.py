@@ -46,15 +46,16 @@ def build_materials(
 ) -> dict[str, bpy.types.Material]:
     """Materials by the names in `MATERIALS`.
 
-    Those of the `former` head are kept as the artist left them, with their maps read again.
+    What the `former` head wears is kept, be it ours or the artist's own; our maps are read again.
     """
-    kept = {m[MATERIAL]: m for m in former.data.materials if m and MATERIAL in m} if former else {}
-    made = {kind: kept.get(kind) or _filled_material(name, kind, fit) for kind in MATERIALS}
-    load_maps(made["skin"], maps)
-    shown = versions(made["skin"])
-    if shown:
-        wanted = made["skin"].get(VERSION)
-        _show(made.values(), wanted if wanted in shown else shown[-1])
+    worn = dict(zip(MATERIALS, former.data.materials, strict=False)) if former else {}
+    made = {kind: worn.get(kind) or _filled_material(name, kind, fit) for kind in MATERIALS}
+    skin = made["skin"]
+    if MATERIAL in skin:
+        load_maps(skin, name, maps)
+        shown = versions(skin)
+        if shown:
+            _show(made.values(), skin[VERSION] if skin.get(VERSION) in shown else shown[-1])
     return made
 
 
@@ -78,13 +79,15 @@ def new_material(avatar: str, kind: str) -> bpy.types.Material:
 
 
 def texture_versions(head: bpy.types.Object) -> tuple[str, ...]:
-    """Those of "phone", "studio" and "detail" that the avatar has."""
-    return versions(_skin(head))
+    """Those of "phone", "studio" and "detail" that it has; none on the artist's own material."""
+    skin = _skin(head)
+    return versions(skin) if skin else ()
 
 
 def texture_version(head: bpy.types.Object) -> str:
     """The version shown, "" for an avatar without textures."""
-    return str(_skin(head).get(VERSION, ""))
+    skin = _skin(head)
+    return str(skin.get(VERSION, "")) if skin else ""
 
 
 def set_texture_version(head: bpy.types.Object, origin: str) -> None:
@@ -97,18 +100,31 @@ def set_texture_version(head: bpy.types.Object, origin: str) -> None:
 
 
 def coverage_shown(head: bpy.types.Object) -> bool:
-    return bool(_skin(head).get(COVERAGE, False))
+    skin = _skin(head)
+    return bool(skin and skin.get(COVERAGE, False))
 
 
 def show_coverage(head: bpy.types.Object, shown: bool) -> None:
-    """Tint the skin by what the footage showed: green was seen, red was made up."""
-    _skin(head)[COVERAGE] = shown
+    """Tint the skin by what the footage showed: green was seen, red was made up.
+
+    Raises AvatarFolderError where the head wears another skin material.
+    """
+    skin = _skin(head)
+    if skin is None:
+        raise AvatarFolderError(
+            f"{head.name} wears a skin material of your own.",
+            "Take it out of its slot and load the avatar again to see the coverage.",
+        )
+    skin[COVERAGE] = shown
     _show(head.data.materials, texture_version(head))
 
 
 def skin_controls(head: bpy.types.Object) -> tuple[SkinControl, ...]:
     """The numbers of the skin that an artist changes first, as far as their nodes are there."""
-    present = compat.node_tree(_skin(head)).nodes
+    skin = _skin(head)
+    if skin is None:
+        return ()
+    present = compat.node_tree(skin).nodes
     return tuple(
         SkinControl(label, present[node].inputs[socket])
         for label, node, socket in _CONTROLS
@@ -116,13 +132,10 @@ def skin_controls(head: bpy.types.Object) -> tuple[SkinControl, ...]:
     )
 
 
-def _skin(head: bpy.types.Object) -> bpy.types.Material:
-    for material in head.data.materials:
-        if material is not None and material.get(MATERIAL) == "skin":
-            return material
-    raise AvatarFolderError(
-        f"{head.name} has lost its skin material.", "Load the avatar again to restore it."
-    )
+def _skin(head: bpy.types.Object) -> bpy.types.Material | None:
+    """Our skin material on the head; None where the artist put another in its place."""
+    worn = (m for m in head.data.materials if m is not None and m.get(MATERIAL) == "skin")
+    return next(worn, None)
 
 
 def _show(materials: Iterable[bpy.types.Material], origin: str) -> None:

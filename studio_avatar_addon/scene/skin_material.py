@@ -116,7 +116,7 @@ def _relief(tree: bpy.types.NodeTree, shader: bpy.types.Node, scale: float) -> N
     nodes.join(tree, bump, "Normal", shader, "Normal")
 
 
-def load_maps(material: bpy.types.Material, maps: Maps) -> None:
+def load_maps(material: bpy.types.Material, avatar: str, maps: Maps) -> None:
     """Make or refresh the image nodes of all versions; an artist's other nodes are not touched."""
     tree = compat.node_tree(material)
     for row, origin in enumerate(TEXTURE_ORIGINS):
@@ -132,6 +132,7 @@ def load_maps(material: bpy.types.Material, maps: Maps) -> None:
                     tree, "TexImage", f"{origin} {name}", (-1.5 - 1.3 * row, 1.8 * column)
                 )
             node.image = nodes.image(path, is_color=name == "base_color")
+            node.image.name = f"{avatar} {origin} {name}"
 
 
 def versions(material: bpy.types.Material) -> tuple[str, ...]:
