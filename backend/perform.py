@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from studio_avatar_addon.avatar.bundle import AvatarFolder
-from studio_avatar_addon.avatar.types import HeadFit
 
 from .avatar_writer import add_performance
 from .footage import read_faces
 from .performance import performance_from_landmarks
 from .reporter import Reporter
-from .view import template_of
+from .stored_fit import fit_of, template_of
 
 
 def perform_clip(avatar: AvatarFolder, clip: Path, reporter: Reporter) -> Path:
@@ -35,22 +32,3 @@ def perform_clip(avatar: AvatarFolder, clip: Path, reporter: Reporter) -> Path:
     path = add_performance(avatar, clip.stem, performance)
     reporter.end()
     return path
-
-
-def fit_of(avatar: AvatarFolder) -> HeadFit:
-    """The stored head and cameras as the fitting stage had left them."""
-    head, cameras = avatar.head, avatar.cameras
-    return HeadFit(
-        identity=head.identity,
-        neutral_m=head.neutral_m,
-        shape_deltas_m=head.shape_deltas_m,
-        joints_m=head.joints_m,
-        eye_centre_m=head.eye_centre_m,
-        eye_radius_m=head.eye_radius_m,
-        camera=cameras.camera,
-        camera_from_head=cameras.camera_from_head,
-        expression=cameras.expression,
-        gaze_rad=cameras.gaze_rad,
-        residual_px=cameras.residual_px,
-        frame_used=np.ones(len(cameras.frame_index), bool),
-    )

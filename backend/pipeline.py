@@ -30,6 +30,7 @@ from . import (
     footage,
     performance,
     phone_texture,
+    posed_head,
     raster,
     studio,
     surface,
@@ -63,7 +64,7 @@ def create_avatar(
     clip_sha256 = footage_sha256(settings.footage)
     store = StageStore(settings.out / STAGES_FOLDER, reporter)
     done = store.fingerprints
-    in_atlas = (atlas, raster, surface)
+    in_atlas = (atlas, posed_head, raster, surface)
 
     capture = store.run(
         "footage", Capture, (clip_sha256, quality.frames, code_fingerprint(footage, facemesh)),

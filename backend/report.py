@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.bundle import AvatarFolder, damaged
 from studio_avatar_addon.avatar.files import write_json
-from studio_avatar_addon.avatar.frames import transform
-from studio_avatar_addon.avatar.template import HeadTemplate, posed_vertices
+from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, Progress, Results, TextureSet
 
 from .images import load_frame_srgb, pixels_8bit, write_png
+from .phone_texture.fidelity import measure_fidelity
+from .posed_head import pose_head, show_texture
 from .raster import interpolate_vertices, rasterize_uv
-from .view import head_raster, opaque_triangles, unlit_view
 
 PICTURE_HEIGHT = 480
 OVERLAY_FRAMES = 6
@@ -68,6 +68,7 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
         for value in (capture, results.track, fit, *results.textures, results.performance)
         for finding in value.findings
     }
+    fidelity = measure_fidelity(results.phone, capture, fit, template)
     return {
         "frames_in_clip": len(capture.time_s),
         "frames_chosen": len(capture.frame_index),
@@ -82,6 +83,10 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
             "face": round(coverage_percent(results.phone, template, "face"), 1),
             "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
             "neck": round(coverage_percent(results.phone, template, "neck"), 1),
+        },
+        "phone_texture": {
+            "sharpness": round(float(np.median(fidelity.sharpness)), 2),
+            "psnr_db": round(float(np.median(fidelity.psnr_db)), 1),
         },
         "findings": findings,
     }
@@ -125,10 +130,10 @@ def _overlay_sheet(
 def _overlay(results: Results, template: HeadTemplate, k: int) -> NDArray[np.uint8]:
     """Outline, wire and landmarks of the fit on one frame."""
     fit = results.fit
-    vertices = fitted_vertices(results, template, k)
+    posed = pose_head(fit, k, template)
+    raster = posed.raster
     picture = pixels_8bit(load_frame_srgb(results.capture, k))
-    raster = head_raster(template, vertices, fit.camera, fit.camera_from_head[k])
-    quad = (np.flatnonzero(opaque_triangles(template)) // 2)[raster.triangle]
+    quad = posed.shown[raster.triangle] // 2
     wire = np.zeros(raster.triangle.shape, bool)
     wire[:, 1:] |= quad[:, 1:] != quad[:, :-1]
     wire[1:] |= quad[1:] != quad[:-1]
@@ -139,10 +144,8 @@ def _overlay(results: Results, template: HeadTemplate, k: int) -> NDArray[np.uin
         raster.covered.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
     cv2.drawContours(picture, contours, -1, (255, 60, 60), thickness)
-    points = transform(fit.camera_from_head[k], template.landmarks_m(vertices))
-    for seen, modelled in zip(
-        results.track.frame_landmarks_px[k], fit.camera.project(points), strict=True
-    ):
+    points = fit.camera.project(template.landmarks_m(posed.vertices_camera))
+    for seen, modelled in zip(results.track.frame_landmarks_px[k], points, strict=True):
         if np.isfinite(seen).all():
             cv2.line(picture, _pixel(seen), _pixel(modelled), (255, 230, 0), thickness)
             cv2.circle(picture, _pixel(seen), thickness, (60, 255, 60), -1)
@@ -173,29 +176,14 @@ def _versions_sheet(
     """One row a frame: filmed, then each texture version unlit through the same camera."""
     tiles: list[NDArray[np.uint8]] = []
     for k in chosen:
-        vertices = fitted_vertices(results, template, k)
+        posed = pose_head(results.fit, k, template)
         frame = pixels_8bit(load_frame_srgb(results.capture, k))
-        views = [
-            unlit_view(
-                template, vertices, results.fit.camera, results.fit.camera_from_head[k],
-                textures.base_color_srgb,
-            )
-            for textures in results.textures
-        ]  # fmt: skip
-        inside = views[0][..., 3] > 0
+        inside = posed.raster.covered
         tiles.append(_labelled(_cropped(frame, inside), "filmed"))
-        for textures, view in zip(results.textures, views, strict=True):
-            tiles.append(_labelled(_cropped(pixels_8bit(view[..., :3]), inside), textures.origin))
+        for textures in results.textures:
+            view = pixels_8bit(show_texture(posed, template, textures.base_color_srgb))
+            tiles.append(_labelled(_cropped(view, inside), textures.origin))
     return _grid(tiles, columns=1 + len(results.textures))
-
-
-def fitted_vertices(results: Results, template: HeadTemplate, k: int) -> FloatArray:
-    """The head (V, 3) as it was in the k-th chosen frame: expression and gaze applied."""
-    fit = results.fit
-    return posed_vertices(
-        template, fit.neutral_m, fit.shape_deltas_m, fit.expression[k], fit.gaze_rad[k],
-        fit.eye_centre_m,
-    )  # fmt: skip
 
 
 def _frame(results: Results, k: int, height: int) -> NDArray[np.uint8]:

@@ -87,10 +87,10 @@ class StageStore:
             return None  # incomplete or damaged: made again
 
     def _read(self, stage: str, kind: type[Any], values: Any) -> Any:
+        decoded = {name: _decode(value, self._folder) for name, value in values.items()}
         if kind is TextureSet:
-            return read_texture_set(self._folder / stage, _decode(values))
-        arrays = read_arrays(self._folder / f"{stage}.npz")
-        return kind(**_decode(values, self._folder), **arrays)
+            return read_texture_set(self._folder / stage, decoded)
+        return kind(**decoded, **read_arrays(self._folder / f"{stage}.npz"))
 
     def _cleared(self, stage: str) -> Path:
         """An empty images folder; the stage counts as unfinished from here on."""
@@ -110,7 +110,10 @@ class StageStore:
             values = {"origin": value.origin, "findings": values["findings"]}
         else:
             write_arrays(self._folder / f"{stage}.npz", **arrays)
-        record = {"fingerprint": mark, "values": _encode(values, self._folder)}
+        record = {
+            "fingerprint": mark,
+            "values": {name: _encode(value, self._folder) for name, value in values.items()},
+        }
         write_json(self._folder / f"{stage}.json", record)
 
 
@@ -129,19 +132,15 @@ def _encode(value: Any, folder: Path) -> Any:
         return {"finding": [value.code, value.message]}
     if isinstance(value, Camera):
         return {"camera": dataclasses.asdict(value)}
-    if isinstance(value, dict):
-        return {key: _encode(item, folder) for key, item in value.items()}
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple):
         return [_encode(item, folder) for item in value]
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _decode(value: Any, folder: Path = Path()) -> Any:
-    if isinstance(value, list):
-        return tuple(_decode(item, folder) for item in value)
-    if not isinstance(value, dict):
-        return value
+def _decode(value: Any, folder: Path) -> Any:
     match value:
+        case list():
+            return tuple(_decode(item, folder) for item in value)
         case {"stored": relative}:
             if not (folder / relative).exists():
                 raise FileNotFoundError(folder / relative)
@@ -152,4 +151,5 @@ def _decode(value: Any, folder: Path = Path()) -> Any:
             return Finding(code, message)
         case {"camera": entries}:
             return Camera(**{key: tuple(item) for key, item in entries.items()})
-    return {key: _decode(item, folder) for key, item in value.items()}
+        case _:
+            return value

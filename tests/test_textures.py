@@ -19,7 +19,7 @@ from backend.phone_texture import unwrap
 from backend.phone_texture.bands import common_low_band
 from backend.phone_texture.fidelity import measure_fidelity
 from backend.phone_texture.fill import complete
-from backend.phone_texture.views import pose_head
+from backend.posed_head import pose_head
 from backend.raster import interpolate_vertices
 from backend.studio import studio_texture
 from backend.studio.light import FilmedPoints, fit_shading

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import (
     BoolArray,
     Capture,
     FaceTrack,
+    FloatArray,
     HeadFit,
     IntArray,
     Progress,
@@ -40,7 +41,7 @@ from .landmarks import (
     landmark_error_px,
 )
 from .model import Estimate, head_angles, linear_head
-from .outline_fit import FilmedOutlines, fit_outlines
+from .outline_fit import FilmedOutlines, fit_outlines, outline_gaps_px
 from .problem import FocalBelief, Problem
 from .silhouette import person_outline
 
@@ -51,6 +52,8 @@ START_STEPS, LANDMARK_STEPS, POSE_STEPS = 8, 12, 6
 WIDE_STEPS, NARROW_STEPS = 7, 9
 FREEFORM_MODES = 55  # each even and odd, along three axes
 WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M = 0.025, 0.010, 0.0055
+SMALLEST_GAP_PX = 0.5
+FARTHEST_YAW_DEG = 90.0
 HEAD_FIXED = Freedom(focal=False, shape=False)
 ALL_STEPS = (
     START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
@@ -86,13 +89,8 @@ def fit_head(
     estimate = fit_outlines(
         problem, estimate, frames, filmed, (MIDDLE_GATE_M, NARROW_GATE_M), NARROW_STEPS, Freedom()
     )
-    estimate = _pose_others(problem, estimate, frames)
-    agreeing = _agreeing(problem, estimate, frames)
-    joined = np.flatnonzero(agreeing & ~used)
-    estimate = fit_outlines(
-        problem, estimate, joined, filmed, (MIDDLE_GATE_M, NARROW_GATE_M), POSE_STEPS, HEAD_FIXED
-    )
-    return _finish(capture, track, problem, estimate, agreeing)
+    used, estimate = _last_admission(problem, estimate, frames, filmed)
+    return _finish(capture, track, problem, estimate, used)
 
 
 class _Steps:
@@ -105,6 +103,12 @@ class _Steps:
     def __call__(self, message: str) -> None:
         self._progress(min(self._done, ALL_STEPS), ALL_STEPS, message)
         self._done += 1
+
+
+@dataclass(frozen=True)
+class _Anchored:
+    estimate: Estimate
+    fitted_m: FloatArray  # (V, 3) neutral
 
 
 @dataclass(frozen=True)
@@ -181,9 +185,32 @@ def _agreeing(problem: Problem, estimate: Estimate, known: IntArray) -> BoolArra
     relative = {s.frame: error[s.frame] / float(np.median(s.sigma_px)) for s in sightings}
     usual = float(np.median([relative[k] for k in known]))
     agreeing = np.zeros(len(problem.landmarks.found), bool)
+    yaw = head_angles(estimate.rotation, estimate.translation_m).yaw_deg
     for frame, ratio in relative.items():
-        agreeing[frame] = ratio < OUTLIER_RATIO * usual
+        # Seen from behind, a mirrored face would fit.
+        agreeing[frame] = ratio < OUTLIER_RATIO * usual and abs(yaw[frame]) < FARTHEST_YAW_DEG
     return agreeing
+
+
+def _last_admission(
+    problem: Problem, estimate: Estimate, frames: IntArray, filmed: FilmedOutlines
+) -> tuple[BoolArray, Estimate]:
+    """(K,) frames that agree with the finished head; those not used for it are posed on it.
+
+    A frame left out before comes back only if its outline agrees too: a detector that takes a
+    turn to the left for one to the right is sure of all its points.
+    """
+    estimate = _pose_others(problem, estimate, frames)
+    candidates = _agreeing(problem, estimate, frames)
+    others = np.setdiff1d(np.flatnonzero(candidates), frames)
+    gates = (MIDDLE_GATE_M, NARROW_GATE_M)
+    estimate = fit_outlines(problem, estimate, others, filmed, gates, POSE_STEPS, HEAD_FIXED)
+    used = candidates & _agreeing(problem, estimate, frames)
+    gaps = {k: float(np.median(g)) for k, g in outline_gaps_px(problem, estimate, filmed).items()}
+    usual = float(np.median([gaps[k] for k in frames if k in gaps] or [0.0]))
+    for k in others:
+        used[k] &= gaps.get(int(k), np.inf) < OUTLIER_RATIO * max(usual, SMALLEST_GAP_PX)
+    return used, estimate
 
 
 def _filmed_outlines(capture: Capture, track: FaceTrack, problem: Problem) -> FilmedOutlines:
@@ -224,12 +251,15 @@ def _finish(
     capture: Capture, track: FaceTrack, problem: Problem, estimate: Estimate, used: BoolArray
 ) -> HeadFit:
     template, found = problem.template, problem.landmarks.found
-    settled = _settled(track, problem, estimate)
+    anchored = _anchored(template, estimate, problem.head.vertices.at_rest(estimate.shape))
+    settled = _settled(track, problem, anchored.estimate, anchored.fitted_m)
     sightings = problem.sightings(estimate, np.flatnonzero(found))
     error = landmark_error_px(sightings, estimate, problem.center_px, problem.landmarks.oval)
     worst = max(error.values())
     residual = np.array([error.get(k, worst) for k in range(len(used))], np.float32)
-    rotation, translation = borrow_poses(found, estimate.rotation, estimate.translation_m)
+    rotation, translation = borrow_poses(
+        found, anchored.estimate.rotation, anchored.estimate.translation_m
+    )
     posed = replace(estimate, rotation=rotation, translation_m=translation * settled.scale)
     expression = np.zeros((len(used), len(template.shape_modelled)), np.float32)
     expression[:, problem.head.expression_shapes] = estimate.expression
@@ -258,11 +288,12 @@ def _finish(
     )  # fmt: skip
 
 
-def _settled(track: FaceTrack, problem: Problem, estimate: Estimate) -> SettledHead:
+def _settled(
+    track: FaceTrack, problem: Problem, estimate: Estimate, fitted_m: FloatArray
+) -> SettledHead:
     """Eyeballs put where the irises say, and everything that follows from their distance."""
     template = problem.template
-    fitted = problem.head.vertices.at_rest(estimate.shape)
-    centre = eyes_between_lids(template, fitted)
+    centre = eyes_between_lids(template, fitted_m)
     cameras = estimate.camera_from_head
     gaze = eye_gaze(
         track.frame_landmarks_px, cameras, estimate.focal_px, problem.center_px, template,
@@ -270,4 +301,21 @@ def _settled(track: FaceTrack, problem: Problem, estimate: Estimate) -> SettledH
     )  # fmt: skip
     found = problem.landmarks.found
     radius = float(template.eye_radius_m.mean())
-    return settle_head(template, fitted, spread_eyes(gaze[found], cameras[found], centre, radius))
+    return settle_head(template, fitted_m, spread_eyes(gaze[found], cameras[found], centre, radius))
+
+
+def _anchored(template: HeadTemplate, estimate: Estimate, fitted_m: FloatArray) -> _Anchored:
+    """The fitted vertices (V, 3) back in the head frame, which free-form modes can tilt a little.
+
+    The skull above the neck is laid on the template's (Kabsch 1976); cameras move along.
+    """
+    weight = template.bone_weights[BONES.index("head")].astype(np.float64)
+    weight /= weight.sum()
+    middle, rest_middle = weight @ fitted_m, weight @ template.vertices_m
+    arm, rest = fitted_m - middle, template.vertices_m - rest_middle
+    u, _, vt = np.linalg.svd((rest * weight[:, None]).T @ arm)
+    turn = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+    rotation = estimate.rotation @ turn.T
+    moved = estimate.translation_m + estimate.rotation @ middle - rotation @ rest_middle
+    anchored = replace(estimate, rotation=rotation, translation_m=moved)
+    return _Anchored(anchored, arm @ turn.T + rest_middle)

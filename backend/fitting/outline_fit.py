@@ -26,14 +26,6 @@ class FilmedOutlines:
     skin: BoolArray  # (V,)
 
 
-@dataclass(frozen=True)
-class OutlineError:
-    """Distance between drawn and filmed outline where it is skin, in pixels."""
-
-    median_px: float
-    p90_px: float
-
-
 def fit_outlines(
     problem: Problem,
     estimate: Estimate,
@@ -61,23 +53,17 @@ def fit_outlines(
     return estimate
 
 
-def outline_error(
-    problem: Problem,
-    estimate: Estimate,
-    filmed: FilmedOutlines,
-) -> OutlineError | None:
-    """How far the outlines are apart over all frames; None where no skin outline was paired."""
-    gaps = []
+def outline_gaps_px(
+    problem: Problem, estimate: Estimate, filmed: FilmedOutlines
+) -> dict[int, FloatArray]:
+    """By frame, how far (N,) the head's and the person's outline are apart where it is skin."""
+    gaps = {}
     at_rest = problem.head.vertices.at_rest(estimate.shape)
     for k in filmed.person:
         pairing = _pairing(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M)
-        if pairing is None:
-            continue
-        gaps.append(np.abs(pairing.gap_px[pairing.head.skin]))
-    every = np.concatenate(gaps) if gaps else np.zeros(0)
-    if not len(every):
-        return None
-    return OutlineError(float(np.median(every)), float(np.percentile(every, 90)))
+        if pairing is not None and pairing.head.skin.any():
+            gaps[k] = np.abs(pairing.gap_px[pairing.head.skin])
+    return gaps
 
 
 def _outline(

@@ -90,9 +90,9 @@ def person_outline(mask: FloatArray, face_px: FloatArray) -> PersonOutline | Non
     contour = contour[inside.all(axis=1)]
     if len(contour) < CANDIDATES:
         return None
-    normal, slope = _outward(cv2.GaussianBlur(soft, (0, 0), 3.0), contour)
-    value = sample(soft, contour)
-    shift = np.clip((value - 127.5) / np.maximum(slope, 1.0), -1.0, 1.0)
+    normal, _ = _outward(cv2.GaussianBlur(soft, (0, 0), 3.0), contour)
+    _, slope = _outward(soft, contour)
+    shift = np.clip((sample(soft, contour) - 127.5) / np.maximum(slope, 1.0), -1.0, 1.0)
     return PersonOutline(contour + shift[:, None] * normal + corner, normal)
 
 

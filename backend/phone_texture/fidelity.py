@@ -11,14 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.frames import texel_from_uv
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, Capture, HeadFit, TextureSet
 
-from ..atlas import sample_at
 from ..images import load_frame_linear, srgb_from_linear
-from ..raster import Raster, interpolate_corners
-from .views import pose_head
+from ..posed_head import pose_head, show_texture
+from ..raster import Raster
 
 EROSION_PX = 3
 SEEN = 0.5
@@ -49,14 +47,10 @@ def show_again(
     """Base colour in chosen frame k, unlit: sRGB (H, W, 3), seen skin (H, W), the raster."""
     posed = pose_head(fit, k, template)
     raster = posed.raster
-    uv = interpolate_corners(raster, template.triangle_uv[posed.shown])
-    at = texel_from_uv(uv, texture.size).reshape(-1, 2).astype(np.float32)
-    shape = raster.triangle.shape
-    colour = sample_at(texture.base_color_srgb, at).reshape(*shape, 3)
-    seen = sample_at(texture.coverage, at).reshape(shape) > SEEN
+    colour = show_texture(posed, template, texture.base_color_srgb)
+    seen = show_texture(posed, template, texture.coverage)[..., 0] > SEEN
     material = template.triangle_material[posed.shown[raster.triangle]]
     skin = raster.covered & (material == MATERIALS.index("skin"))
-    colour[~raster.covered] = 0.0
     return colour, seen & skin, raster
 
 

@@ -28,6 +28,7 @@ from studio_avatar_addon.avatar.types import (
 
 from ..atlas import AtlasTable, atlas_table, sample_at, twin_coordinates
 from ..images import load_frame_linear, load_mask, srgb_from_linear
+from ..posed_head import PosedHead, pose_head
 from .align import FLOW_STEP, Mosaic, local_pattern
 from .bands import (
     LOG_FLOOR,
@@ -42,7 +43,7 @@ from .eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
 from .fill import complete
 from .openings import openings
 from .painted import painted_parts
-from .views import PosedHead, TexelView, image_from_atlas, pose_head, view_texels
+from .views import TexelView, image_from_atlas, view_texels
 
 ALIGN_SIZE = 1024
 # How steeply the best view outweighs the others in the high band.

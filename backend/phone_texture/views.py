@@ -14,13 +14,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.frames import transform
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, posed_vertices
+from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
 
 from ..atlas import AtlasTable
-from ..raster import Raster, rasterize
-from ..surface import vertex_normals
+from ..posed_head import PosedHead
+from ..raster import Raster
 
 LEAST_COSINE = 0.25
 FULL_COSINE = 0.55
@@ -30,20 +29,7 @@ LID_LINE_M = 0.0005
 FEATHER_M = 0.004
 DEPTH_JUMP_M = 0.008
 SAME_SURFACE_M = 0.004
-# Clear or hair-thin: they do not hide what lies behind them.
-SEE_THROUGH = ("cornea", "lashes")
 FILMED = ("skin", "eye")
-
-
-@dataclass(frozen=True)
-class PosedHead:
-    """The head as it stood in one frame."""
-
-    vertices_camera: NDArray[np.float32]  # (V, 3) metres, camera frame
-    points_px: NDArray[np.float32]  # (V, 2)
-    cosine: NDArray[np.float32]  # (V,) of the angle between normal and line of sight
-    raster: Raster  # at the frame's size
-    shown: NDArray[np.int32]  # triangles that the raster's indices count
 
 
 @dataclass(frozen=True)
@@ -53,32 +39,6 @@ class TexelView:
     points_px: NDArray[np.float32]  # (n, 2) image points, pixel centres at + 0.5
     weight: NDArray[np.float32]  # (n,) in [0, 1], 0: not seen
     cosine: NDArray[np.float32]  # (n,)
-
-
-def pose_head(fit: HeadFit, k: int, template: HeadTemplate) -> PosedHead:
-    """The fitted head in chosen frame `k`: expression, gaze, camera, z-buffer."""
-    vertices = posed_vertices(
-        template,
-        fit.neutral_m,
-        fit.shape_deltas_m,
-        fit.expression[k],
-        fit.gaze_rad[k],
-        fit.eye_centre_m,
-    )
-    in_camera = transform(fit.camera_from_head[k], np.asarray(vertices, np.float64))
-    points = fit.camera.project(in_camera)
-    normals = vertex_normals(in_camera, template.triangles)
-    sight = in_camera / np.linalg.norm(in_camera, axis=1, keepdims=True)
-    opaque = ~np.isin(template.triangle_material, [MATERIALS.index(m) for m in SEE_THROUGH])
-    shown = np.flatnonzero(opaque).astype(np.int32)
-    raster = rasterize(points, in_camera[:, 2], template.triangles[shown], fit.camera.size_px)
-    return PosedHead(
-        vertices_camera=in_camera.astype(np.float32),
-        points_px=points.astype(np.float32),
-        cosine=-np.einsum("vc,vc->v", normals, sight).astype(np.float32),
-        raster=raster,
-        shown=shown,
-    )
 
 
 def view_texels(

@@ -33,7 +33,8 @@ from ..phone_texture.bands import (
 from ..phone_texture.fill import complete
 from ..phone_texture.painted import IRIS_RADIUS_M, painted_parts
 from ..phone_texture.solid_noise import solid_noise
-from ..phone_texture.views import pose_head, view_texels
+from ..phone_texture.views import view_texels
+from ..posed_head import pose_head
 from .light import FilmedPoints, Shading, fit_shading
 from .surroundings import GRID, Surroundings, look_around
 from .tone import skin_tone

@@ -1,0 +1,270 @@
+"""The fit against a head, cameras and outlines that were made up and are therefore known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.fitting import fit_head
+from backend.fitting.bundle import Freedom, Prior, Sighting, robust_cost, step
+from backend.fitting.contact import eyes_between_lids, settle_head
+from backend.fitting.fit import ALL_STEPS
+from backend.fitting.landmarks import FACE_OVAL
+from backend.fitting.model import FACING, Estimate, SurfacePoints, head_angles, rotation_from_vector
+from backend.head.landmark_table import load_landmark_table, pose
+from backend.images import write_png
+from backend.raster import rasterize
+from studio_avatar_addon.avatar.errors import FitError
+from studio_avatar_addon.avatar.frames import inverse_rigid, transform
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
+from studio_avatar_addon.avatar.types import Camera, Capture, FaceTrack, Finding, HeadFit
+
+CAMERA = Camera((360, 480), (620.0, 620.0), (180.0, 240.0))
+YAW_DEG = (-30.0, -18.0, -8.0, 0.0, 8.0, 18.0, 30.0)
+TRUE_SHIFTS = {"head_breadth": 1.5, "head_height": -1.0, "face_height": 1.2, "jaw_width": 1.0}
+
+
+class Quiet:
+    """A progress reporter that remembers how far it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[float] = []
+
+    def __call__(self, done: float, total: float, message: str = "") -> None:
+        assert 0 <= done <= total == ALL_STEPS and message
+        self.told.append(done)
+
+    def warn(self, finding: Finding) -> None:
+        raise AssertionError(finding)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A head of known shape before a known camera, and what a clip would tell of it."""
+
+    template: HeadTemplate
+    neutral_m: np.ndarray
+    camera_from_head: np.ndarray
+    capture: Capture
+    track: FaceTrack
+
+
+@pytest.fixture(scope="module")
+def template() -> HeadTemplate:
+    return load_template()
+
+
+@pytest.fixture(scope="module")
+def scene(template: HeadTemplate, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    folder = tmp_path_factory.mktemp("scene")
+    identity = np.zeros(len(template.identity_names))
+    for name, shift in TRUE_SHIFTS.items():
+        identity[template.identity_names.index(name)] = shift
+    neutral = template.neutral_m(identity).astype(np.float64)
+    poses = np.array([pose(yaw, 0.2 * yaw, 0.8) for yaw in YAW_DEG])
+    landmarks = np.array(
+        [
+            _detections(template, neutral, matrix, y)
+            for matrix, y in zip(poses, YAW_DEG, strict=True)
+        ]
+    )
+    masks, pictures = [], []
+    for k, matrix in enumerate(poses):
+        mask = _mask(template, neutral, matrix)
+        masks.append(folder / f"mask{k}.png")
+        pictures.append(folder / f"frame{k}.png")
+        write_png(masks[-1], mask)
+        write_png(pictures[-1], np.where(mask[..., None] > 0, (200, 150, 130), 60).astype(np.uint8))
+    count = len(YAW_DEG)
+    capture = Capture(
+        Path("made_up.mp4"), "0" * 64, CAMERA.size_px, 30.0, 0, "srgb", np.arange(count) / 30.0,
+        landmarks, np.ones(count, np.float32), np.arange(count), tuple(pictures),
+        np.ones((count, 3), np.float32), CAMERA, True,
+    )  # fmt: skip
+    track = FaceTrack(landmarks, np.ones(count, np.float32), landmarks, tuple(masks))
+    return Scene(template, neutral, poses, capture, track)
+
+
+@pytest.fixture(scope="module")
+def fit(scene: Scene) -> HeadFit:
+    return fit_head(scene.capture, scene.track, scene.template, Quiet())
+
+
+def test_known_head_and_cameras_are_found(scene: Scene, fit: HeadFit) -> None:
+    assert fit.frame_used.all() and fit.findings == ()
+    assert float(np.median(fit.residual_px)) < 1.0
+    assert _angle_deg(fit.camera_from_head, scene.camera_from_head).max() < 3.0
+    assert (
+        _angle_deg(_from_frontal(fit.camera_from_head), _from_frontal(scene.camera_from_head)).max()
+        < 1.0
+    )
+    skin = scene.template.quads[scene.template.quad_material == MATERIALS.index("skin")]
+    above_neck = scene.template.region("neck") < 0.1
+    chosen = np.intersect1d(np.unique(skin), np.flatnonzero(above_neck))
+    error = _distance_after_similarity(fit.neutral_m[chosen], scene.neutral_m[chosen])
+    unfitted = _distance_after_similarity(
+        scene.template.vertices_m[chosen], scene.neutral_m[chosen]
+    )
+    print(
+        "err",
+        np.median(error),
+        np.percentile(error, 90),
+        np.median(unfitted),
+        np.percentile(unfitted, 90),
+    )
+    assert np.median(error) < 0.0012
+    assert np.median(error) < 0.5 * np.median(unfitted)
+
+
+def test_scale_is_set_by_the_eyes_which_are_round_and_look_ahead(
+    scene: Scene, fit: HeadFit
+) -> None:
+    assert np.linalg.norm(fit.eye_centre_m[0] - fit.eye_centre_m[1]) == pytest.approx(
+        0.063, abs=0.0006
+    )
+    ball = scene.template.bone_weights[4] > 0.5
+    moved = fit.neutral_m[ball] - fit.eye_centre_m[0]
+    rest = scene.template.vertices_m[ball] - scene.template.eye_centre_m[0]
+    ratio = fit.eye_radius_m[0] / scene.template.eye_radius_m[0]
+    np.testing.assert_allclose(moved, ratio * rest, atol=2e-5)
+    assert np.abs(np.degrees(fit.gaze_rad)).max() < 6.0
+
+
+def test_fit_is_the_same_every_time_and_tells_its_progress(scene: Scene, fit: HeadFit) -> None:
+    progress = Quiet()
+    again = fit_head(scene.capture, scene.track, scene.template, progress)
+    np.testing.assert_array_equal(again.neutral_m, fit.neutral_m)
+    np.testing.assert_array_equal(again.camera_from_head, fit.camera_from_head)
+    assert len(progress.told) > 30 and progress.told == sorted(progress.told)
+
+
+def test_misread_turn_is_left_out(scene: Scene, fit: HeadFit) -> None:
+    landmarks = scene.track.frame_landmarks_px.copy()
+    landmarks[5] = landmarks[1]  # takes 18 degrees to the left for 18 to the right
+    deceived = replace(scene.track, frame_landmarks_px=landmarks)
+    result = fit_head(scene.capture, deceived, scene.template, Quiet())
+    assert not result.frame_used[5]
+    assert result.frame_used.sum() == len(YAW_DEG) - 1
+    assert np.isfinite(result.camera_from_head).all()
+    assert np.median(np.linalg.norm(result.neutral_m - fit.neutral_m, axis=1)) < 0.002
+
+
+def test_no_face_at_all_is_refused_with_a_remedy(scene: Scene) -> None:
+    nothing = replace(
+        scene.track, frame_landmarks_px=np.full_like(scene.track.frame_landmarks_px, np.nan)
+    )
+    with pytest.raises(FitError) as caught:
+        fit_head(scene.capture, nothing, scene.template, Quiet())
+    assert "Film" in caught.value.remedy
+
+
+def test_unchanged_head_settles_unchanged(template: HeadTemplate) -> None:
+    vertices = template.vertices_m.astype(np.float64)
+    settled = settle_head(template, vertices, eyes_between_lids(template, vertices))
+    grown = settled.scale
+    np.testing.assert_allclose(settled.neutral_m, vertices * grown, atol=2e-5)
+    np.testing.assert_allclose(settled.shape_deltas_m, template.shape_deltas_m * grown, atol=1e-4)
+    np.testing.assert_allclose(settled.joints_m, template.bone_ends_m * grown, atol=5e-4)
+
+
+def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:
+    random = np.random.default_rng(3)
+    points = SurfacePoints(
+        random.normal(0, 0.08, (60, 3)),
+        random.normal(0, 0.004, (60, 3, 4)),
+        random.normal(0, 0.004, (60, 3, 3)),
+    )
+    truth = Estimate(
+        900.0,
+        np.array([rotation_from_vector([0.0, a, 0.1]) @ FACING for a in (-0.6, 0.0, 0.6)]),
+        np.array([[0.0, 0.02, 0.7], [0.01, 0.0, 0.8], [0.0, 0.0, 0.9]]),
+        np.array([1.0, -0.5, 0.3, 0.8]),
+        random.uniform(0.1, 0.9, (3, 3)),
+    )
+    center = np.array([320.0, 240.0])
+    sightings = []
+    for k in range(3):
+        seen = truth.project(k, points.at(truth.shape, truth.expression[k]), center)
+        sightings.append(Sighting(k, points, seen, np.ones(60), 20.0))
+        normal = random.normal(0, 1, (60, 2))
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        sightings.append(Sighting(k, points, seen, np.ones(60), 20.0, normal))
+    prior = Prior(900.0, 1.0, np.full(4, 1e-6), np.full(3, 1e-6), 0.0)
+    estimate = replace(
+        truth, focal_px=1000.0, shape=np.zeros(4), expression=np.full((3, 3), 0.5),
+        translation_m=truth.translation_m * 1.05,
+    )  # fmt: skip
+    costs = []
+    for _ in range(25):
+        costs.append(robust_cost(estimate, sightings, prior, center))
+        estimate = step(estimate, sightings, prior, center, Freedom(), 1e-3)
+    assert costs[3] < 0.2 * costs[0]
+    assert robust_cost(estimate, sightings, prior, center) < 1e-3
+    np.testing.assert_allclose(estimate.shape, truth.shape, atol=2e-2)
+    np.testing.assert_allclose(estimate.expression, truth.expression, atol=2e-2)
+    held = step(estimate, sightings, prior, center, Freedom(focal=False, shape=False), 1e-3)
+    assert held.focal_px == estimate.focal_px
+    np.testing.assert_array_equal(held.shape, estimate.shape)
+
+
+def test_angles_are_those_the_head_was_turned_by() -> None:
+    matrices = np.array([pose(-40.0, 0.0), pose(25.0, 0.0), pose(0.0, 15.0)])
+    angles = head_angles(matrices[:, :3, :3], matrices[:, :3, 3])
+    np.testing.assert_allclose(angles.yaw_deg, [-40.0, 25.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(angles.pitch_deg, [0.0, 0.0, 15.0], atol=1e-9)
+
+
+def test_landmarks_lie_on_the_face_and_the_oval_round_it(template: HeadTemplate) -> None:
+    table = load_landmark_table()
+    np.testing.assert_allclose(table.weights.sum(axis=1), 1.0, atol=1e-5)
+    points = np.einsum("lk,lkc->lc", table.weights, template.vertices_m[table.vertices])
+    assert (points[:, 1] < 0.02).all()
+    nose, chin, forehead = points[1], points[152], points[10]
+    assert nose[1] == pytest.approx(points[:, 1].min(), abs=0.006)
+    assert chin[2] < nose[2] < forehead[2]
+    # The detector's indices 33 and 263 are the outer corners of the subject's right and left eye.
+    assert points[33, 0] < -0.03 < 0.03 < points[263, 0]
+    oval = points[list(FACE_OVAL)]
+    assert np.hypot(oval[:, 0], oval[:, 2] + 0.01).min() > 0.045
+
+
+def _detections(
+    template: HeadTemplate, neutral_m: np.ndarray, matrix: np.ndarray, yaw_deg: float
+) -> np.ndarray:
+    """What the detector would report, its own bias included."""
+    in_camera = transform(matrix, template.landmarks_m(neutral_m))
+    bias, _ = load_landmark_table().at_yaw(yaw_deg)
+    pixels = CAMERA.project(in_camera)
+    pixels[:468] += (bias * CAMERA.focal_px[0] / matrix[2, 3])[:468]
+    return pixels.astype(np.float32)
+
+
+def _mask(template: HeadTemplate, neutral_m: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    in_camera = transform(matrix, neutral_m)
+    covered = rasterize(
+        CAMERA.project(in_camera), in_camera[:, 2], template.triangles, CAMERA.size_px
+    ).covered
+    return np.where(covered, 255, 0).astype(np.uint8)
+
+
+def _angle_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    between = a[:, :3, :3] @ np.swapaxes(b[:, :3, :3], 1, 2)
+    cosine = (np.trace(between, axis1=1, axis2=2) - 1) / 2
+    print(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+    return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
+def _from_frontal(camera_from_head: np.ndarray) -> np.ndarray:
+    return camera_from_head @ inverse_rigid(camera_from_head[3])
+
+
+def _distance_after_similarity(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Distances (N,) in metres after the best rotation, shift and scale (Umeyama 1991)."""
+    a, b = points - points.mean(axis=0), truth - truth.mean(axis=0)
+    u, sizes, vt = np.linalg.svd(b.T @ a)
+    sign = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    scale = (sizes * np.diag(sign)).sum() / (a**2).sum()
+    return np.linalg.norm(scale * a @ (u @ sign @ vt).T - b, axis=1)
