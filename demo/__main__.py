@@ -21,10 +21,13 @@ import bpy
 import studio_avatar_addon
 from studio_avatar_addon.avatar.bundle import open_avatar
 
+from .overview import write_overview
+
 OPERATORS = "studio_avatar"  # their group in bpy.ops, there once the add-on is registered
 OUTPUT = Path("demo_output")
 SAMPLE = Path(studio_avatar_addon.__file__).parent / "assets" / "sample" / "sample.mp4"
-LIGHTS = {"three_point": None, "soft_box": None, "split": None}
+RIG = "three_point"
+PLACES = ("city", "sunset")  # HDRIs that Blender ships
 
 
 @dataclass
@@ -66,13 +69,18 @@ def make_demo(clip: Path, quality: str, output: Path) -> None:
     costs.rows += _backend_costs(avatar)
     costs.rows.append(("create and apply, whole", time.monotonic() - began, 0))
     costs.measure("save avatar.blend", lambda: _save(output / "avatar.blend"))
-    for rig in LIGHTS:
-        operators.add_light_rig(rig=rig)
-        still = output / f"still_{rig}.png"
-        costs.measure(still.name, lambda still=still: operators.render_still(filepath=str(still)))
+    stills = [output / f"still_{light}.png" for light in (RIG, *PLACES)]
+    operators.add_light_rig(rig=RIG)
+    costs.measure(stills[0].name, lambda: operators.render_still(filepath=str(stills[0])))
     turntable = output / "turntable.mp4"
     costs.measure(turntable.name, lambda: operators.render_turntable(filepath=str(turntable)))
-
+    operators.remove_light_rig()
+    for place, still in zip(PLACES, stills[1:], strict=True):
+        operators.set_hdri(environment=place, visible=True)
+        costs.measure(still.name, lambda still=still: operators.render_still(filepath=str(still)))
+    write_overview(
+        output / "overview.png", open_avatar(avatar).run / "report" / "versions.png", stills
+    )
     (output / "costs.md").write_text(costs.markdown(), "utf-8")
     print(costs.markdown())
     print(f"Avatar: {open_avatar(avatar).run}\nPictures: {output}")

@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ..images import pixels_8bit, read_image, unit_from_pixels
 
-CRF = "19"
+CRF = "17"
 _NOISE_SD = 0.006  # of mid-grey, in sRGB; shadows have more
 _CONTRAST = 0.12  # share of a smooth S-curve in the tone
 
