@@ -39,6 +39,7 @@ from . import (
 from .avatar_writer import Provenance, write_avatar
 from .device import DeviceChoice
 from .footage.source import footage_sha256
+from .head import landmark_table
 from .reporter import Reporter
 from .stage_store import StageStore, code_fingerprint
 
@@ -76,7 +77,7 @@ def create_avatar(
         lambda images: tracking.track_face(capture, images, reporter),
     )  # fmt: skip
     fit = store.run(
-        "fitting", HeadFit, (done["tracking"], template.sha256, code_fingerprint(fitting, raster)),
+        "fitting", HeadFit, (done["tracking"], template.sha256, code_fingerprint(fitting, landmark_table, raster)),
         lambda _: fitting.fit_head(capture, track, template, reporter),
     )  # fmt: skip
     phone = store.run(

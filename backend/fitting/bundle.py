@@ -18,6 +18,7 @@ from .model import Estimate, SurfacePoints, rotation_from_vector
 
 POSE = 6
 SHAPE_BOUND = 4.0
+BOX_PASSES = 4
 
 
 @dataclass(frozen=True)
@@ -100,20 +101,26 @@ def step(
     freedom: Freedom,
     damping: float,
 ) -> Estimate:
-    """One damped Gauss-Newton step (Levenberg's `damping` relative to the diagonal)."""
+    """One damped Gauss-Newton step (Levenberg's `damping` relative to the diagonal).
+
+    Expression weights that would leave their box are set on its border and the rest is solved
+    again, or the others would make up for movement that clipping takes away.
+    """
     normal = _normal_equations(estimate, sightings, prior, center_px)
-    _freeze(normal, estimate, freedom, prior)
-    diagonal = np.arange(normal.local.shape[1])
-    normal.local[:, diagonal, diagonal] *= 1.0 + damping
-    reduced, right = normal.shared, normal.shared_right
-    reduced[np.diag_indices_from(reduced)] *= 1.0 + damping
-    both = np.concatenate([normal.cross, normal.local_right[:, :, None]], axis=2)
-    solved = np.linalg.solve(normal.local, both)
-    cross_rows = normal.cross.reshape(-1, normal.cross.shape[2])
-    eliminated = cross_rows.T @ solved.reshape(len(cross_rows), -1)
-    reduced -= eliminated[:, :-1]
-    shared = np.linalg.solve(reduced, right - eliminated[:, -1])
-    local = solved[:, :, -1] - solved[:, :, :-1] @ shared
+    for matrix in (*normal.local, normal.shared):
+        matrix[np.diag_indices_from(matrix)] *= 1.0 + damping
+    expression = estimate.expression
+    fixed = _fixed_local(normal, estimate, freedom)
+    fixed_shared = _fixed_shared(normal, estimate, freedom, prior)
+    held = np.zeros(fixed.shape)
+    for _ in range(BOX_PASSES):
+        local, shared = _solve(normal, fixed, held, fixed_shared)
+        wanted = expression + local[:, POSE:]
+        outside = ~fixed[:, POSE:] & ((wanted < 0.0) | (wanted > 1.0))
+        if not outside.any():
+            break
+        fixed[:, POSE:] |= outside
+        held[:, POSE:][outside] = (np.clip(wanted, 0.0, 1.0) - expression)[outside]
     return _moved(estimate, local, shared)
 
 
@@ -231,32 +238,50 @@ def _add_priors(normal: _NormalEquations, estimate: Estimate, prior: Prior) -> N
         normal.shared_right[0] -= precision * np.log(estimate.focal_px / prior.focal_px)
 
 
-def _freeze(normal: _NormalEquations, estimate: Estimate, freedom: Freedom, prior: Prior) -> None:
-    """Take what may not move, or leans on its bound, out of the equations."""
-    leaning_low = (estimate.expression <= 0.0) & (normal.local_right[:, POSE:] < 0)
-    leaning_high = (estimate.expression >= 1.0) & (normal.local_right[:, POSE:] > 0)
-    fixed_local = np.zeros(normal.local_right.shape, bool)
-    fixed_local[:, :POSE] = not freedom.pose
-    fixed_local[:, POSE:] = leaning_low | leaning_high | (not freedom.expression)
-    # Frames that nothing was seen in stay where they are.
-    fixed_local |= np.diagonal(normal.local, axis1=1, axis2=2) == 0.0
-    fixed_shared = np.zeros(len(normal.shared_right), bool)
-    fixed_shared[0] = prior.focal_fixed or not freedom.focal
-    leaning = np.abs(estimate.shape) >= SHAPE_BOUND
+def _fixed_local(normal: _NormalEquations, estimate: Estimate, freedom: Freedom) -> BoolArray:
+    """(K, 6 + E) True: may not move, leans on its bound, or was not seen at all."""
+    pull = normal.local_right[:, POSE:]
+    fixed = np.diagonal(normal.local, axis1=1, axis2=2) == 0.0
+    fixed[:, :POSE] |= not freedom.pose
+    fixed[:, POSE:] |= (estimate.expression <= 0.0) & (pull < 0)
+    fixed[:, POSE:] |= (estimate.expression >= 1.0) & (pull > 0)
+    fixed[:, POSE:] |= not freedom.expression
+    return fixed
+
+
+def _fixed_shared(
+    normal: _NormalEquations, estimate: Estimate, freedom: Freedom, prior: Prior
+) -> BoolArray:
+    """(1 + G,) True: may not move or leans on its bound."""
+    fixed = np.zeros(len(normal.shared_right), bool)
+    fixed[0] = prior.focal_fixed or not freedom.focal
     outward = normal.shared_right[1:] * estimate.shape > 0
-    fixed_shared[1:] = (leaning & outward) | (not freedom.shape)
-    for frame, fixed in enumerate(fixed_local):
-        _take_out(normal.local[frame], normal.local_right[frame], fixed)
-        normal.cross[frame, fixed] = 0.0
-    normal.cross[:, :, fixed_shared] = 0.0
-    _take_out(normal.shared, normal.shared_right, fixed_shared)
+    fixed[1:] = ((np.abs(estimate.shape) >= SHAPE_BOUND) & outward) | (not freedom.shape)
+    return fixed
 
 
-def _take_out(matrix: FloatArray, right: FloatArray, fixed: BoolArray) -> None:
-    matrix[fixed] = 0.0
-    matrix[:, fixed] = 0.0
-    matrix[fixed, fixed] = 1.0
-    right[fixed] = 0.0
+def _solve(
+    normal: _NormalEquations, fixed: BoolArray, held: FloatArray, fixed_shared: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Changes (K, 6 + E) and (1 + G,); the `fixed` ones (K, 6 + E) change by `held`."""
+    local, cross, shared = normal.local.copy(), normal.cross.copy(), normal.shared.copy()
+    local_right = normal.local_right - np.einsum("kij,kj->ki", local, held)
+    shared_right = normal.shared_right - np.einsum("kig,ki->g", cross, held)
+    cross[fixed] = 0.0
+    cross[:, :, fixed_shared] = 0.0
+    local[fixed] = 0.0
+    np.swapaxes(local, 1, 2)[fixed] = 0.0
+    np.einsum("kii->ki", local)[fixed] = 1.0
+    local_right[fixed] = held[fixed]
+    shared[fixed_shared] = 0.0
+    shared[:, fixed_shared] = 0.0
+    shared[fixed_shared, fixed_shared] = 1.0
+    shared_right[fixed_shared] = 0.0
+    solved = np.linalg.solve(local, np.concatenate([cross, local_right[:, :, None]], axis=2))
+    cross_rows = cross.reshape(-1, cross.shape[2])
+    eliminated = cross_rows.T @ solved.reshape(len(cross_rows), -1)
+    moved = np.linalg.solve(shared - eliminated[:, :-1], shared_right - eliminated[:, -1])
+    return solved[:, :, -1] - solved[:, :, :-1] @ moved, moved
 
 
 def _moved(estimate: Estimate, local: FloatArray, shared: FloatArray) -> Estimate:

@@ -14,13 +14,14 @@ from scipy.spatial import cKDTree
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
+from ..images import Pixels
 from ..surface import vertex_normals
 from .model import Estimate, LinearHead
 
 SQUARELY = 0.35
 SKIN_SPREADS = 4.0
 CHROMA_LIMITS = (0.05, 0.13)  # least and most that red's and blue's shares may differ
-DARKEST = 0.2  # of the face's median luminance, linear
+DARKEST = 0.15  # of the face's median luminance, linear
 # A point is skin if this share of the frames that see it say so: shadow hides skin, hair never
 # looks like it.
 FEWEST_VOTES = 0.2
@@ -47,8 +48,8 @@ class HairlineVote:
         frame: int,
         estimate: Estimate,
         center_px: FloatArray,
-        image_srgb: FloatArray,
-        mask: FloatArray,
+        image_srgb: Pixels,
+        mask: Pixels,
         face_px: FloatArray,
     ) -> None:
         """Count a frame: image (H, W, 3) uint8, mask (H, W) uint8, face points (L, 2)."""
@@ -60,7 +61,7 @@ class HairlineVote:
         squarely = self._outside & (-(normal * sight).sum(axis=1) > SQUARELY)
         squarely &= sample(mask, pixels) > SURELY_PERSON
         px_per_m = estimate.focal_px / estimate.translation_m[frame, 2]
-        corner, window = head_window(mask.shape[:2], face_px)
+        corner, window = head_window(mask, face_px)
         smooth = cv2.GaussianBlur(image_srgb[window], (0, 0), max(SMOOTHING_M * px_per_m, 0.8))
         like_face = _looks_like_face(
             sample(smooth, pixels - corner), sample(smooth, face_px - corner)
@@ -80,21 +81,19 @@ class HairlineVote:
         return share[near].reshape(len(rest), -1).mean(axis=1) > FEWEST_VOTES
 
 
-def head_window(
-    size: tuple[int, int], face_px: FloatArray
-) -> tuple[FloatArray, tuple[slice, slice]]:
-    """The part of an image (height, width) that holds a face's whole head.
+def head_window(image: Pixels, face_px: FloatArray) -> tuple[FloatArray, tuple[slice, slice]]:
+    """The part of an image (H, W) that holds the whole head of a face at `face_px` (L, 2).
 
     Its top left corner (2,) in pixels, and the slices of rows and columns.
     """
     low, high = face_px.min(axis=0), face_px.max(axis=0)
     margin = WINDOW_MARGIN * (high - low).max()
     left, top = np.maximum(low - margin, 0).astype(int)
-    right, bottom = np.minimum(high + margin, size[::-1]).astype(int)
+    right, bottom = np.minimum(high + margin, image.shape[1::-1]).astype(int)
     return np.array([left, top], np.float64), (slice(top, bottom), slice(left, right))
 
 
-def sample(image: FloatArray, points_px: FloatArray) -> FloatArray:
+def sample(image: FloatArray | Pixels, points_px: FloatArray) -> FloatArray:
     """Bilinear values (N,) or (N, C) at image points; pixel centres at integer + 0.5."""
     x, y = (points_px - 0.5).astype(np.float32).T
     sampled = cv2.remap(

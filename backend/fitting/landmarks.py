@@ -121,9 +121,9 @@ def landmark_sightings(
     share = np.where(landmarks.oval, OVAL_SHARE, 1.0) * INDEPENDENT_SHARE
     sightings = []
     for k in frames:
-        bias, noise = landmarks.table.at_yaw(angles.yaw_deg[k])
+        bias, noise = landmarks.table.at_yaw(float(angles.yaw_deg[k]))
         px_per_m = estimate.focal_px / estimate.translation_m[k, 2]
-        bias_px = bias[:FIRST_IRIS_LANDMARK] @ _rotation_2d(angles.roll_rad[k]).T * px_per_m
+        bias_px = bias[:FIRST_IRIS_LANDMARK] @ _rotation_2d(float(angles.roll_rad[k])).T * px_per_m
         sigma = np.hypot(noise[:FIRST_IRIS_LANDMARK] * px_per_m, DETECTOR_JITTER_PX)
         sightings.append(
             Sighting(

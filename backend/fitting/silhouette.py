@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
+from ..images import Pixels
 from ..raster import rasterize
 from .bundle import Sighting
 from .hairline import head_window, sample
@@ -29,8 +30,9 @@ CANDIDATES = 12
 BORDER_PX = 3
 # The neck turns against the head, so its outline tells nothing about the skull.
 MOST_NECK = 0.25
-# Larger than the mask's own error, since neighbouring points of an outline err together.
-OUTLINE_SIGMA_M = 0.0015
+# Far larger than the mask's own error: neighbouring points of an outline err together, and a
+# third of a millimetre too much all round would bend the unseen depth of the skull by five.
+OUTLINE_SIGMA_M = 0.003
 HAIR_DEPTH_M, HAIR_SIGMA_M = 0.006, 0.004
 CAUCHY_SHARE_OF_GATE = 0.25
 
@@ -75,12 +77,12 @@ class Pairing:
         return ((self.head.points_px - self.target_px) * self.normal).sum(axis=1)
 
 
-def person_outline(mask: FloatArray, face_px: FloatArray) -> PersonOutline | None:
+def person_outline(mask: Pixels, face_px: FloatArray) -> PersonOutline | None:
     """Outline of the person (H, W) in 0..255 around a face seen at `face_px` (L, 2).
 
     None where the mask holds no person at the face.
     """
-    corner, window = head_window(mask.shape[:2], face_px)
+    corner, window = head_window(mask, face_px)
     soft = cv2.GaussianBlur(mask[window].astype(np.float32), (0, 0), 1.2)
     contour = _contour_at(soft > 127.5, np.median(face_px, axis=0) - corner)
     if contour is None:
