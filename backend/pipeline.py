@@ -77,7 +77,8 @@ def create_avatar(
         lambda images: tracking.track_face(capture, images, reporter),
     )  # fmt: skip
     fit = store.run(
-        "fitting", HeadFit, (done["tracking"], template.sha256, code_fingerprint(fitting, landmark_table, raster)),
+        "fitting", HeadFit,
+        (done["tracking"], template.sha256, code_fingerprint(fitting, landmark_table, raster)),
         lambda _: fitting.fit_head(capture, track, template, reporter),
     )  # fmt: skip
     phone = store.run(
