@@ -79,13 +79,14 @@ def write_avatar(
         write_performance(
             partial / "performances" / f"{results.capture.source.stem}.npz", results.performance
         )
+        _keep_other_performances(folder, partial)
         reporter(1, 3, "report")
         write_report(partial / "report", results, template, reporter)
-        if folder.exists():  # the same results once more: nothing in them changed
-            shutil.rmtree(folder)
-        partial.replace(folder)
+        _take_place(partial, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     reporter(2, 3, "checksums")
     write_json(root / AVATAR_FILE, _description(root, run, results, template, provenance))
     return open_avatar(root)
@@ -110,6 +111,24 @@ def add_performance(avatar: AvatarFolder, clip: str, performance: Performance) -
     description["files"] = {**description["files"], relative: sha256_file(path)}
     write_json(avatar.root / AVATAR_FILE, description)
     return path
+
+
+def _keep_other_performances(before: Path, run: Path) -> None:
+    """The same results once more: what other clips added to them is still valid."""
+    for stored in sorted((before / "performances").glob("*.npz")):
+        target = run / "performances" / stored.name
+        if not target.exists():
+            _link(stored, target)
+
+
+def _take_place(partial: Path, folder: Path) -> None:
+    """Put a finished run in its place, which is empty only between two renames."""
+    before = folder.with_name(folder.name + ".before")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        folder.replace(before)
+    partial.replace(folder)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _write_head(path: Path, results: Results) -> None:

@@ -7,15 +7,21 @@ package can still say so in the job's events.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from studio_avatar_addon.avatar.errors import EnvironmentProblem, JobCancelled, StudioAvatarError
+from studio_avatar_addon.avatar.errors import (
+    AvatarFolderError,
+    EnvironmentProblem,
+    JobCancelled,
+    StudioAvatarError,
+)
 from studio_avatar_addon.avatar.job import (
     PROTOCOL,
     Cancelled,
@@ -31,6 +37,7 @@ from studio_avatar_addon.avatar.job import (
     read_request,
 )
 from studio_avatar_addon.avatar.layout import (
+    AVATAR_FILE,
     DEVICES,
     FORMAT,
     JOBS_FOLDER,
@@ -41,12 +48,20 @@ from studio_avatar_addon.avatar.version import extension_version
 
 from .event_log import EventLog
 
-# Commands that make a shipped asset: module and function.
-MAKERS = {"template": ("head.build", "build_template"), "sample": ("sample.command", "film_sample")}
+JOB_FOLDER_UNWRITABLE = 4  # exit status
+
+# Commands that make what ships with the code, or show it: module, function and help.
+MAKERS = {
+    "landmarks": ("head.landmark_table", "store_landmarks", "learn the head's landmarks again"),
+    "template": ("head.build", "build_template", "build the head template"),
+    "sheet": ("head.sheet", "render_sheet", "draw the head template from all sides"),
+    "sample": ("sample.command", "film_sample", "film the sample"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 a known failure, 2 wrong usage, 3 a bug, 130 cancelled."""
+    """Exit status: 0 done, 1 a known failure, 2 wrong usage, 3 a bug, 4 a known failure that the
+    job's events cannot tell of, 130 cancelled."""
     arguments = vars(_parser().parse_args(argv))
     command = arguments.pop("command")
     if command == "run":
@@ -75,13 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--texture", choices=TEXTURE_ORIGINS, default="detail")
     view.add_argument("--out", required=True, metavar="DIR")
 
-    report = commands.add_parser("report", help="write an avatar's report and its pictures again")
+    report = commands.add_parser("report", help="check an avatar's files and tell its figures")
     report.add_argument("avatar", metavar="AVATAR")
 
     doctor = commands.add_parser("doctor", help="check interpreter, device, packages and weights")
     _add_device(doctor)
 
-    for name, text in (("template", "build the head template"), ("sample", "film the sample")):
+    for name, (_, _, text) in MAKERS.items():
         maker = commands.add_parser(name, help=text)
         maker.add_argument("--out", type=Path, default=None)
 
@@ -101,11 +116,11 @@ def _run_from_blender(job: Path, parent_pid: int | None) -> int:
     try:
         events.write(_hello())
         if parent_pid is not None:
-            _heavy("parent_watch").end_with_parent(parent_pid)
+            with _third_party_packages():
+                _module("parent_watch").end_with_parent(parent_pid)
         return _carry_out(job, read_request(job), events)
     except StudioAvatarError as error:
-        events.write(Failed(type(error).__name__, error.problem, error.remedy))
-        return 1
+        return _tell(events, error)
 
 
 def _run_here(command: str, arguments: dict[str, Any]) -> int:
@@ -120,10 +135,15 @@ def _run_here(command: str, arguments: dict[str, Any]) -> int:
 
 
 def _jobs_folder(request: Request) -> Path:
-    """Jobs lie in the avatar they are about; a check-up belongs to none."""
-    owner = request.arguments.get("avatar") or request.arguments.get("out")
-    if owner is not None:
-        return Path(str(owner)) / JOBS_FOLDER
+    """Jobs lie in the avatar that they make or are about; others belong to none.
+
+    A folder that is no avatar gets none: it may be the user's own, or a slip of the keyboard.
+    """
+    made, avatar = request.arguments.get("out"), request.arguments.get("avatar")
+    if request.command == "create":
+        return Path(str(made)) / JOBS_FOLDER
+    if avatar is not None and (Path(str(avatar)) / AVATAR_FILE).is_file():
+        return Path(str(avatar)) / JOBS_FOLDER
     return cache_folder() / JOBS_FOLDER
 
 
@@ -139,13 +159,13 @@ def _carry_out(job: Path, request: Request, events: EventLog) -> int:
     # Its threads spin while they wait: on a busy machine two of them made the fit 2.5 times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        result = _heavy("commands").carry_out(job, request, events)
-    except JobCancelled:
+        with _third_party_packages():
+            result = _module("commands").carry_out(job, request, events)
+    except (JobCancelled, KeyboardInterrupt):
         events.write(Cancelled())
         return 130
     except StudioAvatarError as error:
-        events.write(Failed(type(error).__name__, error.problem, error.remedy))
-        return 1
+        return _tell(events, error)
     except MemoryError:
         events.write(
             Failed(
@@ -169,13 +189,22 @@ def _carry_out(job: Path, request: Request, events: EventLog) -> int:
     return 0
 
 
-def _heavy(module: str) -> Any:
-    """Import one of our modules that needs third-party packages.
-
-    Raises EnvironmentProblem where the interpreter lacks one.
-    """
+def _tell(events: EventLog, failure: StudioAvatarError) -> int:
+    """The failure as the job's last event; where none can be written, in its log or exit status."""
     try:
-        return importlib.import_module(f".{module}", __package__)
+        events.write(Failed(type(failure).__name__, failure.problem, failure.remedy))
+    except AvatarFolderError:
+        with contextlib.suppress(OSError):  # the log lies on the same full disk
+            print(f"{failure.problem} {failure.remedy}", file=sys.stderr, flush=True)
+        return JOB_FOLDER_UNWRITABLE
+    return 1
+
+
+@contextlib.contextmanager
+def _third_party_packages() -> Generator[None]:
+    """For work that needs them. Raises EnvironmentProblem where the interpreter lacks one."""
+    try:
+        yield
     except ImportError as error:
         if (error.name or "").startswith((__package__ or "backend", "studio_avatar_addon")):
             raise
@@ -185,11 +214,17 @@ def _heavy(module: str) -> Any:
         ) from error
 
 
+def _module(name: str) -> Any:
+    """One of our modules that needs third-party packages, imported only now."""
+    return importlib.import_module(f".{name}", __package__)
+
+
 def _make(command: str, out: Path | None) -> int:
-    """Make an asset again; without `out` where the extension has it."""
-    module, function = MAKERS[command]
-    maker = getattr(_heavy(module), function)
-    print(maker(out) if out else maker())
+    """Make one of MAKERS; without `out` at its own place."""
+    module, function, _ = MAKERS[command]
+    with _third_party_packages():
+        maker = getattr(_module(module), function)
+        print(maker(out) if out else maker())
     return 0
 
 
@@ -219,6 +254,8 @@ def _show(event: Event) -> None:
             print(f"    note: {event.message}", flush=True)
         case Failed():
             print(f"{event.problem} {event.remedy}", file=sys.stderr, flush=True)
+        case Cancelled():
+            print(JobCancelled(), file=sys.stderr, flush=True)
         case Done():
             for name, value in event.result.items():
                 print(f"{name}: {value}")

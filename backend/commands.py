@@ -9,7 +9,7 @@ from typing import Any
 from studio_avatar_addon.avatar.bundle import open_avatar, verify_files
 from studio_avatar_addon.avatar.errors import JobError
 from studio_avatar_addon.avatar.job import Request
-from studio_avatar_addon.avatar.layout import QUALITIES, TEXTURE_ORIGINS
+from studio_avatar_addon.avatar.layout import QUALITIES, STAGES, TEXTURE_ORIGINS
 
 from .avatar_lock import AvatarLock
 from .device import choose_device
@@ -113,7 +113,7 @@ def _costs(reporter: Reporter) -> Result:
 
 
 COMMANDS: dict[str, tuple[Callable[[Arguments, Reporter], Result], int]] = {
-    "create": (_create, 8),
+    "create": (_create, len(STAGES)),
     "perform": (_perform, 2),
     "view": (_view, 1),
     "report": (_report, 1),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from studio_avatar_addon.avatar.files import cannot_write
 from studio_avatar_addon.avatar.job import EVENTS_FILE, Event, event_line
 
 
@@ -16,7 +19,15 @@ class EventLog:
         self._echo = echo
 
     def write(self, event: Event) -> None:
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(event_line(event))
+        """Raises AvatarFolderError where the disk is full or the job's folder gone."""
+        line = event_line(event).encode()
+        try:
+            with self._path.open("ab", buffering=0) as stream:
+                end = stream.tell()
+                if stream.write(line) < len(line):
+                    stream.truncate(end)  # half a line would spoil the next one
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
         if self._echo:
             self._echo(event)

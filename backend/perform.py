@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio_avatar_addon.avatar.bundle import AvatarFolder
+from studio_avatar_addon.avatar.bundle import AvatarFolder, template_of
 
 from .avatar_writer import add_performance
 from .footage import read_faces
 from .performance import performance_from_landmarks
 from .reporter import Reporter
-from .stored_fit import fit_of, template_of
+from .stored_fit import fit_of
 
 
 def perform_clip(avatar: AvatarFolder, clip: Path, reporter: Reporter) -> Path:
     """Returns the stored performance's file.
 
-    Raises FootageUnreadable, FaceNotFound; AvatarFolderError where the avatar cannot take it.
+    Raises FootageUnreadable, FaceNotFound; TemplateError or AvatarFolderError where the avatar
+    cannot take it.
     """
     template = template_of(avatar)
     fit = fit_of(avatar)

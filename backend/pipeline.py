@@ -43,11 +43,6 @@ from .head import landmark_table
 from .reporter import Reporter
 from .stage_store import StageStore, code_fingerprint
 
-STAGES = (
-    "footage", "tracking", "fitting", "phone_texture", "studio_texture", "detail",
-    "performance", "avatar",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class CreateSettings:

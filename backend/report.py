@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.bundle import AvatarFolder, damaged
 from studio_avatar_addon.avatar.files import write_json
+from studio_avatar_addon.avatar.frames import head_turn_rad
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, Progress, Results, TextureSet
 
@@ -36,7 +37,7 @@ def write_report(
     """Write figures and pictures of a run."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", figures(results, template))
-    order = np.argsort(head_yaw_deg(results.fit.camera_from_head))
+    order = np.argsort(head_turn_rad(results.fit.camera_from_head)[:, 0])
     pictures = {
         "frames.png": lambda: _frames_sheet(results, order),
         "overlay.png": lambda: _overlay_sheet(results, template, _spread(order, OVERLAY_FRAMES)),
@@ -62,7 +63,7 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
     fit, capture = results.fit, results.capture
     used = fit.frame_used.astype(bool)
     residual = fit.residual_px[used]
-    yaw = head_yaw_deg(fit.camera_from_head)[used]
+    yaw_deg = np.degrees(head_turn_rad(fit.camera_from_head[used])[:, 0])
     findings = {
         finding.code: finding.message
         for value in (capture, results.track, fit, *results.textures, results.performance)
@@ -78,7 +79,7 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
             "p90": round(float(np.percentile(residual, 90)), 2),
         },
         "focal_px": round(fit.camera.focal_px[0], 1),
-        "yaw_deg": [round(float(yaw.min()), 1), round(float(yaw.max()), 1)],
+        "yaw_deg": [round(float(yaw_deg.min()), 1), round(float(yaw_deg.max()), 1)],
         "coverage_percent": {
             "face": round(coverage_percent(results.phone, template, "face"), 1),
             "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
@@ -100,12 +101,6 @@ def coverage_percent(textures: TextureSet, template: HeadTemplate, region: str) 
     coverage = cv2.resize(textures.coverage, (size, size), interpolation=cv2.INTER_AREA)
     inside = weight[..., 0] > 0.5
     return 100.0 * float(coverage[inside].mean()) if inside.any() else 0.0
-
-
-def head_yaw_deg(camera_from_head: FloatArray) -> FloatArray:
-    """How far the face is turned from the camera, (K,), positive to the subject's left."""
-    to_camera = -np.einsum("kij,ki->kj", camera_from_head[:, :3, :3], camera_from_head[:, :3, 3])
-    return -np.degrees(np.arctan2(to_camera[:, 0], -to_camera[:, 1]))
 
 
 def _spread(order: NDArray[np.intp], count: int) -> list[int]:

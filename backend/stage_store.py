@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -83,7 +82,7 @@ class StageStore:
             if record["fingerprint"] != mark:
                 return None
             return self._read(stage, kind, record["values"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, AvatarFolderError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, AvatarFolderError):
             return None  # incomplete or damaged: made again
 
     def _read(self, stage: str, kind: type[Any], values: Any) -> Any:

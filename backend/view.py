@@ -10,19 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from studio_avatar_addon.avatar.bundle import AvatarFolder
+from studio_avatar_addon.avatar.bundle import AvatarFolder, template_of
 from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.types import Progress
 
 from .images import pixels_8bit, read_image, unit_from_pixels, write_png
 from .posed_head import pose_head, show_texture
-from .stored_fit import fit_of, template_of
+from .stored_fit import fit_of
 
 
 def render_views(avatar: AvatarFolder, origin: str, out: Path, progress: Progress) -> list[Path]:
     """Write one picture per chosen frame; returns their paths.
 
-    Raises AvatarFolderError where the avatar lacks that texture or was made on another template.
+    Raises AvatarFolderError where the avatar lacks that texture, TemplateError where it was made
+    on another template.
     """
     template, fit = template_of(avatar), fit_of(avatar)
     path = avatar.texture(origin, "base_color")

@@ -25,10 +25,11 @@ def load_avatar(scene: bpy.types.Scene, root: Path) -> AppliedAvatar:
     Raises AvatarFolderError or TemplateError; the scene is then as it was.
     """
     folder = open_avatar(root)
-    applied = apply_avatar(scene, folder)
     recorded = own_performance(folder)
-    if recorded is not None:
-        apply_performance_file(scene, applied.head, recorded)
+    performance = read_performance(recorded) if recorded is not None else None
+    applied = apply_avatar(scene, folder)
+    if recorded is not None and performance is not None:
+        apply_performance(scene, applied.head, performance, _animation_name(folder, recorded))
     for layer in scene.view_layers:
         if applied.head.name in layer.objects:
             layer.objects.active = applied.head
@@ -54,8 +55,12 @@ def apply_performance_file(
         raise AvatarFolderError(
             f"The avatar {folder.name} holds no performance.", "Choose a clip of the person."
         )
-    name = folder.name if path.stem == folder.name else f"{folder.name} {path.stem}"
-    return apply_performance(scene, head, read_performance(path), name)
+    return apply_performance(scene, head, read_performance(path), _animation_name(folder, path))
+
+
+def _animation_name(folder: AvatarFolder, performance: Path) -> str:
+    name = performance.stem
+    return folder.name if name == folder.name else f"{folder.name} {name}"
 
 
 def apply_shape_test(scene: bpy.types.Scene, head: bpy.types.Object) -> AppliedPerformance:

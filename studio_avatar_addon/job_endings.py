@@ -57,6 +57,12 @@ KNOWN_ENDINGS = (
         log_pattern=r"No such file or directory: '[^']*\.safetensors'|SafetensorError",
     ),
     KnownEnding(
+        "The output folder's disk is full, or the folder is gone.",
+        "Free some space or choose another output folder, then start again.",
+        exit_codes=(4,),
+        log_pattern=r"No space left on device|disk is full",
+    ),
+    KnownEnding(
         "The computer ran out of memory.",
         "Close other programs or choose a lower quality.",
         exit_codes=(0xC0000017,),

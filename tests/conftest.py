@@ -97,6 +97,19 @@ def write_flat_png(path: Path, grey: int, size: int = 32) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
+def read_picture(path: Path) -> np.ndarray:
+    """Stored values (H, W, 4) in [0, 1], top row first."""
+    import bpy
+
+    picture = bpy.data.images.load(str(path))
+    picture.colorspace_settings.name = "Non-Color"
+    values = np.empty(picture.size[0] * picture.size[1] * 4, np.float32)
+    picture.pixels.foreach_get(values)
+    width, height = picture.size[:]
+    bpy.data.images.remove(picture)
+    return values.reshape(height, width, 4)[::-1]
+
+
 @pytest.fixture(scope="session")
 def enabled_addon() -> Iterator[None]:
     """The checkout's add-on, enabled as a user would."""

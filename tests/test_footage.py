@@ -25,7 +25,6 @@ from backend.images import load_frame_srgb, read_image
 from studio_avatar_addon.avatar.errors import FaceNotFound, FootageUnreadable, JobCancelled
 from studio_avatar_addon.avatar.types import QUALITY, Capture
 
-CLIPS = Path(__file__).parents[2] / "shared/data/clips"
 DRAFT = QUALITY["draft"]
 
 
@@ -295,16 +294,10 @@ def test_hlg_video_is_converted(tmp_path: Path) -> None:
     assert abs(int(picture.preview()[32, 32, 1]) - 246) <= 4
 
 
-def real(name: str) -> Path:
-    path = CLIPS / name
-    if not path.is_file():
-        pytest.skip(f"{path} is not at hand")
-    return path
-
-
-def test_real_head_turn(tmp_path: Path) -> None:
+def test_real_head_turn(shared_data: Path, tmp_path: Path) -> None:
+    clip = shared_data / "clips" / "bald_turn_1080p.mp4"
     began = time.monotonic()
-    capture = read_footage(real("bald_turn_1080p.mp4"), tmp_path, QUALITY["standard"], NoProgress())
+    capture = read_footage(clip, tmp_path, QUALITY["standard"], NoProgress())
     assert time.monotonic() - began < 80  # twice the bound: test machines are shared
     assert len(capture.time_s) == 595
     assert len(capture.frame_index) == 28
@@ -313,6 +306,6 @@ def test_real_head_turn(tmp_path: Path) -> None:
     assert not capture.findings
 
 
-def test_real_film_with_cuts_is_refused(tmp_path: Path) -> None:
+def test_real_film_with_cuts_is_refused(shared_data: Path, tmp_path: Path) -> None:
     with pytest.raises(FaceNotFound, match="No single person can be followed"):
-        read(real("cuts_many_people_640x360.mp4"), tmp_path)
+        read(shared_data / "clips" / "cuts_many_people_640x360.mp4", tmp_path)

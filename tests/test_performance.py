@@ -18,7 +18,6 @@ from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Camera, HeadFit, Performance
 
-CLIPS = Path(__file__).parents[2] / "shared/data/clips"
 CAMERA = Camera((1280, 720), (1400.0, 1400.0), (640.0, 360.0))
 FRAMES, FPS = 150, 30.0
 BLINKS = (40, 90, 120)
@@ -169,11 +168,8 @@ def test_no_face_at_all(template: HeadTemplate) -> None:
         )
 
 
-def test_real_expressions(template: HeadTemplate) -> None:
-    path = CLIPS / "frontal_expressions_480p.mp4"
-    if not path.is_file():
-        pytest.skip(f"{path} is not at hand")
-    faces = read_faces(path, NoProgress())
+def test_real_expressions(template: HeadTemplate, shared_data: Path) -> None:
+    faces = read_faces(shared_data / "clips" / "frontal_expressions_480p.mp4", NoProgress())
     began = time.monotonic()
     performance = performance_from_landmarks(
         faces.time_s,

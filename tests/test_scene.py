@@ -1,24 +1,20 @@
-"""An avatar in Blender: geometry, materials, movement, light, pictures and simulated captures."""
+"""An avatar in Blender: geometry, materials, movement, light and pictures."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from conftest import write_flat_png
+from conftest import read_picture
 
-from studio_avatar_addon.avatar.bundle import camera_from_arrays, open_avatar
+from studio_avatar_addon.avatar.bundle import open_avatar
 from studio_avatar_addon.avatar.errors import (
     AvatarFolderError,
     EnvironmentProblem,
     ShapeError,
-    StudioAvatarError,
 )
 from studio_avatar_addon.avatar.frames import gaze_rotation, rotation_about, transform
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
@@ -26,10 +22,7 @@ from studio_avatar_addon.avatar.template import BONES, HeadTemplate, load_templa
 from studio_avatar_addon.avatar.types import Performance
 from studio_avatar_addon.scene import animation, head, lights, materials, render, rig
 from studio_avatar_addon.scene.apply import AppliedAvatar, apply_avatar
-from studio_avatar_addon.scene.capture_spec import SpecError, parse_spec
 from studio_avatar_addon.scene.parts import active_avatar, avatars
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -317,115 +310,3 @@ def test_turntable_has_all_frames(avatar: AppliedAvatar, scene, tmp_path: Path) 
     with av.open(str(path)) as video:
         frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
     assert len(frames) == 3 and frames[0].shape == (32, 32, 3)
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """Stored values (H, W, 4) in [0, 1], top row first."""
-    picture = bpy.data.images.load(str(path))
-    picture.colorspace_settings.name = "Non-Color"
-    values = np.empty(picture.size[0] * picture.size[1] * 4, np.float32)
-    picture.pixels.foreach_get(values)
-    width, height = picture.size[:]
-    bpy.data.images.remove(picture)
-    return values.reshape(height, width, 4)[::-1]
-
-
-# Simulated captures
-
-
-def capture_spec(folder: Path, **changes) -> Path:
-    write_flat_png(folder / "skin.png", 150)
-    spec = {
-        "head": {"identity": [0.5] + [0.0] * (len(load_template().identity_names) - 1)},
-        "skin": "skin.png",
-        "light": {"hdri": "studio", "rotation_deg": 40},
-        "path": {"kind": "camera_moves", "views": 2},
-        "camera": {"size_px": [90, 120], "focal_px": 130},
-        "samples": 2,
-        "subdivision": 0,
-    }
-    path = folder / "spec.json"
-    path.write_text(json.dumps(spec | changes), "utf-8")
-    return path
-
-
-def run_studio(spec: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "studio_avatar_addon.scene.capture_studio", str(spec)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-
-
-DIRECTIONS_DEG = ((-30.0, 0.0), (20.0, 10.0))
-
-
-@pytest.fixture(scope="module")
-def capture(request: pytest.FixtureRequest, tmp_path_factory) -> Path:
-    """The folder of a finished capture; beside it lies its spec."""
-    spec = capture_spec(
-        tmp_path_factory.mktemp("capture"),
-        path={"kind": request.param, "views": 2, "yaw_pitch_deg": DIRECTIONS_DEG},
-    )
-    done = run_studio(spec)
-    assert done.returncode == 0, done.stderr
-    return spec.with_suffix("")
-
-
-@pytest.mark.parametrize("capture", ["camera_moves", "head_turns"], indirect=True)
-def test_capture_tells_the_truth(capture: Path, template: HeadTemplate) -> None:
-    with np.load(capture / "cameras.npz") as stored:
-        cameras = dict(stored)
-    camera = camera_from_arrays(cameras)
-    face = template.region("face") > 0.9
-    for index, (yaw, pitch) in enumerate(np.radians(DIRECTIONS_DEG)):
-        camera_from_head = cameras["camera_from_head"][index]
-        # The camera's axis in the head frame points from the side that the path asks for.
-        wanted = (np.sin(yaw) * np.cos(pitch), -np.cos(yaw) * np.cos(pitch), np.sin(pitch))
-        assert np.allclose(-camera_from_head[2, :3], wanted, atol=1e-4)
-        with np.load(capture / "truth" / f"frame_{index:06d}.npz") as truth:
-            depth, part = truth["depth_m"], truth["part"]
-        points = transform(camera_from_head, cameras["neutral_m"][face])
-        column, row = np.floor(camera.project(points)).astype(int).T
-        apart = np.abs(depth[row, column] - points[:, 2])
-        assert np.median(apart[apart < 0.01]) < 0.0008  # of those that are not hidden
-        unlit = read_picture(capture / "unlit" / f"frame_{index:06d}.png")
-        assert np.median(unlit[part == 1][:, :3]) == pytest.approx(150 / 255, abs=0.004)
-        assert unlit[part == 0][:, 3].mean() < 0.1
-        lit = read_picture(capture / "frames" / f"frame_{index:06d}.png")
-        assert 0.2 < lit[part == 1][:, :3].mean() < 0.8
-
-
-@pytest.mark.parametrize("capture", ["camera_moves"], indirect=True)
-def test_capture_goes_on_and_ends_at_once(capture: Path) -> None:
-    spec, state = capture.with_suffix(".json"), capture / "capture.json"
-    kept = (capture / "frames" / "frame_000000.png").stat().st_mtime_ns
-    (capture / "frames" / "frame_000001.png").unlink()
-    state.write_text(state.read_text("utf-8").replace("true", "false"), "utf-8")
-    resumed = run_studio(spec)
-    assert "frames 2/2" in resumed.stdout and "frames 1/2" not in resumed.stdout
-    assert (capture / "frames" / "frame_000000.png").stat().st_mtime_ns == kept
-    again = run_studio(spec)
-    assert again.returncode == 0 and "frames" not in again.stdout
-
-
-def test_bad_spec_is_one_sentence(tmp_path: Path) -> None:
-    refused = run_studio(capture_spec(tmp_path, skin="none.png"))
-    assert refused.returncode == 2
-    assert "none.png" in refused.stderr and "Traceback" not in refused.stderr
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"light": {}}, "hdri"),
-        ({"path": {"kind": "flying"}}, "flying"),
-        ({"path": {"kind": "camera_moves", "yaw_pitch_deg": [1, 2, 3]}}, "yaw_pitch_deg"),
-        ({"head": {"expression": {"jawDrop": 1}}}, "jawDrop"),
-        ({"head": {"identity": [1.0]}}, "identity"),
-        ({"samples": "many"}, "samples"),
-        ({"camera": {"size_px": [4, 4]}}, "size_px"),
-    ],
-)
-def test_bad_values_are_named(tmp_path: Path, change: dict, told: str) -> None:
-    spec = json.loads(capture_spec(tmp_path, **change).read_text("utf-8"))
-    with pytest.raises(SpecError, match=told) as caught:
-        parse_spec(spec, tmp_path)
-    assert isinstance(caught.value, StudioAvatarError)

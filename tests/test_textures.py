@@ -14,11 +14,20 @@ from numpy.typing import NDArray
 from backend.atlas import AtlasTable, atlas_table, sample_at, twin_coordinates
 from backend.detail import restore_detail
 from backend.detail.poisson import differences, with_gradients
-from backend.images import linear_from_srgb, pixels_8bit, srgb_from_linear, write_png
+from backend.images import (
+    linear_from_srgb,
+    load_frame_linear,
+    load_mask,
+    pixels_8bit,
+    srgb_from_linear,
+    write_png,
+)
 from backend.phone_texture import unwrap
 from backend.phone_texture.bands import common_low_band
+from backend.phone_texture.clothes import SkinKeeper
 from backend.phone_texture.fidelity import measure_fidelity
 from backend.phone_texture.fill import complete
+from backend.phone_texture.views import pixels_per_m
 from backend.posed_head import pose_head
 from backend.raster import interpolate_vertices
 from backend.studio import studio_texture
@@ -213,6 +222,21 @@ def test_no_background_reaches_the_texture(phone: TextureSet, template: HeadTemp
     skin = table.pick(phone.base_color_srgb)[table.is_material("skin")]
     assert (skin[:, 2] < skin[:, 0]).all()  # the wall is blue
     assert skin.min() > 0.05  # nor black cracks
+
+
+@pytest.mark.parametrize("shirt", [(0.01, 0.012, 0.03), (0.60, 0.60, 0.62), (0.05, 0.20, 0.10)])
+def test_a_shirt_is_not_skin(still_light: Case, shirt: tuple[float, float, float]) -> None:
+    case, k = still_light, 2
+    posed = pose_head(case.fit, k, case.template)
+    frame, person = load_frame_linear(case.capture, k).copy(), load_mask(case.track, k).copy()
+    rows = np.flatnonzero(posed.raster.covered.any(1))
+    hem = round(rows[0] + 0.93 * len(rows))
+    frame[hem:], person[hem:] = shirt, 1.0
+    scale = pixels_per_m(posed, case.fit)
+    bare = SkinKeeper(case.template).bare(frame, posed, person, scale)
+    assert (bare[hem + 2 : rows[-1]][posed.raster.covered[hem + 2 : rows[-1]]] < 0.1).mean() > 0.95
+    face = posed.raster.covered[: round(rows[0] + 0.7 * len(rows))]
+    assert bare[: len(face)][face].mean() > 0.97
 
 
 def test_coverage_is_honest(phone: TextureSet, template: HeadTemplate) -> None:

@@ -68,7 +68,7 @@ def read_faces(source: Path, progress: Progress, focal_px: float | None = None) 
     survey = survey_source(opened, progress)
     if len(survey.time_s) < MIN_FRAMES:
         raise FootageUnreadable(
-            f"Only {len(survey.time_s)} pictures of {source.name} could be read; at least "
+            f"Pictures of {source.name} that could be read: {len(survey.time_s)}; at least "
             f"{MIN_FRAMES} are needed.",
             "Copy the clip from the phone again, or film a longer one."
             if facts.consecutive

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio_avatar_addon.avatar.errors import FaceNotFound, FootageUnreadable
+from studio_avatar_addon.avatar.errors import FaceNotFound
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from .survey import Sighting, Survey
@@ -73,25 +73,19 @@ class Person:
         return spread
 
 
-def cut_frames(survey: Survey) -> IntArray:
-    return np.flatnonzero(survey.scene_change > CUT_CHANGE)
-
-
 def follow_person(survey: Survey, consecutive: bool) -> Person:
     """The person to make the avatar of.
 
-    Raises FootageUnreadable without frames; FaceNotFound without a face, with too few or too small
-    ones, and where several people or cuts leave the choice open.
+    Raises FaceNotFound without a face, with too few or too small ones, and where several people or
+    cuts leave the choice open.
     """
     count = len(survey.time_s)
-    if not count:
-        raise FootageUnreadable("The clip holds no pictures.", "Choose a video of a face.")
     if not any(survey.sightings):
         raise FaceNotFound(
             f"No face was found in any of the {count} frames.",
             "Film the face from the front, well lit and filling at least a fifth of the picture.",
         )
-    cuts = cut_frames(survey) if consecutive else np.empty(0, int)
+    cuts = np.flatnonzero(survey.scene_change > CUT_CHANGE) if consecutive else np.empty(0, int)
     pieces = _pieces(survey, cuts, consecutive)
     if not len(cuts):
         pieces = _joined(pieces)

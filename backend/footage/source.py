@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.errors import FootageUnreadable
 from studio_avatar_addon.avatar.files import sha256_file
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".webm", ".avi", ".mkv")
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".heic", ".heif")
 
 # Width of the film frame and its diagonal, to which "35 mm equivalent" focal lengths refer.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray, IntArray, Progress
 
 from .source import Source
-from .view import face_width_px
+from .view import face_centre_px, face_width_px
 from .watch import FaceWatch
 
 # Faces are measured at one width, so that a near and a far face compare.
@@ -36,7 +36,7 @@ class Sighting:
 
     @property
     def centre_px(self) -> FloatArray:
-        return (self.landmarks_px.min(axis=0) + self.landmarks_px.max(axis=0)) / 2
+        return face_centre_px(self.landmarks_px)
 
 
 @dataclass(frozen=True)

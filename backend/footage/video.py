@@ -32,6 +32,10 @@ TRANSFERS = {
 }
 # More broken packets in a row than this mean that nothing more is to be had.
 MAX_BROKEN_PACKETS = 300
+# How mp4 and mov, mkv and webm, and avi files begin.
+VIDEO_SIGNATURES = (b"ftyp", b"moov", b"\x1a\x45\xdf\xa3", b"AVI ")
+SIGNATURE_BYTES = 16
+COPY_AGAIN = "Copy it from the phone again."
 
 
 class VideoFile:
@@ -204,13 +208,16 @@ def _preview_table(transfer: str) -> NDArray[np.uint8]:
     return srgb_from_signal(greys, transfer, wide_primaries=False)[:, 0, 0]
 
 
-def _not_a_video(path: Path, error: Exception) -> FootageUnreadable:
-    if "moov" in str(error) or path.stat().st_size == 0:
+def _not_a_video(path: Path, error: FFmpegError) -> FootageUnreadable:
+    with path.open("rb") as stream:
+        head = stream.read(SIGNATURE_BYTES)
+    if not head:
+        return FootageUnreadable(f"{path.name} is an empty file.", COPY_AGAIN)
+    if any(signature in head for signature in VIDEO_SIGNATURES):
         return FootageUnreadable(
-            f"{path.name} is incomplete: it was cut off before its end.",
-            "Copy it from the phone again.",
+            f"{path.name} is incomplete or damaged: it was cut off before its end.", COPY_AGAIN
         )
     return FootageUnreadable(
-        f"{path.name} is not a video that can be read ({error}).",
+        f"{path.name} is not a video that can be read ({error.strerror}).",
         "Choose an mp4, mov, m4v, webm, avi or mkv file, or a folder of photos.",
     )

@@ -77,3 +77,8 @@ def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
 def face_width_px(landmarks_px: FloatArray) -> FloatArray:
     """(…, 478, 2) to the size of the face (…,): mean of its box's sides, steady under yaw."""
     return np.ptp(landmarks_px, axis=-2).mean(axis=-1)
+
+
+def face_centre_px(landmarks_px: FloatArray) -> FloatArray:
+    """(…, 478, 2) to the middle of the face's box (…, 2)."""
+    return (landmarks_px.min(axis=-2) + landmarks_px.max(axis=-2)) / 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..facemesh import LANDMARKS, FaceFinder, FaceMesh
-from .view import face_width_px
+from .view import face_centre_px, face_width_px
 
 # The landmark network sees a face at 130 px; less than that in the looked-at picture costs detail.
 ENOUGH_FACE_PX = 140
@@ -42,14 +41,9 @@ class FaceWatch:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._mesh.__exit__(kind, error, trace)
-        self._finder.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._mesh.close()
+        self._finder.close()
 
     def look(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(H, W, 3) to landmarks (F, 478, 2) in its pixels; F may be 0."""
@@ -105,7 +99,7 @@ class FaceWatch:
             return
         widths = face_width_px(faces)
         width, box = float(widths.max()), faces[widths.argmax()]
-        centre = (box.min(axis=0) + box.max(axis=0)) / 2
+        centre = face_centre_px(box)
         if self._window is None:
             shrink = min(1.0, LOOK_SIDE_PX / max(shape[:2]))
             if width * shrink < ENOUGH_FACE_PX and shrink < 1.0:
@@ -122,7 +116,7 @@ class FaceWatch:
             return
         self._window = window
         if self._consecutive:
-            self._mesh.__exit__(None, None, None)
+            self._mesh.close()
             self._mesh = FaceMesh(tracking=True, faces=self._faces)
 
 

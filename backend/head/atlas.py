@@ -15,8 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import spsolve
 
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 ITERATIONS = 60
 PROXIMAL = 1e-4

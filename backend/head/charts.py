@@ -7,15 +7,13 @@ about u = 0.5.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from .atlas import Rectangle, flatten
 from .islands import islands
 from .layout import CAP, COLUMNS, ROWS, HalfLayout
 from .mesh import HeadMesh
-
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
 
 STRIP = 0.15  # height of the islands' strip under the skin
 DECIMALS = 6  # kept of the solved UV, coarser than any difference between machines

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
 
 from .mesh import MM, HeadMesh
+from .shape_space import smooth_step
 from .warps import WARPS
-
-FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,6 @@ def build_identity(head: HeadMesh) -> tuple[tuple[str, ...], FloatArray]:
 def _whole_head_fields() -> dict[str, Callable[[FloatArray], FloatArray]]:
     """Proportions of head, face and neck: stretches with soft borders."""
 
-    def above(z: FloatArray, low: float, high: float) -> FloatArray:
-        share = np.clip((z - low) / (high - low), 0, 1)
-        return share * share * (3 - 2 * share)
-
     def stretch(axis: int, rate: Callable[[FloatArray], FloatArray]):
         def field(p: FloatArray) -> FloatArray:
             delta = np.zeros_like(p)
@@ -111,20 +107,21 @@ def _whole_head_fields() -> dict[str, Callable[[FloatArray], FloatArray]]:
         "head_length": stretch(1, lambda p: 0.034 * p[:, 1]),
         "head_breadth": stretch(0, lambda p: 0.034 * p[:, 0]),
         "head_height": stretch(
-            2, lambda p: 0.045 * np.maximum(p[:, 2] - 20, 0) * above(p[:, 2], 20, 60)
+            2, lambda p: 0.045 * np.maximum(p[:, 2] - 20, 0) * smooth_step(p[:, 2], 20, 60)
         ),
         "face_height": stretch(
-            2, lambda p: 0.055 * np.minimum(p[:, 2] - 24, 0) * above(p[:, 2], -150, -80)
-            * (1 - above(p[:, 1], -30, 50))
+            2, lambda p: 0.055 * np.minimum(p[:, 2] - 24, 0) * smooth_step(p[:, 2], -150, -80)
+            * (1 - smooth_step(p[:, 1], -30, 50))
         ),
         "neck_girth": _neck_girth,
-        "neck_lean": stretch(1, lambda p: 7.0 * (1 - above(p[:, 2] - 0.4 * p[:, 1], -150, -55))),
+        "neck_lean": stretch(
+            1, lambda p: 7.0 * (1 - smooth_step(p[:, 2] - 0.4 * p[:, 1], -150, -55))
+        ),
     }  # fmt: skip
 
 
 def _neck_girth(p: FloatArray) -> FloatArray:
-    low = np.clip((p[:, 2] - 0.45 * p[:, 1] + 50) / -40, 0, 1)
-    share = low * low * (3 - 2 * low)
+    share = smooth_step(p[:, 2] - 0.45 * p[:, 1], -50.0, -90.0)
     delta = np.zeros_like(p)
     delta[:, 0] = 0.075 * p[:, 0] * share
     delta[:, 1] = 0.075 * (p[:, 1] - 8) * share

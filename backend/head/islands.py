@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from .layout import HalfLayout
 from .mesh import HeadMesh
 from .parts import LASHES, LOWER_TEETH, UPPER_TEETH
-
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
 
 # centre and radius on the atlas; at u = 0.5 half a disk, its twin on the other side
 DISKS = {

@@ -18,7 +18,7 @@ from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.errors import TemplateError
 from studio_avatar_addon.avatar.frames import rotation_about, transform
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Camera, FloatArray, IntArray
 
 from ..facemesh import LANDMARKS, FaceMesh
@@ -87,22 +87,28 @@ def load_landmark_table(path: Path = TABLE_FILE) -> LandmarkTable:
         return LandmarkTable(
             *(stored[name] for name in ("vertices", "weights", "yaw_deg", "bias_m", "noise_m"))
         )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise TemplateError(
             f"The landmark table {path.name} is missing or damaged ({error}).",
             "Install the extension again.",
         ) from error
 
 
-def save_landmark_table(table: LandmarkTable, path: Path = TABLE_FILE) -> None:
+def store_landmarks(out: Path = TABLE_FILE) -> Path:
+    """Learn the installed template's table and write it to `out`, which is returned.
+
+    The template takes it in when it is built next. Raises TemplateError as `learn_landmarks` does.
+    """
+    table = learn_landmarks(load_template())
     write_arrays(
-        path,
+        out,
         vertices=table.vertices,
         weights=table.weights,
         yaw_deg=table.yaw_deg,
         bias_m=table.bias_m,
         noise_m=table.noise_m,
     )
+    return out
 
 
 def learn_landmarks(template: HeadTemplate, seed: int = 0) -> LandmarkTable:

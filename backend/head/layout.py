@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-IntArray = NDArray[np.integer]
+from studio_avatar_addon.avatar.types import IntArray
 
 COLUMNS = 32  # cells from the front midline to the back midline
 ROWS = 39  # cells from the neck's base to the crown cap

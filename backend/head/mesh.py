@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.template import MATERIALS
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from . import points
 from .layout import HOLES, HalfLayout, half_layout
 from .parts import make_parts
 from .pockets import make_pockets
 from .surface import solve_skin
-
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
 
 MM = 1e-3
 DECIMALS = 4  # of a millimetre: what another machine's arithmetic may change stays below

@@ -10,15 +10,13 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from . import points
 from .layout import HalfLayout, QuadBuilder
 from .pockets import disk_from_square
-
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
 
 SEGMENTS = 20  # round the gaze axis
 IRIS_RADIUS = 5.85

@@ -29,7 +29,6 @@ MATERIAL_SRGB = {
     "tongue": (0.60, 0.30, 0.29),
     "mouth": (0.25, 0.09, 0.09),
 }
-# A region's name up to its side (".L", ".R") picks its colour.
 REGION_SRGB = {
     "lips": (0.66, 0.36, 0.34),
     "brows": (0.24, 0.17, 0.13),
@@ -104,7 +103,7 @@ def _vertex_colors(template: HeadTemplate) -> FloatArray:
         faces = template.quads[template.quad_material == MATERIALS.index(name)]
         color[faces.ravel()] = np.array(MATERIAL_SRGB[name]) ** 2.2
     for name, weights in zip(template.region_names, template.region_weights, strict=True):
-        painted = REGION_SRGB.get(name.split(".")[0].lower())
+        painted = REGION_SRGB.get(name)
         if painted is not None:
             share = np.clip((weights - FIRST_PAINTED) / (1.0 - FIRST_PAINTED), 0.0, 1.0)
             color += share[:, None] * (np.array(painted) ** 2.2 - color)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
 
 from .layout import CAP, COLUMNS, HOLES, ROWS, HalfLayout
 from .mesh import HeadMesh
-
-FloatArray = NDArray[np.floating]
 
 SOFTENING_STEPS = 4
 

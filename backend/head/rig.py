@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.template import BONES
+from studio_avatar_addon.avatar.types import FloatArray
 
 from .mesh import MM, HeadMesh
-
-FloatArray = NDArray[np.floating]
+from .shape_space import smooth_step
 
 # Heads and tails in millimetres; the jaw turns about a transverse axis just before the ear canal.
 BONE_ENDS_MM = {
@@ -41,8 +40,7 @@ def build_rig(head: HeadMesh) -> tuple[FloatArray, FloatArray]:
 def _weights(head: HeadMesh) -> FloatArray:
     weights = np.zeros((len(BONES), head.count))
     height = (head.vertices_m[:, 2] - NECK_SLOPE * head.vertices_m[:, 1]) / MM
-    share = np.clip((height - NECK_LOW_MM) / (NECK_HIGH_MM - NECK_LOW_MM), 0.0, 1.0)
-    on_head = share * share * (3 - 2 * share)
+    on_head = smooth_step(height, NECK_LOW_MM, NECK_HIGH_MM)
     inside = [ids for name, ids in head.parts.items() if name != "skin"]
     on_head[np.concatenate(inside)] = 1.0
     weights[BONES.index("head")] = on_head

@@ -10,14 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.frames import rotation_about, texel_from_uv
-from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate, load_template
+from studio_avatar_addon.avatar.template import (
+    BONES,
+    EYE_BONES,
+    MATERIALS,
+    HeadTemplate,
+    load_template,
+)
+from studio_avatar_addon.avatar.types import FloatArray
 
+from ..images import write_png
 from ..raster import interpolate_vertices, rasterize
 from ..surface import vertex_normals
 from .subdivide import subdivide
 
-FloatArray = NDArray[np.floating]
-
+SHEET_FILE = Path("head_sheet.png")
 SUBDIVISIONS = 2
 SUPERSAMPLING = 2
 IDENTITY_COUNT = 6
@@ -68,8 +75,8 @@ class _Surface:
     color_linear: FloatArray  # (n, 3)
 
 
-def render_sheet(out_png: Path) -> None:
-    """Draw the installed template's sheet to `out_png`."""
+def render_sheet(out: Path = SHEET_FILE) -> Path:
+    """Draw the installed template's sheet to the PNG `out`, which is returned."""
     template = load_template()
     surface = _subdivided(template, template.vertices_m)
     wires = [_wireframe(template, view, 960) for view in VIEWS[:2]]
@@ -79,7 +86,8 @@ def render_sheet(out_png: Path) -> None:
         np.hstack(_identity_row(template)),
         np.hstack([*wires, _atlas(template, 960)]),
     ]
-    cv2.imwrite(str(out_png), np.vstack(rows)[:, :, ::-1])
+    write_png(out, np.vstack(rows))
+    return out
 
 
 def _identity_row(template: HeadTemplate) -> list[NDArray[np.uint8]]:
@@ -127,7 +135,7 @@ def _iris(template: HeadTemplate, points_m: FloatArray, vertices_m: FloatArray) 
     """Colours of eyeball points by their distance from the gaze axis."""
     color = np.tile(np.array(MATERIAL_LINEAR["eye"]), (len(points_m), 1))
     moved = vertices_m - template.vertices_m
-    for eye, bone in enumerate(("eye.L", "eye.R")):
+    for eye, bone in enumerate(EYE_BONES):
         carried = template.bone_weights[BONES.index(bone)] > 0.5
         centre = template.eye_centre_m[eye] + moved[carried].mean(axis=0)
         arm = points_m - centre

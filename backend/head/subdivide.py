@@ -6,10 +6,8 @@ Catmull and Clark 1978; border rule: three quarters of the vertex, one quarter o
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 
 def subdivide(vertices: FloatArray, quads: IntArray) -> tuple[FloatArray, IntArray]:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.sparse.linalg import spsolve
 
+from studio_avatar_addon.avatar.types import FloatArray
+
 from . import points
 from .layout import HalfLayout
-
-FloatArray = NDArray[np.floating]
 
 # Which ring of a hole a typed curve fixes (0 is the border on the grid).
 EYE_RINGS = {"fold": 2, "crease": 3, "margin": 5}

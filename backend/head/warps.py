@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+from studio_avatar_addon.avatar.types import FloatArray
+
 Warp = Callable[[FloatArray], FloatArray]
 
 # The head's box, to which coordinates are normalised

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from studio_avatar_addon.avatar.frames import head_turn_rad
 from studio_avatar_addon.avatar.types import BoolArray, Camera, FloatArray
 
-from .landmark_model import LandmarkModel, head_turn_rad, see
+from .landmark_model import LandmarkModel, see
 
 # Landmark pairs whose distance tells an expression, and the pair it is measured against.
 EYE_LINE = (33, 263)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from studio_avatar_addon.avatar.frames import head_turn_rad
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, Camera, FloatArray, HeadFit
@@ -110,14 +111,6 @@ def see(
         noise=1.0 + np.square(np.hypot(*aside.T) / DOUBLE_NOISE_RAD)[:, None],
         facing=facing,
     )
-
-
-def head_turn_rad(camera_from_head: FloatArray) -> FloatArray:
-    """(N, 4, 4) to yaw to the subject's left and pitch up (N, 2), against the ray to the camera."""
-    to_camera = -np.einsum("nji,nj->ni", camera_from_head[:, :3, :3], camera_from_head[:, :3, 3])
-    yaw = np.arctan2(-to_camera[:, 0], -to_camera[:, 1])
-    pitch = np.arctan2(-to_camera[:, 2], np.hypot(to_camera[:, 0], to_camera[:, 1]))
-    return np.stack([yaw, pitch], axis=1)
 
 
 def head_rays(

@@ -24,7 +24,7 @@ def neck_from_head(
     turned = (_median_rotation(rotation).inv() * rotation).as_rotvec()
     interval = float(np.median(np.diff(time_seen_s)))
     steady = gaussian_filter1d(turned, POSE_BLUR_S / interval, axis=0, mode="nearest")
-    every = np.stack([np.interp(time_s, time_seen_s, steady[:, c]) for c in range(3)], axis=1)
+    every = at_all_times(steady, time_seen_s, time_s)
     matrices = np.tile(np.eye(4), (len(time_s), 1, 1))
     matrices[:, :3, :3] = Rotation.from_rotvec(every).as_matrix()
     matrices[:, :3, 3] = joint_m - matrices[:, :3, :3] @ joint_m

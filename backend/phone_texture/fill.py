@@ -28,6 +28,9 @@ ANCHOR = 0.03
 # of the coarse grid.
 NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
 LEAST_SCALP = 20  # vertices
+# The inside of a nostril against plain skin: dark, and red.
+NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
+SLIT_2048 = 14  # texels from unseen ones within which a lip may be the dark between the lips
 USUAL_SKIN = np.array([0.40, 0.24, 0.17], np.float32)
 FADE_SIZE = 512
 FADE_SIGMAS = (1.5, 4.0, 10.0)
@@ -41,6 +44,16 @@ class Completed:
     invented: NDArray[np.float32]
 
 
+def clear_of_slits(table: AtlasTable, seen: FloatArray) -> NDArray[np.float32]:
+    """`seen` (n,) less its rim on lips and nostrils: a fit error shows there what lies behind."""
+    reach = max(round(SLIT_2048 * table.size / 2048), 2)
+    image = table.image(seen.astype(np.float32))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    inner = table.pick(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
+    narrow = table.interpolate(region(table.template, "lips", "nostrils"))
+    return seen + narrow * (np.minimum(seen, inner) - seen)
+
+
 def complete(
     table: AtlasTable, log_rgb: FloatArray, seen: FloatArray, twin: FloatArray
 ) -> Completed:
@@ -49,6 +62,8 @@ def complete(
     usual = _usual_colours(table, log_rgb, weight)
     smooth = continue_smoothly(table, log_rgb, weight, usual)
     mirrored, mirror_seen = _mirrored(table, log_rgb, weight, twin)
+    # A nostril is seen in specks, from one side: its twin tells nothing.
+    mirror_seen *= 1.0 - table.interpolate(region(table.template, "nostrils"))
     both = weight * mirror_seen
     offset = continue_smoothly(table, log_rgb - mirrored, both, np.zeros_like(usual))
     other = smooth + mirror_seen[:, None] * (mirrored + offset - smooth)
@@ -72,7 +87,7 @@ def continue_smoothly(
 def _usual_colours(
     table: AtlasTable, log_rgb: FloatArray, weight: FloatArray
 ) -> NDArray[np.float32]:
-    """(V, 3) median colour of the seen skin; on the scalp, of the seen scalp: it may be hair."""
+    """(V, 3) median colour of the seen skin; of scalp (it may be hair) and lips their own."""
     at_vertices, total = table.to_vertices(log_rgb, weight)
     known = total > 0.5
     scalp = region(table.template, "scalp")
@@ -81,7 +96,13 @@ def _usual_colours(
     hair = at_vertices[known & (scalp > 0.8)]
     skin_colour = np.median(skin, 0) if len(skin) else np.log(USUAL_SKIN)
     hair_colour = np.median(hair, 0) if len(hair) >= LEAST_SCALP else skin_colour
-    return (skin_colour + scalp[:, None] * (hair_colour - skin_colour)).astype(np.float32)
+    lips = region(table.template, "lips")
+    lip = at_vertices[known & (lips > 0.8)]
+    lip_colour = np.median(lip, 0) if len(lip) else skin_colour
+    usual = skin_colour + scalp[:, None] * (hair_colour - skin_colour)
+    usual += lips[:, None] * (lip_colour - skin_colour)
+    usual += region(table.template, "nostrils")[:, None] * NOSTRIL_LOG
+    return usual.astype(np.float32)
 
 
 def surface_membrane(

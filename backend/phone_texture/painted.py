@@ -20,14 +20,17 @@ IRIS_RADIUS_M = 0.00585
 PUPIL_SHARE = 0.36
 LIMBUS = (0.80, 1.04)  # where the iris darkens and where the sclera begins, in iris radii
 FIBRES = 90
-# Linear albedo.
+# Linear albedo. Viewers without shadows show the mouth's inside as it is: it is drawn dark.
 FLAT = {
-    "teeth": (0.62, 0.56, 0.43),
-    "gums": (0.38, 0.14, 0.12),
-    "tongue": (0.42, 0.18, 0.16),
-    "mouth": (0.27, 0.085, 0.075),
+    "teeth": (0.43, 0.38, 0.29),
+    "gums": (0.26, 0.085, 0.072),
+    "tongue": (0.27, 0.095, 0.085),
+    "mouth": (0.075, 0.020, 0.017),
     "lashes": (0.022, 0.016, 0.013),
 }
+# Share of the light before the face that reaches into the mouth.
+MOUTH_LIGHT = 0.8
+IN_MOUTH = ("teeth", "gums", "tongue", "mouth")
 PUPIL = np.array([0.004, 0.004, 0.004], np.float32)
 VEIN = np.array([0.50, 0.17, 0.14], np.float32)
 

@@ -38,12 +38,12 @@ from .bands import (
     light_from_log,
     low_band,
 )
-from .clothes import Neckline
+from .clothes import SkinKeeper
 from .eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
-from .fill import complete
+from .fill import clear_of_slits, complete
 from .openings import openings
-from .painted import painted_parts
-from .views import TexelView, image_from_atlas, view_texels
+from .painted import IN_MOUTH, MOUTH_LIGHT, painted_parts
+from .views import TexelView, image_from_atlas, pixels_per_m, view_texels
 
 ALIGN_SIZE = 1024
 # How steeply the best view outweighs the others in the high band.
@@ -63,7 +63,6 @@ class Look:
     slide: NDArray[np.float32]  # (M/4, M/4, 2) texels of the coarse atlas
     low: NDArray[np.float32]  # (L, L, 3) log light
     low_weight: NDArray[np.float32]  # (L, L)
-    bare: NDArray[np.float32]  # (L, L) 0: clothes
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class OpenedFrame:
     """A chosen frame, read and posed once, to be sampled several times."""
 
     posed: PosedHead
-    person: NDArray[np.float32]  # (H, W)
+    person: NDArray[np.float32]  # (H, W) without clothes
     open_to: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
     linear: NDArray[np.float32]  # (H, W, 3)
     clipped: np.float32  # linear value from which a channel counts as clipped
@@ -112,13 +111,17 @@ class _Frames:
     track: FaceTrack
     fit: HeadFit
     template: HeadTemplate
+    keeper: SkinKeeper
 
     def open(self, k: int) -> OpenedFrame:
+        posed = pose_head(self.fit, k, self.template)
+        linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
+        bare = self.keeper.bare(linear, posed, person, pixels_per_m(posed, self.fit))
         return OpenedFrame(
-            posed=pose_head(self.fit, k, self.template),
-            person=load_mask(self.track, k),
+            posed=posed,
+            person=np.minimum(person, bare),
             open_to=openings(self.track.frame_landmarks_px[k], self.capture.size_px),
-            linear=load_frame_linear(self.capture, k),
+            linear=linear,
             clipped=np.float32(CLIPPED * self.capture.frame_gain[k].min()),
             fit=self.fit,
         )
@@ -133,7 +136,7 @@ def unwrap(
     progress: Progress,
 ) -> TextureSet:
     """The head's texture as filmed, with coverage, confidence and view count."""
-    frames = _Frames(capture, track, fit, template)
+    frames = _Frames(capture, track, fit, template, SkinKeeper(template))
     order = _outward_order(capture, fit)
     steps = 2.0 * len(order) + 4.0
     looks = _look_through(frames, order, quality, progress, steps)
@@ -143,7 +146,7 @@ def unwrap(
     gathered = _gather(frames, table, looks, common, progress, steps)
     progress(steps - 3.0, steps, "filling what was not seen")
     log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
-    seen = np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0)
+    seen = clear_of_slits(table, np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0))
     log_rgb = complete(table, log_rgb, seen, twin_coordinates(table)).log_rgb
     progress(steps - 1.0, steps, "eyes and mouth")
     eyes = measure_eyes(capture, track)
@@ -167,7 +170,7 @@ def _look_through(
     """First pass: align every view to the mosaic of those before it; take its low band."""
     size = min(ALIGN_SIZE, quality.texture_size // 2)
     table = atlas_table(frames.template, size)
-    mosaic, neckline = Mosaic(size), Neckline(frames.template)
+    mosaic = Mosaic(size)
     looks: list[Look] = []
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
@@ -175,20 +178,15 @@ def _look_through(
         view, log_rgb = frame.sample(table, None)
         weight = table.image(view.weight, gutters=False)
         pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
-        slide = (
-            mosaic.slide(pattern, weight)
-            if looks
-            else np.zeros((size // FLOW_STEP, size // FLOW_STEP, 2), np.float32)
-        )
+        slide = np.zeros((size // FLOW_STEP, size // FLOW_STEP, 2), np.float32)
         if looks:
+            slide = mosaic.slide(pattern, weight)
             view, log_rgb = frame.sample(table, slide)
             weight = table.image(view.weight, gutters=False)
             pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
         filmed = table.image(log_rgb, gutters=False)
-        bare = neckline.bare(*low_band(filmed, weight))
-        low, low_weight = low_band(filmed, weight * cv2.resize(bare, (size, size)))
-        looks.append(Look(k, slide, low, low_weight, bare))
+        looks.append(Look(k, slide, *low_band(filmed, weight)))
     return looks
 
 
@@ -212,9 +210,8 @@ def _gather(
         high = log_rgb - table.sample(look.low, cv2.INTER_CUBIC)
         shine = np.maximum((look.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
         matte = table.sample(np.exp(-6.0 * shine))
-        weight = view.weight * table.sample(look.bare)
-        rank = (weight * np.maximum(view.cosine, 0.0) * sharpness[look.k]) ** RANK_POWER
-        add_weighted(total, weight_sum, best, views, high, weight, rank * matte)
+        rank = (view.weight * np.maximum(view.cosine, 0.0) * sharpness[look.k]) ** RANK_POWER
+        add_weighted(total, weight_sum, best, views, high, view.weight, rank * matte)
     return Gathered(total / weight_sum[:, None], best, views)
 
 
@@ -224,6 +221,7 @@ def _with_painted_parts(
     """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
     painted, drawn = painted_parts(table, fit, eyes.iris)
     filmed = painted * (eyes.sclera_filmed / SCLERA_ALBEDO)
+    filmed[table.is_material(*IN_MOUTH)] *= MOUTH_LIGHT
     return np.where(drawn[:, None], filmed, linear)
 
 

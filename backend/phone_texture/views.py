@@ -57,7 +57,7 @@ def view_texels(
     kind = np.full(len(MATERIALS), -1, np.int8)
     kind[[MATERIALS.index(m) for m in FILMED]] = np.arange(len(FILMED))
     triangle_kind = kind[table.template.triangle_material]
-    pixels_per_m = float(np.mean(fit.camera.focal_px) / np.median(posed.vertices_camera[:, 2]))
+    pixels = pixels_per_m(posed, fit)
     pixel_kind = np.full(posed.raster.triangle.shape, -1, np.int8)
     seen = posed.raster.covered
     pixel_kind[seen] = triangle_kind[posed.shown[posed.raster.triangle[seen]]]
@@ -71,11 +71,16 @@ def view_texels(
         posed.cosine,
         pixel_kind,
         posed.raster.depth,
-        _clearance_px(posed.raster, pixel_kind, person, open_to, pixels_per_m),
-        np.float32(FEATHER_M * pixels_per_m),
+        _clearance_px(posed.raster, pixel_kind, person, open_to, pixels),
+        np.float32(FEATHER_M * pixels),
         np.zeros((0, 2), np.float32) if slide_px is None else slide_px,
     )
     return TexelView(points, weight, cosine)
+
+
+def pixels_per_m(posed: PosedHead, fit: HeadFit) -> float:
+    """How large a metre at the head's distance appears in the frame."""
+    return float(np.mean(fit.camera.focal_px) / np.median(posed.vertices_camera[:, 2]))
 
 
 def image_from_atlas(table: AtlasTable, points_px: FloatArray) -> NDArray[np.float32]:
@@ -98,7 +103,7 @@ def _clearance_px(
     pixel_kind: NDArray[np.int8],
     person: FloatArray | None,
     open_to: BoolArray | None,
-    pixels_per_m: float,
+    pixels: float,
 ) -> NDArray[np.float32]:
     """(H, W) pixels to the nearest place that may show something else; <= 0: may itself."""
     depth = np.where(raster.covered, raster.depth, np.float32(1e3))
@@ -106,11 +111,11 @@ def _clearance_px(
     jump = cv2.dilate(depth, square) - cv2.erode(depth, square) > DEPTH_JUMP_M
     eye = (pixel_kind == FILMED.index("eye")).astype(np.uint8)
     lid_line = cv2.dilate(eye, square) != cv2.erode(eye, square)
-    edge = max(EDGE_M * pixels_per_m, 1.5)
+    edge = max(EDGE_M * pixels, 1.5)
     clearance = _distance(jump) - edge
-    clearance = np.minimum(clearance, _distance(lid_line) - max(LID_LINE_M * pixels_per_m, 1.0))
+    clearance = np.minimum(clearance, _distance(lid_line) - max(LID_LINE_M * pixels, 1.0))
     if open_to is not None:
-        clearance = np.minimum(clearance, _distance(open_to) - max(LID_LINE_M * pixels_per_m, 1.0))
+        clearance = np.minimum(clearance, _distance(open_to) - max(LID_LINE_M * pixels, 1.0))
     if person is not None:
         clearance = np.minimum(clearance, _distance(person < 0.5) - edge)
     return clearance

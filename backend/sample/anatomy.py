@@ -14,10 +14,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.template import BONES, HeadTemplate
+from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..atlas import AtlasTable
+from ..atlas import AtlasTable, region
 from ..surface import vertex_normals
 
 MM_PER_M = 1000.0
@@ -92,10 +92,8 @@ class Anatomy:
 
     @cached_property
     def eye_centres(self) -> FloatArray:
-        """(2, 3) left, right: the template's, moved as the eyeballs are."""
-        shares = self.template.bone_weights[[BONES.index("eye.L"), BONES.index("eye.R")]]
-        moved = shares @ (self.vertices_m - self.template.vertices_m)
-        return (self.template.eye_centre_m + moved / shares.sum(1, keepdims=True)) * MM_PER_M
+        """(2, 3) left, right"""
+        return self.template.eye_centres_m(self.vertices_m) * MM_PER_M
 
     @cached_property
     def chart(self) -> NDArray[np.float32]:
@@ -112,10 +110,7 @@ class Anatomy:
 
     def region(self, name: str) -> NDArray[np.float32]:
         """(n,) a template region, or both its sides; 0 where the template has none of that name."""
-        wanted = {name, f"{name}_L", f"{name}_R"}
-        rows = [i for i, known in enumerate(self.template.region_names) if known in wanted]
-        weights = np.clip(self.template.region_weights[rows].sum(0), 0.0, 1.0)
-        return self.table.interpolate(weights)
+        return self.table.interpolate(region(self.template, name))
 
     def bump(
         self, name: str, radius_mm: float, shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)

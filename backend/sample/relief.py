@@ -13,7 +13,7 @@ from .anatomy import Anatomy
 from .noise import cell_noise, fractal_noise
 from .strokes import Canvas
 
-# FACTS, skin: roughness by region; specular is Principled's IOR level, .35 being skin's F0.
+# Means over the face; specular is Principled's IOR level, .35 being skin's F0 of .028.
 _ROUGHNESS, _SPECULAR = 0.47, 0.35
 
 

@@ -30,7 +30,7 @@ from ..phone_texture.bands import (
     log_light,
     smooth_step,
 )
-from ..phone_texture.fill import complete
+from ..phone_texture.fill import NOSTRIL_LOG, complete
 from ..phone_texture.painted import IRIS_RADIUS_M, painted_parts
 from ..phone_texture.solid_noise import solid_noise
 from ..phone_texture.views import view_texels
@@ -45,14 +45,16 @@ GAIN_SIGMA = 1.5  # texels of the coarse grid
 SURROUND_SIGMA = 14.0
 # Log luminance above the surroundings where skin ends and shine begins, and where it is certain.
 SHINE = (0.10, 0.40)
+HAIR_DARKER = (0.5, 0.9)  # log luminance below the usual skin's
 SHINE_KEPT = 0.25
 SHINE_WHITENESS = 0.7  # share of the lamp's colour in it that is taken out
 # Share of plain skin's broad colour differences that is skin; the rest is coloured light.
 CHROMA_KEPT = 0.6
-BRIGHTEST = 0.45  # log luminance above the usual skin's
+BRIGHTEST, BRIGHTEST_EAR = 0.45, 0.15  # log luminance above the usual skin's
 # Log chroma at which a view shows something else than the blended texture does.
 OTHER_COLOUR = 0.25
 FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin: collars, hats, coloured walls
+NOSTRIL_OPEN = (0.25, 0.60)  # openness inside a nostril, and on its rim
 ALBEDO_RANGE = (0.012, 0.85)
 # Blob size in metres and seed of the invented skin's texture.
 GRAINS_M = ((0.0045, 21), (0.0016, 22), (0.0006, 23))
@@ -83,13 +85,13 @@ def studio_texture(
     progress(4, 6, f"the light stands still with the {shading.moves_with}; dividing")
     evenly_lit = _divide(around, filmed, shading, plain, tone)
     gain = _gain(around, evenly_lit, table, phone_log, seen)
-    albedo_log = phone_log + gain
+    openness = table.sample(around.image(around.visibility.openness))
+    albedo_log = _dark_nostrils(table, phone_log + gain, openness, tone)
     progress(5, 6, "filling what was not seen")
     whole = _fill(table, albedo_log, seen, tone, fit)
     linear = np.clip(light_from_log(whole), *ALBEDO_RANGE)
     painted, drawn = painted_parts(table, fit, phone.iris_linear)
     linear = np.where(drawn[:, None], painted, linear)
-    openness = table.sample(around.image(around.visibility.openness))
     openness[drawn] = 1.0
     progress(6, 6, "")
     return TextureSet(
@@ -182,8 +184,11 @@ def _divide(
     strange = (1.0 - CHROMA_KEPT) * plain[:, None] * _chroma(difference)
     difference -= strange
     # Far brighter than its fellows, skin is missing a light that the model does not know.
+    # Ears shade and light themselves in ways that a fitted ear gets wrong.
+    ears = around.table.interpolate(region(around.table.template, "ears"))[around.skin]
+    limit = BRIGHTEST + ears * (BRIGHTEST_EAR - BRIGHTEST)
     bright = np.maximum(difference @ LUMINANCE, 0.0)
-    difference -= (bright - BRIGHTEST * np.tanh(bright / BRIGHTEST))[:, None]
+    difference -= (bright - limit * np.tanh(bright / limit))[:, None]
     return difference + np.log(tone)
 
 
@@ -192,6 +197,10 @@ def _lower_shine(
 ) -> NDArray[np.float32]:
     """Pull what is brighter than its surroundings back towards their colour."""
     image, weight = around.image(albedo), around.image(known.astype(np.float32))
+    # Beside hair all skin is bright: hair is no surroundings.
+    luminance = image @ LUMINANCE
+    usual = np.median(albedo[known > 0.5] @ LUMINANCE) if (known > 0.5).any() else 0.0
+    weight = weight * (1.0 - smooth_step(*HAIR_DARKER, usual - luminance))
     calm = weight
     surround = image
     for _ in range(2):
@@ -225,6 +234,15 @@ def _gain(
     smooth = cv2.GaussianBlur(difference, (0, 0), GAIN_SIGMA)
     smooth /= np.maximum(cv2.GaussianBlur(share, (0, 0), GAIN_SIGMA), 1e-9)[..., None]
     return table.sample(smooth, cv2.INTER_CUBIC)
+
+
+def _dark_nostrils(
+    table: AtlasTable, albedo_log: FloatArray, openness: FloatArray, tone: FloatArray
+) -> NDArray[np.float32]:
+    """Log albedo (n, 3) without what dividing the dark in the nostrils by next to nothing makes."""
+    nostril = np.minimum(2.0 * table.interpolate(region(table.template, "nostrils")), 1.0)
+    inside = (nostril * (1.0 - smooth_step(*NOSTRIL_OPEN, openness)))[:, None]
+    return (albedo_log + inside * (np.log(tone) + NOSTRIL_LOG - albedo_log)).astype(np.float32)
 
 
 def _fill(

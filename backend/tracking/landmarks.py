@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..facemesh import FaceMesh
-from ..footage.view import HeadView, face_width_px
+from ..footage.view import HeadView, face_centre_px, face_width_px
 from ..images import Image8
 
 CROP_FACES = 2.2
@@ -38,14 +38,13 @@ def static_landmarks(
     None where no crop shows a face, or where it is elsewhere than the tracked one.
     """
     width = float(face_width_px(tracked_px))
-    centre = (tracked_px.min(axis=0) + tracked_px.max(axis=0)) / 2
+    centre = face_centre_px(tracked_px)
     found = []
     for right, down, scale, turn_deg in CROPS:
         side = CROP_FACES * width * scale
-        to_crop = cv2.getRotationMatrix2D(
-            (centre + np.array([right, down]) * side).tolist(), turn_deg, CROP_PX / side
-        )
-        to_crop[:, 2] += CROP_PX / 2 - to_crop @ (*(centre + np.array([right, down]) * side), 1.0)
+        middle = centre + np.array([right, down]) * side
+        to_crop = cv2.getRotationMatrix2D(middle.tolist(), turn_deg, CROP_PX / side)
+        to_crop[:, 2] += CROP_PX / 2 - to_crop @ (*middle, 1.0)
         crop = cv2.warpAffine(image_srgb, to_crop, (CROP_PX, CROP_PX), flags=_sampling(side))
         back = cv2.invertAffineTransform(to_crop)
         for face in mesh.detect(np.asarray(crop, np.uint8))[:1]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..facemesh import PersonSegmenter
-from ..footage.view import face_width_px
+from ..footage.view import face_centre_px, face_width_px
 from ..images import Image8
 
 HEAD_CROP = 3.2  # face widths; a wider crop loses edge, a narrower one the shoulders' context
@@ -36,7 +36,7 @@ def person_mask(
     """(H, W, 3) uint8 and the face's landmarks (478, 2) to the person (H, W) in [0, 1]."""
     size = image_srgb.shape[1::-1]
     width = float(face_width_px(landmarks_px))
-    centre = (landmarks_px.min(axis=0) + landmarks_px.max(axis=0)) / 2
+    centre = face_centre_px(landmarks_px)
     side = int(HEAD_CROP * width)
     left, top = np.round(centre - side / 2 - (0.0, CROP_RAISED * width)).astype(int)
 

@@ -15,18 +15,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import read_arrays
-from .errors import AvatarFolderError
+from .errors import AvatarFolderError, TemplateError
 from .files import sha256_file
-from .layout import AVATAR_FILE, FORMAT, RUNS_FOLDER
+from .layout import AVATAR_FILE, FORMAT, MAPS, RUNS_FOLDER, TEXTURE_ORIGINS
+from .template import HeadTemplate, installed_template
 from .types import Camera, Performance
 
 _Value = TypeVar("_Value")
+
+PNG_END = b"IEND\xaeB`\x82"  # the last chunk, which holds nothing, with its checksum
 
 AGAIN = "Create the avatar again from its footage; finished stages are reused."
 
@@ -115,16 +117,34 @@ class AvatarFolder:
         return path if path.is_file() else None
 
     @property
+    def maps(self) -> dict[str, dict[str, Path]]:
+        """The PNGs by version and map name.
+
+        Raises AvatarFolderError where a base colour is missing or a picture was cut off.
+        """
+        found = {
+            origin: {
+                name: path for name in MAPS if (path := self.texture(origin, name)) is not None
+            }
+            for origin in TEXTURE_ORIGINS
+        }
+        for origin, pictures in found.items():
+            if "base_color" not in pictures:
+                missing = FileNotFoundError("the file is missing")
+                raise damaged(Path(origin) / "base_color.png", missing)
+            for path in pictures.values():
+                if not path.read_bytes().endswith(PNG_END):
+                    raise damaged(path, ValueError("it was cut off"))
+        return found
+
+    @property
     def performances(self) -> tuple[Path, ...]:
         return tuple(sorted((self.run / "performances").glob("*.npz")))
-
-    def performance(self, path: Path) -> Performance:
-        return read_performance(path)
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         try:
             return read_arrays(self.run / name)
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
+        except (OSError, ValueError) as error:
             raise damaged(self.run / name, error) from error
 
 
@@ -153,12 +173,39 @@ def open_avatar(root: Path) -> AvatarFolder:
             f"(format {version}; this one reads {FORMAT}).",
             "Update the extension.",
         )
-    if version != FORMAT or "run" not in description or "template" not in description:
+    if version != FORMAT or not _is_complete(description):
         raise damaged(path, ValueError("a required entry is missing"))
     folder = AvatarFolder(root, description)
     if not folder.run.is_dir():
         raise damaged(folder.run, FileNotFoundError("the current results are missing"))
     return folder
+
+
+def _is_complete(description: Mapping[str, Any]) -> bool:
+    """Does it hold every entry that is read without asking?"""
+    template, run = description.get("template"), description.get("run")
+    return (
+        isinstance(description.get("name"), str)
+        and isinstance(description.get("files"), dict)
+        and isinstance(description.get("footage", {}), dict)
+        and isinstance(template, dict)
+        and {"name", "sha256"} <= template.keys()
+        and isinstance(run, str)
+        and run == Path(run).name  # a folder of its own, nothing outside
+    )
+
+
+def template_of(folder: AvatarFolder) -> HeadTemplate:
+    """The installed template that the avatar was made on.
+
+    Raises TemplateError where it is missing, damaged or of another version.
+    """
+    template = installed_template(folder.template_name)
+    if folder.description["template"]["sha256"] != template.sha256:
+        raise TemplateError(
+            f"{folder.name} was made with another version of the head {template.name}.", AGAIN
+        )
+    return template
 
 
 def verify_files(folder: AvatarFolder) -> None:
@@ -175,7 +222,7 @@ def read_performance(path: Path) -> Performance:
     """Read `performances/<clip>.npz`. Raises AvatarFolderError where it is damaged or missing."""
     try:
         stored = read_arrays(path)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise damaged(path, error) from error
     return _from_arrays(
         path,

@@ -7,12 +7,9 @@ right to left: `camera_from_head @ point_head`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating[Any]]
+from .types import FloatArray
 
 # Blender's camera looks along -Z with +Y up, OpenCV's along +Z with +Y down.
 BLENDER_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -43,6 +40,14 @@ def blender_camera_matrix(camera_from_head: FloatArray) -> FloatArray:
 def camera_from_blender(world_from_camera: FloatArray) -> FloatArray:
     """`camera_from_head` (4, 4) of a Blender camera object's world matrix: the way back."""
     return inverse_rigid(world_from_camera @ BLENDER_FROM_OPENCV)
+
+
+def head_turn_rad(camera_from_head: FloatArray) -> FloatArray:
+    """(N, 4, 4) to yaw to the subject's left and pitch up (N, 2), against the ray to the camera."""
+    to_camera = inverse_rigid(camera_from_head)[:, :3, 3]
+    yaw = np.arctan2(-to_camera[:, 0], -to_camera[:, 1])
+    pitch = np.arctan2(-to_camera[:, 2], np.hypot(to_camera[:, 0], to_camera[:, 1]))
+    return np.stack([yaw, pitch], axis=1)
 
 
 def texel_from_uv(uv: FloatArray, size: int) -> FloatArray:

@@ -107,7 +107,6 @@ class Cancelled:
 
 
 Event = Hello | Stage | StageProgress | Warned | Done | Failed | Cancelled
-FINAL_EVENTS = (Done, Failed, Cancelled)
 _EVENT_TYPES: dict[str, type[Event]] = {
     kind.name: kind for kind in (Hello, Stage, StageProgress, Warned, Done, Failed, Cancelled)
 }
@@ -159,7 +158,7 @@ def new_job_folder(jobs: Path, request: Request) -> Path:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise cannot_write(folder, error) from error
+        raise cannot_write(jobs, error) from error
     write_json(folder / REQUEST_FILE, {"protocol": PROTOCOL, **asdict(request)})
     return folder
 

@@ -10,6 +10,11 @@ RUNS_FOLDER = "runs"
 STAGES_FOLDER = "stages"
 JOBS_FOLDER = "jobs"
 
+STAGES = (
+    "footage", "tracking", "fitting", "phone_texture", "studio_texture", "detail",
+    "performance", "avatar",
+)  # fmt: skip
+
 MAPS = (
     "base_color", "normal", "roughness", "specular", "cavity",
     "coverage", "confidence", "views",

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import read_arrays
 from .errors import ShapeError, TemplateError
 from .files import sha256_file
 from .frames import gaze_rotation
@@ -25,6 +25,7 @@ DEFAULT_TEMPLATE = Path(__file__).parents[1] / "assets" / "studio_head_0.npz"
 MATERIALS = ("skin", "eye", "cornea", "teeth", "gums", "tongue", "mouth", "lashes")
 BONES = ("root", "neck", "head", "jaw", "eye.L", "eye.R", "tongue")
 BONE_PARENTS = (-1, 0, 1, 2, 2, 2, 3)
+EYE_BONES = ("eye.L", "eye.R")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,12 @@ class HeadTemplate:
             np.float32
         )
 
+    def eye_centres_m(self, vertices_m: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """Centres (2, 3) left, right of the eyeballs of a head with these vertices (V, 3)."""
+        shares = self.bone_weights[[BONES.index(bone) for bone in EYE_BONES]]
+        moved = shares @ (vertices_m - self.vertices_m)
+        return self.eye_centre_m + moved / shares.sum(axis=1, keepdims=True)
+
     def landmarks_m(self, vertices_m: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """The detector's 478 points (478, 3) on a head with these vertices (V, 3)."""
         corners = vertices_m[self.landmark_vertices]
@@ -106,7 +113,7 @@ def posed_vertices(
             "Shape weights must be 52 finite numbers.", "Check the recording's columns."
         )
     vertices = neutral_m + np.tensordot(weights, shape_deltas_m, axes=1)
-    for eye, bone in enumerate(("eye.L", "eye.R")):
+    for eye, bone in enumerate(EYE_BONES):
         share = template.bone_weights[BONES.index(bone)][:, None]
         moved = share[:, 0] > 0
         arm = vertices[moved] - eye_centre_m[eye]
@@ -124,12 +131,11 @@ def load_template(path: Path = DEFAULT_TEMPLATE) -> HeadTemplate:
     if not path.is_file():
         raise TemplateError(f"The head template {path.name} is missing.", reinstall)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            stored = {key: file[key] for key in file.files}
+        stored = read_arrays(path)
         version = int(stored["format"])
         if version == TEMPLATE_FORMAT:
             return _template_from_arrays(stored, sha256_file(path))
-    except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise TemplateError(
             f"The head template {path.name} is damaged ({error}).", reinstall
         ) from error
@@ -138,6 +144,11 @@ def load_template(path: Path = DEFAULT_TEMPLATE) -> HeadTemplate:
         f"{TEMPLATE_FORMAT}.",
         reinstall,
     )
+
+
+def installed_template(name: str) -> HeadTemplate:
+    """The template of that name in the extension's assets. Raises as `load_template` does."""
+    return load_template(DEFAULT_TEMPLATE.with_name(f"{Path(name).name}.npz"))
 
 
 def _template_from_arrays(stored: dict[str, NDArray[Any]], sha256: str) -> HeadTemplate:

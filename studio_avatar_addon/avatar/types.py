@@ -7,7 +7,7 @@ parameters. Frames of reference as in `frames`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -193,7 +193,6 @@ class Results:
     studio: TextureSet
     detail: TextureSet
     performance: Performance
-    findings: tuple[Finding, ...] = field(default=())
 
     @property
     def textures(self) -> Sequence[TextureSet]:

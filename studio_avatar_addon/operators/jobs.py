@@ -231,7 +231,8 @@ def existing_footage(path: str) -> Path:
     footage = absolute(path)
     if not footage.exists():
         raise FootageUnreadable(
-            f"There is no file {footage}.", "Choose the clip again; it may have been moved."
+            f"There is no file {footage}.",
+            "Choose the clip again; it may have been moved or renamed.",
         )
     return footage
 

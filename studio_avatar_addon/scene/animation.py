@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from ..avatar.errors import ShapeError
 from ..avatar.frames import gaze_rotation
 from ..avatar.shapes import SHAPE_NAMES
+from ..avatar.template import EYE_BONES
 from ..avatar.types import Performance
 from . import compat
 from .rig import rig_of
 
 NECK_SHARE = 0.4  # of the head's turn; the upper joint does the rest
-_EYES = ("eye.L", "eye.R")
 _LINEAR = 1  # Blender's number for linear interpolation
 
 
@@ -35,16 +35,15 @@ class AppliedPerformance:
 
 
 def apply_performance(
-    scene: bpy.types.Scene, head: bpy.types.Object, performance: Performance, name: str,
-    start_frame: int | None = None,
-) -> AppliedPerformance:  # fmt: skip
-    """Key a performance on an avatar from `start_frame` (default: the scene's first frame).
+    scene: bpy.types.Scene, head: bpy.types.Object, performance: Performance, name: str
+) -> AppliedPerformance:
+    """Key a performance on an avatar from the scene's first frame on.
 
     The scene's range is extended where needed, never cut. The same `name` replaces its Actions.
     Raises ShapeError where the performance is empty or malformed.
     """
     _check(performance)
-    first = scene.frame_start if start_frame is None else start_frame
+    first = scene.frame_start
     rate = scene.render.fps / scene.render.fps_base
     time = performance.time_s - performance.time_s[0]
     frames = first + np.arange(int(np.floor(time[-1] * rate + 1e-6)) + 1)
@@ -53,7 +52,6 @@ def apply_performance(
     rig = rig_of(head)
     pose = None if rig is None else _pose_action(rig, performance, name, frames, time, wanted)
     last = int(frames[-1])
-    scene.frame_start = min(scene.frame_start, first)
     scene.frame_end = max(scene.frame_end, last)
     return AppliedPerformance(face, pose, first, last)
 
@@ -98,7 +96,7 @@ def _pose_action(
         "neck": _power(turn, NECK_SHARE),
         "head": _power(turn, 1.0 - NECK_SHARE),
     }
-    for eye, bone in enumerate(_EYES):
+    for eye, bone in enumerate(EYE_BONES):
         gaze = np.stack([gaze_rotation(g) for g in performance.gaze_rad[:, eye]])
         turns[bone] = _quaternions(gaze)
     for bone, rotation in turns.items():

@@ -11,10 +11,8 @@ from pathlib import Path
 
 import bpy
 
-from ..avatar.bundle import AvatarFolder, HeadData
-from ..avatar.errors import TemplateError
-from ..avatar.layout import MAPS, TEXTURE_ORIGINS
-from ..avatar.template import DEFAULT_TEMPLATE, HeadTemplate, load_template
+from ..avatar.bundle import AvatarFolder, HeadData, template_of
+from ..avatar.template import HeadTemplate
 from . import parts
 from .bust import build_bust
 from .head import build_head
@@ -33,20 +31,14 @@ class AppliedAvatar:
     collection: bpy.types.Collection
 
 
-def apply_avatar(
-    scene: bpy.types.Scene, folder: AvatarFolder, template: HeadTemplate | None = None
-) -> AppliedAvatar:
+def apply_avatar(scene: bpy.types.Scene, folder: AvatarFolder) -> AppliedAvatar:
     """Build or refresh the avatar of `folder` in the scene.
 
-    `template`: the one that the folder names unless given. Raises TemplateError where it is
-    missing or of another version, AvatarFolderError where the folder is damaged.
+    Raises TemplateError where its template is missing or of another version, AvatarFolderError
+    where the folder is damaged.
     """
-    template = template or _template_of(folder)
-    maps = {
-        origin: {name: path for name in MAPS if (path := folder.texture(origin, name)) is not None}
-        for origin in TEXTURE_ORIGINS
-    }
-    return build_avatar(scene, folder.name, template, folder.head, maps, folder.root)
+    template = template_of(folder)
+    return build_avatar(scene, folder.name, template, folder.head, folder.maps, folder.root)
 
 
 def build_avatar(
@@ -67,19 +59,6 @@ def build_avatar(
     rig = build_rig(scene, name, fit.joints_m, head, collection)
     bust = build_bust(name, template, fit, rig, collection)
     return AppliedAvatar(head, rig, bust, collection)
-
-
-def _template_of(folder: AvatarFolder) -> HeadTemplate:
-    """The installed template that the avatar names; its hash must agree."""
-    path = DEFAULT_TEMPLATE.with_name(f"{Path(folder.template_name).name}.npz")
-    template = load_template(path)
-    wanted = folder.description["template"].get("sha256")
-    if wanted is not None and wanted != template.sha256:
-        raise TemplateError(
-            f"{folder.name} was made with another version of the head {template.name}.",
-            "Create the avatar again from its footage.",
-        )
-    return template
 
 
 def _collection(scene: bpy.types.Scene, name: str) -> bpy.types.Collection:

@@ -147,8 +147,7 @@ def _weights(
     collar = rings[0]
     nearest = np.linalg.norm(collar[:, None] - edge[None], axis=-1).argmin(axis=1)
     of_edge = template.bone_weights[:, loop[nearest]]
-    share = np.concatenate([np.ones(len(_COLLAR_M)), np.array([0.6, 0.25]), np.zeros(len(_BODY_M))])
-    share = share[: len(rings)]
+    share = np.concatenate([np.ones(len(_COLLAR_M)), [0.6, 0.25], np.zeros(len(_BODY_M) - 2)])
     weights = share[None, :, None] * of_edge[:, None, :]
     weights[BONES.index("root")] += 1.0 - share[:, None]
     bust.vertex_groups.clear()

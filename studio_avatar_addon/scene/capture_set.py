@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from ..avatar.bundle import HeadData
 from ..avatar.frames import camera_from_blender, gaze_rotation, rotation_about
 from ..avatar.shapes import SHAPE_NAMES
-from ..avatar.template import BONES
+from ..avatar.template import BONES, EYE_BONES
 from .animation import NECK_SHARE
 from .apply import AppliedAvatar, build_avatar
 from .capture_spec import CaptureSpec
 from .lights import environment_path, set_environment
 from .placement import face_place, look_at
-
-_EYES = ("eye.L", "eye.R")
 
 
 class FilmSet:
@@ -49,7 +47,7 @@ class FilmSet:
         keys = self.person.head.data.shape_keys.key_blocks
         for name, weight in zip(SHAPE_NAMES, spec.weights[index], strict=True):
             keys[name].value = float(weight)
-        for eye, bone in enumerate(_EYES):
+        for eye, bone in enumerate(EYE_BONES):
             turn = Matrix(gaze_rotation(spec.gaze_rad[index, eye]).tolist())
             self._turn(bone, turn.to_quaternion())
         yaw, pitch = (float(angle) for angle in spec.yaw_pitch_rad[index])
@@ -86,7 +84,7 @@ def _person(scene: bpy.types.Scene, spec: CaptureSpec) -> AppliedAvatar:
     """The spec's head and skin as an avatar, subdivided as asked."""
     template = spec.template
     joints = template.bone_ends_m.copy()
-    for eye, bone in enumerate(_EYES):
+    for eye, bone in enumerate(EYE_BONES):
         joints[BONES.index(bone)] += spec.eye_centre_m[eye] - template.eye_centre_m[eye]
     fit = HeadData(
         identity=spec.identity,

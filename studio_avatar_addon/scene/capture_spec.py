@@ -35,7 +35,7 @@ from ..avatar.errors import StudioAvatarError
 from ..avatar.files import sha256_file
 from ..avatar.layout import MAPS
 from ..avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
-from ..avatar.template import BONES, DEFAULT_TEMPLATE, HeadTemplate, load_template
+from ..avatar.template import HeadTemplate, installed_template, load_template
 from ..avatar.types import Camera
 
 KINDS = ("camera_moves", "head_turns")
@@ -110,7 +110,7 @@ def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
         template=template,
         identity=identity,
         neutral_m=neutral,
-        eye_centre_m=_eye_centres(template, neutral),
+        eye_centre_m=template.eye_centres_m(neutral).astype(np.float32),
         iris_linear=_vector(head.get("iris_linear", DEFAULT_IRIS), 3, "head.iris_linear"),
         weights=weights,
         gaze_rad=gaze,
@@ -174,7 +174,7 @@ def _arrays(value: str, folder: Path, name: str) -> dict[str, np.ndarray]:
     path = _file(value, folder, name)
     try:
         return read_arrays(path)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise SpecError(f"{path.name} is no readable npz ({error}).") from error
 
 
@@ -184,7 +184,7 @@ def _template(head: Mapping[str, Any], folder: Path) -> HeadTemplate:
         return load_template()
     if str(name).endswith(".npz"):
         return load_template(_file(name, folder, "head.template"))
-    return load_template(DEFAULT_TEMPLATE.with_name(f"{Path(str(name)).name}.npz"))
+    return installed_template(str(name))
 
 
 def _shape_of_head(
@@ -203,14 +203,6 @@ def _shape_of_head(
         return np.zeros(count, np.float32), vertices
     identity = _vector(head.get("identity", np.zeros(count)), count, "head.identity")
     return identity, template.neutral_m(identity)
-
-
-def _eye_centres(template: HeadTemplate, neutral_m: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Centres (2, 3): the template's, moved as its eyeballs' vertices are on the average."""
-    moved = neutral_m - template.vertices_m
-    shares = template.bone_weights[[BONES.index("eye.L"), BONES.index("eye.R")]]
-    shift = shares @ moved / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
-    return (template.eye_centre_m + shift).astype(np.float32)
 
 
 def _way(way: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

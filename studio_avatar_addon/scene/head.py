@@ -16,7 +16,7 @@ from ..avatar.bundle import HeadData
 from ..avatar.errors import TemplateError
 from ..avatar.frames import DEFAULT_INTERPUPILLARY_M
 from ..avatar.shapes import SHAPE_NAMES
-from ..avatar.template import BONES, MATERIALS, HeadTemplate
+from ..avatar.template import BONES, EYE_BONES, MATERIALS, HeadTemplate
 from . import parts
 
 UV_MAP = "Studio Avatar"
@@ -116,7 +116,7 @@ def _mesh(name: str, template: HeadTemplate, vertices_m: NDArray[np.floating]) -
 def _eye_directions(mesh: bpy.types.Mesh, template: HeadTemplate, fit: HeadData) -> None:
     """Store where each eye vertex looks at rest, in eye radii: it lets the shader draw the iris."""
     direction = np.zeros((len(fit.neutral_m), 3), np.float32)
-    for eye, bone in enumerate(("eye.L", "eye.R")):
+    for eye, bone in enumerate(EYE_BONES):
         carried = template.bone_weights[BONES.index(bone)] > 0.5
         arm = fit.neutral_m[carried] - fit.eye_centre_m[eye]
         direction[carried] = arm / fit.eye_radius_m[eye]

@@ -8,9 +8,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from ..avatar.errors import AvatarFolderError
 from ..avatar.frames import DEFAULT_INTERPUPILLARY_M
-from .rig import rig_of
+from ..avatar.template import EYE_BONES
+from .rig import required_rig
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,8 @@ def face_place(head: bpy.types.Object) -> FacePlace:
 
     Raises AvatarFolderError where the rig was deleted.
     """
-    rig = rig_of(head)
-    if rig is None:
-        raise AvatarFolderError(
-            f"{head.name} has lost its rig.", "Load the avatar again to restore it."
-        )
-    bones = rig.data.bones
-    left, right = bones["eye.L"].head_local, bones["eye.R"].head_local
+    rig = required_rig(head)
+    left, right = (rig.data.bones[bone].head_local for bone in EYE_BONES)
     world = rig.matrix_world
     size = (left - right).length / DEFAULT_INTERPUPILLARY_M
     eyes = (left + right) / 2

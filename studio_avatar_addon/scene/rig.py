@@ -9,7 +9,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..avatar.template import BONE_PARENTS, BONES
+from ..avatar.errors import AvatarFolderError
+from ..avatar.template import BONE_PARENTS, BONES, EYE_BONES
 from . import parts
 
 _MODIFIER = "Studio Avatar Rig"
@@ -54,22 +55,35 @@ def rig_of(head: bpy.types.Object) -> bpy.types.Object | None:
     return parts.sibling(head, parts.RIG)
 
 
-def add_gaze_target(head: bpy.types.Object) -> bpy.types.Object:
-    """An empty before the face that both eyes follow until `remove_gaze_target`."""
+def required_rig(head: bpy.types.Object) -> bpy.types.Object:
+    """The head's rig. Raises AvatarFolderError where the artist deleted it."""
     rig = rig_of(head)
+    if rig is None:
+        raise AvatarFolderError(
+            f"{head.name} has lost its rig.", "Load the avatar again to restore it."
+        )
+    return rig
+
+
+def add_gaze_target(head: bpy.types.Object) -> bpy.types.Object:
+    """An empty before the face that both eyes follow until `remove_gaze_target`.
+
+    Raises AvatarFolderError where the rig was deleted.
+    """
+    rig = required_rig(head)
     target = parts.sibling(head, parts.GAZE)
     if target is None:
         avatar = head[parts.AVATAR]
         target = parts.new_part(
             head.users_collection[0], avatar, parts.GAZE, f"{avatar} Gaze", None
         )
-        eyes = [rig.data.bones[eye].head_local for eye in ("eye.L", "eye.R")]
+        eyes = [rig.data.bones[eye].head_local for eye in EYE_BONES]
         target.parent = rig
         target.location = (eyes[0] + eyes[1]) / 2
         target.location.y -= 0.6
         target.empty_display_type, target.empty_display_size = "CIRCLE", 0.03
         target.show_name = True
-    for eye in ("eye.L", "eye.R"):
+    for eye in EYE_BONES:
         constraints = rig.pose.bones[eye].constraints
         if _GAZE_CONSTRAINT not in constraints:
             follow = constraints.new("DAMPED_TRACK")
@@ -78,9 +92,9 @@ def add_gaze_target(head: bpy.types.Object) -> bpy.types.Object:
 
 
 def remove_gaze_target(head: bpy.types.Object) -> None:
-    """The eyes go back to their keyed rotation."""
-    rig = rig_of(head)
-    for eye in ("eye.L", "eye.R"):
+    """The eyes go back to their keyed rotation. Raises as `add_gaze_target` does."""
+    rig = required_rig(head)
+    for eye in EYE_BONES:
         constraints = rig.pose.bones[eye].constraints
         if _GAZE_CONSTRAINT in constraints:
             constraints.remove(constraints[_GAZE_CONSTRAINT])

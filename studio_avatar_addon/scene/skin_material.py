@@ -15,7 +15,7 @@ from ..avatar.layout import TEXTURE_ORIGINS
 from . import compat, nodes
 from .head import LIPS, UV_MAP
 
-# FACTS.md, skin: radii of red, green and blue relative to the scale, in metres of a real head.
+# How far red, green and blue light travels in skin, relative to the scale (m of a real head).
 SUBSURFACE_RADIUS = (1.0, 0.2, 0.1)
 SUBSURFACE_SCALE_M = 0.0025
 SUBSURFACE_IOR = 1.4

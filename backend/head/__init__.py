@@ -1,0 +1,1 @@
+"""The head template, built from typed anatomical points; nothing here runs for an artist."""
