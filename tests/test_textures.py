@@ -275,7 +275,7 @@ def test_rays_meet_a_lid_over_a_point() -> None:
     directions = even_directions(256)
     closed = cast_visibility(origin, up, lid, np.array([[0, 1, 2]]), directions)
     opened = cast_visibility(
-        origin, up, lid - np.float32([0, 0, 5]), np.array([[0, 1, 2]]), directions
+        origin, up, lid - np.array([0, 0, 5], np.float32), np.array([[0, 1, 2]]), directions
     )
     assert opened.openness[0] == pytest.approx(1.0, abs=0.02)
     assert closed.openness[0] < 0.05

@@ -48,8 +48,9 @@ class VideoFile:
                 first = next(_decoded(container), None) if container.streams.video else None
                 if first is None:
                     raise FootageUnreadable(
-                        f"{path.name} holds no pictures: only sound, or it is cut off.",
-                        "Choose a video of a face, or copy it from the phone again.",
+                        f"{path.name} holds no pictures that can be read: it is cut off, or has "
+                        "only sound.",
+                        "Copy it from the phone again, or choose another video.",
                     )
                 self._orientation = _orientation(first)
                 self.facts = _facts(container, first, self._orientation)
@@ -116,6 +117,8 @@ class VideoPicture:
 def _decoded(container: InputContainer) -> Iterator[av.VideoFrame]:
     """Every frame that can be decoded; broken packets are stepped over."""
     stream = container.streams.video[0]
+    if stream.codec_context is None:  # nothing here decodes it, or its header was cut off
+        return
     stream.thread_type = "AUTO"
     broken = 0
     for packet in _until_broken(container.demux(stream)):
