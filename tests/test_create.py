@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,10 +83,16 @@ def test_folder_is_whole(avatar: AvatarFolder) -> None:
 
 
 def test_second_run_skips_everything(avatar: AvatarFolder, backend: Backend) -> None:
+    (own,) = avatar.performances
+    shutil.copyfile(own, own.with_name("another clip.npz"))
     session = start(backend, avatar.root)
     session.wait()
     assert skipped_stages(session) == list(STAGES[:-1])
-    assert open_avatar(avatar.root).run == avatar.run
+    again = open_avatar(avatar.root)
+    assert again.run == avatar.run
+    assert [path.stem for path in again.performances] == ["another clip", own.stem]
+    verify_files(again)
+    assert [run.name for run in again.run.parent.iterdir()] == [again.run.name]
 
 
 def test_killed_backend_leaves_the_last_good_set(avatar: AvatarFolder, backend: Backend) -> None:

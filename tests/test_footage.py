@@ -148,7 +148,7 @@ def test_a_clip_cut_off_before_its_index_is_refused(clip: Path, tmp_path: Path) 
     path = tmp_path / "no_index.mp4"
     stored = clip.read_bytes()
     path.write_bytes(stored[: stored.index(b"moov") + 10])
-    with pytest.raises(FootageUnreadable, match="copy it from the phone again"):
+    with pytest.raises(FootageUnreadable, match="Copy it from the phone again"):
         read(path, tmp_path)
 
 

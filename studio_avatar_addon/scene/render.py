@@ -40,7 +40,7 @@ def studio_camera(scene: bpy.types.Scene, head: bpy.types.Object) -> bpy.types.O
 
 def render_still(
     scene: bpy.types.Scene, head: bpy.types.Object, path: Path,
-    size_px: tuple[int, int] = (RENDER_SIZE_PX, RENDER_SIZE_PX), samples: int = 32,
+    size_px: tuple[int, int] = (RENDER_SIZE_PX, RENDER_SIZE_PX), samples: int = 24,
     yaw_rad: float = 0.0,
 ) -> Path:  # fmt: skip
     """Render the current frame to a PNG, from `yaw_rad` round to the subject's left.
