@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ from studio_avatar_addon.avatar.files import cannot_write
 from studio_avatar_addon.avatar.layout import JOBS_FOLDER
 
 LOCK_FILE = "running.json"
+WRITING_S = 2.0
 
 
 class AvatarLock:
@@ -47,7 +49,10 @@ class AvatarLock:
 
 def _holder_lives(path: Path) -> bool:
     try:
-        record = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if not text:  # made this moment by another job, or left by one that could not write
+            return time.time() - path.stat().st_mtime < WRITING_S
+        record = json.loads(text)
         return psutil.Process(record["pid"]).create_time() == record["started"]
     except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
         return False

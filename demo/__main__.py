@@ -79,7 +79,7 @@ def make_demo(clip: Path, quality: str, output: Path) -> None:
         operators.set_hdri(environment=place, visible=True)
         costs.measure(still.name, lambda still=still: operators.render_still(filepath=str(still)))
     write_overview(
-        output / "overview.png", open_avatar(avatar).run / "report" / "versions.png", stills
+        output / "overview.jpg", open_avatar(avatar).run / "report" / "versions.png", stills
     )
     (output / "costs.md").write_text(costs.markdown(), "utf-8")
     print(costs.markdown())

@@ -1,4 +1,4 @@
-"""The report's pictures and the relit stills in, one overview picture out: the README's."""
+"""The report's pictures and the relit stills in, one overview picture (JPEG) out: the README's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend.images import read_image, write_png
+from backend.images import read_image
 from backend.report import PICTURE_HEIGHT, VERSION_FRAMES
 
 FILMED, PHONE, DETAIL = 0, 1, 3  # columns of the report's versions sheet
@@ -24,4 +24,6 @@ def write_overview(path: Path, versions: Path, stills: Sequence[Path]) -> None:
         cv2.resize(read_image(still)[..., :3], (tile, tile), interpolation=cv2.INTER_AREA)
         for still in stills[: len(upper)]
     ]
-    write_png(path, np.vstack([np.hstack(upper), np.hstack(lower)]).astype(np.uint8))
+    picture = np.vstack([np.hstack(upper), np.hstack(lower)])
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    path.write_bytes(encoded.tobytes())
