@@ -103,8 +103,13 @@ def write_performance(path: Path, performance: Performance) -> None:
 
 
 def add_performance(avatar: AvatarFolder, clip: str, performance: Performance) -> Path:
-    """Add a further clip's movement to the current run and to the file table."""
-    path = avatar.run / "performances" / f"{clip}.npz"
+    """Add a further clip's movement to the current run and to the file table.
+
+    Never takes the place of a stored one: a second "clip" becomes "clip 2".
+    """
+    folder = avatar.run / "performances"
+    names = (clip, *(f"{clip} {number}" for number in range(2, 10_000)))
+    path = next(p for p in (folder / f"{name}.npz" for name in names) if not p.exists())
     write_performance(path, performance)
     description = dict(avatar.description)
     relative = path.relative_to(avatar.root).as_posix()

@@ -90,9 +90,7 @@ def create_avatar(
     )  # fmt: skip
     detailed = store.run(
         "detail", TextureSet, (done["studio_texture"], code_fingerprint(detail, *in_atlas)),
-        lambda _: detail.restore_detail(
-            phone, evenly_lit, fit, template, quality, device.torch, reporter
-        ),
+        lambda _: detail.restore_detail(phone, evenly_lit, fit, template, quality, reporter),
     )  # fmt: skip
     movement = store.run(
         "performance", Performance, (done["fitting"], code_fingerprint(performance)),

@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio_avatar_addon.avatar.bundle import AvatarFolder, open_avatar, verify_files
+from backend.avatar_writer import add_performance
+from studio_avatar_addon.avatar.bundle import (
+    AvatarFolder,
+    open_avatar,
+    read_performance,
+    verify_files,
+)
 from studio_avatar_addon.avatar.errors import JobBusy, JobCancelled
 from studio_avatar_addon.avatar.job import Request
 from studio_avatar_addon.avatar.layout import JOBS_FOLDER, MAPS
@@ -85,12 +91,17 @@ def test_folder_is_whole(avatar: AvatarFolder) -> None:
 def test_second_run_skips_everything(avatar: AvatarFolder, backend: Backend) -> None:
     (own,) = avatar.performances
     shutil.copyfile(own, own.with_name("another clip.npz"))
+    before = own.read_bytes()
+    namesake = add_performance(avatar, own.stem, read_performance(own))
+    assert namesake.stem == f"{own.stem} 2"
+    assert own.read_bytes() == before, "a clip of the same name took a performance's place"
     session = start(backend, avatar.root)
     session.wait()
     assert skipped_stages(session) == list(STAGES[:-1])
     again = open_avatar(avatar.root)
     assert again.run == avatar.run
-    assert [path.stem for path in again.performances] == ["another clip", own.stem]
+    stems = {path.stem for path in again.performances}
+    assert stems == {"another clip", own.stem, namesake.stem}
     verify_files(again)
     assert [run.name for run in again.run.parent.iterdir()] == [again.run.name]
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.template import HeadTemplate
@@ -46,14 +45,9 @@ def restore_detail(
     fit: HeadFit,
     template: HeadTemplate,
     quality: Quality,
-    device: torch.device,
     progress: Progress,
 ) -> TextureSet:
-    """Base colour with the phone's detail, and the maps of a skin material.
-
-    `device` is for the learned stage that will stand here; the cosine transform runs on the CPU.
-    """
-    del device
+    """Base colour with the phone's detail, and the maps of a skin material."""
     table = atlas_table(template, quality.texture_size)
     progress(0, 5, "weighing the phone's detail")
     phone_log = log_light(linear_from_srgb(phone.base_color_srgb))

@@ -81,7 +81,7 @@ def fit_head(
     frames = np.flatnonzero(used)
     estimate = problem.settle(estimate, frames, Freedom(), LANDMARK_STEPS, "all views")
     problem, estimate = _with_freeform(problem, estimate)
-    filmed = _filmed_outlines(capture, track, problem)
+    filmed = _filmed_outlines(track, problem)
     estimate = fit_outlines(
         problem, estimate, frames, filmed, (WIDE_GATE_M, MIDDLE_GATE_M), WIDE_STEPS, Freedom()
     )
@@ -213,8 +213,11 @@ def _last_admission(
     return used, estimate
 
 
-def _filmed_outlines(capture: Capture, track: FaceTrack, problem: Problem) -> FilmedOutlines:
-    """The outlines of all frames with a face; the whole head counts as bare for now."""
+def _filmed_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
+    """The outlines of all frames with a face, the whole head counting as bare.
+
+    `_bare_skin` tells where it is not, once the first fit to these outlines has placed the head.
+    """
     person = {}
     for k in np.flatnonzero(problem.landmarks.found):
         problem.tick("outlines")
