@@ -143,6 +143,7 @@ def _write_head(path: Path, results: Results) -> None:
         identity=fit.identity.astype(np.float32),
         neutral_m=fit.neutral_m.astype(np.float32),
         shape_deltas_m=fit.shape_deltas_m.astype(np.float16),
+        corrective_deltas_m=fit.corrective_deltas_m.astype(np.float16),
         joints_m=fit.joints_m.astype(np.float32),
         eye_centre_m=fit.eye_centre_m.astype(np.float32),
         eye_radius_m=fit.eye_radius_m.astype(np.float32),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -55,7 +56,12 @@ MAKERS = {
     "landmarks": ("head.landmark_table", "store_landmarks", "learn the head's landmarks again"),
     "template": ("head.build", "build_template", "build the head template"),
     "sheet": ("head.sheet", "render_sheet", "draw the head template from all sides"),
+    "shapes": ("head.shape_sheet", "render_shapes", "draw the 52 shapes"),
     "sample": ("sample.command", "film_sample", "film the sample"),
+}
+# What `benchmark` can measure: module, function and help.
+BENCHMARKS = {
+    "head": ("benchmark.head", "benchmark_head", "the head template against reference heads"),
 }
 
 
@@ -68,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_from_blender(arguments["job"], arguments["parent_pid"])
     if command in MAKERS:
         return _known_failures_in_words(lambda: _make(command, arguments["out"]))
+    if command == "benchmark":
+        return _known_failures_in_words(lambda: _measure(**arguments))
     return _known_failures_in_words(lambda: _run_here(command, arguments))
 
 
@@ -99,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, (_, _, text) in MAKERS.items():
         maker = commands.add_parser(name, help=text)
         maker.add_argument("--out", type=Path, default=None)
+
+    benchmark = commands.add_parser("benchmark", help="measure the product (in a checkout)")
+    measures = benchmark.add_subparsers(dest="measure", required=True)
+    for name, (_, _, text) in BENCHMARKS.items():
+        measure = measures.add_parser(name, help=text)
+        measure.add_argument("--heads", type=Path, default=None, metavar="DIR")
+        measure.add_argument("--out", type=Path, default=None, metavar="FILE", help="as JSON too")
 
     run = commands.add_parser("run", help="run a job folder, as the add-on does")
     run.add_argument("job", type=Path, metavar="JOB_DIR")
@@ -225,6 +240,19 @@ def _make(command: str, out: Path | None) -> int:
     with _third_party_packages():
         maker = getattr(_module(module), function)
         print(maker(out) if out else maker())
+    return 0
+
+
+def _measure(measure: str, heads: Path | None, out: Path | None) -> int:
+    """Print one of BENCHMARKS. Raises EnvironmentProblem where benchmarks were not shipped."""
+    if importlib.util.find_spec(".benchmark", __package__) is None:
+        raise EnvironmentProblem(
+            "The benchmarks are not part of the installed extension.",
+            "Run them from a checkout of its sources.",
+        )
+    module, function, _ = BENCHMARKS[measure]
+    with _third_party_packages():
+        getattr(_module(module), function)(heads, out)
     return 0
 
 

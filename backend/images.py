@@ -55,6 +55,15 @@ def write_png(path: Path, pixels: Pixels, compression: int = 3) -> None:
         partial.write_bytes(encoded.tobytes())
 
 
+def write_jpeg(path: Path, pixels: Image8, quality: int = 90) -> None:
+    """Write (H, W, 3) uint8, for people to look at. Raises AvatarFolderError as `write_png`."""
+    _, encoded = cv2.imencode(
+        ".jpg", _swap_red_and_blue(pixels), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    with whole_file(path) as partial:
+        partial.write_bytes(encoded.tobytes())
+
+
 def _swap_red_and_blue(pixels: Pixels) -> Pixels:
     if pixels.ndim == 2:
         return pixels

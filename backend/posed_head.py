@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.frames import texel_from_uv, transform
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, posed_vertices
+from studio_avatar_addon.avatar.template import (
+    MATERIALS,
+    SEE_THROUGH,
+    HeadTemplate,
+    posed_vertices,
+)
 from studio_avatar_addon.avatar.types import FloatArray, HeadFit
 
 from .atlas import sample_at
 from .raster import Raster, interpolate_corners, rasterize
 from .surface import vertex_normals
-
-# Clear or hair-thin: they do not hide what lies behind them.
-SEE_THROUGH = ("cornea", "lashes")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ def pose_head(fit: HeadFit, k: int, template: HeadTemplate) -> PosedHead:
         template,
         fit.neutral_m,
         fit.shape_deltas_m,
+        fit.corrective_deltas_m,
         fit.expression[k],
         fit.gaze_rad[k],
         fit.eye_centre_m,

@@ -15,6 +15,7 @@ def fit_of(avatar: AvatarFolder) -> HeadFit:
         identity=head.identity,
         neutral_m=head.neutral_m,
         shape_deltas_m=head.shape_deltas_m,
+        corrective_deltas_m=head.corrective_deltas_m,
         joints_m=head.joints_m,
         eye_centre_m=head.eye_centre_m,
         eye_radius_m=head.eye_radius_m,

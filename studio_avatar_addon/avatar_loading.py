@@ -9,11 +9,11 @@ import numpy as np
 
 from .avatar.bundle import AvatarFolder, open_avatar, read_performance
 from .avatar.errors import AvatarFolderError
-from .avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
+from .avatar.live_link import RECORDING_SUFFIX, read_live_link
+from .avatar.shapes import SHAPE_NAMES
 from .avatar.types import Performance
 from .scene.animation import AppliedPerformance, apply_performance
 from .scene.apply import AppliedAvatar, apply_avatar
-from .scene.head import unmodelled_shapes
 from .scene.parts import AVATAR, avatar_root
 
 SHAPE_TEST_S = 0.5  # from rest over the full shape back to rest
@@ -45,7 +45,8 @@ def own_performance(folder: AvatarFolder) -> Path | None:
 def apply_performance_file(
     scene: bpy.types.Scene, head: bpy.types.Object, path: Path | None
 ) -> AppliedPerformance:
-    """Key a performance on a head; `path`: its file, None for the avatar's own.
+    """Key a performance on a head; `path`: its file or a Live Link Face recording, None for the
+    avatar's own.
 
     Raises AvatarFolderError where it is missing or damaged, ShapeError where it does not fit.
     """
@@ -55,7 +56,8 @@ def apply_performance_file(
         raise AvatarFolderError(
             f"The avatar {folder.name} holds no performance.", "Choose a clip of the person."
         )
-    return apply_performance(scene, head, read_performance(path), _animation_name(folder, path))
+    read = read_live_link if path.suffix.lower() == RECORDING_SUFFIX else read_performance
+    return apply_performance(scene, head, read(path), _animation_name(folder, path))
 
 
 def _animation_name(folder: AvatarFolder, performance: Path) -> str:
@@ -64,13 +66,10 @@ def _animation_name(folder: AvatarFolder, performance: Path) -> str:
 
 
 def apply_shape_test(scene: bpy.types.Scene, head: bpy.types.Object) -> AppliedPerformance:
-    """Key every modelled shape from 0 to 1 and back, one after the other, in Actions of its own."""
-    still = unmodelled_shapes(head)
-    tested = [name for name in SHAPE_NAMES if name not in still]
-    count = 2 * len(tested) + 1
+    """Key every shape from 0 to 1 and back, one after the other, in Actions of its own."""
+    count = 2 * len(SHAPE_NAMES) + 1
     weights = np.zeros((count, len(SHAPE_NAMES)), np.float32)
-    for turn, name in enumerate(tested):
-        weights[2 * turn + 1, SHAPE_INDEX[name]] = 1.0
+    weights[1::2] = np.eye(len(SHAPE_NAMES))
     test = Performance(
         time_s=np.arange(count) * SHAPE_TEST_S / 2,
         weights=weights,

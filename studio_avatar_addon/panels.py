@@ -14,7 +14,6 @@ from .operators.reporting import absolute, head_of
 from .places import default_avatar_folder
 from .properties import settings
 from .scene import lights, materials
-from .scene.head import unmodelled_shapes
 from .scene.parts import GAZE, active_avatar, avatar_root, sibling
 
 _VERSION_LABELS = {"phone": "Phone", "studio": "Studio", "detail": "Detail"}
@@ -109,7 +108,7 @@ class STUDIO_AVATAR_PT_look(NeedsAvatar, bpy.types.Panel):
             "studio_avatar.show_coverage", depress=covered, icon="OVERLAY", text="Coverage"
         ).shown = not covered
         column = layout.column(align=True)
-        for control in materials.skin_controls(head):
+        for control in materials.look_controls(head):
             column.prop(control.socket, "default_value", text=control.label)
 
 
@@ -130,6 +129,7 @@ class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("studio_avatar.test_shapes", icon="PLAY")
         row.operator("studio_avatar.reset_shapes", icon="LOOP_BACK")
+        row.operator_menu_enum("studio_avatar.mirror_shapes", "direction", icon="MOD_MIRROR")
         if sibling(head, GAZE) is None:
             layout.operator("studio_avatar.add_gaze_target", icon="HIDE_OFF")
         else:
@@ -165,9 +165,8 @@ class STUDIO_AVATAR_PT_light_render(NeedsAvatar, bpy.types.Panel):
 
 
 def _draw_sliders(layout: bpy.types.UILayout, head: bpy.types.Object) -> None:
-    """All 52 shapes by region of the face; those without movement yet are grey."""
+    """All 52 shapes by region of the face."""
     blocks = head.data.shape_keys.key_blocks
-    still = unmodelled_shapes(head)
     for region in REGIONS:
         header, body = layout.panel(f"studio_avatar_{region}", default_closed=True)
         header.label(text=region.capitalize())
@@ -176,9 +175,7 @@ def _draw_sliders(layout: bpy.types.UILayout, head: bpy.types.Object) -> None:
         column = body.column(align=True)
         for name in SHAPE_NAMES:
             if shape_region(name) == region and name in blocks:
-                row = column.row()
-                row.enabled = name not in still
-                row.prop(blocks[name], "value", text=name, slider=True)
+                column.prop(blocks[name], "value", text=name, slider=True)
 
 
 def _default_folder(footage: str) -> str:

@@ -66,7 +66,8 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         last_job: StringProperty(options={"HIDDEN"})
         performance: StringProperty(
             name="Performance",
-            description="A clip or a finished performance; empty: the avatar's own footage",
+            description="A clip, a finished performance or a Live Link Face CSV; "
+            "empty: the avatar's own footage",
             subtype="FILE_PATH",
         )
         light_rig: EnumProperty(

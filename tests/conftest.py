@@ -52,6 +52,7 @@ def small_avatar(tmp_path_factory: pytest.TempPathFactory) -> Path:
         identity=np.zeros(len(template.identity_names), np.float32),
         neutral_m=template.vertices_m,
         shape_deltas_m=template.shape_deltas_m.astype(np.float16),
+        corrective_deltas_m=template.corrective_deltas_m.astype(np.float16),
         joints_m=template.bone_ends_m,
         eye_centre_m=template.eye_centre_m,
         eye_radius_m=template.eye_radius_m,

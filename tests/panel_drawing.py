@@ -37,6 +37,11 @@ class Layout:
         self.drawn.append(name)
         return SimpleNamespace()
 
+    def operator_menu_enum(self, name: str, choice: str, **_: object) -> None:
+        operator = getattr(bpy.ops.studio_avatar, name.removeprefix("studio_avatar."))
+        assert choice in operator.get_rna_type().properties
+        self.drawn.append(name)
+
     def progress(self, factor: float, type: str, text: str) -> None:
         assert 0.0 <= factor <= 1.0
         self.drawn.append(text)

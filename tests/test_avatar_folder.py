@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     description = {
         "format_version": 1,
         "name": "test",
-        "template": {"name": "studio_head_0", "sha256": ""},
+        "template": {"name": "studio_head_1", "sha256": ""},
         "run": "a1",
         "files": {"runs/a1/head.npz": sha256_file(head)},
     }

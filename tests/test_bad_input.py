@@ -163,7 +163,7 @@ def test_every_damage_of_stored_arrays_is_a_value_error(tmp_path):
     "change",
     [
         {"files": []},
-        {"template": "studio_head_0"},
+        {"template": "studio_head_1"},
         {"template": {}},
         {"name": None},
         {"footage": "clip.mp4"},

@@ -10,6 +10,7 @@ import pytest
 
 from backend.atlas import AtlasTable, atlas_table
 from backend.facemesh import FaceMesh
+from backend.head.remake import remade_shapes
 from backend.images import linear_from_srgb, write_png
 from backend.sample.anatomy import Anatomy
 from backend.sample.clip import encode_clip
@@ -55,6 +56,9 @@ def test_the_face_is_found_where_the_truth_says() -> None:
     truth = read_arrays(SAMPLE / "truth.npz")
     camera = camera_from_arrays(truth)
     frames = _frames(SAMPLE / "sample.mp4")
+    shapes = remade_shapes(
+        template, truth["neutral_m"], truth["eye_centre_m"], template.eye_radius_m
+    )
     errors = []
     with FaceMesh(tracking=False) as mesh:
         found = [mesh.detect(frame) for frame in frames[::2]]
@@ -62,7 +66,8 @@ def test_the_face_is_found_where_the_truth_says() -> None:
         if len(faces) == 0 or abs(truth["yaw_pitch_rad"][index, 0]) > np.radians(20):
             continue
         posed = posed_vertices(
-            template, truth["neutral_m"], template.shape_deltas_m, truth["weights"][index],
+            template, truth["neutral_m"], shapes.deltas_m,
+            shapes.corrective_deltas_m, truth["weights"][index],
             truth["gaze_rad"][index], truth["eye_centre_m"],
         )  # fmt: skip
         points = transform(truth["camera_from_head"][index], template.landmarks_m(posed))

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.errors import (
     ShapeError,
 )
 from studio_avatar_addon.avatar.frames import gaze_rotation, rotation_about, transform
-from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
+from studio_avatar_addon.avatar.shapes import CORRECTIVES, SHAPE_NAMES, corrective_name
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate, load_template, posed_vertices
 from studio_avatar_addon.avatar.types import Performance
 from studio_avatar_addon.scene import animation, head, lights, materials, render, rig
@@ -78,7 +78,8 @@ def test_mesh_is_the_template(avatar: AppliedAvatar, template: HeadTemplate) -> 
 
 def test_shapes_have_exact_names_and_deltas(avatar: AppliedAvatar, template: HeadTemplate) -> None:
     blocks = avatar.head.data.shape_keys.key_blocks
-    assert [block.name for block in blocks] == ["Basis", *SHAPE_NAMES]
+    correctives = [corrective_name(*pair) for pair in CORRECTIVES]
+    assert [block.name for block in blocks] == ["Basis", *SHAPE_NAMES, *correctives]
     weights = np.zeros(52)
     weights[[17, 30]] = 1.0, 0.5
     blocks[SHAPE_NAMES[17]].value, blocks[SHAPE_NAMES[30]].value = 1.0, 0.5
@@ -167,7 +168,8 @@ def test_artist_material_is_left_in_its_slot(scene, small_avatar: Path) -> None:
     apply_avatar(scene, open_avatar(small_avatar))
     assert applied.head.data.materials[0] == own
     assert materials.texture_versions(applied.head) == ()
-    assert materials.skin_controls(applied.head) == ()
+    labels = {control.label for control in materials.look_controls(applied.head)}
+    assert labels == {"Iris Tint", "Iris Size"}  # the eyes are still ours
     with pytest.raises(AvatarFolderError, match="of your own"):
         materials.show_coverage(applied.head, True)
 
@@ -217,7 +219,8 @@ def test_gaze_agrees_with_the_fit(avatar: AppliedAvatar, scene, template: HeadTe
     animation.apply_performance(scene, avatar.head, Performance(**values), "gaze")
     scene.frame_set(1)
     wanted = posed_vertices(
-        template, template.vertices_m, template.shape_deltas_m, np.zeros(52),
+        template, template.vertices_m, template.shape_deltas_m, template.corrective_deltas_m,
+        np.zeros(52),
         values["gaze_rad"][0], template.eye_centre_m,
     )  # fmt: skip
     eyes = template.bone_weights[[BONES.index("eye.L"), BONES.index("eye.R")]].sum(0) > 0.99

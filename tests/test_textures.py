@@ -392,6 +392,7 @@ def _fit(template: HeadTemplate, poses: NDArray[np.float64]) -> HeadFit:
         identity=np.zeros(len(template.identity_names), np.float32),
         neutral_m=template.vertices_m,
         shape_deltas_m=template.shape_deltas_m,
+        corrective_deltas_m=template.corrective_deltas_m,
         joints_m=template.bone_ends_m,
         eye_centre_m=template.eye_centre_m,
         eye_radius_m=template.eye_radius_m,

@@ -34,6 +34,7 @@ SPECULAR_SKIN, SPECULAR_LIPS = 0.35, 0.42
 OTHER_MATERIALS = {
     "eye": (0.18, 0.45), "cornea": (0.03, 0.50), "teeth": (0.22, 0.55), "gums": (0.25, 0.45),
     "tongue": (0.35, 0.42), "mouth": (0.30, 0.42), "lashes": (0.45, 0.50),
+    "tear": (0.03, 0.50), "caruncle": (0.20, 0.50),
 }  # fmt: skip
 CAVITY_RELIEF = 1.2
 

@@ -1,7 +1,8 @@
 """A fitted head in the solver's scale and shape to one that can be rigged: `settle_head`.
 
-Eyeballs become spheres again and lie between the lids as the template's do; joints and shapes
-follow the head; the interpupillary distance gives the scale.
+Eyeballs become spheres again and lie between the lids as the template's do; folds are smoothed
+away; joints follow the head and shapes are made again for it; the interpupillary distance gives
+the scale.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from studio_avatar_addon.avatar.frames import DEFAULT_INTERPUPILLARY_M
-from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from .freeform import spread_nodes
+from ..folds import relax_folds
+from ..head.remake import remade_shapes
 
 EYE_BONES = (BONES.index("eye.L"), BONES.index("eye.R"))
 # Lids keep the template's distance from the eyeball up to this far, and none of it beyond.
@@ -24,9 +25,7 @@ TOUCHING_M, FREE_M = 0.0012, 0.0035
 # the iris shows its place, but in depth.
 EYE_SLACK_M = np.array([0.0003, 0.0015, 0.0005])
 LID_SPREAD_M = 0.001
-LOCAL_REACH_M = 0.014
-LOCAL_NODES = 400
-STIFFNESS = 0.15
+JOINT_REACH_M = 0.014
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,12 @@ class SettledHead:
 
     neutral_m: FloatArray  # (V, 3)
     shape_deltas_m: FloatArray  # (52, V, 3)
+    corrective_deltas_m: FloatArray  # (C, V, 3)
     joints_m: FloatArray  # (B, 2, 3)
     eye_centre_m: FloatArray  # (2, 3)
     eye_radius_m: FloatArray  # (2,)
     scale: float
+    smoothed_m: float  # how far a vertex was moved at most to undo folds
 
 
 def eyes_between_lids(template: HeadTemplate, fitted_m: FloatArray) -> FloatArray:
@@ -54,7 +55,10 @@ def eyes_between_lids(template: HeadTemplate, fitted_m: FloatArray) -> FloatArra
 def settle_head(
     template: HeadTemplate, fitted_m: FloatArray, eye_centre_m: FloatArray
 ) -> SettledHead:
-    """Settle fitted neutral vertices (V, 3) round eyeballs about at `eye_centre_m` (2, 3)."""
+    """Settle fitted neutral vertices (V, 3) round eyeballs about at `eye_centre_m` (2, 3).
+
+    Raises FitError where the vertices are not finite or folded past smoothing.
+    """
     eyes = _eyeballs(template)
     scale = DEFAULT_INTERPUPILLARY_M / float(np.linalg.norm(eye_centre_m[0] - eye_centre_m[1]))
     neutral = fitted_m * scale
@@ -72,11 +76,19 @@ def settle_head(
         _keep_clearance(neutral, centre[e], radius[e], clearance * grown, around)
         ball = rest[eyes[e]] - template.eye_centre_m[e]
         neutral[eyes[e]] = centre[e] + grown * ball
-    stretch = _local_stretch(rest.astype(np.float64), neutral)
-    deltas = np.einsum("vij,svj->svi", stretch, template.shape_deltas_m)
-    _keep_lids_on_eyes(template, neutral, deltas, centre, radius, grown, around)
-    joints = _moved_joints(template, neutral, centre, grown)
-    return SettledHead(neutral, deltas, joints, centre, radius, scale)
+    relaxed = relax_folds(template, neutral)
+    neutral = relaxed.vertices_m
+    shapes = remade_shapes(template, neutral, centre, radius)
+    return SettledHead(
+        neutral_m=neutral,
+        shape_deltas_m=shapes.deltas_m,
+        corrective_deltas_m=shapes.corrective_deltas_m,
+        joints_m=_moved_joints(template, neutral, centre, grown),
+        eye_centre_m=centre,
+        eye_radius_m=radius,
+        scale=scale,
+        smoothed_m=relaxed.largest_move_m,
+    )
 
 
 def _eyeballs(template: HeadTemplate) -> BoolArray:
@@ -132,54 +144,6 @@ def _keep_clearance(
     points_m += share * (wanted - distance) * arm / np.maximum(distance, 1e-6)
 
 
-def _keep_lids_on_eyes(
-    template: HeadTemplate,
-    neutral_m: FloatArray,
-    deltas_m: FloatArray,
-    centre_m: FloatArray,
-    radius_m: FloatArray,
-    grown: float,
-    around: BoolArray,
-) -> None:
-    """Let lids slide over the fitted eyeballs in every shape as the template's do over its own."""
-    for shape, name in enumerate(SHAPE_NAMES):
-        if not name.startswith("eye"):
-            continue
-        rest = template.vertices_m + template.shape_deltas_m[shape]
-        moving = around & (np.abs(template.shape_deltas_m[shape]).max(axis=1) > 1e-6)
-        posed = neutral_m + deltas_m[shape]
-        for e in range(2):
-            clearance = _clearance(rest, template.eye_centre_m[e], template.eye_radius_m[e])
-            _keep_clearance(posed, centre_m[e], radius_m[e], clearance * grown, moving)
-        deltas_m[shape] = posed - neutral_m
-
-
-def _local_stretch(rest_m: FloatArray, fitted_m: FloatArray) -> FloatArray:
-    """How space round each vertex was stretched: (V, 3, 3), smooth over about a centimetre."""
-    centred_rest, centred = rest_m - rest_m.mean(axis=0), fitted_m - fitted_m.mean(axis=0)
-    overall = np.sqrt((centred**2).sum() / (centred_rest**2).sum())
-    nodes = rest_m[spread_nodes(rest_m, LOCAL_NODES)]
-    reach = np.exp(-0.5 * _squared_distance(nodes, rest_m) / LOCAL_REACH_M**2)
-    stretches = np.array([_stretch(rest_m, fitted_m, weight, overall) for weight in reach])
-    shares = reach / np.maximum(reach.sum(axis=0), 1e-12)
-    return np.einsum("nv,nij->vij", shares, stretches)
-
-
-def _stretch(
-    rest_m: FloatArray, fitted_m: FloatArray, weight: FloatArray, overall: float
-) -> FloatArray:
-    """The affine map (3, 3) that best takes weighted rest points to fitted ones."""
-    near = weight > 1e-3
-    share = weight[near] / weight[near].sum()
-    arm = rest_m[near] - share @ rest_m[near]
-    moved = fitted_m[near] - share @ fitted_m[near]
-    spread = (arm * share[:, None]).T @ arm
-    # Skin is a sheet: across it only this says how far things stretch.
-    stiff = STIFFNESS * np.trace(spread) / 3.0
-    pull = (moved * share[:, None]).T @ arm
-    return (pull + stiff * overall * np.eye(3)) @ np.linalg.inv(spread + stiff * np.eye(3))
-
-
 def _moved_joints(
     template: HeadTemplate, neutral_m: FloatArray, centre_m: FloatArray, grown: float
 ) -> FloatArray:
@@ -190,7 +154,7 @@ def _moved_joints(
     for bone, end in np.ndindex(ends.shape[:2]):
         squared = _squared_distance(ends[bone, end][None], rest)[0]
         # As wide as the joint lies deep.
-        weight = np.exp(-0.5 * squared / max(2.0 * squared.min(), LOCAL_REACH_M**2))
+        weight = np.exp(-0.5 * squared / max(2.0 * squared.min(), JOINT_REACH_M**2))
         joints[bone, end] = ends[bone, end] + weight @ (neutral_m - rest) / weight.sum()
     for e, bone in enumerate(EYE_BONES):
         joints[bone] = centre_m[e] + grown * (ends[bone] - template.eye_centre_m[e])

@@ -11,6 +11,7 @@ ENOUGH_TURN_DEG = 20.0
 # Median landmark error over the distance between the eyes: a good fit has about .02.
 POOR_FIT = 0.06
 MANY_LEFT_OUT = 1 / 3
+MUCH_SMOOTHED_M = 0.001
 TOLD_BY_FOOTAGE = {"hardly_any_turn", "little_turn", "turn_left", "turn_right"}
 
 
@@ -20,8 +21,12 @@ def fit_findings(
     residual_px: FloatArray,
     eye_distance_px: FloatArray,
     used: BoolArray,
+    smoothed_m: float,
 ) -> tuple[Finding, ...]:
-    """Findings from yaw, residual and eye distance of the K frames, and which were used."""
+    """Findings from yaw, residual and eye distance of the K frames, and which were used.
+
+    `smoothed_m`: how far the head's surface was moved at most to undo folds.
+    """
     findings = []
     if not TOLD_BY_FOOTAGE & {finding.code for finding in capture.findings}:
         findings += _turn_findings(float(yaw_deg[used].min()), float(yaw_deg[used].max()))
@@ -39,6 +44,15 @@ def fit_findings(
                 "poor_fit",
                 "The head follows the face only roughly. Film the face larger and sharper, with "
                 "a calm expression and the hair tied back.",
+            )
+        )
+    if smoothed_m > MUCH_SMOOTHED_M:
+        findings.append(
+            Finding(
+                "folds_smoothed",
+                f"The head's surface was folded and has been smoothed by up to "
+                f"{1000 * smoothed_m:.0f} mm. Check ears, nose and lips, or film with a calm face "
+                "and the hair tied back.",
             )
         )
     return tuple(findings)

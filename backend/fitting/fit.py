@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import (
     BoolArray,
@@ -150,8 +151,8 @@ def _from_frontal_frames(problem: Problem, capture: Capture) -> _Start:
             focal,
             rotation,
             translation,
-            np.zeros(problem.head.identity_count),
-            np.zeros((len(rotation), len(problem.head.expression_shapes))),
+            np.zeros(problem.head.vertices.shape_basis.shape[2]),
+            np.zeros((len(rotation), len(SHAPE_NAMES))),
         )
         if best is None:
             believed = believable_frames(problem.landmarks, estimate, capture.frame_index)
@@ -264,30 +265,31 @@ def _finish(
         found, anchored.estimate.rotation, anchored.estimate.translation_m
     )
     posed = replace(estimate, rotation=rotation, translation_m=translation * settled.scale)
-    expression = np.zeros((len(used), len(template.shape_modelled)), np.float32)
-    expression[:, problem.head.expression_shapes] = estimate.expression
     angles = head_angles(posed.rotation, posed.translation_m)
     eye_distance = (
         np.linalg.norm(settled.eye_centre_m[0] - settled.eye_centre_m[1])
         * posed.focal_px / posed.translation_m[:, 2]
     )  # fmt: skip
     return HeadFit(
-        identity=estimate.shape[: problem.head.identity_count].astype(np.float32),
+        identity=estimate.shape[: len(template.identity_names)].astype(np.float32),
         neutral_m=settled.neutral_m.astype(np.float32),
         shape_deltas_m=settled.shape_deltas_m.astype(np.float32),
+        corrective_deltas_m=settled.corrective_deltas_m.astype(np.float32),
         joints_m=settled.joints_m.astype(np.float32),
         eye_centre_m=settled.eye_centre_m.astype(np.float32),
         eye_radius_m=settled.eye_radius_m.astype(np.float32),
         camera=replace(capture.camera_guess, focal_px=(posed.focal_px, posed.focal_px)),
         camera_from_head=posed.camera_from_head,
-        expression=expression,
+        expression=estimate.expression.astype(np.float32),
         gaze_rad=eye_gaze(
             track.frame_landmarks_px, posed.camera_from_head, posed.focal_px, problem.center_px,
             template, settled.eye_centre_m, settled.eye_radius_m,
         ),
         residual_px=residual,
         frame_used=used,
-        findings=fit_findings(capture, angles.yaw_deg, residual, eye_distance, used),
+        findings=fit_findings(
+            capture, angles.yaw_deg, residual, eye_distance, used, settled.smoothed_m
+        ),
     )  # fmt: skip
 
 

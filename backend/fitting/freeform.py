@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio_avatar_addon.avatar.types import FloatArray, IntArray
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ..head.local_stretch import spread_nodes
 
 # Standard deviation of an offset in metres, and how far it reaches: fine, middle and broad.
 SCALES_M = ((0.002, 0.018), (0.004, 0.04), (0.010, 0.09))
@@ -32,18 +34,6 @@ def smooth_modes(vertices_m: FloatArray, count: int) -> FloatArray:
         modes[:, axis, first : first + count] = mirrored[axis]
         modes[:, axis, first + count : first + 2 * count] = SKEW_SHARE * skewed[axis]
     return modes
-
-
-def spread_nodes(points: FloatArray, count: int) -> IntArray:
-    """Indices of `count` points, each the farthest from those before it."""
-    chosen = np.zeros(min(count, len(points)), np.int64)
-    chosen[0] = int(np.argmax(points[:, 2]))
-    nearest = np.full(len(points), np.inf)
-    for place in range(1, len(chosen)):
-        from_last = ((points - points[chosen[place - 1]]) ** 2).sum(axis=1)
-        nearest = np.minimum(nearest, from_last)
-        chosen[place] = int(np.argmax(nearest))
-    return chosen
 
 
 def _strongest(vertices_m: FloatArray, nodes: FloatArray, parity: float, count: int) -> FloatArray:

@@ -1,7 +1,8 @@
 """The head as a linear model, its pose in each frame, and where its points are projected.
 
 A vertex is mean + shape basis · shape + expression basis · expression, so any surface point is
-too. `shape` holds the identity parameters, then the free-form modes, all in standard deviations.
+too. `shape` holds identity parameters, broad warps, then free-form modes, all in standard
+deviations.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ class SurfacePoints:
 
 @dataclass(frozen=True)
 class LinearHead:
-    """All V vertices as SurfacePoints; `expression_shapes` (E,) index the 52 shapes used."""
+    """All V vertices as SurfacePoints; the expression is all 52 shapes."""
 
     vertices: SurfacePoints
-    identity_count: int
-    expression_shapes: IntArray
+    identity_count: int  # the first of its shape parameters
+    warp_count: int  # the next ones; free-form modes follow
 
     def points(self, corners: IntArray, weights: FloatArray) -> SurfacePoints:
         """Points on triangles: `corners` (N, 3) vertices, `weights` (N, 3) barycentric."""
@@ -53,28 +54,27 @@ class LinearHead:
         )
 
     def with_modes(self, modes: FloatArray) -> LinearHead:
-        """The head with free-form `modes` (V, 3, M) after its identity."""
+        """The head with free-form `modes` (V, 3, M) after its own parameters."""
         every = self.vertices
         basis = np.concatenate([every.shape_basis, modes], axis=2)
         return LinearHead(
             SurfacePoints(every.mean, basis, every.expression_basis),
             self.identity_count,
-            self.expression_shapes,
+            self.warp_count,
         )
 
 
 def linear_head(template: HeadTemplate) -> LinearHead:
-    """The template's identity and its modelled shapes."""
-    moved = np.abs(template.shape_deltas_m).max(axis=(1, 2)) > 0
-    used = np.flatnonzero(template.shape_modelled & moved)
+    """The template's identity, its warps and its shapes."""
+    own = np.concatenate([template.identity_deltas_m, template.warp_deltas_m])
     return LinearHead(
         SurfacePoints(
             template.vertices_m.astype(np.float64),
-            np.ascontiguousarray(np.moveaxis(template.identity_deltas_m, 0, 2), np.float64),
-            np.ascontiguousarray(np.moveaxis(template.shape_deltas_m[used], 0, 2), np.float64),
+            np.ascontiguousarray(np.moveaxis(own, 0, 2), np.float64),
+            np.ascontiguousarray(np.moveaxis(template.shape_deltas_m, 0, 2), np.float64),
         ),
-        len(template.identity_names),
-        used,
+        len(template.identity_deltas_m),
+        len(template.warp_deltas_m),
     )
 
 

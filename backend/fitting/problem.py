@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
@@ -15,6 +16,7 @@ from .landmarks import FaceLandmarks, landmark_sightings
 from .model import Estimate, LinearHead
 
 IDENTITY_PRECISION = 2.0
+WARP_PRECISION = 32.0  # what anatomy explains is not to be explained by warps
 EXPRESSION_PRECISION = 2.0
 EXPRESSION_SPARSITY = 0.5
 FIRST_DAMPING = 1e-2
@@ -43,12 +45,15 @@ class Problem:
 
     @property
     def prior(self) -> Prior:
-        shapes = self.head.vertices.shape_basis.shape[2]
+        precision = np.ones(self.head.vertices.shape_basis.shape[2])
+        own = self.head.identity_count
+        precision[:own] = IDENTITY_PRECISION
+        precision[own : own + self.head.warp_count] = WARP_PRECISION
         return Prior(
             self.focal.focal_px,
             self.focal.log_sd,
-            np.where(np.arange(shapes) < self.head.identity_count, IDENTITY_PRECISION, 1.0),
-            np.full(len(self.head.expression_shapes), EXPRESSION_PRECISION),
+            precision,
+            np.full(len(SHAPE_NAMES), EXPRESSION_PRECISION),
             EXPRESSION_SPARSITY,
         )
 

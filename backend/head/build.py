@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.template import DEFAULT_TEMPLATE, TEMPLATE_FORMA
 
 from ..facemesh import LANDMARKS
 from .charts import head_uv
-from .identity import build_identity
+from .identity import build_identity, build_warps
 from .landmark_table import TABLE_FILE, LandmarkTable, load_landmark_table
 from .layout import COLUMNS, half_layout
 from .mesh import HeadMesh, build_mesh
@@ -30,7 +30,7 @@ def build_template(out: Path = DEFAULT_TEMPLATE) -> Path:
     regions = build_regions(head, layout)
     identity_names, identity = build_identity(head)
     bone_ends, bone_weights = build_rig(head)
-    shapes, modelled = build_shapes(head)
+    shapes = build_shapes(head)
     landmarks = _landmarks(head)
     write_arrays(
         out,
@@ -47,10 +47,11 @@ def build_template(out: Path = DEFAULT_TEMPLATE) -> Path:
         bone_weights=bone_weights.astype(np.float32),
         eye_centre_m=head.eye_centre_m.astype(np.float32),
         eye_radius_m=head.eye_radius_m.astype(np.float32),
-        shape_deltas_m=shapes.astype(np.float16),
-        shape_modelled=modelled,
+        shape_deltas_m=shapes.deltas_m.astype(np.float16),
+        corrective_deltas_m=shapes.corrective_deltas_m.astype(np.float16),
         identity_names=np.array(identity_names),
         identity_deltas_m=identity.astype(np.float16),
+        warp_deltas_m=build_warps(head).astype(np.float16),
         landmark_vertices=landmarks.vertices,
         landmark_weights=landmarks.weights,
         landmark_noise_m=landmarks.frontal_noise_m,

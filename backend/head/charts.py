@@ -21,10 +21,10 @@ MARGIN = 0.009  # between charts: more than 8 texels at 1024
 SEAM_END = 11  # cell of the crown cap, from the front, where the back seam ends
 SEAM_CORNER_ROW = 22  # row of the back midline that becomes the atlas's upper corner
 
-FACE_SCALE = 5.0
-EAR_SCALE = 2.2
+FACE_SCALE = 6.6
+EAR_SCALE = 4.0
 HIDDEN_SCALE = 0.3
-NECK_SCALE = 0.75
+NECK_SCALE = 1.0
 
 
 def skin_chart(layout: HalfLayout, vertices: FloatArray, face: FloatArray) -> FloatArray:

@@ -1,8 +1,9 @@
 """Identity: named anatomical parameters as linear fields on the neutral head, one sd each.
 
-`build_identity` takes the head mesh and returns names and deltas (P, V, 3) in metres. Fields are
-written for the left half in millimetres and mirrored; what sits in the skin follows as one piece:
-an eyeball moves as a whole with its lids' margins, teeth and gums as the jaw they stand in.
+`build_identity` takes the head mesh and returns names and deltas (P, V, 3) in metres,
+`build_warps` the same of the broad warps. Fields are written for the left half in millimetres and
+mirrored; what sits in the skin follows as one piece: an eyeball moves as a whole with its lids'
+margins, teeth and gums as the jaw they stand in.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from .mesh import MM, HeadMesh
 from .shape_space import smooth_step
-from .warps import WARPS
+from .trends import TRENDS
+from .warps import ASYMMETRIES, WARPS
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ BUMPS: dict[str, tuple[Bump, ...]] = {
 }  # fmt: skip
 
 
+LID_PARTS = ("lashes_upper", "lashes_lower", "tear", "caruncle")
 # How far the eye's rings 2 to 8 go with the eyeball rather than with the skin around
 LID_HOLD = (0.3, 0.7, 0.95, 1.0, 1.0, 1.0, 1.0)
 
@@ -83,13 +86,25 @@ def build_identity(head: HeadMesh) -> tuple[tuple[str, ...], FloatArray]:
     fields |= _eye_fields(head, points)
     fields |= _lip_fields(head, points)
     fields |= _ear_fields(head, points)
+    seated = {name: _symmetric(head, _seated(head, field)) for name, field in fields.items()}
+    for trend, shares in TRENDS.items():
+        seated[trend] = sum((s * seated[n] for n, s in shares.items()), np.zeros_like(points))
+    seated |= {name: _seated(head, warp(points)) for name, warp in ASYMMETRIES.items()}
+    return tuple(seated), np.stack(list(seated.values())) * MM
+
+
+def build_warps(head: HeadMesh) -> FloatArray:
+    """Deltas (W, V, 3) in metres per standard deviation of WARPS."""
+    points = head.vertices_m / MM
+    deltas = []
     for name, warp in WARPS.items():
-        fields[name] = warp(points)
-    deltas = np.stack([_seated(head, field) for field in fields.values()])
-    symmetric = [not name.startswith("skew_") for name in fields]
-    flipped = deltas[:, head.mirror] * np.array([-1.0, 1.0, 1.0])
-    deltas[symmetric] = 0.5 * (deltas[symmetric] + flipped[symmetric])
-    return tuple(fields), deltas * MM
+        field = _seated(head, warp(points))
+        deltas.append(field if name.startswith("skew_") else _symmetric(head, field))
+    return np.stack(deltas) * MM
+
+
+def _symmetric(head: HeadMesh, field: FloatArray) -> FloatArray:
+    return 0.5 * (field + field[head.mirror] * np.array([-1.0, 1.0, 1.0]))
 
 
 def _whole_head_fields() -> dict[str, Callable[[FloatArray], FloatArray]]:
@@ -166,23 +181,27 @@ def _eye_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
                 radial = arm / np.linalg.norm(arm, axis=1, keepdims=True)
                 on_ball = push - (push * radial).sum(axis=1, keepdims=True) * radial
                 fields[name][ring] = share * on_ball
-        for lid in ("upper", "lower"):
-            _follow_margin(head, fields, lid, side, points)
+        for part in LID_PARTS:
+            _follow_margin(head, fields, f"{part}_{side}", side, points)
     return fields
 
 
 def _follow_margin(
-    head: HeadMesh, fields: dict[str, FloatArray], lid: str, side: str, points: FloatArray
+    head: HeadMesh, fields: dict[str, FloatArray], part: str, side: str, points: FloatArray
 ) -> None:
-    """Lashes move with the nearest vertex of the margin at their root."""
-    lashes = head.parts[f"lashes_{lid}_{side}"].reshape(-1, 6)
+    """What stands on the lids moves with the margin near its root."""
+    ids = head.parts[part]
+    roots = points[ids]
+    if part.startswith("lashes"):  # a lash goes as one
+        roots = np.repeat(roots.reshape(-1, 6, 3)[:, :2].mean(axis=1), 6, axis=0)
+    elif part.startswith("caruncle"):
+        roots = np.tile(roots.mean(axis=0), (len(ids), 1))
     margin = head.rings[f"eye_{side}"][5]
-    roots = points[lashes[:, :2]].mean(axis=1)
     away = np.linalg.norm(roots[:, None] - points[margin][None], axis=2)
-    weight = np.exp(-((away / 1.5) ** 2))
+    weight = np.exp(-(((away - away.min(axis=1, keepdims=True)) / 1.5) ** 2))
     weight /= weight.sum(axis=1, keepdims=True)
     for field in fields.values():
-        field[lashes] = (weight @ field[margin])[:, None]
+        field[ids] = weight @ field[margin]
 
 
 def _lip_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
@@ -265,8 +284,8 @@ def _seated(head: HeadMesh, field: FloatArray) -> FloatArray:
         seated[head.ends[f"eye_{side}"]] = shift
         for ring, hold in zip(head.rings[f"eye_{side}"][2:], LID_HOLD, strict=True):
             seated[ring] = hold * shift + (1 - hold) * field[ring]
-        for lid in ("upper", "lower"):
-            seated[head.parts[f"lashes_{lid}_{side}"]] = shift
+        for part in LID_PARTS:
+            seated[head.parts[f"{part}_{side}"]] = shift
     for jaw in ("upper", "lower"):
         ids = np.concatenate([head.parts[f"teeth_{jaw}"], head.parts[f"gums_{jaw}"]])
         seated[ids] = _affine_fit(head.vertices_m[ids], field[ids])

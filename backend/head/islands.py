@@ -14,7 +14,7 @@ from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from .layout import HalfLayout
 from .mesh import HeadMesh
-from .parts import LASHES, LOWER_TEETH, UPPER_TEETH
+from .parts import CARUNCLE_ACROSS, LASHES, LOWER_TEETH, TEAR_ROWS, UPPER_TEETH
 
 # centre and radius on the atlas; at u = 0.5 half a disk, its twin on the other side
 DISKS = {
@@ -25,6 +25,7 @@ DISKS = {
     "socket": ((0.714, 0.115), 0.024),
     "nostril": ((0.775, 0.030), 0.024),
     "eyeball_back": ((0.775, 0.082), 0.018),
+    "tear": ((0.552, 0.0145), 0.0065),
 }
 # low and high corner on the atlas
 BLOCKS = {
@@ -32,6 +33,7 @@ BLOCKS = {
     "lashes_lower": ((0.751, 0.1315), (0.799, 0.1405)),
     "gums_upper": ((0.808, 0.069), (0.985, 0.097)),
     "gums_lower": ((0.808, 0.106), (0.985, 0.134)),
+    "caruncle": ((0.547, 0.129), (0.557, 0.139)),
 }
 TOOTH_RADIUS, TOOTH_PITCH = 0.011, 0.031
 TOOTH_START = {"upper": (0.819, 0.0175), "lower": (0.819, 0.0485)}
@@ -64,6 +66,8 @@ def islands(head: HeadMesh, layout: HalfLayout) -> list[Island]:
         made.append(_block(head, quads, name, _left(head, name), 5))
     for lid in ("upper", "lower"):
         made.append(_lashes(head, quads, lid))
+    made.append(_disk(head, quads, "tear", _tear_line(head)))
+    made.append(_block(head, quads, "caruncle", _left(head, "caruncle"), CARUNCLE_ACROSS))
     return made
 
 
@@ -185,6 +189,17 @@ def _tongue(head: HeadMesh) -> dict[int, FloatArray]:
         flat[int(vertex)][0] = 0.0
     flat[int(tip[0])], flat[int(tip[1])] = np.array([0.0, 0.0]), np.array([0.08, 0.0])
     return flat
+
+
+def _tear_line(head: HeadMesh) -> dict[int, FloatArray]:
+    rows = _left(head, "tear").reshape(TEAR_ROWS, -1)
+    angle = 2 * np.pi * np.arange(rows.shape[1]) / rows.shape[1]
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return {
+        int(vertex): share * at
+        for row, share in zip(rows, (1.0, 0.75, 0.5), strict=True)
+        for vertex, at in zip(row, circle, strict=True)
+    }
 
 
 def _block(head: HeadMesh, quads: IntArray, name: str, ids: IntArray, high: int) -> Island:

@@ -30,8 +30,7 @@ FIRST_IRIS_LANDMARK = 468
 YAW_STEPS_DEG = (-60, -45, -30, -15, 0, 15, 30, 45, 60)
 TURNED_PITCH_DEG = (-12, 0, 12)
 FRONTAL_DEG = (-8, 0, 8)  # yaw and pitch of the portraits that give the table
-IDENTITIES = 8
-IDENTITY_SD = 0.7
+IDENTITIES = 11
 SLIGHT_SHAPES = (
     "jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "browInnerUp",
     "browDownLeft", "browDownRight", "eyeSquintLeft", "eyeSquintRight",
@@ -112,7 +111,7 @@ def store_landmarks(out: Path = TABLE_FILE) -> Path:
 
 
 def learn_landmarks(template: HeadTemplate, seed: int = 0) -> LandmarkTable:
-    """Learn the table of `template` from about 280 portraits (a minute or two).
+    """Learn the table of `template` from about 400 portraits (two or three minutes).
 
     Reads nothing of the template's own landmarks. Raises TemplateError where the detector does
     not find a face on the template's portraits.
@@ -188,8 +187,7 @@ class _Sighting:
 def _sample_heads(template: HeadTemplate, random: np.random.Generator) -> list[FloatArray]:
     heads = []
     for _ in range(IDENTITIES):
-        draw = random.normal(0.0, IDENTITY_SD, len(template.identity_names))
-        head = template.neutral_m(np.clip(draw, -2.0, 2.0)).astype(np.float64)
+        head = template.neutral_m(template.random_identity(random)).astype(np.float64)
         for name in SLIGHT_SHAPES:
             weight = random.uniform(0.0, SLIGHT_WEIGHT)
             head += weight * template.shape_deltas_m[SHAPE_INDEX[name]]

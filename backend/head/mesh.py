@@ -34,7 +34,8 @@ class HeadMesh:
     "lid_upper_L" and "lid_lower_L" (margin's outer edge, medial to lateral),
     "lid_upper_inner_L" …, "lip_contact_upper/lower" (right to left corner), "vermilion", "brow_L"
     (medial to lateral). `parts`: ids of "skin", "eyeball_L/R", "cornea_L/R", "teeth_upper/lower",
-    "gums_upper/lower", "tongue", "lashes_upper_L" … , "mouth_bag", "socket_L/R".
+    "gums_upper/lower", "tongue", "lashes_upper_L" … , "tear_L/R", "caruncle_L/R", "mouth_bag",
+    "socket_L/R".
     """
 
     vertices_m: FloatArray  # (V, 3)
@@ -178,7 +179,7 @@ def _whole_parts(
 ) -> dict[str, IntArray]:
     parts: dict[str, IntArray] = {}
     for name, ids in half.parts.items():
-        if name in ("eyeball", "cornea") or name.startswith("lashes"):
+        if name.startswith(("eyeball", "cornea", "lashes", "tear", "caruncle")):
             parts[f"{name}_L"], parts[f"{name}_R"] = ids, twin[ids]
         else:
             parts[name] = np.unique(np.concatenate([ids, twin[ids]])).astype(np.int32)

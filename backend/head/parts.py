@@ -1,4 +1,4 @@
-"""What is not skin, left half, in millimetres: eyeball, cornea, teeth, gums, tongue, lashes.
+"""What is not skin, left half, in mm: eyeball, cornea, tears, teeth, gums, tongue, lashes.
 
 Each part comes as a `Part`: positions, quads counter-clockwise from outside, a material, and the
 ids that lie on the midline. Parts on both sides are made on the left and mirrored by `mesh`.
@@ -18,6 +18,7 @@ from . import points
 from .layout import HalfLayout, QuadBuilder
 from .pockets import disk_from_square
 
+GOLDEN = (1 + np.sqrt(5)) / 2
 SEGMENTS = 20  # round the gaze axis
 IRIS_RADIUS = 5.85
 CORNEA_CURVATURE = 7.8
@@ -68,6 +69,8 @@ def make_parts(layout: HalfLayout, skin: FloatArray) -> list[Part]:
     ]
     for lid in ("upper", "lower"):
         parts.append(Part(f"lashes_{lid}", "lashes", *_lashes(layout, skin, lid), none))
+    parts.append(Part("tear", "tear", *_tear_line(layout, skin), none))
+    parts.append(Part("caruncle", "caruncle", *_caruncle(layout, skin), none))
     return parts
 
 
@@ -276,8 +279,10 @@ def _tongue() -> Part:
 
 
 # count, length, how far the tip lifts against how far it goes forward
-LASHES = {"upper": (24, 8.5, 0.75), "lower": (14, 5.0, -0.45)}
-LASH_WIDTH = 0.28
+LASHES = {"upper": (46, 8.5, 0.75), "lower": (28, 4.6, -0.45)}
+LASH_WIDTH = 0.2
+# Neighbours differ: shares of the length, of the fan and of the lift, in golden-ratio order.
+LASH_UNEVEN = (0.30, 0.22, 0.30)
 
 
 def lash_roots(lid: str) -> FloatArray:
@@ -301,14 +306,17 @@ def _lashes(layout: HalfLayout, skin: FloatArray, lid: str) -> tuple[FloatArray,
     centre = np.array(points.EYE_CENTRE)
     outwards = (root - centre) / np.linalg.norm(root - centre, axis=1, keepdims=True)
     share = np.linspace(-1, 1, count) * (1 if lid == "lower" else -1)
-    fan = np.column_stack([0.55 * share, np.zeros(count), np.zeros(count)])
+    uneven = np.mod(np.outer(np.arange(count), GOLDEN ** np.array([-1.0, -2.0, -3.0])), 1.0) - 0.5
+    fan = np.column_stack([0.55 * share + LASH_UNEVEN[1] * uneven[:, 1], *np.zeros((2, count))])
     forward = outwards * 0.9 + fan + np.array([0.0, -0.35, 0.0])
     forward /= np.linalg.norm(forward, axis=1, keepdims=True)
     reach = length * (0.72 + 0.28 * np.cos(2.2 * (share - 0.25)))
+    reach *= 1.0 + LASH_UNEVEN[0] * uneven[:, 0]
+    lifts = lift * (1.0 + LASH_UNEVEN[2] * uneven[:, 2])
     rows = []
-    for step, width in ((0.0, 1.0), (0.5, 0.75), (1.0, 0.15)):
+    for step, width in ((0.0, 1.0), (0.5, 0.8), (1.0, 0.1)):
         rise = np.zeros((count, 3))
-        rise[:, 2] = lift * reach * (step**2)
+        rise[:, 2] = lifts * reach * (step**2)
         middle = root + forward * (reach * step)[:, None] + rise
         rows += [
             middle - tangent * LASH_WIDTH * width / 2,
@@ -319,3 +327,59 @@ def _lashes(layout: HalfLayout, skin: FloatArray, lid: str) -> tuple[FloatArray,
         builder.patch(lash.reshape(3, 2).T)
     vertices = np.stack(rows, axis=1).reshape(-1, 3)
     return vertices, np.array(builder.quads, dtype=np.int32)
+
+
+# The meniscus between lid and eyeball: how far it reaches on to the ball, and stands off it.
+TEAR_REACH, TEAR_FILM = 0.5, 0.03
+TEAR_ROWS = 3  # on the margin, in the hollow, on the eyeball
+# The caruncle spans the corner between the lids: columns of the eye's rings from the canthus, and
+# how much of the way to the eyeball's surface each of its rows has gone.
+CARUNCLE_COLUMNS = (0.1, 1.0, 2.2, 3.8)
+CARUNCLE_WAY = (0.0, 0.35, 0.8, 1.0)
+CARUNCLE_BULGE = (0.0, 0.9, 0.6, -0.3)
+CARUNCLE_ACROSS = 5
+CARUNCLE_BEHIND, CARUNCLE_TUCK = 0.2, 1.0  # behind the lids' edge, and under it
+
+
+def _tear_line(layout: HalfLayout, skin: FloatArray) -> tuple[FloatArray, IntArray]:
+    """A hollow strip along both margins, wet to the eyeball; rows of 28 as the eye's rings."""
+    builder = QuadBuilder()
+    outer, inner = skin[layout.rings["eye"][5]], skin[layout.rings["eye"][6]]
+    centre = np.array(points.EYE_CENTRE)
+    away = _unit(inner - centre)
+    inwards = inner.mean(axis=0) - inner
+    inwards = _unit(inwards - (inwards * away).sum(axis=1, keepdims=True) * away)
+    on_ball = _unit(away * points.EYE_RADIUS + TEAR_REACH * inwards)
+    on_ball = centre + (points.EYE_RADIUS + TEAR_FILM) * on_ball
+    on_margin = 0.6 * inner + 0.4 * outer + TEAR_FILM * inwards
+    hollow = 0.5 * (inner + 0.1 * inwards) + 0.25 * (on_margin + on_ball)
+    ids = builder.new((TEAR_ROWS, len(inner)))
+    for row, next_row in itertools.pairwise(ids):
+        builder.band(row, next_row, closed=True)
+    return np.concatenate([on_margin, hollow, on_ball]), np.array(builder.quads, dtype=np.int32)
+
+
+def _caruncle(layout: HalfLayout, skin: FloatArray) -> tuple[FloatArray, IntArray]:
+    """The pink mound that fills the medial corner from canthus to eyeball: rows from lid to lid."""
+    builder = QuadBuilder()
+    centre = np.array(points.EYE_CENTRE)
+    edge = skin[layout.rings["eye"][6]] - centre
+    canthus, count = 25, len(edge)
+    curve = CubicSpline(np.arange(count + 1), np.vstack([edge, edge[:1]]), bc_type="periodic")
+    share = np.linspace(0.0, 1.0, CARUNCLE_ACROSS)[:, None]
+    rows = []
+    for column, way, bulge in zip(CARUNCLE_COLUMNS, CARUNCLE_WAY, CARUNCLE_BULGE, strict=True):
+        lower, upper = curve(np.mod([canthus + column, canthus - column], count))
+        tuck = CARUNCLE_TUCK * _unit(upper - lower)
+        across = (1 - share) * (lower - tuck) + share * (upper + tuck)
+        reach = np.linalg.norm(across, axis=1, keepdims=True) - CARUNCLE_BEHIND
+        reach = (1 - way) * reach + way * points.EYE_RADIUS + bulge * np.sin(np.pi * share)
+        rows.append(centre + reach * _unit(across))
+    ids = builder.new((len(rows), CARUNCLE_ACROSS))
+    builder.patch(ids)
+    return np.concatenate(rows), np.array(builder.quads, dtype=np.int32)
+
+
+def _unit(arm: FloatArray) -> FloatArray:
+    """Vectors (..., 3) at length one."""
+    return arm / np.linalg.norm(arm, axis=-1, keepdims=True)

@@ -11,6 +11,7 @@ from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from . import points
 from .layout import HalfLayout
+from .surface import ear_to_head
 
 LID_THICKNESS = 1.7
 LID_CLEARANCE = 0.3  # between the eyeball and the lid's inner edge
@@ -20,6 +21,8 @@ SOCKET_ANGLE_DEG = 105.0  # from the gaze axis, where the fornix turns to the ba
 # (share of the rim's size, depth) of the nostril's rings 1 to 4, then of its end
 NOSTRIL_STEPS = ((0.80, 0.3), (0.74, 2.4), (0.72, 6.5), (0.55, 10.0))
 NOSTRIL_AXIS = np.array([-0.12, 0.45, 0.88])
+
+CANAL_SHARE, CANAL_DEPTH = 0.4, 7.0  # of the concha's outline; mm inwards
 
 SLIT_FALL = 1.6
 MOUTH_CENTRE = np.array([0.0, 0.0, -46.0])
@@ -149,10 +152,10 @@ def _oval(outline: FloatArray) -> FloatArray:
 def _ear_canal(layout: HalfLayout, skin: FloatArray) -> None:
     rings = layout.rings["ear"]
     concha = skin[rings[8]]
-    centre = concha.mean(axis=0)
-    inward = np.array([-1.0, -0.1, 0.0])
-    skin[rings[9]] = centre + 0.55 * (concha - centre) + 5.0 * inward
-    _dome(skin, layout.ends["ear"], inward, 4.0)
+    opening = ear_to_head(np.array(points.EAR_CANAL))
+    inward = np.array([-0.97, -0.2, 0.1])
+    skin[rings[9]] = opening + CANAL_SHARE * _oval(concha - concha.mean(axis=0))
+    _dome(skin, layout.ends["ear"], inward, CANAL_DEPTH)
 
 
 def _dome(skin: FloatArray, patch: IntArray, axis: FloatArray, depth: float) -> None:

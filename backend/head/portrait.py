@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.frames import transform
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.template import (
+    IRIS_RADIUS_M,
+    MATERIALS,
+    SEE_THROUGH,
+    HeadTemplate,
+)
 from studio_avatar_addon.avatar.types import Camera, FloatArray
 
 from ..raster import Raster, interpolate_vertices, rasterize
@@ -28,6 +33,7 @@ MATERIAL_SRGB = {
     "gums": (0.55, 0.25, 0.24),
     "tongue": (0.60, 0.30, 0.29),
     "mouth": (0.25, 0.09, 0.09),
+    "caruncle": (0.70, 0.42, 0.38),
 }
 REGION_SRGB = {
     "lips": (0.66, 0.36, 0.34),
@@ -38,7 +44,6 @@ REGION_SRGB = {
 FIRST_PAINTED = 0.6
 IRIS_SRGB = (0.22, 0.16, 0.12)
 PUPIL_SRGB = (0.02, 0.02, 0.02)
-IRIS_RADIUS_M = 0.00585
 PUPIL_RADIUS_M = 0.0022
 # In the camera's frame (x right, y down, z forward), towards the light, with its strength.
 LIGHTS = (((-0.45, -0.55, -0.70), 0.55), ((0.70, -0.20, -0.68), 0.30))
@@ -54,8 +59,8 @@ class Portrait:
 
 
 def drawn_triangles(template: HeadTemplate) -> NDArray[np.bool_]:
-    """(2F,) True for what a portrait shows: not the clear cornea, nor lashes, opaque here."""
-    left_out = [MATERIALS.index(name) for name in ("cornea", "lashes")]
+    """(2F,) True for what a portrait shows: nothing clear, nor lashes, opaque here."""
+    left_out = [MATERIALS.index(name) for name in SEE_THROUGH]
     return ~np.isin(template.triangle_material, left_out)
 
 

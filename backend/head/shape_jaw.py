@@ -25,24 +25,28 @@ REACH = 14.0
 TONGUE_REACH_MM = 46.0
 
 
-def jaw_axis() -> FloatArray:
+def jaw_axis(space: FaceSpace) -> FloatArray:
     """A point (3,) mm on the jaw's transverse axis."""
+    return space.place(_typed_axis())
+
+
+def _typed_axis() -> FloatArray:
     return np.array(BONE_ENDS_MM["jaw"][0], dtype=float)
 
 
 def jaw_share(space: FaceSpace) -> FloatArray:
     """(V,) how far each vertex goes along with the jaw, 0 to 1."""
-    arm = space.points - jaw_axis()
+    arm = space.typed - _typed_axis()
     below = np.arctan2(-arm[:, 2], -arm[:, 1])  # angle below the horizon, seen from the axis
     deg = np.rad2deg(below)
     share = smooth_step(deg, 17.0, 40.0) * smooth_step(deg, 86.0, 50.0)
-    share *= smooth_step(space.points[:, 1], -18.0, -84.0)
+    share *= smooth_step(space.typed[:, 1], -18.0, -84.0)
     mouth = space.head.rings["mouth"]
     base = np.zeros_like(share)
     base[space.skin] = share[space.skin]
     lips = lip_values(LIP_SHARE, mouth.shape[1])
     held: list[FieldValues] = [(ring, lips[:, None]) for ring in mouth[2:8]]
-    lower = smooth_step(space.points[:, 2], -38.0, -55.0)
+    lower = smooth_step(space.typed[:, 2], -38.0, -55.0)
     bag = np.concatenate([mouth[8:].ravel(), space.head.ends["mouth"]])
     held.append((bag, lower[bag, None]))
     held.append((space.lids, np.zeros((len(space.lids), 1))))
@@ -61,7 +65,7 @@ def lip_values(typed: dict[int, float], count: int) -> FloatArray:
 def jaw_shapes(space: FaceSpace) -> dict[str, FloatArray]:
     """Fields (V, 3) mm of jawOpen, jawForward and jawLeft."""
     share = jaw_share(space)[:, None]
-    arm = space.points - jaw_axis()
+    arm = space.points - jaw_axis(space)
     lateral, vertical = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
     everywhere = np.ones(len(arm))
     opened = turned(arm, lateral, np.deg2rad(OPEN_DEG) * everywhere) - arm
@@ -78,13 +82,13 @@ def jaw_shapes(space: FaceSpace) -> dict[str, FloatArray]:
 def _draw_corners_in(space: FaceSpace, opening: FloatArray) -> None:
     mouth = space.head.rings["mouth"]
     pull = lip_values(CORNER_IN, mouth.shape[1])
-    side = np.sign(np.round(space.points[mouth[3], 0], 6))
+    side = np.sign(np.round(space.typed[mouth[3], 0], 6))
     cheek = space.pushed((Push((44, -84, -52), (-1.5, 1.5, 0.0), (13, 16, 18)),))
     held: list[FieldValues] = []
     for ring, follow in zip(mouth[2:8], (0.8, 1.0, 1.0, 1.0, 1.0, 1.0), strict=True):
         inwards = np.zeros((len(ring), 3))
         inwards[:, 0] = -follow * pull * side
-        held.append((ring, inwards))
+        held.append((ring, space.stretched(ring, inwards)))
     held.append((space.lids, np.zeros((len(space.lids), 3))))
     opening += space.settled(cheek, held, 9.0)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .parts import lash_roots
+from .parts import TEAR_ROWS, lash_roots
 from .shape_space import FaceSpace, FieldValues, FloatArray, IntArray, Push, turned
 
 MEDIAL, LATERAL, COLUMNS = 25, 11, 28
@@ -101,6 +101,11 @@ def lid_shapes(space: FaceSpace) -> dict[str, FloatArray]:
     return {name: eye.field(motion) for name, motion in MOTIONS.items()}
 
 
+def lid_field(space: FaceSpace, motion: LidMotion) -> FloatArray:
+    """The field (V, 3) mm of any motion of the left eye's lids."""
+    return _Eye(space).field(motion)
+
+
 class _Eye:
     """The left eye's frame: `across` runs from the medial to the lateral canthus."""
 
@@ -122,7 +127,7 @@ class _Eye:
     def field(self, motion: LidMotion) -> FloatArray:
         space = self.space
         angle = self._angles(motion)
-        pushes = tuple(push.placed(self.centre) for push in motion.skin)
+        pushes = tuple(push.placed(space.typed_eye_centre[0]) for push in motion.skin)
         skin = space.left_half(space.pushed(pushes), SPLIT_MM)
         held: list[FieldValues] = []
         for ring in FOLLOW:
@@ -133,6 +138,7 @@ class _Eye:
         held.append((still, np.zeros((len(still), 3))))
         field = space.settled(skin, held, REACH)
         self._lashes(field, angle)
+        self._tears(field)
         return field
 
     def _opening(self, arm: FloatArray) -> FloatArray:
@@ -218,6 +224,16 @@ class _Eye:
             arm = space.points[lashes.ravel()] - np.repeat(roots, 6, axis=0)
             swung = turned(arm, self.hinge, np.repeat(turn[:, 0], 6)) - arm
             field[lashes.ravel()] = swung + np.repeat(carried, 6, axis=0)
+
+    def _tears(self, field: FloatArray) -> None:
+        """The tear line slides with the lids' inner edge; its last row stays on the eyeball."""
+        rows = self.space.head.parts["tear_L"].reshape(TEAR_ROWS, COLUMNS)
+        carried = field[self.rings[MARGIN_RING + 1]]
+        for row in rows:
+            field[row] = carried
+        arm = self.space.points[rows[-1]] - self.centre
+        reach = np.linalg.norm(arm, axis=1, keepdims=True)
+        field[rows[-1]] = reach * _unit(arm + carried) - arm
 
 
 def _unit(arm: FloatArray) -> FloatArray:

@@ -49,7 +49,8 @@ def _lip_field(space: FaceSpace, shape: LipShape) -> FloatArray:
     for index, share in enumerate(CONTACT_SHARE, start=BORDER_RING):
         # behind the contact line the lining follows without turning
         arm = space.points[mouth[min(index, CONTACT_RING)]] - border
-        moved = (1.0 - share) * outer + share * inner + turned(arm, tangent, angle) - arm
+        typed = space.stretched(mouth[index], (1.0 - share) * outer + share * inner)
+        moved = typed + turned(arm, tangent, angle) - arm
         held.append((mouth[index], moved))
     if shape.sealed:
         _seal(held)
@@ -69,7 +70,7 @@ def _mouth_left(space: FaceSpace) -> FloatArray:
     mouth = space.head.rings["mouth"]
     curve = ring_curve(MOUTH_LEFT, mouth.shape[1], True)
     rings = mouth[BORDER_RING : BORDER_RING + len(CONTACT_SHARE)]
-    held = [(ring, curve.copy()) for ring in rings]
+    held = [(ring, space.stretched(ring, curve)) for ring in rings]
     _seal(held)
     held.append(_still_lids(space))
     return space.settled(space.pushed(MOUTH_LEFT_SKIN, both_sides=False), held, 10.0)
@@ -90,8 +91,8 @@ def _mouth_close(space: FaceSpace, jaw_open: FloatArray) -> FloatArray:
         opened = jaw_open[ring]
         held.append((ring, CLOSE_AT * opened[lower] - opened))
     base = space.zero()
-    share = smooth_step(space.points[:, 2:], *CHIN_GIVES_Z_MM)
-    share *= smooth_step(space.points[:, 1:2], *CHEEK_GIVES_Y_MM)
+    share = smooth_step(space.typed[:, 2:], *CHIN_GIVES_Z_MM)
+    share *= smooth_step(space.typed[:, 1:2], *CHEEK_GIVES_Y_MM)
     base[space.skin] = -(share * jaw_open)[space.skin]
     return space.settled(base, held, SKIN_REACH)
 

@@ -1,7 +1,8 @@
-"""The neutral head in millimetres, and the ways an expression field is drawn on it.
+"""A neutral head in millimetres, and the ways an expression field is drawn on it.
 
 A field is (V, 3) mm. It starts from soft pushes at anatomical places, then takes exact values on
-named rings (lips, lids), and the difference between both fades into the skin around.
+named rings (lips, lids), and the difference between both fades into the skin around. What is typed
+is typed for the mean head: places are looked up there, pushes are stretched as the head is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scipy.sparse.linalg import splu
 
 from studio_avatar_addon.avatar.types import IntArray
 
+from .local_stretch import local_stretch
 from .mesh import MM, HeadMesh
 from .points import Point
 
@@ -25,6 +27,8 @@ FieldValues = tuple[IntArray, FloatArray]  # ids (n,) and their pushes (n, 3)
 FLIP = np.array([-1.0, 1.0, 1.0])
 # Rings from here inwards rest on the eyeball: only the lid motions may move them.
 LID_RING = 4
+# How wide a typed point off the surface is carried along, at least.
+PLACE_REACH_MM = 14.0
 # Below this length a settled field is smooth.
 ROUNDING_MM = 2.0
 
@@ -45,14 +49,54 @@ class Push:
 
 @dataclass(frozen=True)
 class FaceSpace:
-    """The head that fields are drawn on; `points` (V, 3) mm."""
+    """The head that fields are drawn on: `points` (V, 3) mm, on the mean head `typed` (V, 3) mm.
+
+    `stretch` (V, 3, 3) takes small vectors of the mean head to this one.
+    """
 
     head: HeadMesh
     points: FloatArray
+    typed: FloatArray
+    stretch: FloatArray
+    typed_eye_centre: FloatArray  # (2, 3) mm, left and right of the mean head
 
     @classmethod
-    def of(cls, head: HeadMesh) -> FaceSpace:
-        return cls(head, head.vertices_m / MM)
+    def of_mean(cls, mean: HeadMesh) -> FaceSpace:
+        points = mean.vertices_m / MM
+        stretch = np.tile(np.eye(3), (len(points), 1, 1))
+        return cls(mean, points, points, stretch, mean.eye_centre_m / MM)
+
+    @classmethod
+    def of(cls, head: HeadMesh, mean: HeadMesh) -> FaceSpace:
+        """`head` has the vertices of `mean`, moved."""
+        points, typed = head.vertices_m / MM, mean.vertices_m / MM
+        stretch = local_stretch(mean.vertices_m, head.vertices_m)
+        return cls(head, points, typed, stretch, mean.eye_centre_m / MM)
+
+    def in_mirror(self) -> FaceSpace:
+        """The same head seen in a mirror: its left side is this one's right."""
+        mirror = self.head.mirror
+        centre = self.head.eye_centre_m[::-1] * FLIP
+        seen = replace(
+            self.head,
+            vertices_m=self.head.vertices_m[mirror] * FLIP,
+            eye_centre_m=centre,
+            eye_radius_m=self.head.eye_radius_m[::-1],
+        )
+        stretch = FLIP[:, None] * self.stretch[mirror] * FLIP
+        return FaceSpace(
+            seen, self.points[mirror] * FLIP, self.typed, stretch, self.typed_eye_centre
+        )
+
+    def stretched(self, ids: IntArray, vectors: FloatArray) -> FloatArray:
+        """Vectors (n, 3) typed for the mean head, at these vertices of this one."""
+        return np.einsum("nij,nj->ni", self.stretch[ids], np.broadcast_to(vectors, (len(ids), 3)))
+
+    def place(self, at: FloatArray) -> FloatArray:
+        """A point (3,) typed for the mean head, carried along by the surface round it."""
+        squared = ((self.typed - at) ** 2).sum(axis=1)
+        weight = np.exp(-0.5 * squared / max(2.0 * squared.min(), PLACE_REACH_MM**2))
+        return at + weight @ (self.points - self.typed) / weight.sum()
 
     @cached_property
     def skin(self) -> IntArray:
@@ -84,18 +128,19 @@ class FaceSpace:
 
     def left_half(self, field: FloatArray, blend_mm: float) -> FloatArray:
         """The left share of a symmetric field; it and its mirror image add up to the field."""
-        return field * smooth_step(self.points[:, :1], -blend_mm, blend_mm)
+        return field * smooth_step(self.typed[:, :1], -blend_mm, blend_mm)
 
     def pushed(self, pushes: tuple[Push, ...], both_sides: bool = True) -> FloatArray:
         """The skin's field of pushes, those beside the midline mirrored to the other side."""
         field = self.zero()
-        points = self.points[self.skin]
+        points = self.typed[self.skin]
         for push in pushes:
             field[self.skin] += _gaussian(points, push.at, push.reach) * np.array(push.push)
             if both_sides and push.at[0] != 0.0:
                 field[self.skin] += _gaussian(points * FLIP, push.at, push.reach) * (
                     np.array(push.push) * FLIP
                 )
+        field[self.skin] = self.stretched(self.skin, field[self.skin])
         return field
 
     def settled(self, base: FloatArray, held: list[FieldValues], reach_mm: float) -> FloatArray:

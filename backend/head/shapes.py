@@ -1,35 +1,72 @@
-"""The head to the 52 ARKit shapes: deltas (52, V, 3) float32 in metres and which are modelled.
+"""A head to the 52 ARKit shapes and their correctives: deltas in metres.
 
-Each is authored for the left side or the middle; the right side is its exact mirror image.
+`build_shapes` makes them on the mean head, each authored for the left side or the middle, the right
+side its exact mirror image. `shapes_of` makes them again on a head of any identity, contact of
+lids, lips and teeth included.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.shapes import SHAPE_INDEX, SHAPE_NAMES, mirrored_shape
+from studio_avatar_addon.avatar.shapes import (
+    CORRECTIVES,
+    SHAPE_INDEX,
+    SHAPE_NAMES,
+    mirrored_shape,
+)
 
 from .mesh import MM, HeadMesh
+from .shape_correctives import corrective_fields
 from .shape_jaw import jaw_shapes, tongue_out
 from .shape_lids import lid_shapes
 from .shape_mouth import mouth_shapes
 from .shape_space import FaceSpace, FloatArray
 
 
-def build_shapes(head: HeadMesh) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Deltas (52, V, 3) float32 m at weight 1 and (52,) whether a shape is modelled."""
-    space = FaceSpace.of(head)
-    deltas = np.zeros((len(SHAPE_NAMES), head.count, 3), dtype=np.float32)
-    modelled = np.zeros(len(SHAPE_NAMES), dtype=bool)
-    for name, field in _authored(space).items():
-        twin = mirrored_shape(name)
-        if twin == name:
-            field = 0.5 * (field + space.mirrored(field))
-        for shape, values in ((name, field), (twin, space.mirrored(field))):
-            deltas[SHAPE_INDEX[shape]] = values * MM
-            modelled[SHAPE_INDEX[shape]] = True
-    return deltas, modelled
+@dataclass(frozen=True)
+class HeadShapes:
+    """Deltas at weight 1 in metres."""
+
+    deltas_m: NDArray[np.float32]  # (52, V, 3)
+    corrective_deltas_m: NDArray[np.float32]  # (C, V, 3) in the order of CORRECTIVES
+
+
+def build_shapes(mean: HeadMesh) -> HeadShapes:
+    """The mean head's shapes, mirror-symmetric to the bit."""
+    space = FaceSpace.of_mean(mean)
+    left = _authored(space)
+    for name, field in left.items():
+        if mirrored_shape(name) == name:
+            left[name] = 0.5 * (field + space.mirrored(field))
+    right = {mirrored_shape(name): space.mirrored(field) for name, field in left.items()}
+    return _gathered(space, right | left)
+
+
+def shapes_of(head: HeadMesh, mean: HeadMesh) -> HeadShapes:
+    """The shapes of `head`, which has the mean head's vertices, moved."""
+    space = FaceSpace.of(head, mean)
+    left, mirror = _authored(space), space.in_mirror()
+    right = {
+        mirrored_shape(name): space.mirrored(field) for name, field in _authored(mirror).items()
+    }
+    for name in left.keys() & right.keys():  # of the middle: seen from either side
+        left[name] = 0.5 * (left[name] + right[name])
+    return _gathered(space, right | left)
+
+
+def _gathered(space: FaceSpace, fields: dict[str, FloatArray]) -> HeadShapes:
+    deltas = np.zeros((len(SHAPE_NAMES), *space.points.shape))
+    for name, field in fields.items():
+        deltas[SHAPE_INDEX[name]] = field
+    correctives = corrective_fields(space, fields)
+    return HeadShapes(
+        (deltas * MM).astype(np.float32),
+        (np.stack([correctives[pair] for pair in CORRECTIVES]) * MM).astype(np.float32),
+    )
 
 
 def _authored(space: FaceSpace) -> dict[str, FloatArray]:

@@ -1,210 +1,118 @@
-"""The head template to a picture sheet: views, close-ups, identities, wireframe, atlas."""
+"""The head template to the picture sheet of the documentation.
+
+Shaded views, close-ups, random identities, wireframe and atlas; eye and teeth as Cycles shows them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.frames import rotation_about, texel_from_uv
-from studio_avatar_addon.avatar.template import (
-    BONES,
-    EYE_BONES,
-    MATERIALS,
-    HeadTemplate,
-    load_template,
-)
-from studio_avatar_addon.avatar.types import FloatArray
+from studio_avatar_addon.avatar.files import write_json
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 
-from ..images import write_png
-from ..raster import interpolate_vertices, rasterize
-from ..surface import vertex_normals
-from .subdivide import subdivide
+from ..filming import CHECKOUT, film
+from ..images import Image8, pixels_8bit, read_image, write_jpeg, write_png
+from ..sample.skin import paint_skin
+from ..terminal import TerminalProgress
+from .sheet_drawing import View, draw, draw_atlas, draw_wireframe, drawable
 
-SHEET_FILE = Path("head_sheet.png")
-SUBDIVISIONS = 2
-SUPERSAMPLING = 2
-IDENTITY_COUNT = 6
-IDENTITY_SD = 0.9
-BACKGROUND_LINEAR = 0.05
-MATERIAL_LINEAR = {
-    "skin": (0.60, 0.36, 0.26), "eye": (0.80, 0.78, 0.75), "cornea": (1.0, 1.0, 1.0),
-    "teeth": (0.75, 0.70, 0.60), "gums": (0.40, 0.12, 0.11), "tongue": (0.42, 0.14, 0.13),
-    "mouth": (0.20, 0.05, 0.05), "lashes": (0.01, 0.01, 0.01),
-}  # fmt: skip
-REGION_LINEAR = {"lips": (0.42, 0.15, 0.13), "nostrils": (0.10, 0.04, 0.03)}
-IRIS_LINEAR, PUPIL_LINEAR = (0.10, 0.14, 0.12), (0.004, 0.004, 0.004)
-IRIS_RADIUS_M, PUPIL_RADIUS_M = 0.00585, 0.0019
-# towards the light (x right, y into the picture, z up) and its strength
-LIGHTS = (((-0.55, -0.75, 0.55), 0.95), ((0.85, -0.45, 0.15), 0.25), ((0.3, 0.8, 0.6), 0.35))
-
-
-@dataclass(frozen=True)
-class View:
-    """Orthographic: the head turned by `yaw_deg` and nodded by `pitch_deg`, `span_m` wide."""
-
-    yaw_deg: float
-    pitch_deg: float
-    centre_m: tuple[float, float, float]
-    span_m: float
-    size_px: tuple[int, int] = (480, 480)
-
-
+SHEET_FILE = CHECKOUT / "docs" / "head.jpg"
+TILE_PX = 480
+COLUMNS = 6
+IDENTITIES_ACROSS, IDENTITY_ROWS = 8, 2
+IDENTITY_SEED = 5
 WHOLE = (0.0, 0.0, -0.009)
-VIEWS = (
-    View(0, 0, WHOLE, 0.30), View(40, 0, WHOLE, 0.30), View(90, 0, WHOLE, 0.30),
-    View(180, 0, WHOLE, 0.30), View(30, 25, WHOLE, 0.30), View(25, -30, WHOLE, 0.30),
-)  # fmt: skip
+VIEWS = tuple(
+    View(yaw, pitch, WHOLE, 0.30)
+    for yaw, pitch in ((0, 0), (40, 0), (90, 0), (180, 0), (30, 25), (25, -30))
+)
+EYE, MOUTH, NOSE = (0.0315, -0.085, 0.023), (0.0, -0.10, -0.040), (0.0, -0.105, -0.018)
+EAR = (0.078, 0.005, 0.0)
 CLOSE_UPS = (
-    View(0, 0, (0.0315, -0.085, 0.023), 0.055), View(40, 8, (0.0315, -0.085, 0.023), 0.055),
-    View(0, 0, (0.0, -0.10, -0.036), 0.075), View(55, 0, (0.0, -0.10, -0.036), 0.075),
-    View(-80, 0, (0.078, 0.005, 0.0), 0.085), View(15, -38, (0.0, -0.105, -0.018), 0.07),
+    View(0, 0, EYE, 0.055), View(-40, 8, EYE, 0.055), View(40, 0, MOUTH, 0.075),
+    View(15, -38, NOSE, 0.07), View(-80, 0, EAR, 0.085), View(-150, 0, EAR, 0.085),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Surface:
-    """A subdivided head, ready to draw."""
-
-    vertices_m: FloatArray
-    triangles: NDArray[np.int32]
-    normals: FloatArray
-    color_linear: FloatArray  # (n, 3)
+SMILE = {
+    "jawOpen": 0.2, "mouthSmileLeft": 0.7, "mouthSmileRight": 0.7,
+    "mouthUpperUpLeft": 0.4, "mouthUpperUpRight": 0.4,
+}  # fmt: skip
+SKIN_SEED, SKIN_TEXELS = 3, 2048
+LIT_PX = (960, 720)
+# expression, aim in the head frame (m), focal length (px), distance (m), yaw (degrees)
+LIT = (
+    ({}, EYE, 3800.0, 0.25, 15.0),
+    (SMILE, (0.0, -0.105, -0.045), 2400.0, 0.25, 15.0),
+    ({}, (0.0, -0.03, -0.015), 1900.0, 0.62, 25.0),
+)
 
 
 def render_sheet(out: Path = SHEET_FILE) -> Path:
-    """Draw the installed template's sheet to the PNG `out`, which is returned."""
+    """Draw the installed template's sheet to the JPEG `out`, which is returned.
+
+    Takes some minutes, nearly all of them in Cycles. Raises EnvironmentProblem where Blender's
+    package is missing.
+    """
     template = load_template()
-    surface = _subdivided(template, template.vertices_m)
-    wires = [_wireframe(template, view, 960) for view in VIEWS[:2]]
+    coloured = drawable(template, template.vertices_m)
+    clay = drawable(template, template.vertices_m, clay=True)
+    size = TILE_PX * COLUMNS // 3
     rows = [
-        np.hstack([_draw(surface, view) for view in VIEWS]),
-        np.hstack([_draw(surface, view) for view in CLOSE_UPS]),
-        np.hstack(_identity_row(template)),
-        np.hstack([*wires, _atlas(template, 960)]),
+        np.hstack([draw(clay, view) for view in VIEWS]),
+        np.hstack([draw(coloured, view) for view in CLOSE_UPS]),
+        np.hstack(_lit(template)),
+        *_identities(template),
+        np.hstack(
+            [
+                *(draw_wireframe(template, view, size) for view in VIEWS[:2]),
+                draw_atlas(template, size),
+            ]
+        ),
     ]
-    write_png(out, np.vstack(rows))
+    write_jpeg(out, np.vstack(rows), 85)
     return out
 
 
-def _identity_row(template: HeadTemplate) -> list[NDArray[np.uint8]]:
-    random = np.random.default_rng(5)
-    row = []
-    for _ in range(IDENTITY_COUNT):
-        identity = IDENTITY_SD * random.standard_normal(len(template.identity_names))
-        surface = _subdivided(template, template.neutral_m(identity))
-        row.append(_draw(surface, View(22, 0, WHOLE, 0.30)))
-    return row
+def _identities(template: HeadTemplate) -> list[Image8]:
+    """Rows of random heads."""
+    random = np.random.default_rng(IDENTITY_SEED)
+    size = TILE_PX * COLUMNS // IDENTITIES_ACROSS
+    view = View(22, 0, WHOLE, 0.30, (size, size))
+    rows = []
+    for _ in range(IDENTITY_ROWS):
+        heads = [
+            template.neutral_m(template.random_identity(random)) for _ in range(IDENTITIES_ACROSS)
+        ]
+        rows.append(np.hstack([draw(drawable(template, head), view) for head in heads]))
+    return rows
 
 
-def _subdivided(template: HeadTemplate, vertices_m: FloatArray) -> _Surface:
-    drawn = template.quad_material != MATERIALS.index("cornea")
-    material = template.quad_material[drawn]
-    quads = template.quads[drawn]
-    paint = _paint(template, vertices_m)
-    attributes = np.hstack([vertices_m.astype(float), paint])
-    for _ in range(SUBDIVISIONS):
-        positions, finer = subdivide(attributes[:, :3], quads)
-        colors, _ = subdivide(attributes[:, 3:], quads)
-        attributes, quads = np.hstack([positions, colors]), finer
-        material = np.repeat(material, 4)
-    triangles = quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3).astype(np.int32)
-    color = np.clip(attributes[:, 3:], 0, 1)
-    eyes = np.unique(quads[material == MATERIALS.index("eye")])
-    color[eyes] = _iris(template, attributes[eyes, :3], vertices_m)
-    positions = attributes[:, :3]
-    return _Surface(positions, triangles, vertex_normals(positions, triangles), color)
-
-
-def _paint(template: HeadTemplate, vertices_m: FloatArray) -> FloatArray:
-    """Linear colour (V, 3) by material, lips and nostrils tinted."""
-    color = np.tile(np.array(MATERIAL_LINEAR["skin"]), (len(vertices_m), 1))
-    for code, name in enumerate(MATERIALS):
-        if name != "skin":
-            color[np.unique(template.quads[template.quad_material == code])] = MATERIAL_LINEAR[name]
-    for name, tint in REGION_LINEAR.items():
-        share = np.clip(2 * template.region(name) - 0.7, 0, 1)[:, None]
-        color = (1 - share) * color + share * np.array(tint)
-    return color
-
-
-def _iris(template: HeadTemplate, points_m: FloatArray, vertices_m: FloatArray) -> FloatArray:
-    """Colours of eyeball points by their distance from the gaze axis."""
-    color = np.tile(np.array(MATERIAL_LINEAR["eye"]), (len(points_m), 1))
-    moved = vertices_m - template.vertices_m
-    for eye, bone in enumerate(EYE_BONES):
-        carried = template.bone_weights[BONES.index(bone)] > 0.5
-        centre = template.eye_centre_m[eye] + moved[carried].mean(axis=0)
-        arm = points_m - centre
-        away = np.hypot(arm[:, 0], arm[:, 2])
-        front = (arm[:, 1] < 0) & (np.abs(arm).max(axis=1) < 0.02)
-        color[front & (away < IRIS_RADIUS_M)] = IRIS_LINEAR
-        color[front & (away < PUPIL_RADIUS_M)] = PUPIL_LINEAR
-    return color
-
-
-def _placed(points_m: FloatArray, view: View) -> FloatArray:
-    """Picture frame: x right, y into the picture, z up, metres from the view's centre."""
-    turn = rotation_about(np.array([0.0, 0.0, 1.0]), np.deg2rad(view.yaw_deg))
-    nod = rotation_about(np.array([1.0, 0.0, 0.0]), np.deg2rad(view.pitch_deg))
-    return (points_m - np.array(view.centre_m)) @ (nod @ turn).T
-
-
-def _pixels(placed: FloatArray, view: View, scale: int) -> FloatArray:
-    per_metre = view.size_px[0] * scale / view.span_m
-    middle = np.array(view.size_px) * scale / 2
-    return middle + per_metre * placed[:, [0, 2]] * np.array([1.0, -1.0])
-
-
-def _draw(surface: _Surface, view: View) -> NDArray[np.uint8]:
-    placed = _placed(surface.vertices_m, view)
-    size = (view.size_px[0] * SUPERSAMPLING, view.size_px[1] * SUPERSAMPLING)
-    pixels = _pixels(placed, view, SUPERSAMPLING)
-    raster = rasterize(pixels, placed[:, 1] + 1.0, surface.triangles, size)
-    turned = _placed(surface.normals + np.array(view.centre_m), view)
-    normal = interpolate_vertices(raster, surface.triangles, turned)
-    normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-9)
-    color = interpolate_vertices(raster, surface.triangles, surface.color_linear)
-    light = np.full(normal.shape[:2], 0.18)
-    gloss = np.zeros_like(light)
-    for direction, strength in LIGHTS:
-        towards = np.array(direction) / np.linalg.norm(direction)
-        light += strength * np.clip(normal @ towards, 0, 1)
-        halfway = towards + np.array([0.0, -1.0, 0.0])
-        gloss += strength * 0.06 * np.clip(normal @ (halfway / np.linalg.norm(halfway)), 0, 1) ** 40
-    linear = np.where(
-        raster.covered[..., None], color * light[..., None] + gloss[..., None], BACKGROUND_LINEAR
-    )
-    small = cv2.resize(linear, view.size_px, interpolation=cv2.INTER_AREA)
-    return (255 * np.clip(small, 0, 1) ** (1 / 2.2)).astype(np.uint8)
-
-
-def _wireframe(template: HeadTemplate, view: View, size: int) -> NDArray[np.uint8]:
-    """Hidden lines left out by leaving out quads that face away."""
-    image = np.full((size, size, 3), 255, np.uint8)
-    large = View(view.yaw_deg, view.pitch_deg, view.centre_m, view.span_m, (size, size))
-    placed = _placed(template.vertices_m.astype(float), large)
-    pixels = _pixels(placed, large, 1)
-    corners = pixels[template.quads]
-    one, two = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
-    facing = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] < 0
-    far_first = np.argsort(-placed[template.quads, 1].mean(axis=1), kind="stable")
-    for quad in far_first[facing[far_first]]:
-        outline = np.round(corners[quad] * 16).astype(np.int32)
-        cv2.fillConvexPoly(image, outline, (238, 238, 238), cv2.LINE_AA, 4)
-        cv2.polylines(image, [outline], True, (70, 70, 70), 1, cv2.LINE_AA, 4)
-    return image
-
-
-def _atlas(template: HeadTemplate, size: int) -> NDArray[np.uint8]:
-    image = np.full((size, size, 3), 255, np.uint8)
-    outlines = np.round(texel_from_uv(template.quad_uv, size) * 16).astype(np.int32)
-    face = template.region("face")[template.quads].mean(axis=1)
-    for outline, material, share in zip(outlines, template.quad_material, face, strict=True):
-        tint = np.array(MATERIAL_LINEAR[MATERIALS[material]]) ** (1 / 2.2) * (1 - 0.25 * share)
-        cv2.fillPoly(image, [outline], tuple(int(255 * c) for c in tint), cv2.LINE_AA, 4)
-        cv2.polylines(image, [outline], True, (70, 70, 70), 1, cv2.LINE_AA, 4)
-    return image
+def _lit(template: HeadTemplate) -> list[Image8]:
+    """Close-ups in Cycles with the sample's skin on the mean head, a third of the sheet wide."""
+    width = TILE_PX * COLUMNS // len(LIT)
+    height = width * LIT_PX[1] // LIT_PX[0]
+    pictures = []
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        skin = paint_skin(template, template.vertices_m, SKIN_TEXELS, SKIN_SEED)
+        write_png(work / "skin.png", pixels_8bit(skin.base_color_srgb))
+        for index, (expression, aim_m, focal_px, distance_m, yaw_deg) in enumerate(LIT):
+            spec = {
+                "head": {"expression": expression},
+                "skin": "skin.png",
+                "light": {"hdri": "interior", "rotation_deg": 40},
+                "path": {"kind": "camera_moves", "views": 1, "yaw_pitch_deg": [[yaw_deg, 0]]},
+                "camera": {
+                    "size_px": LIT_PX, "focal_px": focal_px,
+                    "distance_m": distance_m, "aim_m": aim_m,
+                },
+                "samples": 12, "subdivision": 2,
+            }  # fmt: skip
+            write_json(work / f"{index}.json", spec)
+            film(work / f"{index}.json", work / str(index), TerminalProgress())
+            lit = read_image(work / str(index) / "frames" / "frame_000000.png")[..., :3]
+            pictures.append(cv2.resize(lit, (width, height), interpolation=cv2.INTER_AREA))
+    return pictures

@@ -15,8 +15,14 @@ from .layout import HalfLayout
 
 # Which ring of a hole a typed curve fixes (0 is the border on the grid).
 EYE_RINGS = {"fold": 2, "crease": 3, "margin": 5}
-MOUTH_RINGS = {"vermilion": 3, "body": 4, "seam": 5, "contact": 6}
-EAR_RINGS = {"back": 2, "rim": 4, "helix_inner": 5, "scapha": 6, "antihelix": 7, "concha": 8}
+MOUTH_RINGS = {"philtrum": 2, "vermilion": 3, "body": 4, "seam": 5, "contact": 6}
+EAR_RINGS = {
+    "sulcus": 1, "back": 2, "helix_back": 3, "rim": 4, "helix_inner": 5, "scapha": 6,
+    "antihelix": 7, "concha": 8,
+}  # fmt: skip
+
+EAR_FRONT = (19, 20, 21, 22, 23, 24, 25, 26, 27, 0)  # ring indices where the ear lies on the cheek
+ARCS = ("philtrum", "sulcus", "back", "helix_back")  # typed on a part of the ring only, open
 
 MEMBRANE = 0.3  # |L x|^2
 BENDING = 1.0  # |L^2 x|^2
@@ -25,6 +31,12 @@ LOOSE = 0.6  # the same on wide, plain surfaces
 FIRM = 30.0  # the same on ring curves, which carry the features
 PASSES = 3
 SHORTEST = 0.5  # mm: below it an edge's length says nothing
+
+RELAX_STEPS = 40
+
+# Fairing's length in mm: waves much shorter than 2 pi times it go, longer ones stay.
+FAIR_PLAIN, FAIR_CRANIUM, FAIR_MIDDLE, FAIR_FEATURES = 8.0, 18.0, 5.0, 1.5
+FAIR_BLUR = 2  # steps over which these lengths change into one another
 
 Constraints = tuple[NDArray[np.integer], FloatArray, FloatArray]  # ids, targets, weights
 
@@ -41,7 +53,7 @@ def solve_skin(layout: HalfLayout) -> FloatArray:
     for _ in range(PASSES):
         solution = _solve(layout, constraints, lengths)
         lengths = _edge_lengths(layout, solution)
-    return solution
+    return _fair(layout, _relax(layout, solution))
 
 
 def _solve(layout: HalfLayout, constraints: Constraints, lengths: FloatArray) -> FloatArray:
@@ -122,14 +134,16 @@ def _constraints(layout: HalfLayout) -> Constraints:
     ):
         for name, typed in curves.items():
             ring = layout.rings[feature][rings[name]]
-            if len(typed) < 8:  # a few loose points, not a whole curve
-                chosen, curve = list(typed), np.array(list(typed.values()), dtype=float)
+            if name in ARCS:
+                chosen = np.arange(min(typed), max(typed) + 1)
+                curve = CubicSpline(list(typed), list(typed.values()))(chosen)
             else:
-                chosen, curve = range(len(ring)), ring_curve(typed, len(ring), feature != "mouth")
+                chosen = np.arange(len(ring))
+                curve = ring_curve(typed, len(ring), feature != "mouth")
             if feature == "ear":
                 curve = ear_to_head(curve)
             for index, target in zip(chosen, curve, strict=True):
-                fix(ring[index], target, FIRM if len(typed) >= 8 else ATTACHMENT)
+                fix(ring[index], target, ATTACHMENT if name in ("sulcus", "philtrum") else FIRM)
     return np.array(ids), np.array(targets), np.array(weights)
 
 
@@ -162,3 +176,130 @@ def _bending(layout: HalfLayout, lengths: FloatArray, mirror_sign: float) -> sp.
     laplacian = sp.eye(count, format="csr") - adjacency
     squared = laplacian @ laplacian
     return MEMBRANE * laplacian.T @ laplacian + BENDING * squared.T @ squared
+
+
+def _relax(layout: HalfLayout, skin: FloatArray) -> FloatArray:
+    """Vertices spread evenly within the surface where it is plain, so that no band is crowded."""
+    pairs = _neighbours(layout)
+    on_midline = np.zeros(layout.count, dtype=bool)
+    on_midline[layout.midline] = True
+    weight = np.where(on_midline[pairs[:, 0]] & ~on_midline[pairs[:, 1]], 2.0, 1.0)
+    average = sp.csr_matrix((weight, (pairs[:, 0], pairs[:, 1])), shape=(layout.count,) * 2)
+    average = sp.diags(1.0 / np.asarray(average.sum(axis=1)).ravel()) @ average
+    mobility = _mobility(layout, average)[:, None]
+    relaxed = skin.copy()
+    for _ in range(RELAX_STEPS):
+        normals = _normals(layout, relaxed)
+        pull = average @ relaxed - relaxed
+        pull[on_midline, 0] = 0.0
+        pull -= (pull * normals).sum(axis=1, keepdims=True) * normals
+        relaxed += 0.5 * mobility * pull
+    return relaxed
+
+
+def _mobility(layout: HalfLayout, average: sp.csr_matrix) -> FloatArray:
+    """How freely (N,) in [0, 1] a vertex may slide: 1 on plain surfaces, 0 where it has a place."""
+    mobility = np.ones(layout.count)
+    held = [layout.grid[:7, 7:36], layout.grid[:14, 33:35], layout.grid[:, :1]]
+    for name, first in (("eye", 1), ("mouth", 1), ("nostril", 0), ("ear", 0)):
+        held += [layout.rings[name][first:], layout.ends[name]]
+    held_ids = np.concatenate([ids[ids >= 0].ravel() for ids in held])
+    for _ in range(3):
+        mobility[held_ids] = 0.0
+        mobility = 0.5 * (mobility + average @ mobility)
+    mobility[held_ids] = 0.0
+    return mobility
+
+
+def _fair(layout: HalfLayout, skin: FloatArray) -> FloatArray:
+    """The skin without waves: moved along its normals to the least true bending.
+
+    Unlike the solve, which spreads vertices, this measures curvature on the surface itself
+    (cotangent Laplacian); wide, plain surfaces may move, rings and the middle of the face hardly.
+    """
+    laplacian, mass = _cotangent(layout, skin)
+    normals = _normals(layout, skin)
+    length = _fair_length(layout)
+    rigid = np.zeros(layout.count, dtype=bool)
+    rigid[layout.grid[:, 0]] = True
+    quiet = rigid.copy()  # no bending is counted here
+    for name, first in (("eye", 4), ("mouth", 4), ("nostril", 0), ("ear", 1)):
+        for mask, start in ((rigid, first), (quiet, max(first - 1, 0))):
+            mask[layout.rings[name][start:].ravel()] = True
+            end = layout.ends[name]
+            mask[end[end >= 0]] = True
+    # in front of the ear its outer rings are plain cheek
+    rigid[layout.rings["ear"][1:4][:, EAR_FRONT]] = False
+    quiet[layout.rings["ear"][0:3][:, EAR_FRONT]] = False
+    on_midline = np.zeros(layout.count, dtype=bool)
+    on_midline[layout.midline] = True
+    free = np.flatnonzero(~rigid)
+    matrix = sp.diags(mass / length**4)
+    gradient = np.zeros(layout.count)
+    for axis in range(3):
+        counted = np.where(quiet | (on_midline & (axis == 0)), 0.0, 1.0 / mass)
+        bending = laplacian.T @ sp.diags(counted) @ laplacian
+        along = sp.diags(normals[:, axis])
+        matrix = matrix + along @ bending @ along
+        gradient += normals[:, axis] * (bending @ skin[:, axis])
+    step = np.zeros(layout.count)
+    step[free] = spsolve(matrix.tocsr()[free][:, free].tocsc(), -gradient[free])
+    return skin + step[:, None] * normals
+
+
+def _fair_length(layout: HalfLayout) -> FloatArray:
+    """Length (N,) up to which the fairing smooths, by place."""
+    length = np.full(layout.count, FAIR_PLAIN)
+    for columns in layout.grid:
+        for row, vertex in enumerate(columns):
+            if vertex >= 0 and row >= 35:
+                length[vertex] = FAIR_CRANIUM
+    length[layout.cap.ravel()] = FAIR_CRANIUM
+    for block, value in (
+        (layout.grid[:7, 8:35], FAIR_MIDDLE), (layout.grid[7:18, 6:12], FAIR_MIDDLE),
+        (layout.rings["mouth"][1:3], FAIR_MIDDLE), (layout.rings["eye"][1], FAIR_MIDDLE),
+        (layout.grid[:7, 17:27], FAIR_FEATURES), (layout.grid[4:13, 24:33], FAIR_MIDDLE),
+        (layout.rings["mouth"][3:], FAIR_FEATURES), (layout.rings["eye"][2:], FAIR_FEATURES),
+    ):  # fmt: skip
+        length[block[block >= 0]] = value
+    pairs = _neighbours(layout)
+    degree = np.bincount(pairs[:, 0], minlength=layout.count)
+    for _ in range(FAIR_BLUR):
+        near = np.bincount(pairs[:, 0], length[pairs[:, 1]], minlength=layout.count) / degree
+        length = 0.5 * (length + near)
+    return length
+
+
+def _triangles(layout: HalfLayout) -> NDArray[np.integer]:
+    """Both ways of cutting each quad, so that neither diagonal is preferred."""
+    return layout.quads[:, [0, 1, 2, 0, 2, 3, 0, 1, 3, 1, 2, 3]].reshape(-1, 3)
+
+
+def _cotangent(layout: HalfLayout, skin: FloatArray) -> tuple[sp.csr_matrix, FloatArray]:
+    """Stiffness matrix (N, N) and vertex areas (N,), mm^2."""
+    corners = _triangles(layout)
+    stiffness = sp.csr_matrix((layout.count, layout.count))
+    for k in range(3):
+        one, two, apex = corners[:, (k + 1) % 3], corners[:, (k + 2) % 3], corners[:, k]
+        a, b = skin[one] - skin[apex], skin[two] - skin[apex]
+        sine = np.maximum(np.linalg.norm(np.cross(a, b), axis=1), 1e-6)
+        pull = np.clip(0.25 * (a * b).sum(axis=1) / sine, -2.0, 2.0)
+        ids = (np.concatenate([one, two, one, two]), np.concatenate([two, one, one, two]))
+        values = np.concatenate([-pull, -pull, pull, pull])
+        stiffness = stiffness + sp.csr_matrix((values, ids), shape=stiffness.shape)
+    edge = skin[corners]
+    area = 0.25 * np.linalg.norm(np.cross(edge[:, 1] - edge[:, 0], edge[:, 2] - edge[:, 0]), axis=1)
+    mass = np.bincount(corners.ravel(), np.repeat(area / 3, 3), minlength=layout.count)
+    return stiffness.tocsr(), np.maximum(mass, 1e-3)
+
+
+def _normals(layout: HalfLayout, skin: FloatArray) -> FloatArray:
+    """Unit vertex normals (N, 3); on the midline without a sideways part."""
+    one = skin[layout.quads[:, 2]] - skin[layout.quads[:, 0]]
+    two = skin[layout.quads[:, 3]] - skin[layout.quads[:, 1]]
+    across = np.repeat(np.cross(one, two), 4, axis=0)
+    normals = np.zeros((layout.count, 3))
+    np.add.at(normals, layout.quads.ravel(), across)
+    normals[layout.midline, 0] = 0.0
+    unit: FloatArray = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    return unit

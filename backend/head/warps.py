@@ -1,7 +1,8 @@
-"""Low-order warps that bend the whole head, so that a fit can reach real people's proportions.
+"""Low-order warps that bend the whole head: asymmetries everyone has, and a fit's broadest freedom.
 
 Each takes points (n, 3) in millimetres and returns displacements (n, 3) in millimetres per
-standard deviation. "warp_" fields are symmetric about the midline, "skew_" fields are not.
+standard deviation. WARPS reach proportions that no named parameter holds; of them "warp_" fields
+are symmetric about the midline, "skew_" fields are not.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ def _monomial(axis: int, powers: tuple[int, int, int], size_mm: float) -> Warp:
     return warp
 
 
+ASYMMETRIES: dict[str, Warp] = {
+    "asymmetry_bend": _monomial(0, (0, 0, 2), 1.5),
+    "asymmetry_turn": _monomial(0, (0, 1, 0), 1.5),
+    "asymmetry_height": _monomial(2, (1, 0, 0), 1.5),
+}
+
 WARPS: dict[str, Warp] = {
     "warp_taper_up": _monomial(0, (1, 0, 1), 3.0),
     "warp_taper_back": _monomial(0, (1, 1, 0), 3.0),
@@ -50,10 +57,7 @@ WARPS: dict[str, Warp] = {
     "warp_height_by_depth": _monomial(2, (0, 1, 1), 3.0),
     "warp_height_ends": _monomial(2, (0, 0, 2), 2.5),
     "skew_lean": _monomial(0, (0, 0, 1), 1.5),
-    "skew_bend": _monomial(0, (0, 0, 2), 1.5),
-    "skew_turn": _monomial(0, (0, 1, 0), 1.5),
     "skew_turn_by_height": _monomial(0, (0, 1, 1), 1.5),
     "skew_side_depth": _monomial(1, (1, 0, 0), 1.5),
-    "skew_side_height": _monomial(2, (1, 0, 0), 1.5),
     "skew_side_breadth": _monomial(0, (2, 0, 0), 1.2),
 }

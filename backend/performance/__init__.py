@@ -109,7 +109,7 @@ def performance_from_landmarks(
         progress(done + 1, ROUNDS + 1, "solving the face's movement")
         movement = _solved(clip, movement)
     joint_m = fit.joints_m[BONES.index("head"), 0]
-    weights = movement.weights + _looks(clip, movement.gaze_rad)
+    weights = movement.weights + look_weights(movement.gaze_rad)
     gaps = float(1.0 - seen.mean())
     return Performance(
         time_s=time_s,
@@ -129,7 +129,7 @@ def _calibrated(clip: _Clip) -> _Movement:
     relaxed = relaxed_frames(clip.landmarks_px, poses)
     gaze = _gaze(clip, poses, still, offset)
     for _ in range(CALIBRATION_ROUNDS):
-        looks = _looks(clip, gaze)
+        looks = look_weights(gaze)
         offset = neutral_offset(clip.model, clip.skin_px, looks, poses, relaxed, clip.camera)
         poses = _posed(clip, looks, offset, poses, ITERATIONS)
         gaze = _gaze(clip, poses, still, offset)
@@ -138,7 +138,7 @@ def _calibrated(clip: _Clip) -> _Movement:
 
 def _solved(clip: _Clip, last: _Movement) -> _Movement:
     """One more round: weights from poses, then poses and gaze from weights."""
-    looks = _looks(clip, last.gaze_rad)
+    looks = look_weights(last.gaze_rad)
     points = clip.model.points_m(looks, last.offset_m)
     equations = displacement_equations(
         clip.model, clip.skin_px, points, last.weights, last.poses, clip.camera
@@ -165,10 +165,6 @@ def _gaze(clip: _Clip, poses: FloatArray, weights: FloatArray, offset_m: FloatAr
         gaze = at_all_times(gaze[open_eyes], clip.time_s[open_eyes], clip.time_s)
     interval = float(np.median(np.diff(clip.time_s)))
     return gaussian_filter1d(gaze, GAZE_BLUR_S / interval, axis=0, mode="nearest")
-
-
-def _looks(clip: _Clip, gaze_rad: FloatArray) -> FloatArray:
-    return look_weights(gaze_rad) * clip.template.shape_modelled
 
 
 def _findings(gaps: float) -> tuple[Finding, ...]:

@@ -49,12 +49,9 @@ def landmark_model(fit: HeadFit, template: HeadTemplate) -> LandmarkModel:
     corners = template.landmark_vertices[:IRIS_FROM]
     share = template.landmark_weights[:IRIS_FROM, :, None]
     deltas = (fit.shape_deltas_m[:, corners] * share).sum(axis=2)
-    deltas[~template.shape_modelled] = 0.0
     edges = fit.neutral_m[corners]
     neutral = (edges * share).sum(axis=1).astype(float)
-    solved = template.shape_modelled & ~np.array(
-        [name.startswith(NOT_FROM_SKIN) for name in SHAPE_NAMES]
-    )
+    solved = ~np.array([name.startswith(NOT_FROM_SKIN) for name in SHAPE_NAMES])
     return LandmarkModel(
         neutral_m=neutral,
         deltas_m=deltas.astype(float),

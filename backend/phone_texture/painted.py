@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_avatar_addon.avatar.template import CLEAR, IRIS_RADIUS_M
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
 
 from ..atlas import AtlasTable
@@ -16,7 +17,6 @@ from .bands import smooth_step
 from .eyes import SCLERA_ALBEDO
 from .solid_noise import solid_noise
 
-IRIS_RADIUS_M = 0.00585
 PUPIL_SHARE = 0.36
 LIMBUS = (0.80, 1.04)  # where the iris darkens and where the sclera begins, in iris radii
 FIBRES = 90
@@ -27,6 +27,7 @@ FLAT = {
     "tongue": (0.27, 0.095, 0.085),
     "mouth": (0.075, 0.020, 0.017),
     "lashes": (0.022, 0.016, 0.013),
+    "caruncle": (0.42, 0.20, 0.17),
 }
 # Share of the light before the face that reaches into the mouth.
 MOUTH_LIGHT = 0.8
@@ -45,7 +46,7 @@ def painted_parts(
         here = table.is_material(name)
         mottle = 0.05 * solid_noise(position[here], 0.0022, seed=len(name))
         colour[here] = np.array(albedo, np.float32) * np.exp(mottle)[:, None]
-    eye = table.is_material("eye", "cornea")
+    eye = table.is_material("eye", *CLEAR)
     colour[eye] = _eyeballs(position[eye], fit, iris_linear)
     return colour, ~table.is_material("skin")
 

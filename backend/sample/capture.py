@@ -8,9 +8,6 @@ truth_base_color.jpg    the painted skin without light, 512 texels
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,12 +16,13 @@ import cv2
 import numpy as np
 
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
-from studio_avatar_addon.avatar.errors import EnvironmentProblem
-from studio_avatar_addon.avatar.files import whole_file, write_json
+from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
-from studio_avatar_addon.avatar.types import Progress
+from studio_avatar_addon.avatar.types import Finding, Progress
 
-from ..images import pixels_8bit, write_png
+from ..filming import film
+from ..head.remake import remade_shapes
+from ..images import pixels_8bit, write_jpeg, write_png
 from .clip import encode_clip
 from .organs import IRIS_LINEAR
 from .script import PATH_DEG, act, identity_of
@@ -33,9 +31,6 @@ from .skin import SkinMaps, paint_skin
 CLIP_FILE, TRUTH_FILE, COLOR_FILE = "sample.mp4", "truth.npz", "truth_base_color.jpg"
 SEED = 7
 TRUTH_TEXELS = 512
-_STUDIO = "studio_avatar_addon.scene.capture_studio"
-_CHECKOUT = Path(__file__).parents[2]
-_PASS_SHARES = {"frames": (0.1, 0.8), "unlit": (0.9, 0.05), "truth": (0.95, 0.04)}
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,21 @@ class Filming:
     rotation_deg: float = 30.0
 
 
+@dataclass(frozen=True)
+class _Share:
+    """A stretch of a longer job's progress, from `start` to `end` of it."""
+
+    whole: Progress
+    start: float
+    end: float
+
+    def __call__(self, done: float, total: float, message: str = "") -> None:
+        self.whole(self.start + (self.end - self.start) * done / total, 1, message)
+
+    def warn(self, finding: Finding) -> None:
+        self.whole.warn(finding)
+
+
 def make_sample(out: Path, progress: Progress, filming: Filming | None = None) -> Path:
     """Make the sample in the folder `out` and return the clip's path.
 
@@ -66,7 +76,7 @@ def make_sample(out: Path, progress: Progress, filming: Filming | None = None) -
     progress(0, 1, "painting the skin")
     skin = paint_skin(template, template.neutral_m(identity), filming.texels, SEED)
     spec = _write_spec(work, template, identity, skin, filming)
-    _film(spec, work / "capture", progress)
+    film(spec, work / "capture", _Share(progress, 0.1, 0.99))
     progress(0.99, 1, "encoding")
     frames = sorted((work / "capture" / "frames").glob("frame_*.png"))
     clip = encode_clip(frames, filming.fps, out / CLIP_FILE, SEED)
@@ -81,11 +91,21 @@ def _write_spec(
     """The capture's spec, with the files it names, in `work`."""
     write_png(work / "skin.png", pixels_8bit(skin.base_color_srgb))
     acting = act(filming.views, filming.fps)
+    neutral = template.neutral_m(identity)
+    eyes = template.eye_centres_m(neutral)
+    shapes = remade_shapes(template, neutral, eyes, template.eye_radius_m)
+    write_arrays(
+        work / "head.npz",
+        vertices_m=neutral,
+        shape_deltas_m=shapes.deltas_m,
+        corrective_deltas_m=shapes.corrective_deltas_m,
+    )
     write_arrays(work / "acting.npz", weights=acting.weights, gaze_rad=acting.gaze_rad)
     spec = {
         "head": {
             "template": template.name,
             "identity": identity.tolist(),
+            "shape": "head.npz",
             "iris_linear": IRIS_LINEAR.tolist(),
             "expression": "acting.npz",
         },
@@ -111,34 +131,6 @@ def _write_spec(
     return work / "spec.json"
 
 
-def _film(spec: Path, folder: Path, progress: Progress) -> None:
-    """Render the spec in a process of its own, since the backend never loads Blender."""
-    log = spec.with_name("capture.log")
-    command = [sys.executable, "-m", _STUDIO, str(spec), str(folder)]
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(
-            command, cwd=_CHECKOUT, stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
-    ):
-        try:
-            for line in process.stdout or ():
-                told = re.match(r"(\w+) (\d+)/(\d+)$", line)
-                if told and told[1] in _PASS_SHARES:
-                    start, share = _PASS_SHARES[told[1]]
-                    done = start + share * int(told[2]) / int(told[3])
-                    progress(done, 1, f"{told[1]} {told[2]} of {told[3]}")
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode:
-        lines = log.read_text("utf-8").strip().splitlines() or ["no message"]
-        raise EnvironmentProblem(
-            f"Blender could not film the sample: {lines[-1]}",
-            f"Install the bpy package of requirements.lock; the whole log is {log}.",
-        )
-
-
 def _write_truth(out: Path, template: HeadTemplate, skin: SkinMaps, capture: Path) -> None:
     stored = read_arrays(capture / "cameras.npz")
     write_arrays(
@@ -151,6 +143,4 @@ def _write_truth(out: Path, template: HeadTemplate, skin: SkinMaps, capture: Pat
     )
     pixels = pixels_8bit(skin.base_color_srgb)
     small = cv2.resize(pixels, (TRUTH_TEXELS, TRUTH_TEXELS), interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 94])
-    with whole_file(out / COLOR_FILE) as partial:
-        partial.write_bytes(encoded.tobytes())
+    write_jpeg(out / COLOR_FILE, small, 94)

@@ -21,6 +21,8 @@ _TISSUE = {
     "mouth": (0.26, 0.065, 0.055),
     "lashes": (0.012, 0.008, 0.006),
     "cornea": (0.05, 0.04, 0.03),
+    "tear": (0.05, 0.04, 0.03),
+    "caruncle": (0.42, 0.20, 0.17),
 }
 # Loss of log albedo from skin to the red of the lips.
 _LIP_DENSITY = np.array([0.28, 0.70, 0.57])

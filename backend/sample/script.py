@@ -43,7 +43,7 @@ IDENTITY = {
     "mouth_width": -0.2, "lower_lip": -0.5, "upper_lip": -0.3,
     "ear_size": 0.5,
     "ear_protrusion": 0.6, "lobe_length": 0.4, "neck_girth": 0.5,
-    "head_breadth": 0.4, "occiput": 0.4, "skew_bend": 0.3, "skew_side_height": 0.4,
+    "head_breadth": 0.4, "occiput": 0.4, "asymmetry_bend": 0.3, "asymmetry_height": 0.4,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.template import IRIS_RADIUS_M, HeadTemplate
 from studio_avatar_addon.avatar.types import (
     Capture,
     FloatArray,
@@ -31,7 +31,7 @@ from ..phone_texture.bands import (
     smooth_step,
 )
 from ..phone_texture.fill import NOSTRIL_LOG, complete
-from ..phone_texture.painted import IRIS_RADIUS_M, painted_parts
+from ..phone_texture.painted import painted_parts
 from ..phone_texture.solid_noise import solid_noise
 from ..phone_texture.views import view_texels
 from ..posed_head import pose_head

@@ -9,7 +9,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.template import MATERIALS, SEE_THROUGH, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, HeadFit
 
 from ..atlas import AtlasTable, atlas_table
@@ -18,7 +18,6 @@ from .visibility import NOTHING, Visibility, cast_visibility, even_directions
 
 GRID = 192
 DIRECTIONS = 256
-SEE_THROUGH = ("cornea", "lashes")
 
 
 @dataclass(frozen=True)

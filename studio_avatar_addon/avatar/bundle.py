@@ -40,6 +40,7 @@ class HeadData:
     identity: NDArray[Any]  # (P,)
     neutral_m: NDArray[Any]  # (V, 3)
     shape_deltas_m: NDArray[Any]  # (52, V, 3)
+    corrective_deltas_m: NDArray[Any]  # (C, V, 3) in the order of shapes.CORRECTIVES
     joints_m: NDArray[Any]  # (B, 2, 3)
     eye_centre_m: NDArray[Any]  # (2, 3) left, right
     eye_radius_m: NDArray[Any]  # (2,)
@@ -88,6 +89,7 @@ class AvatarFolder:
                 identity=stored["identity"],
                 neutral_m=stored["neutral_m"],
                 shape_deltas_m=stored["shape_deltas_m"].astype(np.float32),
+                corrective_deltas_m=stored["corrective_deltas_m"].astype(np.float32),
                 joints_m=stored["joints_m"],
                 eye_centre_m=stored["eye_centre_m"],
                 eye_radius_m=stored["eye_radius_m"],

@@ -6,6 +6,7 @@ StudioAvatarError                what happened and what to do about it
 │   └── FaceNotFound             no face, or no single face through the clip
 ├── FitError                     the head could not be fitted
 ├── TemplateError                head template damaged or of another version
+├── IdentityError                identity parameters out of range
 ├── AvatarFolderError            an avatar folder is damaged, newer or cannot be written
 ├── ShapeError                   unknown shape names, weights out of range
 ├── EnvironmentProblem           interpreter, package, device, weights, disk
@@ -47,6 +48,10 @@ class FitError(StudioAvatarError):
 
 
 class TemplateError(StudioAvatarError):
+    pass
+
+
+class IdentityError(StudioAvatarError):
     pass
 
 

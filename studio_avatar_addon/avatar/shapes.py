@@ -1,9 +1,14 @@
-"""ARKit's 52 face shapes: names in their fixed order, mirror pairs and face regions.
+"""ARKit's 52 face shapes: names in their fixed order, mirror pairs, correctives, face regions.
 
 The order is the order of every `(…, 52)` array in the project. Left and right are the subject's.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 PAIRED = (
     "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide",
@@ -29,6 +34,14 @@ SHAPE_NAMES: tuple[str, ...] = (
 
 SHAPE_INDEX = {name: i for i, name in enumerate(SHAPE_NAMES)}
 
+# Pairs that do not simply add up: each has a corrective, as strong as the weaker of the two.
+CORRECTIVES: tuple[tuple[str, str], ...] = (
+    ("jawOpen", "mouthClose"), ("jawOpen", "mouthFunnel"), ("jawOpen", "mouthPucker"),
+    *(("jawOpen", f"mouthSmile{side}") for side in ("Left", "Right")),
+    *((f"eyeBlink{side}", f"eyeLookDown{side}") for side in ("Left", "Right")),
+    *((f"eyeBlink{side}", f"eyeSquint{side}") for side in ("Left", "Right")),
+)  # fmt: skip
+
 REGIONS = ("eyes", "brows", "cheeks", "nose", "jaw", "mouth", "tongue")
 
 
@@ -50,3 +63,14 @@ def mirrored_shape(name: str) -> str:
     if name.endswith("Right"):
         return name[:-5] + "Left"
     return name
+
+
+def corrective_name(first: str, second: str) -> str:
+    """The key that mends the sum of two shapes."""
+    return f"corrective {first} {second}"
+
+
+def corrective_weights(weights: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Shape weights (..., 52) to the correctives' (..., C): the smaller of each pair's."""
+    pairs = np.array([[SHAPE_INDEX[name] for name in pair] for pair in CORRECTIVES])
+    return weights[..., pairs].min(axis=-1)

@@ -14,18 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import read_arrays
-from .errors import ShapeError, TemplateError
+from .errors import IdentityError, ShapeError, TemplateError
 from .files import sha256_file
 from .frames import gaze_rotation
-from .shapes import SHAPE_NAMES
+from .shapes import CORRECTIVES, SHAPE_NAMES, corrective_weights
 
-TEMPLATE_FORMAT = 1
-DEFAULT_TEMPLATE = Path(__file__).parents[1] / "assets" / "studio_head_0.npz"
+TEMPLATE_FORMAT = 2
+DEFAULT_TEMPLATE = Path(__file__).parents[1] / "assets" / "studio_head_1.npz"
 
-MATERIALS = ("skin", "eye", "cornea", "teeth", "gums", "tongue", "mouth", "lashes")
+MATERIALS = (
+    "skin", "eye", "cornea", "teeth", "gums", "tongue", "mouth", "lashes", "tear", "caruncle",
+)  # fmt: skip
+CLEAR = ("cornea", "tear")  # without a colour of their own
+SEE_THROUGH = (*CLEAR, "lashes")  # clear or hair-thin: they do not hide what lies behind them
+IRIS_RADIUS_M = 0.00585  # of a head whose eyes are 63 mm apart
 BONES = ("root", "neck", "head", "jaw", "eye.L", "eye.R", "tongue")
 BONE_PARENTS = (-1, 0, 1, 2, 2, 2, 3)
 EYE_BONES = ("eye.L", "eye.R")
+IDENTITY_LIMIT_SD = 5.0
+RANDOM_LIMIT_SD = 2.5
 
 
 @dataclass(frozen=True)
@@ -46,9 +53,10 @@ class HeadTemplate:
     eye_centre_m: NDArray[np.float32]  # (2, 3) left, right
     eye_radius_m: NDArray[np.float32]  # (2,)
     shape_deltas_m: NDArray[np.float32]  # (52, V, 3)
-    shape_modelled: NDArray[np.bool_]  # (52,) False: a key without movement yet
+    corrective_deltas_m: NDArray[np.float32]  # (C, V, 3) in the order of shapes.CORRECTIVES
     identity_names: tuple[str, ...]
     identity_deltas_m: NDArray[np.float32]  # (P, V, 3) per standard deviation
+    warp_deltas_m: NDArray[np.float32]  # (W, V, 3) per sd: proportions that no parameter names
     landmark_vertices: NDArray[np.int32]  # (478, 3) a triangle's corners
     landmark_weights: NDArray[np.float32]  # (478, 3) barycentric
     landmark_noise_m: NDArray[np.float32]  # (478,) detector's spread on frontal views
@@ -79,10 +87,31 @@ class HeadTemplate:
             ) from None
 
     def neutral_m(self, identity: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Vertices (V, 3) of the head with identity parameters (P,) in standard deviations."""
+        """Vertices (V, 3) of the head with identity parameters (P,) in standard deviations.
+
+        Raises IdentityError unless they are P finite numbers within IDENTITY_LIMIT_SD.
+        """
+        if identity.shape != (len(self.identity_names),) or not np.isfinite(identity).all():
+            raise IdentityError(
+                f"The head template {self.name} takes {len(self.identity_names)} finite identity "
+                f"parameters.",
+                f"In their order they are {', '.join(self.identity_names)}.",
+            )
+        worst = int(np.argmax(np.abs(identity)))
+        if abs(identity[worst]) > IDENTITY_LIMIT_SD:
+            raise IdentityError(
+                f"The identity parameter {self.identity_names[worst]} is {identity[worst]:.3g} "
+                "standard deviations, where no plausible head is.",
+                f"Keep it between {-IDENTITY_LIMIT_SD:g} and {IDENTITY_LIMIT_SD:g}.",
+            )
         return (self.vertices_m + np.tensordot(identity, self.identity_deltas_m, axes=1)).astype(
             np.float32
         )
+
+    def random_identity(self, random: np.random.Generator) -> NDArray[np.float32]:
+        """Parameters (P,) of a plausible head: normal, none beyond RANDOM_LIMIT_SD."""
+        drawn = random.standard_normal(len(self.identity_names))
+        return np.clip(drawn, -RANDOM_LIMIT_SD, RANDOM_LIMIT_SD).astype(np.float32)
 
     def eye_centres_m(self, vertices_m: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """Centres (2, 3) left, right of the eyeballs of a head with these vertices (V, 3)."""
@@ -100,11 +129,13 @@ def posed_vertices(
     template: HeadTemplate,
     neutral_m: NDArray[np.floating[Any]],
     shape_deltas_m: NDArray[np.floating[Any]],
+    corrective_deltas_m: NDArray[np.floating[Any]],
     weights: NDArray[np.floating[Any]],
     gaze_rad: NDArray[np.floating[Any]],
     eye_centre_m: NDArray[np.floating[Any]],
 ) -> NDArray[np.floating[Any]]:
-    """Vertices (V, 3) with shape weights (52,) and eyes turned by `gaze_rad` (2, 2).
+    """Vertices (V, 3) with shape weights (52,), their correctives, and eyes turned by `gaze_rad`
+    (2, 2).
 
     Raises ShapeError for weights that are not 52 finite numbers.
     """
@@ -113,6 +144,7 @@ def posed_vertices(
             "Shape weights must be 52 finite numbers.", "Check the recording's columns."
         )
     vertices = neutral_m + np.tensordot(weights, shape_deltas_m, axes=1)
+    vertices += np.tensordot(corrective_weights(weights), corrective_deltas_m, axes=1)
     for eye, bone in enumerate(EYE_BONES):
         share = template.bone_weights[BONES.index(bone)][:, None]
         moved = share[:, 0] > 0
@@ -155,6 +187,8 @@ def _template_from_arrays(stored: dict[str, NDArray[Any]], sha256: str) -> HeadT
     count = len(stored["vertices_m"])
     if stored["shape_deltas_m"].shape != (len(SHAPE_NAMES), count, 3):
         raise ValueError("shape deltas and vertices disagree")
+    if stored["corrective_deltas_m"].shape != (len(CORRECTIVES), count, 3):
+        raise ValueError("correctives and vertices disagree")
     if stored["quads"].min() < 0 or stored["quads"].max() >= count:
         raise ValueError("faces name vertices that do not exist")
     wide = {
@@ -175,9 +209,10 @@ def _template_from_arrays(stored: dict[str, NDArray[Any]], sha256: str) -> HeadT
         eye_centre_m=wide["eye_centre_m"],
         eye_radius_m=wide["eye_radius_m"],
         shape_deltas_m=wide["shape_deltas_m"],
-        shape_modelled=stored["shape_modelled"].astype(bool),
+        corrective_deltas_m=wide["corrective_deltas_m"],
         identity_names=tuple(str(n) for n in stored["identity_names"]),
         identity_deltas_m=wide["identity_deltas_m"],
+        warp_deltas_m=wide["warp_deltas_m"],
         landmark_vertices=stored["landmark_vertices"].astype(np.int32),
         landmark_weights=wide["landmark_weights"],
         landmark_noise_m=wide["landmark_noise_m"],

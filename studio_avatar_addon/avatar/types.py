@@ -135,6 +135,7 @@ class HeadFit:
     identity: FloatArray  # (P,) float32, in standard deviations
     neutral_m: FloatArray  # (V, 3) float32
     shape_deltas_m: FloatArray  # (52, V, 3) float32, made for this head
+    corrective_deltas_m: FloatArray  # (C, V, 3) float32 in the order of shapes.CORRECTIVES
     joints_m: FloatArray  # (B, 2, 3) float32, head and tail of the template's bones
     eye_centre_m: FloatArray  # (2, 3) float32, left, right
     eye_radius_m: FloatArray  # (2,) float32

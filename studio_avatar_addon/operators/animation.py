@@ -1,6 +1,9 @@
-"""Operators for the face's movement: reset and test the shapes, let the eyes follow a target."""
+"""Operators for the face's movement: reset, mirror and test the shapes, give the eyes a target."""
+
+from typing import TYPE_CHECKING
 
 import bpy
+from bpy.props import EnumProperty
 
 from ..avatar_loading import apply_shape_test
 from ..scene import head, rig
@@ -16,6 +19,29 @@ class STUDIO_AVATAR_OT_reset_shapes(ForAvatar, bpy.types.Operator):
 
     def carry_out(self, context):
         head.reset_shapes(head_of(context))
+
+
+class STUDIO_AVATAR_OT_mirror_shapes(ForAvatar, bpy.types.Operator):
+    """Copy the expression of one side of the face to the other, or exchange them"""
+
+    bl_idname = "studio_avatar.mirror_shapes"
+    bl_label = "Mirror"
+    bl_options = {"REGISTER", "UNDO"}
+
+    if TYPE_CHECKING:
+        direction: str
+    else:
+        direction: EnumProperty(
+            name="Direction",
+            items=[
+                ("LEFT", "Left to Right", "The subject's left side is copied to the right"),
+                ("RIGHT", "Right to Left", "The subject's right side is copied to the left"),
+                ("SWAP", "Exchange", "Both sides are exchanged"),
+            ],
+        )
+
+    def carry_out(self, context):
+        head.mirror_shapes(head_of(context), self.direction)
 
 
 class STUDIO_AVATAR_OT_test_shapes(ForAvatar, bpy.types.Operator):
@@ -53,6 +79,7 @@ class STUDIO_AVATAR_OT_remove_gaze_target(ForAvatar, bpy.types.Operator):
 
 CLASSES = (
     STUDIO_AVATAR_OT_reset_shapes,
+    STUDIO_AVATAR_OT_mirror_shapes,
     STUDIO_AVATAR_OT_test_shapes,
     STUDIO_AVATAR_OT_add_gaze_target,
     STUDIO_AVATAR_OT_remove_gaze_target,

@@ -10,6 +10,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from ..avatar.errors import FootageUnreadable, JobError, StudioAvatarError
 from ..avatar.layout import QUALITIES
+from ..avatar.live_link import RECORDING_SUFFIX
 from ..avatar_loading import apply_performance_file, load_avatar
 from ..footage_preview import VIDEO_SUFFIXES
 from ..job_client import Job
@@ -138,7 +139,7 @@ class STUDIO_AVATAR_OT_create_avatar(RunsJob, bpy.types.Operator):
 
 
 class STUDIO_AVATAR_OT_apply_performance(RunsJob, bpy.types.Operator):
-    """Animate the avatar from its own footage, another clip, or a finished performance"""
+    """Animate the avatar from its own footage, another clip, a performance or a recording"""
 
     bl_idname = "studio_avatar.apply_performance"
     bl_label = "Apply Performance"
@@ -148,7 +149,8 @@ class STUDIO_AVATAR_OT_apply_performance(RunsJob, bpy.types.Operator):
         filepath: str
     else:
         filepath: StringProperty(
-            description="A clip, or a performance of an avatar folder; empty: the avatar's own",
+            description="A clip, a performance of an avatar folder or a Live Link Face CSV; "
+            "empty: the avatar's own",
             subtype="FILE_PATH",
             options={"SKIP_SAVE"},
         )
@@ -163,7 +165,10 @@ class STUDIO_AVATAR_OT_apply_performance(RunsJob, bpy.types.Operator):
         return self.execute(context)
 
     def is_finished_performance(self) -> bool:
-        return not self.filepath or Path(self.filepath).suffix == ".npz"
+        return not self.filepath or Path(self.filepath).suffix.lower() in (
+            ".npz",
+            RECORDING_SUFFIX,
+        )
 
     def carry_out(self, context):
         if self.is_finished_performance():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Quaternion
+from mathutils import Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
 from ..avatar.bundle import HeadData
@@ -57,8 +57,9 @@ class FilmSet:
                 self._turn(bone, Quaternion(axis, angle * share))
             yaw = pitch = 0.0
         place = face_place(self.person.head)
-        eye_point = place.head + place.orbit(yaw, pitch, spec.distance_m / place.scale)
-        self.camera.matrix_world = look_at(eye_point, place.head)
+        aim = place.head if spec.aim_m is None else Vector(spec.aim_m.tolist())
+        eye_point = aim + place.orbit(yaw, pitch, spec.distance_m / place.scale)
+        self.camera.matrix_world = look_at(eye_point, aim)
         bpy.context.view_layer.update()
 
     def camera_from_head(self) -> NDArray[np.float64]:
@@ -89,7 +90,8 @@ def _person(scene: bpy.types.Scene, spec: CaptureSpec) -> AppliedAvatar:
     fit = HeadData(
         identity=spec.identity,
         neutral_m=spec.neutral_m,
-        shape_deltas_m=template.shape_deltas_m,
+        shape_deltas_m=spec.shape_deltas_m,
+        corrective_deltas_m=spec.corrective_deltas_m,
         joints_m=joints,
         eye_centre_m=spec.eye_centre_m,
         eye_radius_m=template.eye_radius_m,

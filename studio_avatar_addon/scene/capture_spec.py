@@ -1,15 +1,17 @@
 """A simulated capture's JSON spec to a checked value: what to render, and where each camera stands.
 
     {
-     "head": {"template": "studio_head_0" | "path.npz", "identity": [..], "iris_linear": [r, g, b],
-              "vertices": "path.npz",           vertices_m (V, 3) or (T, V, 3) instead of identity
+     "head": {"template": "studio_head_1" | "path.npz", "identity": [..], "iris_linear": [r, g, b],
+              "shape": "path.npz",      vertices_m (V, 3), shape_deltas_m and corrective_deltas_m
+                                        made for them; identity is then only told on
               "expression": {"jawOpen": 0.3} | "path.npz"},     weights (T, 52), gaze_rad (T, 2, 2)
      "skin": "base_color.png" | {"base_color": "..", "normal": "..", "roughness": "..",
                                  "specular": ".."},
      "light": {"hdri": "city" | "path", "rotation_deg": 0, "strength": 1.0},
      "path": {"kind": "camera_moves" | "head_turns", "views": 20 | "fps": 30, "duration_s": 4,
               "yaw_pitch_deg": [[-50, 0], [50, 0], [0, 20]]},
-     "camera": {"size_px": [540, 960], "focal_px": 800, "distance_m": 0.5},
+     "camera": {"size_px": [540, 960], "focal_px": 800, "distance_m": 0.5,
+                "aim_m": [0, -0.08, 0.02]},      where to look in the head frame; else its middle
      "samples": 24, "seed": 1, "subdivision": 1
     }
 
@@ -57,6 +59,8 @@ class CaptureSpec:
     template: HeadTemplate
     identity: NDArray[np.float32]  # (P,) in standard deviations
     neutral_m: NDArray[np.float32]  # (V, 3)
+    shape_deltas_m: NDArray[np.float32]  # (52, V, 3)
+    corrective_deltas_m: NDArray[np.float32]  # (C, V, 3)
     eye_centre_m: NDArray[np.float32]  # (2, 3)
     iris_linear: NDArray[np.float32]  # (3,)
     weights: NDArray[np.float32]  # (T, 52)
@@ -70,6 +74,7 @@ class CaptureSpec:
     yaw_pitch_rad: NDArray[np.float64]  # (T, 2)
     camera: Camera
     distance_m: float
+    aim_m: NDArray[np.float32] | None  # (3,) head frame; None: the middle of the head
     samples: int
     seed: int
     subdivision: int
@@ -98,7 +103,8 @@ def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
     head, light = _part(spec, "head"), _part(spec, "light")
     way, lens = _part(spec, "path"), _part(spec, "camera", {})
     template = _template(head, folder)
-    identity, neutral = _shape_of_head(head, template, folder)
+    identity = _identity(head, template)
+    neutral, shapes, correctives = _shape_of_head(head, template, identity, folder)
     time_s, yaw_pitch = _way(way)
     weights, gaze = _expression(head, len(time_s), folder)
     camera = _camera(lens)
@@ -110,6 +116,8 @@ def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
         template=template,
         identity=identity,
         neutral_m=neutral,
+        shape_deltas_m=shapes,
+        corrective_deltas_m=correctives,
         eye_centre_m=template.eye_centres_m(neutral).astype(np.float32),
         iris_linear=_vector(head.get("iris_linear", DEFAULT_IRIS), 3, "head.iris_linear"),
         weights=weights,
@@ -123,6 +131,7 @@ def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
         yaw_pitch_rad=yaw_pitch,
         camera=camera,
         distance_m=_number(lens, "distance_m", 0.45, 0.1),
+        aim_m=_vector(lens["aim_m"], 3, "camera.aim_m") if "aim_m" in lens else None,
         samples=int(_number(spec, "samples", 24, 1)),
         seed=int(_number(spec, "seed", 0)),
         subdivision=int(_number(spec, "subdivision", 1, 0)),
@@ -187,22 +196,33 @@ def _template(head: Mapping[str, Any], folder: Path) -> HeadTemplate:
     return installed_template(str(name))
 
 
-def _shape_of_head(
-    head: Mapping[str, Any], template: HeadTemplate, folder: Path
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Identity (P,) and neutral vertices (V, 3)."""
+def _identity(head: Mapping[str, Any], template: HeadTemplate) -> NDArray[np.float32]:
     count = len(template.identity_names)
-    if "vertices" in head:
-        stored = _arrays(head["vertices"], folder, "head.vertices")
-        vertices = stored.get("vertices_m", np.empty(0)).astype(np.float32)
-        if vertices.shape != template.vertices_m.shape:
+    return _vector(head.get("identity", np.zeros(count)), count, "head.identity")
+
+
+def _shape_of_head(
+    head: Mapping[str, Any], template: HeadTemplate, identity: NDArray[np.float32], folder: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Neutral vertices (V, 3), deltas of the shapes and of their correctives."""
+    own = {
+        "vertices_m": template.vertices_m,
+        "shape_deltas_m": template.shape_deltas_m,
+        "corrective_deltas_m": template.corrective_deltas_m,
+    }
+    if "shape" not in head:
+        own["vertices_m"] = template.neutral_m(identity)
+        return own["vertices_m"], own["shape_deltas_m"], own["corrective_deltas_m"]
+    stored = _arrays(head["shape"], folder, "head.shape")
+    given = []
+    for name, expected in own.items():
+        values = stored.get(name, np.empty(0)).astype(np.float32)
+        if values.shape != expected.shape:
             raise SpecError(
-                f"head.vertices holds vertices_m of shape {vertices.shape}, "
-                f"the template has {template.vertices_m.shape}."
+                f"head.shape holds {name} of shape {values.shape}, the template {expected.shape}."
             )
-        return np.zeros(count, np.float32), vertices
-    identity = _vector(head.get("identity", np.zeros(count)), count, "head.identity")
-    return identity, template.neutral_m(identity)
+        given.append(values)
+    return given[0], given[1], given[2]
 
 
 def _way(way: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

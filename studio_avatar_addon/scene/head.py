@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from ..avatar.bundle import HeadData
 from ..avatar.errors import TemplateError
 from ..avatar.frames import DEFAULT_INTERPUPILLARY_M
-from ..avatar.shapes import SHAPE_NAMES
+from ..avatar.shapes import CORRECTIVES, SHAPE_NAMES, corrective_name, mirrored_shape
 from ..avatar.template import BONES, EYE_BONES, MATERIALS, HeadTemplate
 from . import parts
 
 UV_MAP = "Studio Avatar"
 EYE_DIRECTION = "eye_direction"  # mesh attribute: rest direction of eye vertices from their centre
+EYE_MIDDLE = "eye_middle"  # mesh attribute: UV of the gaze axis on the eye's island
 LIPS = "lips"  # mesh attribute: the share of lip in each vertex
 REGION_PREFIX = "region "
-
-UNMODELLED = "studio_avatar_unmodelled"  # on the head: keys without movement yet
+MIRROR_DIRECTIONS = ("LEFT", "RIGHT", "SWAP")  # from that side to the other, or exchange
 
 _GROUP_LEVELS = 200  # weights are set level by level, since Blender takes one weight a call
 _SUBSURF = "Studio Avatar Subdivision"
@@ -57,7 +57,7 @@ def build_head(
     mesh = _mesh(name, template, fit.neutral_m)
     for material in MATERIALS:
         mesh.materials.append(materials[material])
-    _eye_directions(mesh, template, fit)
+    _eye_attributes(mesh, template, fit)
     _lips(mesh, template)
     head, former_values = _object(name, mesh, collection)
     _vertex_groups(head, template)
@@ -65,15 +65,7 @@ def build_head(
     _subdivision(head)
     if folder is not None:
         head[parts.FOLDER] = str(folder)
-    head[UNMODELLED] = ",".join(
-        name for name, done in zip(SHAPE_NAMES, template.shape_modelled, strict=True) if not done
-    )
     return head
-
-
-def unmodelled_shapes(head: bpy.types.Object) -> frozenset[str]:
-    """Keys that the template does not move yet."""
-    return frozenset(filter(None, str(head.get(UNMODELLED, "")).split(",")))
 
 
 def reset_shapes(head: bpy.types.Object) -> None:
@@ -82,6 +74,17 @@ def reset_shapes(head: bpy.types.Object) -> None:
     for name in SHAPE_NAMES:
         if name in blocks:
             blocks[name].value = 0.0
+
+
+def mirror_shapes(head: bpy.types.Object, direction: str) -> None:
+    """Give shapes the values of their mirror images: one of MIRROR_DIRECTIONS."""
+    blocks = head.data.shape_keys.key_blocks
+    values = {name: blocks[name].value for name in SHAPE_NAMES if name in blocks}
+    for name in values:
+        twin = mirrored_shape(name)
+        changes = direction == "SWAP" or not name.endswith(direction.capitalize())
+        if twin != name and twin in values and changes:
+            blocks[name].value = values[twin]
 
 
 def _mesh(name: str, template: HeadTemplate, vertices_m: NDArray[np.floating]) -> bpy.types.Mesh:
@@ -113,15 +116,24 @@ def _mesh(name: str, template: HeadTemplate, vertices_m: NDArray[np.floating]) -
     return mesh
 
 
-def _eye_directions(mesh: bpy.types.Mesh, template: HeadTemplate, fit: HeadData) -> None:
-    """Store where each eye vertex looks at rest, in eye radii: it lets the shader draw the iris."""
+def _eye_attributes(mesh: bpy.types.Mesh, template: HeadTemplate, fit: HeadData) -> None:
+    """Store where each eye vertex looks at rest, in eye radii, and its eye's middle in the atlas:
+    they let the shader draw the iris."""
     direction = np.zeros((len(fit.neutral_m), 3), np.float32)
+    middle = np.zeros_like(direction)
+    uv = np.zeros((len(fit.neutral_m), 2), np.float32)
+    eye_quads = template.quad_material == MATERIALS.index("eye")
+    uv[template.quads[eye_quads]] = template.quad_uv[eye_quads]
     for eye, bone in enumerate(EYE_BONES):
-        carried = template.bone_weights[BONES.index(bone)] > 0.5
+        carried = np.flatnonzero(template.bone_weights[BONES.index(bone)] > 0.5)
         arm = fit.neutral_m[carried] - fit.eye_centre_m[eye]
         direction[carried] = arm / fit.eye_radius_m[eye]
-    attribute = mesh.attributes.new(EYE_DIRECTION, "FLOAT_VECTOR", "POINT")
-    attribute.data.foreach_set("vector", direction.ravel())
+        ball = carried[np.isin(carried, template.quads[eye_quads])]
+        ahead = template.vertices_m[ball] - template.eye_centre_m[eye]
+        middle[carried, :2] = uv[ball[np.argmin(np.hypot(ahead[:, 0], ahead[:, 2]) + ahead[:, 1])]]
+    for name, values in ((EYE_DIRECTION, direction), (EYE_MIDDLE, middle)):
+        attribute = mesh.attributes.new(name, "FLOAT_VECTOR", "POINT")
+        attribute.data.foreach_set("vector", values.ravel())
 
 
 def _lips(mesh: bpy.types.Mesh, template: HeadTemplate) -> None:
@@ -188,10 +200,31 @@ def _shape_keys(head: bpy.types.Object, fit: HeadData, values: dict[str, float])
     if head.data.shape_keys is None:
         head.shape_key_add(name="Basis", from_mix=False)
     for name, delta in zip(SHAPE_NAMES, fit.shape_deltas_m, strict=True):
-        key = head.shape_key_add(name=name, from_mix=False)
-        key.slider_min, key.slider_max = 0.0, 1.0
-        key.value = values.get(name, 0.0)
-        key.data.foreach_set("co", (fit.neutral_m + delta).astype(np.float32).ravel())
+        _add_key(head, name, fit.neutral_m + delta).value = values.get(name, 0.0)
+    for pair, delta in zip(CORRECTIVES, fit.corrective_deltas_m, strict=True):
+        key = _add_key(head, corrective_name(*pair), fit.neutral_m + delta)
+        _drive_by_smaller(key, head.data.shape_keys, pair)
+
+
+def _add_key(
+    head: bpy.types.Object, name: str, positions_m: NDArray[np.floating]
+) -> bpy.types.ShapeKey:
+    key = head.shape_key_add(name=name, from_mix=False)
+    key.slider_min, key.slider_max = 0.0, 1.0
+    key.data.foreach_set("co", positions_m.astype(np.float32).ravel())
+    return key
+
+
+def _drive_by_smaller(key: bpy.types.ShapeKey, keys: bpy.types.Key, pair: tuple[str, str]) -> None:
+    """A driver of type MIN: no script, so it works where scripts may not run."""
+    driver = key.driver_add("value").driver
+    driver.type = "MIN"
+    for name in pair:
+        variable = driver.variables.new()
+        variable.name = name
+        target = variable.targets[0]
+        target.id_type, target.id = "KEY", keys
+        target.data_path = f'key_blocks["{name}"].value'
 
 
 def _subdivision(head: bpy.types.Object) -> None:

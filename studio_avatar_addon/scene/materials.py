@@ -1,4 +1,4 @@
-"""The avatar's eight materials, and what the Look panel changes about the skin."""
+"""The avatar's materials, and what the Look panel changes about the skin."""
 
 from __future__ import annotations
 
@@ -10,34 +10,44 @@ import numpy as np
 
 from ..avatar.bundle import HeadData
 from ..avatar.errors import AvatarFolderError
-from ..avatar.template import MATERIALS
-from . import compat
+from ..avatar.template import IRIS_RADIUS_M, MATERIALS
+from . import compat, nodes
 from .head import head_scale
 from .skin_material import Maps, build_skin, image_of, link_version, load_maps, versions
-from .tissue_materials import TISSUES, build_cornea, build_eye, build_tissue, color_from_atlas
+from .tissue_materials import (
+    CLEAR_IOR,
+    IRIS_SIZE,
+    IRIS_TINT,
+    TISSUES,
+    build_clear,
+    build_eye,
+    build_tissue,
+    color_from_atlas,
+)
 
-IRIS_RADIUS_M = 0.00585
 MATERIAL = "studio_avatar_material"  # on a material: which of MATERIALS it is
 VERSION = "studio_avatar_version"  # on the skin: the texture version shown
 COVERAGE = "studio_avatar_coverage"  # on the skin: whether the overlay is shown
 
 
 @dataclass(frozen=True)
-class SkinControl:
-    """A number of the skin for a panel to draw: `layout.prop(socket, "default_value")`."""
+class LookControl:
+    """A value of a material for a panel to draw: `layout.prop(socket, "default_value")`."""
 
     label: str
     socket: bpy.types.NodeSocket
 
 
 _CONTROLS = (
-    ("Brightness", "Skin Tone", "Value"),
-    ("Saturation", "Skin Tone", "Saturation"),
-    ("Roughness", "Roughness", 1),
-    ("Subsurface", "Skin", "Subsurface Scale"),
-    ("Relief", "Normal Map", "Strength"),
-    ("Pores", "Pore Relief", "Strength"),
-    ("Lip Moisture", "Lip Moisture", 1),
+    ("skin", "Brightness", "Skin Tone", "Value"),
+    ("skin", "Saturation", "Skin Tone", "Saturation"),
+    ("skin", "Roughness", "Roughness", 1),
+    ("skin", "Subsurface", "Skin", "Subsurface Scale"),
+    ("skin", "Relief", "Normal Map", "Strength"),
+    ("skin", "Pores", "Pore Relief", "Strength"),
+    ("skin", "Lip Moisture", "Lip Moisture", 1),
+    ("eye", "Iris Tint", IRIS_TINT, nodes.MIX_B),
+    ("eye", "Iris Size", IRIS_SIZE, None),  # None: the node's own value
 )
 
 
@@ -65,8 +75,8 @@ def _filled_material(name: str, kind: str, fit: HeadData) -> bpy.types.Material:
         build_skin(material, head_scale(fit))
     elif kind == "eye":
         build_eye(material, _iris_angle(fit))
-    elif kind == "cornea":
-        build_cornea(material)
+    elif kind in CLEAR_IOR:
+        build_clear(material, CLEAR_IOR[kind])
     else:
         build_tissue(material, TISSUES[kind])
     return material
@@ -119,22 +129,25 @@ def show_coverage(head: bpy.types.Object, shown: bool) -> None:
     _show(head.data.materials, texture_version(head))
 
 
-def skin_controls(head: bpy.types.Object) -> tuple[SkinControl, ...]:
-    """The numbers of the skin that an artist changes first, as far as their nodes are there."""
-    skin = _skin(head)
-    if skin is None:
-        return ()
-    present = compat.node_tree(skin).nodes
-    return tuple(
-        SkinControl(label, present[node].inputs[socket])
-        for label, node, socket in _CONTROLS
-        if node in present
-    )
+def look_controls(head: bpy.types.Object) -> tuple[LookControl, ...]:
+    """The values that an artist changes first, as far as our nodes are there."""
+    controls = []
+    for kind, label, name, socket in _CONTROLS:
+        worn = _worn(head, kind)
+        node = compat.node_tree(worn).nodes.get(name) if worn is not None else None
+        if node is not None:
+            entry = node.outputs[0] if socket is None else node.inputs[socket]
+            controls.append(LookControl(label, entry))
+    return tuple(controls)
 
 
 def _skin(head: bpy.types.Object) -> bpy.types.Material | None:
-    """Our skin material on the head; None where the artist put another in its place."""
-    worn = (m for m in head.data.materials if m is not None and m.get(MATERIAL) == "skin")
+    return _worn(head, "skin")
+
+
+def _worn(head: bpy.types.Object, kind: str) -> bpy.types.Material | None:
+    """Our material of a kind on the head; None where the artist put another in its place."""
+    worn = (m for m in head.data.materials if m is not None and m.get(MATERIAL) == kind)
     return next(worn, None)
 
 

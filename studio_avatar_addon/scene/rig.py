@@ -5,6 +5,8 @@ Bone axes: what animation turns is given in the head frame, see `animation`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +17,27 @@ from . import parts
 
 _MODIFIER = "Studio Avatar Rig"
 _GAZE_CONSTRAINT = "Studio Avatar Gaze"
-_SHAPE_OF_BONE = {"neck": "ring", "head": "ring", "eye.L": "disc", "eye.R": "disc"}
-_SHAPE_SCALE = {"neck": 1.1, "head": 0.75, "eye.L": 0.55, "eye.R": 0.55}
-_SHAPE_ALONG = {"neck": 0.5, "head": 0.95, "eye.L": 2.2, "eye.R": 2.2}  # bone lengths from its head
-_THEME_OF_BONE = {"eye.L": "THEME04", "eye.R": "THEME04", "head": "THEME09", "neck": "THEME09"}
+
+
+@dataclass(frozen=True)
+class _Handle:
+    """What an artist grabs: `size` and `along` (from the bone's head) in bone lengths."""
+
+    kind: str  # "ring" or "disc"
+    size: float
+    along: float
+    palette: str
+
+
+_HANDLES = {
+    "root": _Handle("ring", 4.5, 0.0, "THEME01"),
+    "neck": _Handle("ring", 1.1, 0.5, "THEME09"),
+    "head": _Handle("ring", 0.75, 0.95, "THEME09"),
+    "jaw": _Handle("disc", 0.16, 1.15, "THEME03"),
+    "tongue": _Handle("disc", 0.25, 1.6, "THEME03"),
+    "eye.L": _Handle("disc", 0.55, 2.2, "THEME04"),
+    "eye.R": _Handle("disc", 0.55, 2.2, "THEME04"),
+}
 
 
 def build_rig(
@@ -126,15 +145,14 @@ def _bones(scene: bpy.types.Scene, rig: bpy.types.Object, joints_m: NDArray[np.f
 def _handle(pose_bone: bpy.types.PoseBone) -> None:
     """A wire shape and a colour to grab; an artist's own shape is left alone."""
     pose_bone.rotation_mode = "QUATERNION"
-    kind = _SHAPE_OF_BONE.get(pose_bone.name)
-    if kind is None or pose_bone.custom_shape is not None:
+    handle = _HANDLES.get(pose_bone.name)
+    if handle is None or pose_bone.custom_shape is not None:
         return
-    pose_bone.custom_shape = _handle_shape(kind)
-    length = pose_bone.bone.length
+    pose_bone.custom_shape = _handle_shape(handle.kind)
     pose_bone.use_custom_shape_bone_size = True
-    pose_bone.custom_shape_scale_xyz = (_SHAPE_SCALE[pose_bone.name],) * 3
-    pose_bone.custom_shape_translation = (0.0, _SHAPE_ALONG[pose_bone.name] * length, 0.0)
-    pose_bone.color.palette = _THEME_OF_BONE[pose_bone.name]
+    pose_bone.custom_shape_scale_xyz = (handle.size,) * 3
+    pose_bone.custom_shape_translation = (0.0, handle.along * pose_bone.bone.length, 0.0)
+    pose_bone.color.palette = handle.palette
 
 
 def _handle_shape(kind: str) -> bpy.types.Object:

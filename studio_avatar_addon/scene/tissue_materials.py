@@ -1,4 +1,4 @@
-"""What is not skin: eyeball, cornea, teeth, gums, tongue, mouth, lashes, the bust's cloth.
+"""What is not skin: eyeball, cornea, tears, teeth, gums, tongue, mouth, lashes, the bust's cloth.
 
 Their colours come from the same atlas as the skin's; only how they scatter and shine is set here.
 """
@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import bpy
 
 from . import compat, nodes
-from .head import EYE_DIRECTION, UV_MAP
+from .head import EYE_DIRECTION, EYE_MIDDLE, UV_MAP
 
 ATLAS = "Atlas"  # the image node whose image follows the texture version shown
-CORNEA_IOR = 1.376
+CLEAR_IOR = {"cornea": 1.376, "tear": 1.336}
+IRIS_SIZE, IRIS_TINT, IRIS_PLACE = "Iris Size", "Iris Tint", "Iris Place"  # nodes
 _LIMBUS_WIDTH_RAD = 0.06
+_IRIS_BLEND_RAD = 0.45  # beyond the iris, over which a changed size fades out
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ TISSUES = {
     "tongue": Tissue((0.42, 0.18, 0.16), 0.45, 0.25, (0.0022, 0.0006, 0.0004)),
     "mouth": Tissue((0.27, 0.085, 0.075), 0.4, 0.3, (0.0022, 0.0006, 0.0004)),
     "lashes": Tissue((0.022, 0.016, 0.013), 0.55),
+    "caruncle": Tissue((0.42, 0.20, 0.17), 0.25, 0.8, (0.0022, 0.0006, 0.0004)),
 }
 CLOTH = Tissue((0.016, 0.017, 0.020), 0.9)
 _EYE = Tissue((0.6, 0.56, 0.52), 0.35, 0.0, (0.0010, 0.0004, 0.0002))
@@ -63,10 +66,26 @@ def build_eye(material: bpy.types.Material, iris_angle_rad: float) -> None:
     """Fill the eyeball's material: a dull iris in a soft, wet white.
 
     The iris spans `iris_angle_rad` to each side of the rest gaze, seen from the eye's centre;
-    it gets its shine from the cornea before it.
+    it gets its shine from the cornea before it. An artist changes its size and tint.
     """
     shader = build_tissue(material, _EYE)
     tree = compat.node_tree(material)
+    angle = _gaze_angle(tree)
+    size = nodes.add(tree, "Value", IRIS_SIZE, (-4, 3))
+    size.outputs[0].default_value = 1.0
+    iris = nodes.math(tree, "MULTIPLY", "Iris Angle", (-3, 3), size.outputs[0], iris_angle_rad)
+    white = _rising(tree, "White", (-1, 1), angle, iris, 1.0, _LIMBUS_WIDTH_RAD)
+    for socket in ("Subsurface Weight", "Coat Weight"):
+        nodes.join(tree, white, "Result", shader, socket)
+    shader.inputs["Specular IOR Level"].default_value = 0.0
+    shader.inputs["Coat Roughness"].default_value = 0.06
+    shader.inputs["Coat IOR"].default_value = CLEAR_IOR["cornea"]
+    _iris_tint(tree, shader, white)
+    _iris_place(tree, angle, iris, size.outputs[0])
+
+
+def _gaze_angle(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+    """The angle (rad) between a point of the eye and the rest gaze, from the eye's centre."""
     direction = nodes.add(tree, "Attribute", "Rest Direction", (-6, 1))
     direction.attribute_name = EYE_DIRECTION
     unit = nodes.add(tree, "VectorMath", "Unit Direction", (-5, 1), operation="NORMALIZE")
@@ -74,25 +93,72 @@ def build_eye(material: bpy.types.Material, iris_angle_rad: float) -> None:
     nodes.join(tree, direction, "Vector", unit, 0)
     nodes.join(tree, unit, 0, axes, 0)
     forward = nodes.math(tree, "MULTIPLY", "Forward", (-3, 1), axes.outputs["Y"], -1.0)
-    angle = nodes.math(tree, "ARCCOSINE", "Angle from Gaze", (-2, 1), forward)
-    edge = {"From Min": iris_angle_rad, "From Max": iris_angle_rad + _LIMBUS_WIDTH_RAD}
-    white = nodes.add(tree, "MapRange", "White", (-1, 1), edge, interpolation_type="SMOOTHSTEP")
-    tree.links.new(angle, white.inputs["Value"])
-    for socket in ("Subsurface Weight", "Coat Weight"):
-        nodes.join(tree, white, "Result", shader, socket)
-    shader.inputs["Specular IOR Level"].default_value = 0.0
-    shader.inputs["Coat Roughness"].default_value = 0.06
-    shader.inputs["Coat IOR"].default_value = CORNEA_IOR
+    return nodes.math(tree, "ARCCOSINE", "Angle from Gaze", (-2, 1), forward)
 
 
-def build_cornea(material: bpy.types.Material) -> None:
-    """Fill the shell's material: reflections by Fresnel's law; everything else goes through.
+def _rising(
+    tree: bpy.types.NodeTree,
+    name: str,
+    cell: tuple[float, float],
+    angle: bpy.types.NodeSocket,
+    iris: bpy.types.NodeSocket,
+    start: float,
+    width_rad: float,
+) -> bpy.types.Node:
+    """0 up to `start` iris angles, 1 from `width_rad` beyond."""
+    node = nodes.add(tree, "MapRange", name, cell, interpolation_type="SMOOTHSTEP")
+    low = nodes.math(tree, "MULTIPLY", f"{name} From", (cell[0] - 1, cell[1] + 1), iris, start)
+    high = nodes.math(tree, "ADD", f"{name} To", (cell[0] - 1, cell[1] + 2), low, width_rad)
+    tree.links.new(angle, node.inputs["Value"])
+    tree.links.new(low, node.inputs["From Min"])
+    tree.links.new(high, node.inputs["From Max"])
+    return node
+
+
+def _iris_tint(tree: bpy.types.NodeTree, shader: bpy.types.Node, white: bpy.types.Node) -> None:
+    """The atlas's colour, multiplied by the artist's tint inside the iris."""
+    inside = nodes.math(tree, "SUBTRACT", "Inside Iris", (-1, -1), 1.0, white.outputs["Result"])
+    tint = nodes.mix_color(tree, IRIS_TINT, (-0.7, -2), "MULTIPLY")
+    tint.inputs[nodes.MIX_A].default_value = (*_EYE.color, 1.0)
+    tint.inputs[nodes.MIX_B].default_value = (1.0, 1.0, 1.0, 1.0)
+    tree.links.new(inside, tint.inputs[nodes.MIX_FACTOR])
+    nodes.join(tree, tint, nodes.MIX_RESULT, shader, "Base Color")
+
+
+def _iris_place(
+    tree: bpy.types.NodeTree,
+    angle: bpy.types.NodeSocket,
+    iris: bpy.types.NodeSocket,
+    size: bpy.types.NodeSocket,
+) -> None:
+    """Where to look into the atlas: nearer the eye's middle for a larger iris, unmoved beyond."""
+    shrink = nodes.math(tree, "DIVIDE", "One over Size", (-6, -3), 1.0, size)
+    beyond = _rising(tree, "Beyond", (-6, -4), angle, iris, 1.15, _IRIS_BLEND_RAD)
+    rate = nodes.add(tree, "Mix", "Rate", (-5, -3), data_type="FLOAT")
+    tree.links.new(beyond.outputs["Result"], rate.inputs[0])
+    tree.links.new(shrink, rate.inputs[2])
+    rate.inputs[3].default_value = 1.0
+    place = nodes.add(tree, "UVMap", "Atlas Place", (-6, -1), uv_map=UV_MAP)
+    middle = nodes.add(tree, "Attribute", "Eye Middle", (-6, -2), attribute_name=EYE_MIDDLE)
+    arm = nodes.add(tree, "VectorMath", "From Middle", (-5, -1), operation="SUBTRACT")
+    scaled = nodes.add(tree, "VectorMath", "Scaled", (-4, -1), operation="SCALE")
+    back = nodes.add(tree, "VectorMath", IRIS_PLACE, (-3, -1), operation="ADD")
+    nodes.join(tree, place, "UV", arm, 0)
+    nodes.join(tree, middle, "Vector", arm, 1)
+    nodes.join(tree, arm, 0, scaled, 0)
+    nodes.join(tree, rate, 0, scaled, "Scale")
+    nodes.join(tree, scaled, 0, back, 0)
+    nodes.join(tree, middle, "Vector", back, 1)
+
+
+def build_clear(material: bpy.types.Material, ior: float) -> None:
+    """Fill a clear shell's material: reflections by Fresnel's law; everything else goes through.
 
     It does not refract, so that light and shadow rays reach the iris and never darken it.
     """
     tree = compat.node_tree(material)
     tree.nodes.clear()
-    fresnel = nodes.add(tree, "Fresnel", "Fresnel", (0, 0), {"IOR": CORNEA_IOR})
+    fresnel = nodes.add(tree, "Fresnel", "Fresnel", (0, 0), {"IOR": ior})
     clear = nodes.add(tree, "BsdfTransparent", "Clear", (0, 1))
     gloss = nodes.add(tree, "BsdfAnisotropic", "Gloss", (0, 2), {"Roughness": 0.03})
     shell = nodes.add(tree, "MixShader", "Shell", (1.5, 0))
@@ -108,11 +174,21 @@ def color_from_atlas(material: bpy.types.Material, image: bpy.types.Image) -> No
     """Take the base colour from the atlas; where the artist unlinked or removed it, it stays so."""
     tree = compat.node_tree(material)
     node = tree.nodes.get(ATLAS)
-    shader = tree.nodes.get("Principled")
-    if node is None and shader is not None and not shader.inputs["Base Color"].links:
-        place = nodes.add(tree, "UVMap", "Atlas Place", (-3, -1), uv_map=UV_MAP)
-        node = nodes.add(tree, "TexImage", ATLAS, (-2, -1))
-        nodes.join(tree, place, "UV", node, "Vector")
-        nodes.join(tree, node, "Color", shader, "Base Color")
+    target = _color_entry(tree)
+    if node is None and target is not None and not target.links:
+        node = nodes.add(tree, "TexImage", ATLAS, (-2, -2))
+        place = tree.nodes.get(IRIS_PLACE)
+        if place is None:
+            place = nodes.add(tree, "UVMap", "Atlas Place", (-3, -2), uv_map=UV_MAP)
+        nodes.join(tree, place, 0, node, "Vector")
+        tree.links.new(node.outputs["Color"], target)
     if node is not None:
         node.image = image
+
+
+def _color_entry(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
+    """The socket that takes the atlas's colour; None where the artist took the nodes out."""
+    tint, shader = tree.nodes.get(IRIS_TINT), tree.nodes.get("Principled")
+    if tint is not None:
+        return tint.inputs[nodes.MIX_A]
+    return shader.inputs["Base Color"] if shader is not None else None

@@ -1,0 +1,105 @@
+"""A Live Link Face recording (CSV) in, a `Performance` out.
+
+Columns are found by name, whatever their case and order; unknown ones are left alone. Timecodes
+are `HH:MM:SS:FF.fff`, where FF counts at the app's rate, whatever the rate of the rows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ShapeError
+from .frames import rotation_about
+from .shapes import SHAPE_NAMES
+from .types import Performance
+
+RECORDING_SUFFIX = ".csv"
+RATES = (24.0, 25.0, 30.0, 60.0)  # of the timecode's frame count
+DAY_S = 86400.0
+NECK_M = (0.0, 0.014, -0.045)  # the joint that the head turns about, of a mean head
+REMEDY = "Export the take from Live Link Face again, as CSV."
+
+
+def read_live_link(path: Path) -> Performance:
+    """Read a recording; weights are clipped to [0, 1], rows with gaps are left out.
+
+    Yaw and pitch count to the subject's right and down in the file (seen on the eyes of a real
+    export, taken for the head alike). Raises ShapeError where the file is no such recording.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="strict") as stream:
+            rows = [row for row in csv.reader(stream) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ShapeError(f"The recording {path.name} cannot be read ({error}).", REMEDY) from error
+    columns = {name.strip().lower(): place for place, name in enumerate(rows[0])} if rows else {}
+    missing = [name for name in SHAPE_NAMES if name.lower() not in columns]
+    if "timecode" not in columns or len(missing) > 1:  # older apps have no tongue
+        raise ShapeError(
+            f"{path.name} is no Live Link Face recording: columns are missing.", REMEDY
+        )
+    whole = [row for row in rows[1:] if len(row) >= len(rows[0]) and all(row)]
+    try:
+        time_s = _seconds([row[columns["timecode"]] for row in whole])
+        table = _Table(columns, whole)
+        weights = np.stack([table.column(name) for name in SHAPE_NAMES], axis=1)
+        gaze = np.stack([table.turn(f"{side}Eye") for side in ("Left", "Right")], axis=1)
+        turns = np.column_stack([table.turn("Head"), table.column("HeadRoll")])
+    except ValueError as error:
+        raise ShapeError(f"The recording {path.name} is damaged ({error}).", REMEDY) from error
+    order = np.unique(time_s, return_index=True)[1]
+    finite = np.isfinite(weights).all(axis=1) & np.isfinite(gaze).all(axis=(1, 2))
+    kept = order[finite[order]]
+    if len(kept) < 2:
+        raise ShapeError(f"The recording {path.name} has fewer than two whole rows.", REMEDY)
+    return Performance(
+        time_s=time_s[kept] - time_s[kept[0]],
+        weights=np.clip(weights[kept], 0.0, 1.0).astype(np.float32),
+        neck_from_head=np.stack([_about_the_neck(turn) for turn in turns[kept]]),
+        gaze_rad=gaze[kept].astype(np.float32),
+    )
+
+
+class _Table:
+    """Numbers of the rows by column name; a missing column is zero."""
+
+    def __init__(self, columns: dict[str, int], rows: Sequence[Sequence[str]]) -> None:
+        self.columns, self.rows = columns, rows
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        place = self.columns.get(name.lower())
+        if place is None:
+            return np.zeros(len(self.rows))
+        return np.array([float(row[place]) for row in self.rows])
+
+    def turn(self, part: str) -> NDArray[np.float64]:
+        """(T, 2) yaw to the subject's left and pitch up."""
+        return -np.stack([self.column(f"{part}Yaw"), self.column(f"{part}Pitch")], axis=1)
+
+
+def _seconds(timecodes: Sequence[str]) -> NDArray[np.float64]:
+    """Seconds (T,) since midnight, over midnight on."""
+    parts = np.array([[float(part) for part in code.split(":")] for code in timecodes])
+    if parts.ndim != 2 or parts.shape[1] != 4:
+        raise ValueError("timecodes are not HH:MM:SS:FF")
+    rate = next((rate for rate in RATES if parts[:, 3].max() < rate), RATES[-1])
+    seconds = parts[:, :3] @ [3600.0, 60.0, 1.0] + parts[:, 3] / rate
+    return seconds + DAY_S * np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -DAY_S / 2)
+
+
+def _about_the_neck(turn_rad: NDArray[np.float64]) -> NDArray[np.float32]:
+    """`neck_from_head` (4, 4) of yaw to the left, pitch up, roll."""
+    yaw, pitch, roll = (float(angle) for angle in turn_rad)
+    rotation = (
+        rotation_about(np.array([0.0, 0.0, 1.0]), yaw)
+        @ rotation_about(np.array([1.0, 0.0, 0.0]), -pitch)
+        @ rotation_about(np.array([0.0, 1.0, 0.0]), roll)
+    )
+    matrix = np.eye(4, dtype=np.float32)
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = np.array(NECK_M) - rotation @ np.array(NECK_M)
+    return matrix

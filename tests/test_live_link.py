@@ -1,0 +1,74 @@
+"""Live Link Face recordings: made-up ones with known answers, and a real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio_avatar_addon.avatar.errors import ShapeError
+from studio_avatar_addon.avatar.live_link import read_live_link
+from studio_avatar_addon.avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
+
+TURNS = ("HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "RightEyeYaw")
+
+
+def recording(path: Path, timecodes: list[str], **values: float) -> Path:
+    names = [name[0].upper() + name[1:] for name in reversed(SHAPE_NAMES)]
+    header = ["Timecode", "BlendshapeCount", *names, *TURNS, "Novelty"]
+    lines = [",".join(header)]
+    for code in timecodes:
+        row = [str(values.get(name, 0.0)) for name in header[2:]]
+        lines.append(",".join([code, "61", *row]))
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def test_columns_are_found_by_name_and_time_in_seconds(tmp_path: Path) -> None:
+    codes = ["23:59:59:58.0", "00:00:00:00.0", "00:00:00:30.5"]
+    path = recording(tmp_path / "take.csv", codes, JawOpen=0.4, MouthFunnel=1.7, LeftEyeYaw=0.2)
+    take = read_live_link(path)
+    np.testing.assert_allclose(take.time_s, [0.0, 2 / 60, 32.5 / 60])
+    assert take.weights[1, SHAPE_INDEX["jawOpen"]] == pytest.approx(0.4)
+    assert take.weights.max() == 1.0  # clipped
+    np.testing.assert_allclose(take.gaze_rad[0], [[-0.2, 0.0], [0.0, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(take.neck_from_head[0], np.eye(4), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no Live Link Face recording"),
+        ("Timecode,JawOpen\n00:00:00:00,0\n", "columns are missing"),
+        ("\x00\x01", "no Live Link Face recording"),
+    ],
+)
+def test_other_files_are_refused_in_words(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ShapeError, match=says):
+        read_live_link(path)
+    with pytest.raises(ShapeError, match="cannot be read"):
+        read_live_link(tmp_path / "gone.csv")
+
+
+def test_gaps_and_damage(tmp_path: Path) -> None:
+    path = recording(tmp_path / "take.csv", ["00:00:00:00", "00:00:01:00", "00:00:02:00"])
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join([*lines, lines[-1][:80], lines[1].replace("0.0", "nan")]), "utf-8")
+    assert len(read_live_link(path).time_s) == 3
+    path.write_text("\n".join([*lines, lines[1].replace("0.0", "much", 1)]), "utf-8")
+    with pytest.raises(ShapeError, match="is damaged"):
+        read_live_link(path)
+    path.write_text("\n".join(lines[:2]), "utf-8")
+    with pytest.raises(ShapeError, match="fewer than two"):
+        read_live_link(path)
+
+
+def test_real_recording(shared_data: Path) -> None:
+    take = read_live_link(shared_data / "performance" / "livelinkface_rom.csv")
+    assert len(take.time_s) == 4030
+    assert np.median(np.diff(take.time_s)) == pytest.approx(1 / 30, abs=1e-3)
+    outward = np.corrcoef(take.gaze_rad[:, 0, 0], take.weights[:, SHAPE_INDEX["eyeLookOutLeft"]])
+    assert outward[0, 1] > 0.5
