@@ -112,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     measures = benchmark.add_subparsers(dest="measure", required=True)
     for name, (_, _, text) in BENCHMARKS.items():
         measure = measures.add_parser(name, help=text)
-        measure.add_argument("--heads", type=Path, default=None, metavar="DIR")
+        measure.add_argument(
+            "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"
+        )
         measure.add_argument("--out", type=Path, default=None, metavar="FILE", help="as JSON too")
 
     run = commands.add_parser("run", help="run a job folder, as the add-on does")

@@ -67,6 +67,7 @@ def wrap_figures(template: HeadTemplate, wrap: Wrap) -> list[Figure]:
     face = template.region("face") > 0.5
     left_mm = TO_MM * wrap.distance_m[wrap.trusted]
     return [
+        Figure("template's size against the reference's", wrap.head_from_reference.scale, ""),
         Figure("distance left", float(left_mm.mean()), "mm", p90=float(np.percentile(left_mm, 90))),
         Figure("skin vertices", int(skin.sum()), ""),
         Figure(f"  not within {TO_MM * TRUSTED_M:g} mm of their like", int(lost.sum()), ""),

@@ -5,6 +5,7 @@ The reference only measures; nothing of it enters the product.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,7 +47,7 @@ class ReferenceMissing(StudioAvatarError):
 class ReferenceHead:
     """N vertices; metres in the head frame."""
 
-    sha256: str  # of the file with vertices and deltas
+    sha256: str  # of its files
     vertices_m: FloatArray  # (N, 3) float64 neutral
     skin_triangles: NDArray[np.int32]  # (M, 3) outer skin: face, ears, head, neck
     landmark_vertices: NDArray[np.int64]  # (51,) the vertices at DETECTOR_LANDMARKS
@@ -78,7 +79,7 @@ def load_reference(heads: Path = DEFAULT_HEADS) -> ReferenceHead:
     if missing:
         raise ReferenceMissing(
             f"The reference head is not in {folder}: {', '.join(missing)} not found.",
-            "Name the folder that holds ict_facekit with --heads; what needs no reference follows.",
+            f"Name the folder that holds {FOLDER} with --heads.",
         )
     try:
         arrays = read_arrays(folder / DELTAS)
@@ -93,7 +94,9 @@ def load_reference(heads: Path = DEFAULT_HEADS) -> ReferenceHead:
         ) from error
     names = tuple(sorted(arrays))
     return ReferenceHead(
-        sha256=sha256_file(folder / DELTAS),
+        sha256=hashlib.sha256(
+            "".join(sha256_file(folder / name) for name in (DELTAS, MESH, INDICES)).encode()
+        ).hexdigest(),
         vertices_m=_in_head_frame(neutral.astype(np.float64)),
         skin_triangles=triangles,
         landmark_vertices=landmarks,

@@ -26,14 +26,13 @@ from .registration import landmark_similarity, vertices_of
 from .similarity import UNMOVED, Similarity, align
 
 CACHE = Path(__file__).parents[2] / ".cache" / "benchmark"
-CACHE_FORMAT = 1
-FARTHEST_M = 0.008
-TRUSTED_M = 0.0015
+CACHE_FORMAT = 1  # one more whenever the way of wrapping changes
+TRUSTED_M = 0.0015  # a wrapped vertex further off than this has no counterpart
 
 
 @dataclass(frozen=True)
 class Wrap:
-    """For each of the template's V vertices a place on the reference's skin, with T triangles."""
+    """For each of the template's V vertices a place on the reference's skin."""
 
     triangle_vertices: NDArray[np.int32]  # (V, 3) reference vertices
     weights: NDArray[np.float64]  # (V, 3) barycentric
@@ -86,7 +85,7 @@ def _from_arrays(stored: dict[str, NDArray], count: int, reference_count: int) -
 
 
 def wrap_template(template: HeadTemplate, reference: ReferenceHead) -> Wrap:
-    """Lay the template on the reference's neutral skin. Some 20 s.
+    """Lay the template on the reference's neutral skin. Some 10 s.
 
     Raises TemplateError as `landmark_similarity` does.
     """
@@ -100,12 +99,11 @@ def wrap_template(template: HeadTemplate, reference: ReferenceHead) -> Wrap:
     to_head = to_head.then(from_template.inverse)
     cloth = Cloth.between(template, reference, to_head)
     vertices = fit_vertices(cloth, fit_modes(cloth))
-    pairs = cloth.paired(vertices, FARTHEST_M)
-    trusted = pairs.valid & (pairs.places.distance_m < TRUSTED_M) & skin
+    pairs = cloth.paired(vertices, TRUSTED_M)
     return Wrap(
         reference.skin_triangles[pairs.places.triangle],
         pairs.places.weights,
         pairs.places.distance_m,
-        trusted,
+        pairs.valid,
         to_head,
     )

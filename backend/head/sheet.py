@@ -41,12 +41,12 @@ SMILE = {
     "mouthUpperUpLeft": 0.4, "mouthUpperUpRight": 0.4,
 }  # fmt: skip
 SKIN_SEED, SKIN_TEXELS = 3, 2048
-LIT_PX = (960, 720)
+LIT_PX = (640, 480)
 # expression, aim in the head frame (m), focal length (px), distance (m), yaw (degrees)
 LIT = (
-    ({}, EYE, 3800.0, 0.25, 15.0),
-    (SMILE, (0.0, -0.105, -0.045), 2400.0, 0.25, 15.0),
-    ({}, (0.0, -0.03, -0.015), 1900.0, 0.62, 25.0),
+    ({}, EYE, 2500.0, 0.25, 15.0),
+    (SMILE, (0.0, -0.105, -0.045), 1600.0, 0.25, 15.0),
+    ({}, (0.0, -0.03, -0.015), 1270.0, 0.62, 25.0),
 )
 
 
