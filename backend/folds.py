@@ -33,7 +33,8 @@ STIFFNESS = 0.03
 EAGERNESS = 0.5  # how far one averaging goes: at 1, folds are moved further than they need
 LIDS_M = 0.0035  # the surface this close to an eyeball comes no closer
 ROUNDS = 60
-FIRST_REACH, REACH_PER_ROUND = 2.0, 0.5  # in steps from neighbour to neighbour
+# In steps from neighbour to neighbour; the widest is about half a face.
+FIRST_REACH, REACH_PER_ROUND, WIDEST_REACH = 2.0, 0.5, 20.0
 FIRST_AVERAGINGS = 4
 # Whatever has to be moved further than this was no head.
 FARTHEST_M = 0.05
@@ -87,7 +88,8 @@ def relax_folds(
     eyeballs = _Eyeballs(template, rest, posed)
     relaxed = posed.copy()
     for turn in range(ROUNDS):
-        window = _window(neighbours, folds.vertices, FIRST_REACH + REACH_PER_ROUND * turn)
+        reach = min(FIRST_REACH + REACH_PER_ROUND * turn, WIDEST_REACH)
+        window = _window(neighbours, folds.vertices, reach)
         inside = np.flatnonzero(window)
         # The wider the window, the more averaging it takes to settle.
         move = _smoothed(relaxed - rest, neighbours, window, FIRST_AVERAGINGS + turn)

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from backend.benchmark.contact_figures import contact_of, lid_gap_mm, lip_gap_mm
+from backend.folds import relax_folds
 from backend.head.mesh import HeadMesh, build_mesh
 from backend.head.parts import lash_roots
 from backend.head.shape_jaw import OPEN_DEG, jaw_axis
 from backend.head.shape_space import FaceSpace
-from backend.head.shapes import build_shapes
-from studio_avatar_addon.avatar.shapes import SHAPE_INDEX, SHAPE_NAMES, mirrored_shape
+from backend.head.shapes import HeadShapes, build_shapes, shapes_of
+from studio_avatar_addon.avatar.shapes import (
+    SHAPE_INDEX,
+    SHAPE_NAMES,
+    corrective_weights,
+    mirrored_shape,
+)
+from studio_avatar_addon.avatar.template import load_template
 
 MM = 1e-3
+LIMIT_MM = 0.5
+CLOSED_MM = 0.5
+# the lips' inside may be pressed this deep into each other where they are rolled or pursed
+PRESSED_MM = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +35,21 @@ def head() -> HeadMesh:
 
 
 @pytest.fixture(scope="module")
-def deltas(head: HeadMesh) -> np.ndarray:
-    return build_shapes(head).deltas_m.astype(float)
+def made(head: HeadMesh) -> HeadShapes:
+    return build_shapes(head)
+
+
+@pytest.fixture(scope="module")
+def deltas(made: HeadShapes) -> np.ndarray:
+    return made.deltas_m.astype(float)
 
 
 def _posed(head: HeadMesh, deltas: np.ndarray, **weights: float) -> np.ndarray:
     return head.vertices_m + sum(w * deltas[SHAPE_INDEX[name]] for name, w in weights.items())
 
 
-def test_every_shape_moves_something(head: HeadMesh) -> None:
-    deltas = build_shapes(head).deltas_m
+def test_every_shape_moves_something(head: HeadMesh, made: HeadShapes) -> None:
+    deltas = made.deltas_m
     assert deltas.shape == (52, head.count, 3) and deltas.dtype == np.float32
     assert np.isfinite(deltas).all()
     reach = np.linalg.norm(deltas, axis=2).max(axis=1)
@@ -112,3 +131,76 @@ def test_lashes_stay_on_their_lid(head: HeadMesh, deltas: np.ndarray, lid: str) 
         return np.linalg.norm(vertices[roots].mean(axis=1) - place, axis=1)
 
     np.testing.assert_allclose(seat(posed), seat(head.vertices_m), atol=0.01 * MM)
+
+
+@pytest.fixture(scope="module")
+def stranger(head: HeadMesh) -> tuple[HeadMesh, HeadShapes]:
+    """A random person's head and the shapes made for it."""
+    template = load_template()
+    identity = template.random_identity(np.random.default_rng(3))
+    neutral = relax_folds(template, template.neutral_m(identity)).vertices_m
+    centre = np.asarray(template.eye_centres_m(neutral), np.float64)
+    balls = [neutral[head.parts[f"eyeball_{side}"]] for side in "LR"]
+    radius = [
+        np.linalg.norm(ball - middle, axis=1).max()
+        for ball, middle in zip(balls, centre, strict=True)
+    ]
+    person = replace(head, vertices_m=neutral, eye_centre_m=centre, eye_radius_m=np.array(radius))
+    return person, shapes_of(person, head)
+
+
+def _with_correctives(head: HeadMesh, shapes: HeadShapes, **weights: float) -> np.ndarray:
+    values = np.zeros(len(SHAPE_NAMES))
+    for name, weight in weights.items():
+        values[SHAPE_INDEX[name]] = weight
+    moved = np.tensordot(values, shapes.deltas_m.astype(float), axes=1)
+    mended = np.tensordot(
+        corrective_weights(values), shapes.corrective_deltas_m.astype(float), axes=1
+    )
+    return head.vertices_m + moved + mended
+
+
+@pytest.mark.parametrize("whose", ["mean", "stranger"])
+def test_single_shapes_keep_soft_parts_apart(
+    head: HeadMesh, made: HeadShapes, stranger: tuple[HeadMesh, HeadShapes], whose: str
+) -> None:
+    person, shapes = (head, made) if whose == "mean" else stranger
+    for name in (
+        "eyeBlinkLeft", "eyeLookDownRight", "jawLeft", "jawForward", "mouthSmileLeft",
+        "mouthRollUpper", "mouthRollLower", "mouthPressRight", "mouthShrugLower", "mouthRight",
+    ):  # fmt: skip
+        for weight in (0.5, 1.0):
+            contact = contact_of(person, _with_correctives(person, shapes, **{name: weight}))
+            assert contact.lids_in_eyes.worst_mm < LIMIT_MM, name
+            assert contact.lips_in_teeth.worst_mm < LIMIT_MM, name
+            assert contact.lip_in_lip.worst_mm < PRESSED_MM, name
+
+
+@pytest.mark.parametrize("second", [None, "eyeLookDown", "eyeSquint"])
+@pytest.mark.parametrize("side", ["Left", "Right"])
+def test_closed_lids_meet_along_their_whole_edge(
+    stranger: tuple[HeadMesh, HeadShapes], second: str | None, side: str
+) -> None:
+    person, shapes = stranger
+    weights = {f"eyeBlink{side}": 1.0} | ({f"{second}{side}": 1.0} if second else {})
+    posed = _with_correctives(person, shapes, **weights)
+    assert lid_gap_mm(person, posed, side[0]) < CLOSED_MM
+    assert lid_gap_mm(person, person.vertices_m, side[0]) > 5.0
+
+
+def test_open_jaw_with_closed_mouth_meets_on_anyone(
+    stranger: tuple[HeadMesh, HeadShapes],
+) -> None:
+    person, shapes = stranger
+    opened = _with_correctives(person, shapes, jawOpen=1.0)
+    closed = _with_correctives(person, shapes, jawOpen=1.0, mouthClose=1.0)
+    assert lip_gap_mm(person, opened) > 20.0
+    assert lip_gap_mm(person, closed) < 0.6
+    assert contact_of(person, closed).worst_mm < LIMIT_MM
+
+
+def test_contact_figures_see_a_lip_pushed_into_the_teeth(head: HeadMesh) -> None:
+    posed = head.vertices_m.copy()
+    posed[head.rings["mouth"]] += np.array([0.0, 14.0, 0.0]) * MM
+    assert contact_of(head, head.vertices_m).crossings == 0
+    assert contact_of(head, posed).lips_in_teeth.worst_mm > 2.0

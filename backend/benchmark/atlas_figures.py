@@ -13,7 +13,8 @@ from studio_avatar_addon.avatar.frames import texel_from_uv
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from .figures import Figure, Target
+from ..surface import triangle_normals
+from .figures import Figure, Target, weighted_percentile
 from .mesh_figures import quads_in
 
 COVER_PX = 1024
@@ -30,19 +31,30 @@ def atlas_figures(template: HeadTemplate) -> list[Figure]:
     )
     area = signed_areas(uv)
     used, of_face = np.abs(area).sum(), np.abs(area[face]).sum()
-    density, anisotropy = stretch(template.vertices_m[template.triangles[face]], uv[face])
-    low, high = np.percentile(density, (5, 95))
+    corners = template.vertices_m[template.triangles[face]].astype(np.float64)
+    density, anisotropy = stretch(corners, uv[face])
+    surface = np.linalg.norm(triangle_normals(corners.reshape(-1, 3), _triples(face.sum())), axis=1)
+    low, high = (weighted_percentile(density, surface, percent) for percent in (5.0, 95.0))
     return [
         Figure("used area taken by the face", 100 * of_face / used, "%", Target(50, True)),
-        Figure("whole square taken by the face", 100 * of_face, "%", Target(50, True)),
+        Figure("whole square taken by the face", 100 * of_face, "%"),
         Figure("whole square used", 100 * used, "%"),
-        Figure("face texel density, p95 to p5", float(high / low), ""),
-        Figure("face anisotropy, p95", float(np.percentile(anisotropy, 95)), ""),
+        Figure("texels per area of the face, p95 to p5", high / low, "", Target(2.5)),
+        Figure("face anisotropy, p95", weighted_percentile(anisotropy, surface, 95.0), ""),
         Figure("flipped triangles", (area <= 0).sum(), "", Target(0)),
         Figure("texels covered twice at 1024", doubly_covered(uv), "px", Target(0)),
-        Figure("smallest gap between islands at 2048", smallest_gap_px(template.quad_uv), "px"),
-        Figure("worst mirror asymmetry at 2048", asymmetry_px(template), "px"),
+        Figure(
+            "smallest gap between islands at 2048",
+            smallest_gap_px(template.quad_uv),
+            "px",
+            Target(16, at_least=True),
+        ),
+        Figure("worst mirror asymmetry at 2048", asymmetry_px(template), "px", Target(0.1)),
     ]
+
+
+def _triples(count: int) -> NDArray[np.int64]:
+    return np.arange(3 * count).reshape(-1, 3)
 
 
 def signed_areas(triangle_uv: FloatArray) -> FloatArray:

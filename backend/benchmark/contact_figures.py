@@ -21,7 +21,7 @@ from .closest import Surface
 MM = 1e3
 LID_RINGS = slice(3, 8)  # crease to the lids' inside
 LIP_RINGS = slice(3, 9)  # vermilion border to the front of the mouth's bag
-SEAL_RINGS = slice(3, 8)
+SEAL_RINGS = slice(3, 8)  # of either lip, which meets the other
 SHARES = (0.25, 0.5, 0.75)  # where edges are looked at, besides their ends
 # Deeper than this in front of a face of teeth or lips is on their other side, not inside them.
 DEEPEST_M = 0.006
@@ -70,18 +70,27 @@ def contact_of(head: HeadMesh, posed_m: FloatArray) -> Contact:
 
 
 def lid_gap_mm(head: HeadMesh, posed_m: FloatArray, side: str) -> float:
-    """Widest gap between the inner edges of the lids of side "L" or "R", across the opening."""
-    upper = posed_m[head.loops[f"lid_upper_{side}"]]
-    lower = posed_m[head.loops[f"lid_lower_{side}"]]
-    order = np.argsort(lower[:, 0])
-    below = np.interp(upper[:, 0], lower[order, 0], lower[order, 2])
-    return float((upper[:, 2] - below).max() * MM)
+    """Farthest that the closed lids' edges of side "L" or "R" lie apart or over each other."""
+    return _between_mm(head, posed_m, f"lid_upper_{side}", f"lid_lower_{side}")
 
 
 def lip_gap_mm(head: HeadMesh, posed_m: FloatArray) -> float:
-    """Widest distance between the lips' contact lines, column by column."""
-    upper, lower = head.loops["lip_contact_upper"], head.loops["lip_contact_lower"]
-    return float(np.linalg.norm(posed_m[upper] - posed_m[lower], axis=1).max() * MM)
+    """Farthest that the lips' contact lines lie apart or over each other."""
+    return _between_mm(head, posed_m, "lip_contact_upper", "lip_contact_lower")
+
+
+def _between_mm(head: HeadMesh, posed_m: FloatArray, upper: str, lower: str) -> float:
+    one, other = posed_m[head.loops[upper]], posed_m[head.loops[lower]]
+    return max(_farthest_from(one, other), _farthest_from(other, one)) * MM
+
+
+def _farthest_from(points: FloatArray, line: FloatArray) -> float:
+    """Distance of the farthest of points (n, 3) from a polyline (m, 3)."""
+    start, along = line[:-1], np.diff(line, axis=0)
+    arm = points[:, None] - start
+    share = np.clip((arm * along).sum(axis=2) / (along**2).sum(axis=1), 0.0, 1.0)
+    away = np.linalg.norm(arm - share[..., None] * along, axis=2)
+    return float(away.min(axis=1).max())
 
 
 def lid_depths_m(head: HeadMesh, posed_m: FloatArray) -> FloatArray:

@@ -6,6 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from studio_avatar_addon.avatar.types import FloatArray
+
 MET, MISSED = "ok", "MISSED"
 
 
@@ -94,6 +98,14 @@ def as_json(sections: Sequence[Section]) -> list[dict[str, object]]:
         }
         for section in sections
     ]
+
+
+def weighted_percentile(values: FloatArray, weights: FloatArray, percent: float) -> float:
+    """The value that `percent` of the weight stays below or at; (n,) and (n,)."""
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    place = np.searchsorted(reached, percent / 100 * reached[-1])
+    return float(values[order][min(place, len(values) - 1)])
 
 
 def _plain(value: float | None) -> float | None:

@@ -24,6 +24,8 @@ FARTHEST_M = 0.015
 OFF_SD_M, ALONG_SD_M = 0.001, 0.005
 # What a model cannot follow strays alike over this area, which says no more than one point would.
 INDEPENDENT_M2 = 1e-4
+# Where a neck leans and ends is not who somebody is.
+NECK_DISCOUNT = 0.9
 
 
 class ReferenceFitter:
@@ -37,7 +39,10 @@ class ReferenceFitter:
         self._parameters = len(template.identity_names)
         self._basis = np.concatenate([identity, smooth_modes(rest, FREEFORM_MODES)], axis=2)
         self._seen = np.ascontiguousarray(self._basis[used])
-        self._share = _vertex_areas(rest, template.triangles)[used] / INDEPENDENT_M2
+        area = _vertex_areas(rest, template.triangles)
+        self._share = (area * (1.0 - NECK_DISCOUNT * template.region("neck")))[
+            used
+        ] / INDEPENDENT_M2
         along = (self._share / ALONG_SD_M**2)[:, None, None] * self._seen
         count = self._basis.shape[2]
         self._along = along.reshape(-1, count)

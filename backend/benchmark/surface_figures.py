@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ..surface import triangle_normals
 from .closest import Surface
-from .figures import Figure, Target
+from .figures import Figure, Target, weighted_percentile
 from .mesh_figures import quads_in
 from .reference import ReferenceHead
 from .reference_fit import ReferenceFitter
@@ -70,7 +70,7 @@ class Ruler:
         by_region = [(distance[r], area[r]) for r in self._regions]
         return Distances(
             np.array([np.average(d, weights=w) for d, w in by_region]),
-            np.array([_weighted_percentile(d, w, 90.0) for d, w in by_region]),
+            np.array([weighted_percentile(d, w, 90.0) for d, w in by_region]),
         )
 
 
@@ -116,10 +116,3 @@ def _rows(name: str, distances: Distances, targets_mm: dict[str, float]) -> list
         target = Target(targets_mm[region]) if region in targets_mm else None
         rows.append(Figure(f"{name}: {region}", float(mean), "mm", target, float(p90)))
     return rows
-
-
-def _weighted_percentile(values: FloatArray, weights: FloatArray, percent: float) -> float:
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    place = np.searchsorted(reached, percent / 100 * reached[-1])
-    return float(values[order][min(place, len(values) - 1)])

@@ -53,7 +53,7 @@ START_STEPS, LANDMARK_STEPS, POSE_STEPS = 8, 12, 6
 WIDE_STEPS, NARROW_STEPS = 7, 9
 FREEFORM_MODES = 55  # each even and odd, along three axes
 WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M = 0.025, 0.010, 0.0055
-SMALLEST_GAP_PX = 0.5
+SMALLEST_GAP_PX = 1.5
 FARTHEST_YAW_DEG = 90.0
 HEAD_FIXED = Freedom(focal=False, shape=False)
 ALL_STEPS = (
@@ -207,7 +207,9 @@ def _last_admission(
     gates = (MIDDLE_GATE_M, NARROW_GATE_M)
     estimate = fit_outlines(problem, estimate, others, filmed, gates, POSE_STEPS, HEAD_FIXED)
     used = candidates & _agreeing(problem, estimate, frames)
-    gaps = {k: float(np.median(g)) for k, g in outline_gaps_px(problem, estimate, filmed).items()}
+    # Most of a head's outline is alike from the left and the right: the worst tenth tells.
+    outlines = outline_gaps_px(problem, estimate, filmed)
+    gaps = {k: float(np.percentile(gap, 90)) for k, gap in outlines.items()}
     usual = float(np.median([gaps[k] for k in frames if k in gaps] or [0.0]))
     for k in others:
         used[k] &= gaps.get(int(k), np.inf) < OUTLIER_RATIO * max(usual, SMALLEST_GAP_PX)

@@ -15,7 +15,7 @@ from .bundle import Freedom, Prior, Sighting, robust_cost, step
 from .landmarks import FaceLandmarks, landmark_sightings
 from .model import Estimate, LinearHead
 
-IDENTITY_PRECISION = 2.0
+IDENTITY_PRECISION = 4.0
 WARP_PRECISION = 32.0  # what anatomy explains is not to be explained by warps
 EXPRESSION_PRECISION = 2.0
 EXPRESSION_SPARSITY = 0.5

@@ -16,9 +16,9 @@ import numpy as np
 from studio_avatar_addon.avatar.types import FloatArray
 
 from .mesh import MM, HeadMesh
-from .shape_space import smooth_step
+from .shape_space import FaceSpace, FieldValues, smooth_step
 from .trends import TRENDS
-from .warps import ASYMMETRIES, WARPS
+from .warps import ASYMMETRIES, PROPORTIONS, WARPS
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class Bump:
 BUMPS: dict[str, tuple[Bump, ...]] = {
     "face_width": (Bump((68, -35, 6), (26, 40, 38), (2.9, 0, 0)),),
     "jaw_width": (Bump((58, -25, -55), (24, 34, 30), (3.2, 0, 0)),),
-    "jaw_angle": (Bump((58, -18, -56), (26, 26, 22), (0.5, 1.5, -3.5)),),
-    "chin_height": (Bump((0, -92, -88), (34, 30, 20), (0, 0, -2.6)),),
+    "jaw_angle": (Bump((58, -18, -56), (26, 26, 22), (0.6, 2.0, -4.5)),),
+    "chin_height": (Bump((0, -92, -88), (34, 30, 20), (0, 0, -5.2)),),
     "chin_projection": (Bump((0, -98, -80), (26, 26, 20), (0, -3.0, 0)),),
     "chin_width": (Bump((22, -88, -82), (15, 22, 18), (2.2, -0.4, 0)),),
     "cheekbones": (Bump((54, -72, 4), (20, 26, 17), (1.6, -1.7, 0.3)),),
     "cheek_fullness": (Bump((54, -60, -34), (18, 28, 22), (2.6, -1.8, 0)),),
-    "nose_length": (Bump((0, -116, -18), (17, 24, 15), (0, 0, -2.8)),),
+    "nose_length": (Bump((0, -116, -18), (17, 24, 15), (0, 0, -3.4)),),
     "nose_width": (Bump((16.5, -102, -14), (8, 13, 11), (1.6, 0, 0)),),
-    "nose_projection": (Bump((0, -124, -10), (14, 22, 20), (0, -2.4, 0)),),
-    "nose_bridge": (Bump((0, -112, 14), (9, 18, 13), (0, -1.6, 0)),),
+    "nose_projection": (Bump((0, -124, -10), (14, 22, 20), (0, -2.9, 0)),),
+    "nose_bridge": (Bump((0, -112, 14), (9, 18, 13), (0, -2.5, 0)),),
     "nose_root": (Bump((0, -102, 28), (10, 16, 12), (0, -2.0, 0)),),
     "nose_tip": (Bump((0, -123, -12), (10, 12, 10), (0, -0.3, 2.0)),),
     "nose_tip_width": (Bump((9, -119, -10), (7, 11, 9), (1.3, 0, 0)),),
@@ -53,24 +53,21 @@ BUMPS: dict[str, tuple[Bump, ...]] = {
     "forehead_bulge": (Bump((0, -97, 66), (38, 30, 20), (0, -2.2, 0)),),
     "temple_width": (Bump((68, -44, 42), (18, 30, 26), (2.4, 0, 0)),),
     "eye_spacing": (Bump((31, -80, 26), (17, 26, 16), (1.5, 0, 0)),),
-    "eye_depth": (Bump((31, -80, 26), (20, 26, 14), (0, 1.7, 0)),),
+    "eye_depth": (Bump((31, -80, 26), (20, 26, 14), (0, 2.2, 0)),),
     "eye_height": (Bump((31, -80, 26), (26, 30, 16), (0, 0, 1.8)),),
-    "mouth_height": (Bump((0, -100, -45), (38, 30, 17), (0, 0, 2.0)),),
-    "mouth_projection": (Bump((0, -106, -45), (32, 28, 22), (0, -2.2, 0)),),
-    "occiput": (Bump((0, 92, 40), (52, 46, 44), (0, 5.0, 0)),),
-    "nape": (Bump((0, 68, -30), (44, 40, 34), (0, 4.0, 0)),),
-    "vertex_height": (Bump((0, 15, 132), (60, 70, 42), (0, 0, 4.0)),),
+    "mouth_height": (Bump((0, -100, -45), (38, 30, 17), (0, 0, 2.6)),),
+    "mouth_projection": (Bump((0, -106, -45), (32, 28, 22), (0, -3.2, 0)),),
+    "occiput": (Bump((0, 92, 40), (52, 46, 44), (0, 7.0, 0)),),
     "parietal_width": (Bump((74, 22, 72), (26, 50, 42), (3.0, 0, 0)),),
     "under_eye": (Bump((33, -90, 7), (15, 22, 9), (0, -1.5, 0)),),
-    "nasolabial": (Bump((31, -96, -22), (11, 20, 13), (0.5, -1.5, 0)),),
-    "alar_height": (Bump((17, -101, -14), (8, 13, 8), (0, 0, 1.3)),),
-    "mentolabial_depth": (Bump((0, -103, -65), (22, 24, 8), (0, 1.6, 0)),),
+    "nasolabial": (Bump((31, -96, -22), (11, 20, 13), (0.7, -2.3, 0)),),
     "prejowl": (Bump((40, -72, -76), (17, 24, 17), (1.6, -1.2, 0)),),
-    "throat": (Bump((0, -66, -96), (42, 34, 22), (0, -1.5, -4.0)),),
+    "throat": (Bump((0, -66, -96), (42, 34, 22), (0, -2.4, -6.0)),),
 }  # fmt: skip
 
 
 LID_PARTS = ("lashes_upper", "lashes_lower", "tear", "caruncle")
+EAR_FADE_MM = 7.0
 # How far the eye's rings 2 to 8 go with the eyeball rather than with the skin around
 LID_HOLD = (0.3, 0.7, 0.95, 1.0, 1.0, 1.0, 1.0)
 
@@ -79,7 +76,7 @@ def build_identity(head: HeadMesh) -> tuple[tuple[str, ...], FloatArray]:
     """Names (P,) and deltas (P, V, 3) in metres per standard deviation."""
     fields: dict[str, FloatArray] = {}
     points = head.vertices_m / MM
-    for name, field in _whole_head_fields().items():
+    for name, field in (_whole_head_fields() | PROPORTIONS).items():
         fields[name] = field(points)
     for name, bumps in BUMPS.items():
         fields[name] = sum((_bump(points, bump) for bump in bumps), np.zeros_like(points))
@@ -122,7 +119,7 @@ def _whole_head_fields() -> dict[str, Callable[[FloatArray], FloatArray]]:
         "head_length": stretch(1, lambda p: 0.034 * p[:, 1]),
         "head_breadth": stretch(0, lambda p: 0.034 * p[:, 0]),
         "head_height": stretch(
-            2, lambda p: 0.045 * np.maximum(p[:, 2] - 20, 0) * smooth_step(p[:, 2], 20, 60)
+            2, lambda p: 0.055 * np.maximum(p[:, 2] - 20, 0) * smooth_step(p[:, 2], 20, 60)
         ),
         "face_height": stretch(
             2, lambda p: 0.055 * np.minimum(p[:, 2] - 24, 0) * smooth_step(p[:, 2], -150, -80)
@@ -159,7 +156,7 @@ def _bump(points: FloatArray, bump: Bump) -> FloatArray:
 
 def _eye_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
     """Size and tilt of the fissure: the margins slide over the eyeball."""
-    fields = {name: np.zeros_like(points) for name in ("eye_opening", "eye_length", "eye_tilt")}
+    fields = {name: np.zeros_like(points) for name in ("eye_opening", "eye_tilt")}
     for eye, side in enumerate("LR"):
         centre = head.eye_centre_m[eye] / MM
         sign = 1.0 if side == "L" else -1.0
@@ -170,10 +167,8 @@ def _eye_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
             lateral = np.clip(sign * arm[:, 0] / 15.0, -1, 1)
             vertical = np.clip(arm[:, 2] / 6.0, -1.4, 1.4)
             none = np.zeros_like(lateral)
-            outer = np.clip(lateral, 0, 1)
             for name, push in (
                 ("eye_opening", (none, none, 0.75 * vertical * (1 - lateral**2))),
-                ("eye_length", (sign * lateral**3, 0.5 * outer**3, none)),
                 ("eye_tilt", (none, none, 1.3 * lateral)),
             ):
                 push = np.column_stack(push)
@@ -216,8 +211,8 @@ def _lip_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
         -(((index - 20) / 0.9) ** 2)
     )
     # outwards shift and forward push at each ring from the border to the bag
-    rise = (0.0, 0.2, 0.6, 1.0, 0.55, 0.15, 0.0, 0.0, 0.0, 0.0)
-    forward = (0.0, 0.15, 0.45, 0.75, 1.0, 0.75, 0.3, 0.2, 0.0, 0.0)
+    rise = (0.0, 0.2, 0.6, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0)
+    forward = (0.0, 0.15, 0.45, 0.75, 1.0, 0.4, 0.0, 0.0, 0.0, 0.0)
     for ring, up, out in zip(rings, rise, forward, strict=True):
         fields["upper_lip"][ring, 2] = 1.2 * up * upper
         fields["upper_lip"][ring, 1] = -1.0 * out * upper
@@ -241,35 +236,24 @@ def _lip_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
 
 
 def _ear_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
-    """Size, protrusion and place of the auricle; its border on the skull goes along in part."""
-    names = ("ear_size", "ear_protrusion", "ear_height", "ear_depth", "lobe_length")
-    fields = {name: np.zeros_like(points) for name in names}
+    """Size, protrusion and place of the auricle; the skull around it goes along and fades."""
+    held: dict[str, list[FieldValues]] = {}
     for side in "LR":
         sign = 1.0 if side == "L" else -1.0
-        rings = head.rings[f"ear_{side}"]
-        canal = np.array([sign * 72.0, 0.0, 0.0])
-        share = np.array([0.35, 0.7, *[1.0] * (len(rings) - 2)])
-        ids = np.concatenate([rings.ravel(), head.ends[f"ear_{side}"]])
-        blend = np.concatenate(
-            [np.repeat(share, rings.shape[1]), np.ones(len(head.ends[f"ear_{side}"]))]
-        )
-        arm = points[ids] - canal
-        out = np.clip((sign * points[ids, 0] - 70.0) / 15.0, 0, 1.3)
+        auricle = [head.rings[f"ear_{side}"][2:].ravel(), head.ends[f"ear_{side}"]]
+        ids = np.concatenate(auricle).astype(np.int32)
+        arm = points[ids] - np.array([sign * 72.0, 0.0, 0.0])
+        out = np.clip((sign * points[ids, 0] - 62.0) / 23.0, 0, 1.3)
         lobe = np.clip((-points[ids, 2] - 12.0) / 14.0, 0, 1.2)
         for name, push in (
             ("ear_size", 0.062 * arm),
             ("ear_protrusion", np.column_stack([sign * 2.6 * out, -1.2 * out, 0 * out])),
             ("ear_height", np.tile([0.0, 0.0, 2.6], (len(ids), 1))),
-            ("ear_depth", np.tile([0.0, 2.6, 0.0], (len(ids), 1))),
             ("lobe_length", np.column_stack([0 * lobe, 0 * lobe, -1.8 * lobe])),
         ):
-            fields[name][ids] = blend[:, None] * push
-    for name in ("ear_height", "ear_depth"):
-        near = np.exp(-0.5 * ((points[:, 1] - 3) ** 2 / 18**2 + points[:, 2] ** 2 / 30**2))
-        near *= np.clip((np.abs(points[:, 0]) - 55) / 12, 0, 1)
-        axis = 2 if name == "ear_height" else 1
-        fields[name][:, axis] = np.maximum(fields[name][:, axis], 2.6 * 0.35 * near)
-    return fields
+            held.setdefault(name, []).append((ids, push))
+    space = FaceSpace.of_mean(head)
+    return {name: space.settled(space.zero(), values, EAR_FADE_MM) for name, values in held.items()}
 
 
 def _seated(head: HeadMesh, field: FloatArray) -> FloatArray:

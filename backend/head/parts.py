@@ -16,12 +16,10 @@ from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from . import points
 from .layout import HalfLayout, QuadBuilder
-from .pockets import disk_from_square
+from .pockets import cornea_depth, disk_from_square
 
 GOLDEN = (1 + np.sqrt(5)) / 2
 SEGMENTS = 20  # round the gaze axis
-IRIS_RADIUS = 5.85
-CORNEA_CURVATURE = 7.8
 
 # (distance from the axis, depth in front of the centre), pupil to limbus
 IRIS_RINGS = ((1.75, 10.05), (2.3, 10.1), (3.8, 10.2), (5.3, 10.3))
@@ -130,12 +128,11 @@ def _eyeball() -> tuple[FloatArray, IntArray]:
 
 
 def _cornea() -> tuple[FloatArray, IntArray]:
-    limbus_depth = np.sqrt(points.EYE_RADIUS**2 - IRIS_RADIUS**2)
-    middle = limbus_depth - np.sqrt(CORNEA_CURVATURE**2 - IRIS_RADIUS**2)
-    profile = [(r, middle + np.sqrt(CORNEA_CURVATURE**2 - r * r)) for r in CORNEA_RADII[:-1]]
+    middle, curvature = cornea_depth(), points.CORNEA_CURVATURE
+    profile = [(r, middle + np.sqrt(curvature**2 - r * r)) for r in CORNEA_RADII[:-1]]
     edge = CORNEA_RADII[-1]
     profile.append((edge, np.sqrt((points.EYE_RADIUS + 0.02) ** 2 - edge**2)))
-    return _revolved((0.0, middle + CORNEA_CURVATURE), profile, None)
+    return _revolved((0.0, middle + curvature), profile, None)
 
 
 def _arch(arch: tuple[float, float, float], length: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -334,8 +331,8 @@ TEAR_REACH, TEAR_FILM = 0.5, 0.03
 TEAR_ROWS = 3  # on the margin, in the hollow, on the eyeball
 # The caruncle spans the corner between the lids: columns of the eye's rings from the canthus, and
 # how much of the way to the eyeball's surface each of its rows has gone.
-CARUNCLE_COLUMNS = (0.1, 1.0, 2.2, 3.8)
-CARUNCLE_WAY = (0.0, 0.35, 0.8, 1.0)
+CARUNCLE_COLUMNS = (0.1, 0.9, 1.8, 2.9)
+CARUNCLE_WAY = (0.0, 0.4, 0.85, 1.0)
 CARUNCLE_BULGE = (0.0, 0.9, 0.6, -0.3)
 CARUNCLE_ACROSS = 5
 CARUNCLE_BEHIND, CARUNCLE_TUCK = 0.2, 1.0  # behind the lids' edge, and under it

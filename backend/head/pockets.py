@@ -50,23 +50,45 @@ def disk_from_square(square: FloatArray) -> FloatArray:
 def _lids(layout: HalfLayout, skin: FloatArray) -> None:
     centre, radius = np.array(points.EYE_CENTRE), points.EYE_RADIUS
     rings = layout.rings["eye"]
-    for index, least in ((3, 3.2), (4, 2.6), (5, 2.0)):
+    for index, least in ((3, 2.7), (4, 2.1), (5, 1.5)):
         arm = skin[rings[index]] - centre
         reach = np.linalg.norm(arm, axis=1, keepdims=True)
-        skin[rings[index]] = centre + arm / reach * np.maximum(reach, radius + least)
+        ball = _ball_reach(_polar(arm / reach))[:, None]
+        skin[rings[index]] = centre + arm / reach * np.maximum(reach, ball + least)
     arm = skin[rings[5]] - centre
     reach = np.linalg.norm(arm, axis=1, keepdims=True)
-    inner = np.maximum(reach - LID_THICKNESS, radius + LID_CLEARANCE)
-    skin[rings[6]] = centre + arm / reach * inner
     direction = arm / reach
-    polar = np.arccos(np.clip(-direction[:, 1], -1, 1))
+    polar = _polar(direction)
+    inner = np.maximum(reach - LID_THICKNESS, _ball_reach(polar)[:, None] + LID_CLEARANCE)
+    skin[rings[6]] = centre + direction * inner
     around = np.arctan2(direction[:, 2], direction[:, 0])
     fornix = np.deg2rad(SOCKET_ANGLE_DEG)
     for index, share, clearance in ((7, 0.35, 0.9), (8, 1.0, SOCKET_CLEARANCE)):
         turned = polar + share * (fornix - polar)
-        reach_7 = (radius + clearance) + (1 - share) * (inner[:, 0] - radius - LID_CLEARANCE) * 0.5
-        skin[rings[index]] = centre + reach_7[:, None] * _from_polar(turned, around)
+        lift = (1 - share) * (inner[:, 0] - radius - LID_CLEARANCE) * 0.5
+        lining = (_ball_reach(turned) + clearance + lift)[:, None]
+        skin[rings[index]] = centre + lining * _from_polar(turned, around)
     _close_behind(layout, skin, centre, radius + SOCKET_CLEARANCE, fornix)
+
+
+def cornea_depth() -> float:
+    """How far before the eyeball's centre the cornea's is; their spheres meet at the limbus."""
+    limbus = points.IRIS_RADIUS**2
+    return float(
+        np.sqrt(points.EYE_RADIUS**2 - limbus) - np.sqrt(points.CORNEA_CURVATURE**2 - limbus)
+    )
+
+
+def _ball_reach(polar: FloatArray) -> FloatArray:
+    """Radius of eyeball with cornea at angles from the gaze axis."""
+    depth = cornea_depth()
+    across = points.CORNEA_CURVATURE**2 - (depth * np.sin(polar)) ** 2
+    return np.maximum(points.EYE_RADIUS, depth * np.cos(polar) + np.sqrt(across))
+
+
+def _polar(direction: FloatArray) -> FloatArray:
+    """Angle from the gaze axis, along -y."""
+    return np.arccos(np.clip(-direction[:, 1], -1, 1))
 
 
 def _from_polar(polar: FloatArray, around: FloatArray) -> FloatArray:

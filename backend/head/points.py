@@ -158,6 +158,8 @@ CROWN: dict[tuple[int, int], Point] = {
 
 EYE_CENTRE: Point = (31.5, -75.5, 23.2)
 EYE_RADIUS = 12.0
+IRIS_RADIUS = 5.85
+CORNEA_CURVATURE = 7.8
 
 # Ring index -> point along the left eye's 28: 25 medial canthus, 11 lateral canthus, lower lid
 # between them through 4, upper lid through 18.
@@ -217,7 +219,7 @@ MOUTH: dict[str, dict[float, Point]] = {
 
 # The ear in its own frame: (back, up, out) from the canal, before the tilt. Ring index of 28:
 # 0 front of the lobe, 8 the back's middle, 16 top, 21 crus of the helix, 24 tragus.
-EAR_ORIGIN: Point = (72.3, -0.4, -0.4)
+EAR_ORIGIN: Point = (72.3, -1.8, -1.0)
 EAR_CANAL: Point = (1.8, -1.2, -6.5)
 EAR_TILT_DEG = 10.0
 EAR_FLARE_DEG = 18.0

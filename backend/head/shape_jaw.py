@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .rig import BONE_ENDS_MM
+from .shape_contact import freed
 from .shape_space import FaceSpace, FieldValues, FloatArray, Push, smooth_step, turned
 
 OPEN_DEG = 18.5
@@ -74,8 +75,8 @@ def jaw_shapes(space: FaceSpace) -> dict[str, FloatArray]:
     _draw_corners_in(space, opening)
     return {
         "jawOpen": opening,
-        "jawForward": share * FORWARD_MM,
-        "jawLeft": share * swung,
+        "jawForward": freed(space, share * FORWARD_MM, sealed=True),
+        "jawLeft": freed(space, share * swung, sealed=True),
     }
 
 

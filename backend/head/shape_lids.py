@@ -9,29 +9,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from .parts import TEAR_ROWS, lash_roots
 from .shape_space import FaceSpace, FieldValues, FloatArray, IntArray, Push, turned
 
 MEDIAL, LATERAL, COLUMNS = 25, 11, 28
 # Share of the margin's turn on the eye's rings 3 to 8, from the crease to the fornix.
-FOLLOW = {3: 0.3, 4: 0.7, 5: 1.0, 6: 1.0, 7: 0.6, 8: 0.0}
-SIDE_FOLLOW = {3: 0.7, 4: 0.9, 5: 1.0, 6: 1.0, 7: 0.6, 8: 0.0}
+FOLLOW = {3: 0.3, 4: 0.7, 5: 1.0, 6: 1.0, 7: 0.85, 8: 0.0}
+SIDE_FOLLOW = {3: 0.7, 4: 0.9, 5: 1.0, 6: 1.0, 7: 0.85, 8: 0.0}
 MARGIN_RING = 5
+# Columns of either lid, from the medial to the lateral canthus.
+UPPER = np.arange(MEDIAL, LATERAL - 1, -1)
+LOWER = np.mod(np.arange(MEDIAL, LATERAL + COLUMNS + 1), COLUMNS)
+ON_LOWER = (np.arange(COLUMNS) < LATERAL) | (np.arange(COLUMNS) > MEDIAL)
 # Share of the skin's own pushes that the outer rings of the lid take.
 SKIN_SHARE = {3: 1.0, 4: 0.5}
 # Least distance from the eyeball's surface, by ring, at the end and (second) half way.
-CLEARANCE = {3: (2.4, 2.0), 4: (2.2, 1.9), 5: (1.9, 1.6), 6: (0.35, 0.0), 7: (0.35, 0.0)}
+CLEARANCE = {3: (2.4, 1.6), 4: (2.2, 1.2), 5: (1.9, 0.8), 6: (0.35, 0.1), 7: (1.2, 0.8)}
 REACH = 7.0
 SPLIT_MM = 6.0
+
+
+# Share of the opening at which the lids are closed: where their smooth edges touch, which lie a
+# little inside those of the polygons.
+CLOSED = 1.012
 
 
 @dataclass(frozen=True)
 class LidMotion:
     """Shares of the opening that the lids close (negative: open further) and the skin's part.
 
-    `sideways_deg` turns both lids about the vertical, positive towards the ear;
-    `lower_sideways_deg` the lower lid alone.
+    Both together close the eye where they add up to CLOSED. `sideways_deg` turns both lids about
+    the vertical, positive towards the ear; `lower_sideways_deg` lets the lower one slide along
+    its own edge.
     """
 
     upper: float = 0.0
@@ -44,7 +55,7 @@ class LidMotion:
 # Pushes are placed from the eyeball's centre.
 MOTIONS = {
     "eyeBlinkLeft": LidMotion(
-        0.92,
+        CLOSED - 0.14,
         0.14,
         lower_sideways_deg=-9.0,
         skin=(Push((1.5, -16.5, 13), (-0.2, -0.2, -1.4), (10, 9, 4)),),
@@ -121,49 +132,66 @@ class _Eye:
         self.forward = np.array([0.0, -1.0, 0.0])
         self.up = np.cross(self.forward, self.across)
         self.hinge = np.cross(self.forward, self.up)  # a positive turn about it opens upwards
-        self.opening_rad = self._opening(margin - self.centre)
+        self.margin = _unit(margin - self.centre)
         self.profile = self._ball_profile()
 
     def field(self, motion: LidMotion) -> FloatArray:
         space = self.space
-        angle = self._angles(motion)
+        turn = self._turn(motion)
         pushes = tuple(push.placed(space.typed_eye_centre[0]) for push in motion.skin)
         skin = space.left_half(space.pushed(pushes), SPLIT_MM)
         held: list[FieldValues] = []
         for ring in FOLLOW:
             ids = self.rings[ring]
             own = SKIN_SHARE.get(ring, 0.0) * skin[ids]
-            held.append((ids, self._slid(space.points[ids], own, angle, motion, ring)))
+            held.append((ids, self._slid(space.points[ids], own, turn, motion, ring)))
+        if motion.upper + motion.lower >= CLOSED:
+            self._flush(held)
         still = np.setdiff1d(space.lids, self.rings.ravel())
         held.append((still, np.zeros((len(still), 3))))
         field = space.settled(skin, held, REACH)
-        self._lashes(field, angle)
+        self._lashes(field, turn)
         self._tears(field)
         return field
 
-    def _opening(self, arm: FloatArray) -> FloatArray:
-        """Angle (28,) between the upper and the lower margin at each column's place across."""
-        elevation = np.arctan2(arm @ self.up, arm @ self.forward)
-        place = arm @ self.across
-        upper = np.arange(MEDIAL, LATERAL - 1, -1)
-        lower = np.mod(np.arange(MEDIAL, LATERAL + COLUMNS + 1), COLUMNS)
-        gap = np.interp(place, place[upper], elevation[upper]) - np.interp(
-            place, place[lower], elevation[lower]
+    def _edges(self, place: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Elevation (n,) of the upper and of the lower margin at places (n,) across."""
+        across, elevation = self.margin @ self.across, self._elevation(self.margin)
+        return (
+            np.interp(place, across[UPPER], elevation[UPPER]),
+            np.interp(place, across[LOWER], elevation[LOWER]),
         )
-        gap[[MEDIAL, LATERAL]] = 0.0
-        return np.maximum(gap, 0.0)
 
-    def _angles(self, motion: LidMotion) -> FloatArray:
-        """Turn (28,) of each margin column, upwards positive."""
-        column = np.arange(COLUMNS)
-        on_upper = (column > LATERAL) & (column < MEDIAL)
-        return np.where(on_upper, -motion.upper, motion.lower) * self.opening_rad
+    def _elevation(self, direction: FloatArray) -> FloatArray:
+        return np.arctan2(direction @ self.up, direction @ self.forward)
+
+    def _swing(self, motion: LidMotion) -> FloatArray:
+        """Angle (28,) by which the lower margin's columns slide towards the ear, none at canthi."""
+        across = self.margin @ self.across
+        place = np.where(across > 0.0, across / across[LATERAL], across / across[MEDIAL])
+        share = np.maximum(1.0 - place**2, 0.0) ** 2
+        return np.deg2rad(motion.lower_sideways_deg) * ON_LOWER * share
+
+    def _turn(self, motion: LidMotion) -> FloatArray:
+        """Turn (28,) of each margin column, upwards positive, after it slid sideways."""
+        slid = turned(self.margin, self.up, self._swing(motion))
+        place = slid @ self.across
+        upper, lower = self._edges(place)
+        gap = np.maximum(upper - lower, 0.0)
+        raised = lower + motion.lower * gap
+        # the upper lid comes down towards the lower one's polygon, whose corners lie elsewhere
+        met = np.interp(place, place[LOWER], raised[LOWER])
+        left_open = 1.0 - motion.upper - motion.lower
+        wanted = np.where(ON_LOWER, raised, met + left_open * gap)
+        turn = wanted - self._elevation(slid)
+        turn[[MEDIAL, LATERAL]] = 0.0
+        return turn
 
     def _slid(
         self,
         start: FloatArray,
         own: FloatArray,
-        angle_rad: FloatArray,
+        turn_rad: FloatArray,
         motion: LidMotion,
         ring: int,
     ) -> FloatArray:
@@ -172,26 +200,34 @@ class _Eye:
         `own` (28, 3): what the skin's pushes add.
         """
         arm = start - self.centre
-        follow = FOLLOW[ring]
-        end = turned(arm, self.hinge, angle_rad * follow) + own
+        end = turned(arm, self.up, self._swing(motion) * SIDE_FOLLOW[ring])
+        end = turned(end, self.hinge, turn_rad * FOLLOW[ring]) + own
         place = np.clip((arm @ self.across) / 15.0, -1.0, 1.0)
-        on_lower = (np.arange(COLUMNS) < LATERAL) | (np.arange(COLUMNS) > MEDIAL)
-        swing_deg = motion.sideways_deg + np.where(on_lower, motion.lower_sideways_deg, 0.0)
-        swing = np.deg2rad(swing_deg) * SIDE_FOLLOW[ring] * (1.0 - 0.75 * place**2)
-        end = turned(end, self.up, swing)
-        if ring in CLEARANCE and follow > 0.0:
+        sideways = np.deg2rad(motion.sideways_deg) * SIDE_FOLLOW[ring]
+        end = turned(end, self.up, sideways * (1.0 - 0.75 * place**2))
+        if ring in CLEARANCE and FOLLOW[ring] > 0.0:
             end = self._cleared(arm, end, *CLEARANCE[ring])
         return end - arm
+
+    def _flush(self, held: list[FieldValues]) -> None:
+        """Bring the edges of the closed lids, in place, equally far out: as far as either is."""
+        for ids, moved in held[MARGIN_RING - min(FOLLOW) : MARGIN_RING - min(FOLLOW) + 2]:
+            arm = self.space.points[ids] - self.centre + moved
+            direction, reach = _unit(arm), np.linalg.norm(arm, axis=1)
+            place = direction @ self.across
+            on_upper = np.interp(place, place[UPPER], reach[UPPER])
+            on_lower = np.interp(place, place[LOWER], reach[LOWER])
+            moved += (np.maximum(on_upper, on_lower) - reach)[:, None] * direction
 
     def _cleared(
         self, start: FloatArray, end: FloatArray, at_end: float, half_way: float
     ) -> FloatArray:
         """`end` moved out along the radius where it or the half-way point is too near the ball."""
         moved = np.linalg.norm(end - start, axis=1) > 1e-6
-        end = end + np.where(moved, self._deficit(end, at_end), 0.0)[:, None] * _unit(end)
+        end = end + (moved * _rounded(self._deficit(end, at_end)))[:, None] * _unit(end)
         middle = 0.5 * (start + end)
-        lack = np.where(moved, self._deficit(middle, half_way), 0.0)
-        return end + 2.0 * lack[:, None] * _unit(middle)
+        lack = moved * _rounded(self._deficit(middle, half_way))
+        return end + 2.0 * lack[:, None] * _unit(end)
 
     def _deficit(self, arm: FloatArray, clearance: float) -> FloatArray:
         polar = np.arccos(np.clip(_unit(arm) @ self.forward, -1.0, 1.0))
@@ -234,6 +270,12 @@ class _Eye:
         arm = self.space.points[rows[-1]] - self.centre
         reach = np.linalg.norm(arm, axis=1, keepdims=True)
         field[rows[-1]] = reach * _unit(arm + carried) - arm
+
+
+def _rounded(lack: FloatArray) -> FloatArray:
+    """Values (28,) round the eye, without steps from column to column and nowhere smaller."""
+    blurred = gaussian_filter1d(maximum_filter1d(lack, 3, mode="wrap"), 1.2, mode="wrap")
+    return np.maximum(lack, blurred)
 
 
 def _unit(arm: FloatArray) -> FloatArray:

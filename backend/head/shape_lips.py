@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .points import Point
+from .shape_contact import BOTH_GIVE, LOWER_GIVES, UPPER_GIVES, Gives
 from .shape_space import Push
 
 LipTable = dict[float, Point]
@@ -21,7 +22,8 @@ class LipShape:
 
     `evert_deg`: turn of the lip about its border, outwards; negative rolls it in. `sealed`: the
     lips stay in contact. `one_sided` shapes are split to left and right with a blend of this half
-    width over the midline.
+    width over the midline. `gives`: which lip gives way where they would enter each
+    other. `beside`: earlier shapes that it must go together with.
     """
 
     outer: LipTable
@@ -31,6 +33,8 @@ class LipShape:
     reach: float = 9.0
     sealed: bool = False
     one_sided: float = 0.0
+    gives: Gives = BOTH_GIVE
+    beside: tuple[str, ...] = ()
 
 
 LIP_SHAPES: dict[str, LipShape] = {
@@ -186,6 +190,7 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (-0.1, 1.0, 0.5), 20: (0, 1.0, 0.4),
         },
         evert_deg={0: -62, 5: -58, 7: -40, 9: -12, 10: 0, 20: 0},
+        gives=LOWER_GIVES,
         skin=(
             Push((0, -98, -65), (0, -1.4, 6.4), (17, 12, 8)),
             Push((0, -98, -80), (0, -1.2, 1.4), (18, 14, 8)),
@@ -198,6 +203,8 @@ LIP_SHAPES: dict[str, LipShape] = {
             11: (0, 1.6, -0.4), 13: (0, 3.6, -1.8), 16: (0, 4.6, -2.6), 20: (0, 4.6, -2.6),
         },
         evert_deg={0: 0, 10: 0, 11: -14, 13: -40, 16: -54, 20: -54},
+        gives=UPPER_GIVES,
+        beside=("mouthRollLower",),
         skin=(Push((10, -104, -28), (0, 2.4, -1.4), (14, 10, 6)),),
     ),
     "mouthShrugLower": LipShape(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .shape_contact import freed
 from .shape_lips import LIP_SHAPES, MOUTH_LEFT, MOUTH_LEFT_SKIN, SKIN_SHAPES, LipShape, LipTable
 from .shape_space import FaceSpace, FieldValues, FloatArray, IntArray, Push, smooth_step, turned
 from .surface import ring_curve
@@ -19,24 +20,33 @@ CONTACT_SHARE = (0.0, 0.35, 0.8, 1.0, 1.0)
 SKIN_REACH = 6.0
 # Where the lips of an open jaw meet: share of the lower lip's way.
 CLOSE_AT = 0.12
-TEETH_GAP_MM = 0.4
 # Where the skin round them gives way: from none to all of the jaw's way.
 CHIN_GIVES_Z_MM = (-92.0, -56.0)
 CHEEK_GIVES_Y_MM = (-56.0, -88.0)
 
 
-def mouth_shapes(space: FaceSpace, jaw_open: FloatArray) -> dict[str, FloatArray]:
-    """Fields of all mouth, brow, cheek and nose shapes; `jaw_open` (V, 3) is the open jaw's."""
-    fields = {name: _lip_field(space, shape) for name, shape in LIP_SHAPES.items()}
+def mouth_shapes(
+    space: FaceSpace, jaw_open: FloatArray, middle: bool = True
+) -> dict[str, FloatArray]:
+    """Fields of mouth, brow, cheek and nose shapes; `jaw_open` (V, 3) is the open jaw's.
+
+    `middle`: those of the middle too, not of the left alone.
+    """
+    fields: dict[str, FloatArray] = {}
+    for name, shape in LIP_SHAPES.items():
+        if not (middle or shape.one_sided):
+            continue
+        company = tuple(fields[other] for other in shape.beside)
+        fields[name] = _lip_field(space, shape, company)
     fields |= {
         name: _skin_field(space, pushes, blend) for name, (pushes, blend) in SKIN_SHAPES.items()
     }
-    fields["mouthLeft"] = _mouth_left(space)
+    fields["mouthLeft"] = _mouth_left(space, jaw_open)
     fields["mouthClose"] = _mouth_close(space, jaw_open)
     return fields
 
 
-def _lip_field(space: FaceSpace, shape: LipShape) -> FloatArray:
+def _lip_field(space: FaceSpace, shape: LipShape, company: tuple[FloatArray, ...]) -> FloatArray:
     mouth = space.head.rings["mouth"]
     count = mouth.shape[1]
     outer = _round_lips(shape.outer, count)
@@ -54,10 +64,9 @@ def _lip_field(space: FaceSpace, shape: LipShape) -> FloatArray:
         held.append((mouth[index], moved))
     if shape.sealed:
         _seal(held)
-    for ids, moved in held[CONTACT_RING - BORDER_RING :]:
-        _keep_off_the_teeth(space, ids, moved)
     held.append(_still_lids(space))
     field = space.settled(space.pushed(shape.skin), held, shape.reach)
+    field = freed(space, field, shape.gives, company, shape.sealed)
     return space.left_half(field, shape.one_sided) if shape.one_sided else field
 
 
@@ -66,14 +75,15 @@ def _skin_field(space: FaceSpace, pushes: tuple[Push, ...], blend_mm: float) -> 
     return space.left_half(field, blend_mm) if blend_mm else field
 
 
-def _mouth_left(space: FaceSpace) -> FloatArray:
+def _mouth_left(space: FaceSpace, jaw_open: FloatArray) -> FloatArray:
     mouth = space.head.rings["mouth"]
     curve = ring_curve(MOUTH_LEFT, mouth.shape[1], True)
     rings = mouth[BORDER_RING : BORDER_RING + len(CONTACT_SHARE)]
     held = [(ring, space.stretched(ring, curve)) for ring in rings]
     _seal(held)
     held.append(_still_lids(space))
-    return space.settled(space.pushed(MOUTH_LEFT_SKIN, both_sides=False), held, 10.0)
+    base = space.pushed(MOUTH_LEFT_SKIN, both_sides=False)
+    return freed(space, space.settled(base, held, 10.0), sealed=True)
 
 
 def _mouth_close(space: FaceSpace, jaw_open: FloatArray) -> FloatArray:
@@ -103,17 +113,6 @@ def _seal(held: list[FieldValues]) -> None:
     change = 0.5 * (lift[_opposite(len(lift))] - lift)
     for (_, moved), share in zip(held, CONTACT_SHARE, strict=True):
         moved[:, 2] += share * change
-
-
-def _keep_off_the_teeth(space: FaceSpace, ids: IntArray, moved: FloatArray) -> None:
-    """Shorten, in place, what would push these vertices back through the front of the teeth."""
-    teeth = space.points[space.ids("teeth_upper", "teeth_lower")]
-    beside = np.abs(teeth[:, 0])
-    across = np.arange(0.0, beside.max(), 2.0)
-    front = [teeth[np.abs(beside - x) <= 3.0, 1].min() for x in across]
-    start, end = space.points[ids], space.points[ids] + moved
-    limit = np.interp(np.abs(end[:, 0]), across, front, right=np.inf) - TEETH_GAP_MM
-    moved[:, 1] = np.minimum(moved[:, 1], np.maximum(limit - start[:, 1], 0.0))
 
 
 def _still_lids(space: FaceSpace) -> FieldValues:

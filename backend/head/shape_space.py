@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from studio_avatar_addon.avatar.types import IntArray
 
@@ -155,13 +155,17 @@ class FaceSpace:
         change = np.zeros_like(base)
         change[ids] = values[first] - base[ids]
         fixed = np.isin(self.skin, ids)
-        free, known = np.flatnonzero(~fixed), np.flatnonzero(fixed)
-        laplacian = self._laplacian
-        bending = (ROUNDING_MM * reach_mm) ** 2 * (laplacian @ laplacian)
-        energy = (sp.eye(len(self.skin)) + reach_mm**2 * laplacian + bending).tocsr()
-        right = -(energy[free][:, known] @ change[self.skin[known]])
-        change[self.skin[free]] = splu(energy[free][:, free].tocsc()).solve(right)
+        key = (reach_mm, fixed.tobytes())
+        if key not in self._membranes:
+            self._membranes[key] = _Membrane.between(fixed, self._laplacian, reach_mm)
+        membrane = self._membranes[key]
+        change[self.skin[~fixed]] = membrane.free_from(change[self.skin[fixed]])
         return base + change
+
+    @cached_property
+    def _membranes(self) -> dict[tuple[float, bytes], _Membrane]:
+        """By reach and by what is held: most shapes hold the same, and factors take long."""
+        return {}
 
     @cached_property
     def _laplacian(self) -> sp.csr_matrix:
@@ -177,6 +181,28 @@ class FaceSpace:
         count = len(self.skin)
         adjacency = sp.csr_matrix((weight, (start, end)), shape=(count, count))
         return (sp.diags(np.asarray(adjacency.sum(axis=1)).ravel()) - adjacency).tocsr()
+
+
+@dataclass(frozen=True)
+class _Membrane:
+    """A screened membrane of which some vertices are held; the others follow."""
+
+    factor: SuperLU  # of the free vertices' energy
+    pull: sp.csr_matrix  # (free, held)
+
+    @classmethod
+    def between(
+        cls, held: NDArray[np.bool_], laplacian: sp.csr_matrix, reach_mm: float
+    ) -> _Membrane:
+        bending = (ROUNDING_MM * reach_mm) ** 2 * (laplacian @ laplacian)
+        energy = (sp.eye(len(held)) + reach_mm**2 * laplacian + bending).tocsr()
+        free, known = np.flatnonzero(~held), np.flatnonzero(held)
+        rows = energy[free]
+        return cls(splu(rows[:, free].tocsc()), rows[:, known])
+
+    def free_from(self, held_values: FloatArray) -> FloatArray:
+        """Values (free, C) from those of the held vertices."""
+        return self.factor.solve(-(self.pull @ held_values))
 
 
 def smooth_step(value: FloatArray, low: float, high: float) -> FloatArray:

@@ -49,13 +49,9 @@ def build_shapes(mean: HeadMesh) -> HeadShapes:
 def shapes_of(head: HeadMesh, mean: HeadMesh) -> HeadShapes:
     """The shapes of `head`, which has the mean head's vertices, moved."""
     space = FaceSpace.of(head, mean)
-    left, mirror = _authored(space), space.in_mirror()
-    right = {
-        mirrored_shape(name): space.mirrored(field) for name, field in _authored(mirror).items()
-    }
-    for name in left.keys() & right.keys():  # of the middle: seen from either side
-        left[name] = 0.5 * (left[name] + right[name])
-    return _gathered(space, right | left)
+    seen = _authored(space.in_mirror(), middle=False)
+    right = {mirrored_shape(name): space.mirrored(field) for name, field in seen.items()}
+    return _gathered(space, right | _authored(space))
 
 
 def _gathered(space: FaceSpace, fields: dict[str, FloatArray]) -> HeadShapes:
@@ -69,12 +65,13 @@ def _gathered(space: FaceSpace, fields: dict[str, FloatArray]) -> HeadShapes:
     )
 
 
-def _authored(space: FaceSpace) -> dict[str, FloatArray]:
-    """Fields (V, 3) mm of the left and middle shapes."""
+def _authored(space: FaceSpace, middle: bool = True) -> dict[str, FloatArray]:
+    """Fields (V, 3) mm of the left shapes and, if wanted, of those of the middle."""
     jaw = jaw_shapes(space)
-    return {
+    fields = {
         **jaw,
         **lid_shapes(space),
-        **mouth_shapes(space, jaw["jawOpen"]),
+        **mouth_shapes(space, jaw["jawOpen"], middle),
         "tongueOut": tongue_out(space),
     }
+    return {name: field for name, field in fields.items() if middle or name.endswith("Left")}

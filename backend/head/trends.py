@@ -20,7 +20,7 @@ TRENDS: dict[str, dict[str, float]] = {
         "nasolabial": 0.9, "prejowl": 0.9, "under_eye": 0.8, "cheek_fullness": -0.4,
         "temple_width": -0.5, "eye_depth": 0.5, "eye_opening": -0.6, "brow_height": -0.5,
         "nose_length": 0.4, "nose_tip": -0.6, "nose_width": 0.2, "upper_lip": -0.7,
-        "lower_lip": -0.6, "mentolabial_depth": 0.4, "ear_size": 0.5, "lobe_length": 0.8,
+        "lower_lip": -0.6, "chin_projection": 0.2, "ear_size": 0.5, "lobe_length": 0.8,
         "throat": 0.6,
     },
 }  # fmt: skip

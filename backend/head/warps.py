@@ -1,8 +1,8 @@
-"""Low-order warps that bend the whole head: asymmetries everyone has, and a fit's broadest freedom.
+"""Low-order warps that bend the whole head: proportions, asymmetries, a fit's broadest freedom.
 
 Each takes points (n, 3) in millimetres and returns displacements (n, 3) in millimetres per
-standard deviation. WARPS reach proportions that no named parameter holds; of them "warp_" fields
-are symmetric about the midline, "skew_" fields are not.
+standard deviation. PROPORTIONS and ASYMMETRIES are identity parameters; WARPS reach what none of
+them holds: of these "warp_" fields are symmetric about the midline, "skew_" fields are not.
 """
 
 from __future__ import annotations
@@ -32,16 +32,24 @@ def _monomial(axis: int, powers: tuple[int, int, int], size_mm: float) -> Warp:
     return warp
 
 
+PROPORTIONS: dict[str, Warp] = {
+    "head_taper": _monomial(0, (1, 0, 1), 3.0),
+    "skull_taper": _monomial(0, (1, 1, 0), 3.0),
+    "jaw_taper": _monomial(0, (1, 1, 1), 7.0),
+    "depth_balance": _monomial(1, (0, 2, 0), 4.0),
+    "height_balance": _monomial(2, (0, 0, 2), 5.0),
+}
+
 ASYMMETRIES: dict[str, Warp] = {
     "asymmetry_bend": _monomial(0, (0, 0, 2), 1.5),
     "asymmetry_turn": _monomial(0, (0, 1, 0), 1.5),
     "asymmetry_height": _monomial(2, (1, 0, 0), 1.5),
+    "asymmetry_lean": _monomial(0, (0, 0, 1), 1.5),
+    "asymmetry_twist": _monomial(0, (0, 1, 1), 1.5),
+    "asymmetry_breadth": _monomial(0, (2, 0, 0), 1.2),
 }
 
 WARPS: dict[str, Warp] = {
-    "warp_taper_up": _monomial(0, (1, 0, 1), 3.0),
-    "warp_taper_back": _monomial(0, (1, 1, 0), 3.0),
-    "warp_taper_twist": _monomial(0, (1, 1, 1), 2.5),
     "warp_waist": _monomial(0, (1, 0, 2), 2.5),
     "warp_waist_back": _monomial(0, (1, 2, 0), 2.5),
     "warp_shear_depth": _monomial(1, (0, 0, 1), 4.0),
@@ -49,15 +57,10 @@ WARPS: dict[str, Warp] = {
     "warp_flat_face": _monomial(1, (2, 0, 0), 2.5),
     "warp_flat_face_up": _monomial(1, (2, 0, 1), 2.5),
     "warp_depth_by_height": _monomial(1, (0, 1, 1), 3.0),
-    "warp_depth_ends": _monomial(1, (0, 2, 0), 2.5),
     "warp_s_profile": _monomial(1, (0, 0, 3), 3.0),
     "warp_shear_height": _monomial(2, (0, 1, 0), 4.0),
     "warp_arch_height": _monomial(2, (0, 2, 0), 3.0),
     "warp_side_height": _monomial(2, (2, 0, 0), 2.5),
     "warp_height_by_depth": _monomial(2, (0, 1, 1), 3.0),
-    "warp_height_ends": _monomial(2, (0, 0, 2), 2.5),
-    "skew_lean": _monomial(0, (0, 0, 1), 1.5),
-    "skew_turn_by_height": _monomial(0, (0, 1, 1), 1.5),
     "skew_side_depth": _monomial(1, (1, 0, 0), 1.5),
-    "skew_side_breadth": _monomial(0, (2, 0, 0), 1.2),
 }

@@ -32,7 +32,7 @@ BONES = ("root", "neck", "head", "jaw", "eye.L", "eye.R", "tongue")
 BONE_PARENTS = (-1, 0, 1, 2, 2, 2, 3)
 EYE_BONES = ("eye.L", "eye.R")
 IDENTITY_LIMIT_SD = 5.0
-RANDOM_LIMIT_SD = 2.5
+RANDOM_SD, RANDOM_LIMIT_SD = 0.75, 2.0  # many parameters at once make a caricature sooner
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class HeadTemplate:
         )
 
     def random_identity(self, random: np.random.Generator) -> NDArray[np.float32]:
-        """Parameters (P,) of a plausible head: normal, none beyond RANDOM_LIMIT_SD."""
-        drawn = random.standard_normal(len(self.identity_names))
+        """Parameters (P,) of a plausible head: normal with RANDOM_SD, none beyond RANDOM_LIMIT_SD."""
+        drawn = RANDOM_SD * random.standard_normal(len(self.identity_names))
         return np.clip(drawn, -RANDOM_LIMIT_SD, RANDOM_LIMIT_SD).astype(np.float32)
 
     def eye_centres_m(self, vertices_m: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
