@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from studio_avatar_addon.avatar.bundle import open_avatar, verify_files
-from studio_avatar_addon.avatar.errors import AvatarFolderError, TemplateError
+from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import sha256_file, whole_file, write_json
-from studio_avatar_addon.avatar.template import DEFAULT_TEMPLATE, load_template
 
 
 @pytest.fixture
@@ -78,10 +77,3 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(AvatarFolderError, match="Choose an output folder"):
         write_json(tmp_path / "file" / "avatar.json", {})
-
-
-def test_damaged_template(tmp_path: Path) -> None:
-    path = tmp_path / "head.npz"
-    path.write_bytes(DEFAULT_TEMPLATE.read_bytes()[:5000])
-    with pytest.raises(TemplateError, match="damaged"):
-        load_template(path)

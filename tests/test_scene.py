@@ -97,6 +97,25 @@ def test_scatter_is_sized_by_the_head(avatar: AppliedAvatar) -> None:
     assert shader.inputs["Subsurface Weight"].default_value == 1.0
 
 
+def test_every_bone_can_be_grabbed(avatar: AppliedAvatar) -> None:
+    bones = {bone.name: bone for bone in avatar.rig.pose.bones}
+    assert set(bones) == set(BONES)
+    assert all(bone.custom_shape is not None for bone in bones.values())
+    jaw = avatar.head.vertex_groups["jaw"].index
+    assert not any(g.group == jaw for v in avatar.head.data.vertices for g in v.groups)
+
+
+def test_iris_keeps_its_middle_whatever_its_size(avatar: AppliedAvatar) -> None:
+    eye = next(m for m in avatar.head.data.materials if m[materials.MATERIAL] == "eye").node_tree
+    assert eye.nodes["Atlas"].inputs["Vector"].links[0].from_node.name == "Iris Place"
+    mesh = avatar.head.data
+    values = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.attributes["eye_middle"].data.foreach_get("vector", values)
+    middles = np.unique(np.round(values.reshape(-1, 3)[:, :2], 5), axis=0)
+    middles = middles[middles.any(axis=1)]
+    assert len(middles) == 2 and middles[:, 0].sum() == pytest.approx(1.0, abs=1e-4)
+
+
 def test_color_spaces(avatar: AppliedAvatar) -> None:
     skin = next(m for m in avatar.head.data.materials if m[materials.MATERIAL] == "skin")
     spaces = {

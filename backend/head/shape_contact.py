@@ -24,20 +24,19 @@ UPPER = np.arange(LEFT_CORNER, RIGHT_CORNER + 1)
 LOWER = np.mod(np.arange(RIGHT_CORNER, LEFT_CORNER + COLUMNS + 1), COLUMNS)
 SLIT_RINGS = slice(3, 9)  # lips as seen from the front and into the slit, one ring more each way
 CLOSING = np.array([0.4, 0.8, 1.0, 1.0, 1.0])  # share of MEETING rings in closing a gap
-PRESSED_MM = 0.05  # how much closer than at rest sealed lips are brought
 FARTHEST_CLOSING_MM = 3.0
 TEETH_GAP_MM, LIPS_GAP_MM = 0.4, -0.1
-TOUCHING_MM = -0.45  # what is left to lips that touch, so that nothing is seen between them
-NEAR_MM = 6.0  # what is further behind a surface is on its other side
+TOUCHING_MM = -0.4  # what is left to lips that touch, so that nothing is seen between them
+NEAR_MM = 3.5  # what is further behind a surface is on its other side
 FRONT = 0.3  # least share of the normals of teeth and gums that leads out of the dental arch
 STRENGTHS = (1.0, 0.5)
 # How widely a push is spread over columns and rings, round by round.
 SPREADS = (*((2.0, 1.2),) * 2, *((1.5, 1.0),) * 2, *((1.0, 0.7),) * 4, *((0.7, 0.5),) * 6)
 # How eagerly a gap between sealed lips is closed; at last they only give way.
-CLOSING_BY_TURN = (*(0.5,) * 8, *(0.3,) * 5, 0.0)
+CLOSING_BY_TURN = (*(0.5,) * 8, *(0.25,) * 4, *(0.0,) * 2)
 OVERSHOOT = 1.4  # against what spreading takes from the deepest place
 REACH_MM = 5.0
-NEGLIGIBLE_MM = 0.05
+NEGLIGIBLE_MM, STEP_MM = 0.05, 1.0  # of one turn's pushes: the least, and the longest
 SAMPLES = np.linspace(0.0, 1.0, 4)
 
 
@@ -102,35 +101,48 @@ def freed(
     teeth = [_teeth(space, start + strength * field) for strength, start in starts]
     meeting = _meeting_lips(space, gives)
     slit = space.head.rings["mouth"][SLIT_RINGS]
-    seal = parted(space.points[slit]) - PRESSED_MM
+    seal = parted(space.points[slit])
     changed = field
-    for turn, (across, along) in enumerate(SPREADS):
-        closing = CLOSING_BY_TURN[turn]
+    for spread, eagerness in zip(SPREADS, CLOSING_BY_TURN, strict=True):
+        closing = eagerness if sealed else 0.0
         push = np.zeros((*lips.shape, 3))
         for index, ((strength, start), front) in enumerate(zip(starts, teeth, strict=True)):
             posed = start + strength * changed
             lack = _moves(front, posed[lips], TEETH_GAP_MM)
-            for lip in meeting:
-                surface = _sampled(lip.other_quads, posed)
-                lack[:MEETING, lip.columns] += (
-                    lip.gives * _moves(surface, posed[lips], LIPS_GAP_MM)[:MEETING, lip.columns]
-                )
-            if sealed and closing and index < len(STRENGTHS):
-                gap = parted(posed[slit]) - seal
-                lack[:MEETING, :, 2] += closing * _closing(gap, gives)
+            lack += _apart(meeting, posed, lips, LIPS_GAP_MM if closing else TOUCHING_MM)
+            if closing and index < len(STRENGTHS):
+                lack[:MEETING, :, 2] += closing * _closing(parted(posed[slit]) - seal, gives)
             lack /= strength
             deeper = np.linalg.norm(lack, axis=2) > np.linalg.norm(push, axis=2)
             push[deeper] = lack[deeper]
-        if np.abs(push).max() < NEGLIGIBLE_MM:
+        length = np.linalg.norm(push, axis=2, keepdims=True)
+        if length.max() < NEGLIGIBLE_MM:
             break
-        spread = gaussian_filter(push, (along, across, 0.0), mode=("nearest", "wrap", "nearest"))
-        spread *= OVERSHOOT
-        held: list[FieldValues] = [
-            (lips.ravel(), spread.reshape(-1, 3)),
-            (space.lids, np.zeros((len(space.lids), 3))),
-        ]
-        changed = changed + space.settled(space.zero(), held, REACH_MM)
+        push *= np.minimum(1.0, STEP_MM / np.maximum(length, STEP_MM))
+        changed = changed + _spread(space, push, *spread)
     return changed
+
+
+def _apart(
+    meeting: tuple[_MeetingLip, ...], posed: FloatArray, lips: IntArray, gap_mm: float
+) -> FloatArray:
+    """Moves (rings, columns, 3) of the vertices `lips` (rings, columns) that part both lips."""
+    moves = np.zeros((*lips.shape, 3))
+    for lip in meeting:
+        lack = _moves(_sampled(lip.other_quads, posed), posed[lips], gap_mm)
+        moves[:MEETING, lip.columns] = lip.gives * lack[:MEETING, lip.columns]
+    return moves
+
+
+def _spread(space: FaceSpace, push: FloatArray, across: float, along: float) -> FloatArray:
+    """The field (V, 3) of pushes (rings, columns, 3) of the lips, smoothed over both."""
+    smooth = gaussian_filter(push, (along, across, 0.0), mode=("nearest", "wrap", "nearest"))
+    lips = space.head.rings["mouth"][LIP_RINGS]
+    held: list[FieldValues] = [
+        (lips.ravel(), OVERSHOOT * smooth.reshape(-1, 3)),
+        (space.lids, np.zeros((len(space.lids), 3))),
+    ]
+    return space.settled(space.zero(), held, REACH_MM)
 
 
 def parted(slit: FloatArray) -> FloatArray:
@@ -171,8 +183,8 @@ def _teeth(space: FaceSpace, posed: FloatArray) -> _Surface:
 def _meeting_lips(space: FaceSpace, gives: Gives) -> tuple[_MeetingLip, ...]:
     rings = space.head.rings["mouth"][OTHER_RINGS]
     return (
-        _MeetingLip(UPPER[1:-1], gives.upper, _quads_of(space, rings[:, LOWER])),
-        _MeetingLip(LOWER[1:-1], gives.lower, _quads_of(space, rings[:, UPPER])),
+        _MeetingLip(UPPER[2:-2], gives.upper, _quads_of(space, rings[:, LOWER])),
+        _MeetingLip(LOWER[2:-2], gives.lower, _quads_of(space, rings[:, UPPER])),
     )
 
 
