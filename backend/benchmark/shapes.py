@@ -47,7 +47,6 @@ LIKELY_PAIRS = (
     ("mouthPucker", "mouthFunnel"), ("mouthPucker", "mouthLeft"), ("mouthFrownLeft",
     "mouthShrugLower"), ("mouthPressLeft", "mouthPressRight"), ("mouthDimpleLeft",
     "mouthSmileLeft"), ("mouthRollLower", "mouthRollUpper"), ("cheekPuff", "mouthPucker"),
-    ("browDownLeft", "noseSneerLeft"), ("eyeWideLeft", "browInnerUp"),
 )  # fmt: skip
 
 

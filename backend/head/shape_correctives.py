@@ -24,6 +24,9 @@ LID_MOTIONS: dict[str, LidMotion] = {
     "eyeSquintLeft": replace(
         MOTIONS["eyeSquintLeft"], upper=CLOSED - 0.34, lower=0.34, lower_sideways_deg=-9.0
     ),
+    "cheekSquintLeft": replace(
+        MOTIONS["cheekSquintLeft"], upper=CLOSED - 0.28, lower=0.28, lower_sideways_deg=-9.0
+    ),
 }
 
 Pair = tuple[str, str]

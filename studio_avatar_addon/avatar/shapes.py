@@ -40,6 +40,7 @@ CORRECTIVES: tuple[tuple[str, str], ...] = (
     *(("jawOpen", f"mouthSmile{side}") for side in ("Left", "Right")),
     *((f"eyeBlink{side}", f"eyeLookDown{side}") for side in ("Left", "Right")),
     *((f"eyeBlink{side}", f"eyeSquint{side}") for side in ("Left", "Right")),
+    *((f"eyeBlink{side}", f"cheekSquint{side}") for side in ("Left", "Right")),
 )  # fmt: skip
 
 REGIONS = ("eyes", "brows", "cheeks", "nose", "jaw", "mouth", "tongue")
