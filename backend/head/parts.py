@@ -335,7 +335,7 @@ CARUNCLE_COLUMNS = (0.1, 0.9, 1.8, 2.9)
 CARUNCLE_WAY = (0.0, 0.4, 0.85, 1.0)
 CARUNCLE_BULGE = (0.0, 0.9, 0.6, -0.3)
 CARUNCLE_ACROSS = 5
-CARUNCLE_BEHIND, CARUNCLE_TUCK = 0.2, 1.0  # behind the lids' edge, and under it
+CARUNCLE_BEHIND, CARUNCLE_TUCK = 0.2, 1.5  # behind the lids' edge, and under it
 
 
 def _tear_line(layout: HalfLayout, skin: FloatArray) -> tuple[FloatArray, IntArray]:

@@ -26,14 +26,14 @@ ON_LOWER = (np.arange(COLUMNS) < LATERAL) | (np.arange(COLUMNS) > MEDIAL)
 # Share of the skin's own pushes that the outer rings of the lid take.
 SKIN_SHARE = {3: 1.0, 4: 0.5}
 # Least distance from the eyeball's surface, by ring, at the end and (second) half way.
-CLEARANCE = {3: (2.4, 1.6), 4: (2.2, 1.2), 5: (1.9, 0.8), 6: (0.35, 0.1), 7: (1.2, 0.8)}
+CLEARANCE = {3: (2.4, 1.6), 4: (2.2, 1.2), 5: (1.9, 0.8), 6: (0.35, 0.33), 7: (1.2, 1.0)}
 REACH = 7.0
 SPLIT_MM = 6.0
 
 
 # Share of the opening at which the lids are closed: where their smooth edges touch, which lie a
 # little inside those of the polygons.
-CLOSED = 1.012
+CLOSED = 1.038
 
 
 @dataclass(frozen=True)
