@@ -238,7 +238,12 @@ def _module(name: str) -> Any:
 
 
 def _make(command: str, out: Path | None) -> int:
-    """Make one of MAKERS; without `out` at its own place."""
+    """Make one of MAKERS; without `out` at its own place. Raises EnvironmentProblem elsewhere."""
+    if not (Path(__file__).parents[1] / "build.py").is_file():
+        raise EnvironmentProblem(
+            "What ships with the extension is made in a checkout of its sources.",
+            f"Run `python -m backend {command}` there.",
+        )
     module, function, _ = MAKERS[command]
     with _third_party_packages():
         maker = getattr(_module(module), function)

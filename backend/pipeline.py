@@ -27,7 +27,10 @@ from . import (
     detail,
     facemesh,
     fitting,
+    folds,
     footage,
+    head,
+    intersections,
     performance,
     phone_texture,
     posed_head,
@@ -39,7 +42,6 @@ from . import (
 from .avatar_writer import Provenance, write_avatar
 from .device import DeviceChoice
 from .footage.source import footage_sha256
-from .head import landmark_table
 from .reporter import Reporter
 from .stage_store import StageStore, code_fingerprint
 
@@ -61,6 +63,7 @@ def create_avatar(
     store = StageStore(settings.out / STAGES_FOLDER, reporter)
     done = store.fingerprints
     in_atlas = (atlas, posed_head, raster, surface)
+    to_settle_a_head = (head, folds, intersections, raster, surface)
 
     capture = store.run(
         "footage", Capture, (clip_sha256, quality.frames, code_fingerprint(footage, facemesh)),
@@ -73,7 +76,7 @@ def create_avatar(
     )  # fmt: skip
     fit = store.run(
         "fitting", HeadFit,
-        (done["tracking"], template.sha256, code_fingerprint(fitting, landmark_table, raster)),
+        (done["tracking"], template.sha256, code_fingerprint(fitting, *to_settle_a_head)),
         lambda _: fitting.fit_head(capture, track, template, reporter),
     )  # fmt: skip
     phone = store.run(

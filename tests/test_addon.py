@@ -275,6 +275,7 @@ def test_load_is_quick_and_starts_no_process(operators, scene, avatar):
         ({"format_version": 2}, "Update the extension"),
         ({"run": "gone"}, "Create the avatar again"),
         ({"template": {"name": "studio_head_1", "sha256": "other"}}, "Create the avatar again"),
+        ({"template": {"name": "studio_head_0", "sha256": "other"}}, "Create the avatar again"),
     ],
 )
 def test_avatar_folder_that_does_not_fit(operators, scene, avatar, change, words):
@@ -307,6 +308,24 @@ def test_performances(operators, scene, avatar, fake, clip):
     assert "damaged" in refused(
         lambda: operators.apply_performance(filepath=str(avatar / "gone.npz"))
     )
+
+
+def test_recording_is_applied_or_refused_in_words(operators, scene, avatar, tmp_path):
+    operators.load_avatar(directory=str(avatar))
+    (head,) = avatars(scene)
+    names = [name[0].upper() + name[1:] for name in SHAPE_NAMES]
+    rows = ["Timecode,BlendShapeCount," + ",".join(names)]
+    rows += [f"00:00:0{second}:00,52," + ",".join(["0.5"] * 52) for second in (1, 2)]
+    take = tmp_path / "Take.CSV"
+    take.write_text("\n".join(rows), "utf-8")
+    operators.apply_performance(filepath=str(take))
+    assert "Take" in head.data.shape_keys.animation_data.action.name
+    scene.frame_set(scene.frame_start)
+    assert head.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(0.5)
+    missing = str(tmp_path / "gone.csv")
+    assert "cannot be read" in refused(lambda: operators.apply_performance(filepath=missing))
+    take.write_text("no recording", "utf-8")
+    assert "columns are missing" in refused(lambda: operators.apply_performance(filepath=str(take)))
 
 
 def test_shape_test_moves_every_shape(operators, scene, avatar):
@@ -421,6 +440,12 @@ def test_mirror_copies_one_side_to_the_other(operators, scene, avatar):
     operators.mirror_shapes(direction="SWAP")
     values = [blocks[name].value for name in ("mouthSmileLeft", "mouthSmileRight", "jawOpen")]
     assert values == pytest.approx([0.2, 0.8, 0.3])
+    blocks["jawLeft"].value = 0.6
+    operators.mirror_shapes(direction="LEFT")
+    assert (blocks["jawLeft"].value, blocks["jawRight"].value) == pytest.approx((0.6, 0.0))
+    operators.mirror_shapes(direction="SWAP")
+    assert (blocks["jawLeft"].value, blocks["jawRight"].value) == pytest.approx((0.0, 0.6))
+    blocks["mouthSmileRight"].value = 0.8
     operators.mirror_shapes(direction="RIGHT")
     assert blocks["mouthSmileLeft"].value == pytest.approx(0.8)
 

@@ -71,6 +71,19 @@ def test_backend_imports_nothing_of_blender_and_only_avatar_of_the_addon():
     assert offences(BACKEND, allowed) == []
 
 
+def test_what_ships_does_not_import_what_does_not():
+    """`build.py package` leaves these out of the zip."""
+    apart = ("backend.benchmark", "backend.training")
+    shipped = [f for f in sources(BACKEND) if not {"benchmark", "training"} & set(f.parts)]
+    found = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in shipped
+        for line, name in imports(path)
+        if within(name, *apart)
+    ]
+    assert shipped and found == []
+
+
 def test_backend_names_itself_relatively():
     """Installed it is called studio_avatar_addon.backend, so that its own full name would fail."""
     absolute = [

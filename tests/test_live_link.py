@@ -56,13 +56,31 @@ def test_other_files_are_refused_in_words(tmp_path: Path, text: str, says: str) 
 def test_gaps_and_damage(tmp_path: Path) -> None:
     path = recording(tmp_path / "take.csv", ["00:00:00:00", "00:00:01:00", "00:00:02:00"])
     lines = path.read_text("utf-8").splitlines()
-    path.write_text("\n".join([*lines, lines[-1][:80], lines[1].replace("0.0", "nan")]), "utf-8")
-    assert len(read_live_link(path).time_s) == 3
+    broken = lines[1].replace("00:00:00", "00:00:03")
+    for column in ("HeadYaw", "JawOpen"):
+        values = broken.split(",")
+        values[lines[0].split(",").index(column)] = "nan"
+        path.write_text("\n".join([*lines, lines[-1][:80], ",".join(values)]), "utf-8")
+        assert len(read_live_link(path).time_s) == 3
     path.write_text("\n".join([*lines, lines[1].replace("0.0", "much", 1)]), "utf-8")
     with pytest.raises(ShapeError, match="is damaged"):
         read_live_link(path)
     path.write_text("\n".join(lines[:2]), "utf-8")
     with pytest.raises(ShapeError, match="fewer than two"):
+        read_live_link(path)
+
+
+def test_missing_shape_and_turned_head(tmp_path: Path) -> None:
+    path = recording(tmp_path / "take.csv", ["00:00:00:00", "00:00:00:30"], HeadYaw=-0.3)
+    take = read_live_link(path)
+    np.testing.assert_allclose(take.time_s, [0.0, 0.5])
+    facing = take.neck_from_head[0, :3, :3] @ [0.0, -1.0, 0.0]
+    np.testing.assert_allclose(facing, [np.sin(0.3), -np.cos(0.3), 0.0], atol=1e-6)
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("TongueOut", "Other"), "utf-8")
+    assert not read_live_link(path).weights[:, SHAPE_INDEX["tongueOut"]].any()
+    path.write_text(text.replace("JawOpen", "Other"), "utf-8")
+    with pytest.raises(ShapeError, match="columns are missing"):
         read_live_link(path)
 
 

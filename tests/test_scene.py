@@ -20,7 +20,7 @@ from studio_avatar_addon.avatar.frames import gaze_rotation, rotation_about, tra
 from studio_avatar_addon.avatar.shapes import CORRECTIVES, SHAPE_NAMES, corrective_name
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate, load_template, posed_vertices
 from studio_avatar_addon.avatar.types import Performance
-from studio_avatar_addon.scene import animation, head, lights, materials, render, rig
+from studio_avatar_addon.scene import animation, head, lights, materials, render, rig, shape_keys
 from studio_avatar_addon.scene.apply import AppliedAvatar, apply_avatar
 from studio_avatar_addon.scene.parts import active_avatar, avatars
 
@@ -85,7 +85,7 @@ def test_shapes_have_exact_names_and_deltas(avatar: AppliedAvatar, template: Hea
     blocks[SHAPE_NAMES[17]].value, blocks[SHAPE_NAMES[30]].value = 1.0, 0.5
     wanted = template.vertices_m + np.tensordot(weights, template.shape_deltas_m, axes=1)
     assert np.abs(evaluated_vertices(avatar) - wanted).max() < 2e-5  # stored as half floats
-    head.reset_shapes(avatar.head)
+    shape_keys.reset_shapes(avatar.head)
     assert np.abs(evaluated_vertices(avatar) - template.vertices_m).max() < 1e-5
 
 
@@ -100,12 +100,12 @@ def test_scatter_is_sized_by_the_head(avatar: AppliedAvatar) -> None:
 def test_every_bone_can_be_grabbed(avatar: AppliedAvatar) -> None:
     bones = {bone.name: bone for bone in avatar.rig.pose.bones}
     assert set(bones) == set(BONES)
-    assert all(bone.custom_shape is not None for bone in bones.values())
+    assert {name for name, bone in bones.items() if bone.custom_shape is None} == {"jaw"}
     jaw = avatar.head.vertex_groups["jaw"].index
     assert not any(g.group == jaw for v in avatar.head.data.vertices for g in v.groups)
 
 
-def test_iris_keeps_its_middle_whatever_its_size(avatar: AppliedAvatar) -> None:
+def test_iris_is_looked_up_about_its_middle(avatar: AppliedAvatar) -> None:
     eye = next(m for m in avatar.head.data.materials if m[materials.MATERIAL] == "eye").node_tree
     assert eye.nodes["Atlas"].inputs["Vector"].links[0].from_node.name == "Iris Place"
     mesh = avatar.head.data
@@ -137,6 +137,12 @@ def test_applying_again_keeps_what_the_artist_did(scene, small_avatar: Path) -> 
     first.head.name = "Renamed"
     first.rig.location.x = 0.4
     first.head.modifiers.new("Artist's", "SMOOTH").iterations = 3
+    own = first.head.shape_key_add(name="Artist's", from_mix=False)
+    own.data[7].co.z += 0.01
+    own.value = 0.5
+    first.head.data.shape_keys.key_blocks["mouthClose"].mute = True
+    first.head.data.shape_keys.animation_data.drivers[0].mute = True
+    undriven = first.head.data.shape_keys.animation_data.drivers[0].data_path
     skin = next(m for m in first.head.data.materials if m[materials.MATERIAL] == "skin")
     skin.node_tree.nodes.new("ShaderNodeBrightContrast").name = "Artist's"
     kinds = ("objects", "meshes", "materials", "images", "armatures", "shape_keys", "actions")
@@ -149,6 +155,12 @@ def test_applying_again_keeps_what_the_artist_did(scene, small_avatar: Path) -> 
     assert again.rig.location.x == pytest.approx(0.4)
     assert [m.type for m in again.head.modifiers] == ["ARMATURE", "SUBSURF", "SMOOTH"]
     assert "Artist's" in skin.node_tree.nodes
+    keys = again.head.data.shape_keys
+    kept, basis = keys.key_blocks["Artist's"], keys.key_blocks["Basis"]
+    assert kept.value == pytest.approx(0.5)
+    assert kept.data[7].co.z - basis.data[7].co.z == pytest.approx(0.01, abs=1e-6)
+    assert keys.key_blocks["mouthClose"].mute and not keys.key_blocks["jawOpen"].mute
+    assert [c.data_path for c in keys.animation_data.drivers if c.mute] == [undriven]
     assert again.head.data.shape_keys.animation_data.action.name == "clip Face"
 
 

@@ -34,13 +34,11 @@ class Depth:
     """How deep points of one thing are inside another, in mm; 0 where none is."""
 
     worst_mm: float
-    p99_mm: float
 
     @classmethod
     def of(cls, inside_m: FloatArray) -> Depth:
         """`inside_m` (n,): depth of each point, negative outside."""
-        depth_mm = np.maximum(inside_m, 0.0) * MM
-        return cls(float(depth_mm.max()), float(np.percentile(depth_mm, 99)))
+        return cls(float(np.maximum(inside_m, 0.0).max() * MM))
 
 
 @dataclass(frozen=True)

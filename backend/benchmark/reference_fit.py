@@ -1,7 +1,8 @@
 """The head template's parameters fitted to a whole known surface: the best that a fit can do.
 
 Regularised linear least squares of the distance to the surface, with a weak pull towards the dense
-wrap's correspondences. Identity has the product's prior: normal, one standard deviation each.
+wrap's correspondences. Identity has a normal prior of one standard deviation each; the product's
+fit, which sees less, holds it tighter and has broad warps besides.
 """
 
 from __future__ import annotations

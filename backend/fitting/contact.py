@@ -57,7 +57,8 @@ def settle_head(
 ) -> SettledHead:
     """Settle fitted neutral vertices (V, 3) round eyeballs about at `eye_centre_m` (2, 3).
 
-    Raises FitError where the vertices are not finite or folded past smoothing.
+    Raises FitError where the vertices are not finite or folded past smoothing, TemplateError as
+    `remade_shapes` does.
     """
     eyes = _eyeballs(template)
     scale = DEFAULT_INTERPUPILLARY_M / float(np.linalg.norm(eye_centre_m[0] - eye_centre_m[1]))

@@ -41,7 +41,7 @@ def mouth_shapes(
     fields |= {
         name: _skin_field(space, pushes, blend) for name, (pushes, blend) in SKIN_SHAPES.items()
     }
-    fields["mouthLeft"] = _mouth_left(space, jaw_open)
+    fields["mouthLeft"] = _mouth_left(space)
     fields["mouthClose"] = _mouth_close(space, jaw_open)
     return fields
 
@@ -75,7 +75,7 @@ def _skin_field(space: FaceSpace, pushes: tuple[Push, ...], blend_mm: float) -> 
     return space.left_half(field, blend_mm) if blend_mm else field
 
 
-def _mouth_left(space: FaceSpace, jaw_open: FloatArray) -> FloatArray:
+def _mouth_left(space: FaceSpace) -> FloatArray:
     mouth = space.head.rings["mouth"]
     curve = ring_curve(MOUTH_LEFT, mouth.shape[1], True)
     rings = mouth[BORDER_RING : BORDER_RING + len(CONTACT_SHARE)]

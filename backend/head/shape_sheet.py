@@ -16,7 +16,7 @@ from .sheet_drawing import View, draw, drawable
 
 SHAPES_FILE = CHECKOUT / "docs" / "shapes.jpg"
 ACROSS = 9
-VIEW = View(28, 4, (0.0, -0.02, -0.015), 0.215, (300, 330))
+VIEW = View(26, 3, (0.0, -0.03, -0.018), 0.185, (300, 330))
 TEXT_ROW = 318
 
 

@@ -23,7 +23,7 @@ from .arrays import read_arrays
 from .errors import AvatarFolderError, TemplateError
 from .files import sha256_file
 from .layout import AVATAR_FILE, FORMAT, MAPS, RUNS_FOLDER, TEXTURE_ORIGINS
-from .template import HeadTemplate, installed_template
+from .template import HeadTemplate, installed_template, template_path
 from .types import Camera, Performance
 
 _Value = TypeVar("_Value")
@@ -202,6 +202,12 @@ def template_of(folder: AvatarFolder) -> HeadTemplate:
 
     Raises TemplateError where it is missing, damaged or of another version.
     """
+    if not template_path(folder.template_name).is_file():
+        raise TemplateError(
+            f"{folder.name} was made on the head {folder.template_name}, "
+            "which this version does not have.",
+            AGAIN,
+        )
     template = installed_template(folder.template_name)
     if folder.description["template"]["sha256"] != template.sha256:
         raise TemplateError(

@@ -1,7 +1,8 @@
 """A Live Link Face recording (CSV) in, a `Performance` out.
 
 Columns are found by name, whatever their case and order; unknown ones are left alone. Timecodes
-are `HH:MM:SS:FF.fff`, where FF counts at the app's rate, whatever the rate of the rows.
+are `HH:MM:SS:FF.fff`, where FF counts at the app's rate, whatever the rate of the rows: 60 a
+second, or 30 where the take runs over seconds and FF stays below it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from .shapes import SHAPE_NAMES
 from .types import Performance
 
 RECORDING_SUFFIX = ".csv"
-RATES = (24.0, 25.0, 30.0, 60.0)  # of the timecode's frame count
+RATES = (30.0, 60.0)  # of the timecode's frame count; the app's own is 60
 DAY_S = 86400.0
-NECK_M = (0.0, 0.014, -0.045)  # the joint that the head turns about, of a mean head
 REMEDY = "Export the take from Live Link Face again, as CSV."
 
 
@@ -38,7 +38,7 @@ def read_live_link(path: Path) -> Performance:
         raise ShapeError(f"The recording {path.name} cannot be read ({error}).", REMEDY) from error
     columns = {name.strip().lower(): place for place, name in enumerate(rows[0])} if rows else {}
     missing = [name for name in SHAPE_NAMES if name.lower() not in columns]
-    if "timecode" not in columns or len(missing) > 1:  # older apps have no tongue
+    if "timecode" not in columns or set(missing) - {"tongueOut"}:  # which older apps lack
         raise ShapeError(
             f"{path.name} is no Live Link Face recording: columns are missing.", REMEDY
         )
@@ -51,9 +51,9 @@ def read_live_link(path: Path) -> Performance:
         turns = np.column_stack([table.turn("Head"), table.column("HeadRoll")])
     except ValueError as error:
         raise ShapeError(f"The recording {path.name} is damaged ({error}).", REMEDY) from error
-    order = np.unique(time_s, return_index=True)[1]
-    finite = np.isfinite(weights).all(axis=1) & np.isfinite(gaze).all(axis=(1, 2))
-    kept = order[finite[order]]
+    every = np.column_stack([time_s, weights, gaze.reshape(len(gaze), 4), turns])
+    finite = np.flatnonzero(np.isfinite(every).all(axis=1))
+    kept = finite[np.unique(time_s[finite], return_index=True)[1]]
     if len(kept) < 2:
         raise ShapeError(f"The recording {path.name} has fewer than two whole rows.", REMEDY)
     return Performance(
@@ -86,13 +86,14 @@ def _seconds(timecodes: Sequence[str]) -> NDArray[np.float64]:
     parts = np.array([[float(part) for part in code.split(":")] for code in timecodes])
     if parts.ndim != 2 or parts.shape[1] != 4:
         raise ValueError("timecodes are not HH:MM:SS:FF")
-    rate = next((rate for rate in RATES if parts[:, 3].max() < rate), RATES[-1])
-    seconds = parts[:, :3] @ [3600.0, 60.0, 1.0] + parts[:, 3] / rate
+    whole = parts[:, :3] @ [3600.0, 60.0, 1.0]
+    slow = len(np.unique(whole)) > 2 and np.nanmax(parts[:, 3]) < RATES[0]
+    seconds = whole + parts[:, 3] / RATES[0 if slow else 1]
     return seconds + DAY_S * np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -DAY_S / 2)
 
 
 def _about_the_neck(turn_rad: NDArray[np.float64]) -> NDArray[np.float32]:
-    """`neck_from_head` (4, 4) of yaw to the left, pitch up, roll."""
+    """`neck_from_head` (4, 4), about the origin, of yaw to the left, pitch up, roll."""
     yaw, pitch, roll = (float(angle) for angle in turn_rad)
     rotation = (
         rotation_about(np.array([0.0, 0.0, 1.0]), yaw)
@@ -101,5 +102,4 @@ def _about_the_neck(turn_rad: NDArray[np.float64]) -> NDArray[np.float32]:
     )
     matrix = np.eye(4, dtype=np.float32)
     matrix[:3, :3] = rotation
-    matrix[:3, 3] = np.array(NECK_M) - rotation @ np.array(NECK_M)
     return matrix

@@ -109,7 +109,7 @@ class HeadTemplate:
         )
 
     def random_identity(self, random: np.random.Generator) -> NDArray[np.float32]:
-        """Parameters (P,) of a plausible head: normal with RANDOM_SD, none beyond RANDOM_LIMIT_SD."""
+        """Parameters (P,) of a plausible head: normal, RANDOM_SD, none beyond RANDOM_LIMIT_SD."""
         drawn = RANDOM_SD * random.standard_normal(len(self.identity_names))
         return np.clip(drawn, -RANDOM_LIMIT_SD, RANDOM_LIMIT_SD).astype(np.float32)
 
@@ -178,9 +178,14 @@ def load_template(path: Path = DEFAULT_TEMPLATE) -> HeadTemplate:
     )
 
 
+def template_path(name: str) -> Path:
+    """Where the template of that name lies in the extension's assets, if it does."""
+    return DEFAULT_TEMPLATE.with_name(f"{Path(name).name}.npz")
+
+
 def installed_template(name: str) -> HeadTemplate:
     """The template of that name in the extension's assets. Raises as `load_template` does."""
-    return load_template(DEFAULT_TEMPLATE.with_name(f"{Path(name).name}.npz"))
+    return load_template(template_path(name))
 
 
 def _template_from_arrays(stored: dict[str, NDArray[Any]], sha256: str) -> HeadTemplate:

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from ..avatar_loading import apply_shape_test
-from ..scene import head, rig
+from ..scene import rig, shape_keys
 from .reporting import ForAvatar, head_of
 
 
@@ -18,7 +18,7 @@ class STUDIO_AVATAR_OT_reset_shapes(ForAvatar, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def carry_out(self, context):
-        head.reset_shapes(head_of(context))
+        shape_keys.reset_shapes(head_of(context))
 
 
 class STUDIO_AVATAR_OT_mirror_shapes(ForAvatar, bpy.types.Operator):
@@ -41,7 +41,7 @@ class STUDIO_AVATAR_OT_mirror_shapes(ForAvatar, bpy.types.Operator):
         )
 
     def carry_out(self, context):
-        head.mirror_shapes(head_of(context), self.direction)
+        shape_keys.mirror_shapes(head_of(context), self.direction)
 
 
 class STUDIO_AVATAR_OT_test_shapes(ForAvatar, bpy.types.Operator):

@@ -86,7 +86,10 @@ class CaptureSpec:
 
 
 def read_spec(path: Path) -> CaptureSpec:
-    """Read and check a spec file. Raises SpecError, or TemplateError for a bad template."""
+    """Read and check a spec file.
+
+    Raises SpecError, TemplateError for a bad template, IdentityError for an impossible head.
+    """
     try:
         spec = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -99,7 +102,7 @@ def read_spec(path: Path) -> CaptureSpec:
 
 
 def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
-    """Check a spec's values; file names are relative to `folder`. Raises SpecError."""
+    """Check a spec's values; file names are relative to `folder`. Raises as `read_spec` does."""
     head, light = _part(spec, "head"), _part(spec, "light")
     way, lens = _part(spec, "path"), _part(spec, "camera", {})
     template = _template(head, folder)

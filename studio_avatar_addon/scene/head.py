@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from ..avatar.bundle import HeadData
 from ..avatar.errors import TemplateError
 from ..avatar.frames import DEFAULT_INTERPUPILLARY_M
-from ..avatar.shapes import CORRECTIVES, SHAPE_NAMES, corrective_name, mirrored_shape
 from ..avatar.template import BONES, EYE_BONES, MATERIALS, HeadTemplate
 from . import parts
+from .shape_keys import FormerKeys, build_keys, former_keys
 
 UV_MAP = "Studio Avatar"
 EYE_DIRECTION = "eye_direction"  # mesh attribute: rest direction of eye vertices from their centre
 EYE_MIDDLE = "eye_middle"  # mesh attribute: UV of the gaze axis on the eye's island
 LIPS = "lips"  # mesh attribute: the share of lip in each vertex
 REGION_PREFIX = "region "
-MIRROR_DIRECTIONS = ("LEFT", "RIGHT", "SWAP")  # from that side to the other, or exchange
 
 _GROUP_LEVELS = 200  # weights are set level by level, since Blender takes one weight a call
 _SUBSURF = "Studio Avatar Subdivision"
@@ -59,32 +58,13 @@ def build_head(
         mesh.materials.append(materials[material])
     _eye_attributes(mesh, template, fit)
     _lips(mesh, template)
-    head, former_values = _object(name, mesh, collection)
+    head, former = _object(name, mesh, collection)
     _vertex_groups(head, template)
-    _shape_keys(head, fit, former_values)
+    build_keys(head, fit, former)
     _subdivision(head)
     if folder is not None:
         head[parts.FOLDER] = str(folder)
     return head
-
-
-def reset_shapes(head: bpy.types.Object) -> None:
-    """All 52 shapes to 0; keyed ones come back with the next frame."""
-    blocks = head.data.shape_keys.key_blocks
-    for name in SHAPE_NAMES:
-        if name in blocks:
-            blocks[name].value = 0.0
-
-
-def mirror_shapes(head: bpy.types.Object, direction: str) -> None:
-    """Give shapes the values of their mirror images: one of MIRROR_DIRECTIONS."""
-    blocks = head.data.shape_keys.key_blocks
-    values = {name: blocks[name].value for name in SHAPE_NAMES if name in blocks}
-    for name in values:
-        twin = mirrored_shape(name)
-        changes = direction == "SWAP" or not name.endswith(direction.capitalize())
-        if twin != name and twin in values and changes:
-            blocks[name].value = values[twin]
 
 
 def _mesh(name: str, template: HeadTemplate, vertices_m: NDArray[np.floating]) -> bpy.types.Mesh:
@@ -147,30 +127,18 @@ def _lips(mesh: bpy.types.Mesh, template: HeadTemplate) -> None:
 
 def _object(
     name: str, mesh: bpy.types.Mesh, collection: bpy.types.Collection
-) -> tuple[bpy.types.Object, dict[str, float]]:
-    """The head object with this mesh, new or the one that is there, and its former key values."""
+) -> tuple[bpy.types.Object, FormerKeys]:
+    """The head object with this mesh, new or the one that is there, and its former keys."""
     head = parts.part_in(collection, name, parts.HEAD)
     if head is None:
-        return parts.new_part(collection, name, parts.HEAD, name, mesh), {}
-    former, keys = head.data, head.data.shape_keys
-    values = {key.name: key.value for key in keys.key_blocks} if keys else {}
-    action = keys.animation_data.action if keys and keys.animation_data else None
+        return parts.new_part(collection, name, parts.HEAD, name, mesh), FormerKeys()
+    former = head.data
+    keys = former_keys(former.shape_keys)
     head.data = mesh
-    head.shape_key_add(name="Basis", from_mix=False)
-    if action is not None:
-        _hand_on_action(mesh.shape_keys, action)
     former_name = former.name
     bpy.data.meshes.remove(former)
     mesh.name = former_name
-    return head, values
-
-
-def _hand_on_action(keys: bpy.types.Key, action: bpy.types.Action) -> None:
-    """Let the Action of the former mesh drive the shape keys of the new one."""
-    animation = keys.animation_data_create()
-    animation.action = action
-    if hasattr(animation, "action_slot") and animation.action_slot is None:
-        animation.action_slot = next(s for s in action.slots if s.target_id_type == "KEY")
+    return head, keys
 
 
 def _vertex_groups(head: bpy.types.Object, template: HeadTemplate) -> None:
@@ -193,38 +161,6 @@ def fill_group(group: bpy.types.VertexGroup, weights: NDArray[np.floating]) -> N
     for value, indices in zip(levels, np.split(order, starts[1:]), strict=True):
         if value > 0:
             group.add(indices.tolist(), float(min(value / _GROUP_LEVELS, 1.0)), "REPLACE")
-
-
-def _shape_keys(head: bpy.types.Object, fit: HeadData, values: dict[str, float]) -> None:
-    """`Basis` and the 52 by their exact names, 0 to 1, at 0 or at their former values."""
-    if head.data.shape_keys is None:
-        head.shape_key_add(name="Basis", from_mix=False)
-    for name, delta in zip(SHAPE_NAMES, fit.shape_deltas_m, strict=True):
-        _add_key(head, name, fit.neutral_m + delta).value = values.get(name, 0.0)
-    for pair, delta in zip(CORRECTIVES, fit.corrective_deltas_m, strict=True):
-        key = _add_key(head, corrective_name(*pair), fit.neutral_m + delta)
-        _drive_by_smaller(key, head.data.shape_keys, pair)
-
-
-def _add_key(
-    head: bpy.types.Object, name: str, positions_m: NDArray[np.floating]
-) -> bpy.types.ShapeKey:
-    key = head.shape_key_add(name=name, from_mix=False)
-    key.slider_min, key.slider_max = 0.0, 1.0
-    key.data.foreach_set("co", positions_m.astype(np.float32).ravel())
-    return key
-
-
-def _drive_by_smaller(key: bpy.types.ShapeKey, keys: bpy.types.Key, pair: tuple[str, str]) -> None:
-    """A driver of type MIN: no script, so it works where scripts may not run."""
-    driver = key.driver_add("value").driver
-    driver.type = "MIN"
-    for name in pair:
-        variable = driver.variables.new()
-        variable.name = name
-        target = variable.targets[0]
-        target.id_type, target.id = "KEY", keys
-        target.data_path = f'key_blocks["{name}"].value'
 
 
 def _subdivision(head: bpy.types.Object) -> None:

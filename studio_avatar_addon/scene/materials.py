@@ -1,4 +1,4 @@
-"""The avatar's materials, and what the Look panel changes about the skin."""
+"""The avatar's materials, and what the Look panel changes about skin and eyes."""
 
 from __future__ import annotations
 

@@ -21,7 +21,10 @@ _GAZE_CONSTRAINT = "Studio Avatar Gaze"
 
 @dataclass(frozen=True)
 class _Handle:
-    """What an artist grabs: `size` and `along` (from the bone's head) in bone lengths."""
+    """What an artist grabs: `size` and `along` (from the bone's head) in bone lengths.
+
+    The jaw bone has none: jawOpen moves the jaw, and the bone no skin.
+    """
 
     kind: str  # "ring" or "disc"
     size: float
@@ -33,7 +36,6 @@ _HANDLES = {
     "root": _Handle("ring", 4.5, 0.0, "THEME01"),
     "neck": _Handle("ring", 1.1, 0.5, "THEME09"),
     "head": _Handle("ring", 0.75, 0.95, "THEME09"),
-    "jaw": _Handle("disc", 0.16, 1.15, "THEME03"),
     "tongue": _Handle("disc", 0.25, 1.6, "THEME03"),
     "eye.L": _Handle("disc", 0.55, 2.2, "THEME04"),
     "eye.R": _Handle("disc", 0.55, 2.2, "THEME04"),
