@@ -10,6 +10,7 @@ import pytest
 from backend.fitting.contact import eyes_between_lids, settle_head
 from backend.fitting.findings import fit_findings
 from backend.folds import find_folds, relax_folds
+from backend.head.remake import remade_shapes
 from backend.intersections import intersections_between, self_intersections
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
@@ -211,9 +212,11 @@ def test_settled_head_has_no_folds_and_the_artist_is_told(
     assert settled.smoothed_m > 0.001
     capture = SimpleNamespace(findings=())
     views = (np.array([-40.0, 40.0]), np.ones(2), np.full(2, 100.0), np.ones(2, bool))
-    told = [finding.code for finding in fit_findings(capture, *views, settled.smoothed_m)]
+    told = [finding.code for finding in fit_findings(capture, *views, settled.smoothed_m, ())]
     assert told == ["folds_smoothed"]
-    assert fit_findings(capture, *views, 0.0005) == ()
+    assert fit_findings(capture, *views, 0.0005, ()) == ()
+    (finding,) = fit_findings(capture, *views, 0.0005, ("jawOpen", "jawLeft", "a", "b"))
+    assert finding.message.startswith("4 of the 52 shapes folded") and "jawLeft" in finding.message
 
 
 def test_head_beyond_smoothing_is_refused_with_a_remedy(
@@ -226,3 +229,16 @@ def test_head_beyond_smoothing_is_refused_with_a_remedy(
         with pytest.raises(FitError) as caught:
             relax_folds(template, posed)
         assert caught.value.remedy.startswith("Film again")
+
+
+def test_shapes_that_fold_on_a_head_are_smoothed_and_named(template: HeadTemplate) -> None:
+    identity = np.clip(2.5 * np.random.default_rng(5).normal(size=60), -4.0, 4.0)
+    neutral = relax_folds(template, template.neutral_m(identity)).vertices_m
+    eyes = template.eye_centres_m(neutral)
+    shapes = remade_shapes(template, neutral, eyes, template.eye_radius_m)
+    for index in range(len(SHAPE_NAMES)):
+        if SHAPE_NAMES[index] in shapes.smoothed:
+            continue
+        own = template.vertices_m.astype(np.float64) + template.shape_deltas_m[index]
+        assert find_folds(template, neutral + shapes.deltas_m[index], own).count == 0
+    assert 0 < len(shapes.smoothed) < 40

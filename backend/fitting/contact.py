@@ -40,6 +40,7 @@ class SettledHead:
     eye_radius_m: FloatArray  # (2,)
     scale: float
     smoothed_m: float  # how far a vertex was moved at most to undo folds
+    smoothed_shapes: tuple[str, ...]  # those that folded on this head
 
 
 def eyes_between_lids(template: HeadTemplate, fitted_m: FloatArray) -> FloatArray:
@@ -89,6 +90,7 @@ def settle_head(
         eye_radius_m=radius,
         scale=scale,
         smoothed_m=relaxed.largest_move_m,
+        smoothed_shapes=shapes.smoothed,
     )
 
 

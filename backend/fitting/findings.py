@@ -22,10 +22,12 @@ def fit_findings(
     eye_distance_px: FloatArray,
     used: BoolArray,
     smoothed_m: float,
+    smoothed_shapes: tuple[str, ...],
 ) -> tuple[Finding, ...]:
     """Findings from yaw, residual and eye distance of the K frames, and which were used.
 
-    `smoothed_m`: how far the head's surface was moved at most to undo folds.
+    `smoothed_m`: how far the head's surface was moved at most to undo folds; `smoothed_shapes`:
+    the shapes that folded on it.
     """
     findings = []
     if not TOLD_BY_FOOTAGE & {finding.code for finding in capture.findings}:
@@ -53,6 +55,15 @@ def fit_findings(
                 f"The head's surface was folded and has been smoothed by up to "
                 f"{1000 * smoothed_m:.0f} mm. Check ears, nose and lips, or film with a calm face "
                 "and the hair tied back.",
+            )
+        )
+    if smoothed_shapes:
+        findings.append(
+            Finding(
+                "shapes_smoothed",
+                f"{len(smoothed_shapes)} of the 52 shapes folded on this head and were smoothed "
+                f"({', '.join(smoothed_shapes[:3])}{' …' if smoothed_shapes[3:] else ''}). Look at "
+                "them before you animate.",
             )
         )
     return tuple(findings)

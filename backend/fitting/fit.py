@@ -290,7 +290,8 @@ def _finish(
         residual_px=residual,
         frame_used=used,
         findings=fit_findings(
-            capture, angles.yaw_deg, residual, eye_distance, used, settled.smoothed_m
+            capture, angles.yaw_deg, residual, eye_distance, used,
+            settled.smoothed_m, settled.smoothed_shapes,
         ),
     )  # fmt: skip
 

@@ -1,20 +1,33 @@
-"""A head of any identity in, the 52 shapes and their correctives made again for it out."""
+"""A head of any identity in, the 52 shapes and their correctives made again for it out.
+
+Where a shape folds on this head and not on the mean one, it is smoothed until it does not.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
-from studio_avatar_addon.avatar.errors import TemplateError
+from studio_avatar_addon.avatar.errors import FitError, TemplateError
+from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
+from ..folds import relax_folds
 from .mesh import HeadMesh, build_mesh
 from .shapes import HeadShapes, shapes_of
 
 SAME_M = 1e-6
+MUCH_SMOOTHED_M = 0.001
+
+
+@dataclass(frozen=True)
+class RemadeShapes(HeadShapes):
+    """`smoothed`: names of the shapes that folded and were changed by more than a little."""
+
+    smoothed: tuple[str, ...]
 
 
 def remade_shapes(
@@ -22,7 +35,7 @@ def remade_shapes(
     neutral_m: FloatArray,
     eye_centre_m: FloatArray,
     eye_radius_m: FloatArray,
-) -> HeadShapes:
+) -> RemadeShapes:
     """The shapes of the head with vertices (V, 3), eyes at (2, 3) of radius (2,); some seconds.
 
     Raises TemplateError where `template` is not the one that this code builds.
@@ -42,7 +55,25 @@ def remade_shapes(
         eye_centre_m=np.asarray(eye_centre_m, np.float64),
         eye_radius_m=np.asarray(eye_radius_m, np.float64),
     )
-    return shapes_of(head, mean)
+    return _without_folds(template, head, shapes_of(head, mean))
+
+
+def _without_folds(template: HeadTemplate, head: HeadMesh, shapes: HeadShapes) -> RemadeShapes:
+    """Every shape compared with the mean head's own; one that cannot be smoothed stays as it is."""
+    deltas = shapes.deltas_m.copy()
+    smoothed = []
+    for index, name in enumerate(SHAPE_NAMES):
+        own = (template.vertices_m + template.shape_deltas_m[index]).astype(np.float64)
+        try:
+            relaxed = relax_folds(template, head.vertices_m + deltas[index], own)
+        except FitError:
+            smoothed.append(name)
+            continue
+        if relaxed.folds_before:
+            deltas[index] = relaxed.vertices_m - head.vertices_m
+        if relaxed.largest_move_m > MUCH_SMOOTHED_M:
+            smoothed.append(name)
+    return RemadeShapes(deltas, shapes.corrective_deltas_m, tuple(smoothed))
 
 
 @cache
