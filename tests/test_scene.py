@@ -97,6 +97,13 @@ def test_scatter_is_sized_by_the_head(avatar: AppliedAvatar) -> None:
     assert shader.inputs["Subsurface Weight"].default_value == 1.0
 
 
+def test_weights_out_of_range_are_refused(avatar: AppliedAvatar, scene) -> None:
+    values = still_performance(2, 24.0)
+    values["weights"][1, 3] = 5.0
+    with pytest.raises(ShapeError, match="run from 0 to 5"):
+        animation.apply_performance(scene, avatar.head, Performance(**values), "wild")
+
+
 def test_every_bone_can_be_grabbed(avatar: AppliedAvatar) -> None:
     bones = {bone.name: bone for bone in avatar.rig.pose.bones}
     assert set(bones) == set(BONES)

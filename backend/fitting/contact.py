@@ -16,6 +16,7 @@ from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ..folds import relax_folds
+from ..head.local_stretch import carried_along
 from ..head.remake import remade_shapes
 
 EYE_BONES = (BONES.index("eye.L"), BONES.index("eye.R"))
@@ -155,14 +156,7 @@ def _moved_joints(
     ends = template.bone_ends_m.astype(np.float64)
     joints = np.empty_like(ends)
     for bone, end in np.ndindex(ends.shape[:2]):
-        squared = _squared_distance(ends[bone, end][None], rest)[0]
-        # As wide as the joint lies deep.
-        weight = np.exp(-0.5 * squared / max(2.0 * squared.min(), JOINT_REACH_M**2))
-        joints[bone, end] = ends[bone, end] + weight @ (neutral_m - rest) / weight.sum()
+        joints[bone, end] = carried_along(ends[bone, end], rest, neutral_m, JOINT_REACH_M)
     for e, bone in enumerate(EYE_BONES):
         joints[bone] = centre_m[e] + grown * (ends[bone] - template.eye_centre_m[e])
     return joints
-
-
-def _squared_distance(a: FloatArray, b: FloatArray) -> FloatArray:
-    return ((a[:, None] - b[None]) ** 2).sum(axis=2)

@@ -23,6 +23,18 @@ def local_stretch(rest_m: FloatArray, moved_m: FloatArray) -> FloatArray:
     return np.einsum("nv,nij->vij", shares, stretches)
 
 
+def carried_along(
+    point: FloatArray, rest: FloatArray, moved: FloatArray, least: float
+) -> FloatArray:
+    """A point (3,) off the surface, moved as the surface (V, 3) round it was.
+
+    As wide as the point lies deep, and no less than `least`; all in one unit.
+    """
+    squared = ((rest - point) ** 2).sum(axis=1)
+    weight = np.exp(-0.5 * squared / max(2.0 * squared.min(), least**2))
+    return point + weight @ (moved - rest) / weight.sum()
+
+
 def spread_nodes(points: FloatArray, count: int) -> IntArray:
     """Indices of `count` points, each the farthest from those before it."""
     chosen = np.zeros(min(count, len(points)), np.int64)

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from studio_avatar_addon.avatar.errors import FitError, TemplateError
-from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
+from studio_avatar_addon.avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
@@ -21,6 +21,8 @@ from .shapes import HeadShapes, shapes_of
 
 SAME_M = 1e-6
 MUCH_SMOOTHED_M = 0.001
+# Lips that close an open jaw overlap where it is shut: judged with it.
+TOGETHER = {"mouthClose": SHAPE_INDEX["jawOpen"]}
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,17 @@ def _without_folds(template: HeadTemplate, head: HeadMesh, shapes: HeadShapes) -
     smoothed = []
     for index, name in enumerate(SHAPE_NAMES):
         own = (template.vertices_m + template.shape_deltas_m[index]).astype(np.float64)
+        before = head.vertices_m
+        if name in TOGETHER:
+            own += template.shape_deltas_m[TOGETHER[name]]
+            before = before + deltas[TOGETHER[name]]
         try:
-            relaxed = relax_folds(template, head.vertices_m + deltas[index], own)
+            relaxed = relax_folds(template, before + deltas[index], own)
         except FitError:
             smoothed.append(name)
             continue
         if relaxed.folds_before:
-            deltas[index] = relaxed.vertices_m - head.vertices_m
+            deltas[index] = relaxed.vertices_m - before
         if relaxed.largest_move_m > MUCH_SMOOTHED_M:
             smoothed.append(name)
     return RemadeShapes(deltas, shapes.corrective_deltas_m, tuple(smoothed))

@@ -17,7 +17,7 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from studio_avatar_addon.avatar.types import IntArray
 
-from .local_stretch import local_stretch
+from .local_stretch import carried_along, local_stretch
 from .mesh import MM, HeadMesh
 from .points import Point
 
@@ -94,9 +94,7 @@ class FaceSpace:
 
     def place(self, at: FloatArray) -> FloatArray:
         """A point (3,) typed for the mean head, carried along by the surface round it."""
-        squared = ((self.typed - at) ** 2).sum(axis=1)
-        weight = np.exp(-0.5 * squared / max(2.0 * squared.min(), PLACE_REACH_MM**2))
-        return at + weight @ (self.points - self.typed) / weight.sum()
+        return carried_along(at, self.typed, self.points, PLACE_REACH_MM)
 
     @cached_property
     def skin(self) -> IntArray:

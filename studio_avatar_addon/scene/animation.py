@@ -21,6 +21,7 @@ from . import compat
 from .rig import rig_of
 
 NECK_SHARE = 0.4  # of the head's turn; the upper joint does the rest
+WEIGHT_SLACK = 1e-3  # beyond 0 to 1, for what was rounded
 _LINEAR = 1  # Blender's number for linear interpolation
 
 
@@ -70,6 +71,12 @@ def _check(performance: Performance) -> None:
                 f"The performance's {name} are not {shape} finite numbers.",
                 "Make the performance again from its recording.",
             )
+    low, high = float(performance.weights.min()), float(performance.weights.max())
+    if low < -WEIGHT_SLACK or high > 1.0 + WEIGHT_SLACK:
+        raise ShapeError(
+            f"The performance's weights run from {low:.3g} to {high:.3g}, not from 0 to 1.",
+            "Make the performance again from its recording.",
+        )
 
 
 def _face_action(

@@ -257,7 +257,10 @@ def _expression(
         for name in given:
             if name not in SHAPE_INDEX:
                 raise SpecError(f"head.expression names {name}, which is none of the 52 shapes.")
-            weights[0, SHAPE_INDEX[name]] = _number(given, name, 0.0, 0.0)
+            weight = _number(given, name, 0.0, 0.0)
+            if weight > 1.0:
+                raise SpecError(f"head.expression gives {name} the weight {weight:g}, beyond 1.")
+            weights[0, SHAPE_INDEX[name]] = weight
         gaze = np.zeros((1, 2, 2))
     else:
         stored = _arrays(given, folder, "head.expression")
