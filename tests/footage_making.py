@@ -13,6 +13,47 @@ import numpy as np
 SKIN, HAIR, CLOTH, LIPS = (205, 160, 135), (50, 35, 25), (60, 60, 90), (180, 90, 90)
 SHADE, WALL = (160, 115, 95), (120, 140, 160)
 OVERSAMPLED = 2
+SAMPLE = Path(__file__).parents[1] / "studio_avatar_addon" / "assets" / "sample" / "sample.mp4"
+
+
+def sample_frames() -> list[np.ndarray]:
+    """The shipped sample's 42 frames, (768, 432, 3) uint8: a head that turns to 46° both sides."""
+    with av.open(str(SAMPLE)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def zoomed(picture: np.ndarray, factor: float) -> np.ndarray:
+    """(H, W, 3) enlarged about its middle."""
+    middle = np.array(picture.shape[1::-1]) / 2
+    to_zoomed = np.column_stack([np.eye(2) * factor, middle * (1 - factor)])
+    return cv2.warpAffine(picture, to_zoomed, picture.shape[1::-1])
+
+
+def smeared(picture: np.ndarray, length_px: int) -> np.ndarray:
+    """(H, W, 3) blurred as by a movement across the picture."""
+    return cv2.blur(picture, (length_px, 1))
+
+
+def gone_aside(picture: np.ndarray, shift_px: int) -> np.ndarray:
+    """(H, W, 3) with everything moved to the right, and its stretched rims left behind."""
+    width = picture.shape[1]
+    rims = np.hstack([picture[:, :40], picture[:, -40:]])
+    left_behind = cv2.resize(rims, (width, len(picture)))
+    left_behind[:, shift_px:] = picture[:, : max(0, width - shift_px)]
+    return left_behind
+
+
+def with_spectacles(picture: np.ndarray, eyes_px: np.ndarray) -> np.ndarray:
+    """(H, W, 3) with a dark frame drawn around the pupils (2, 2) and across the nose."""
+    picture = picture.copy()
+    right, left = np.round(eyes_px).astype(int)
+    radius = round(0.36 * float(np.linalg.norm(left - right)))
+    inward = np.array([radius, 0])
+    for eye in (right, left):
+        cv2.circle(picture, eye.tolist(), radius, (25, 20, 20), 5, cv2.LINE_AA)
+    ends = (right + inward).tolist(), (left - inward).tolist()
+    cv2.line(picture, *ends, (25, 20, 20), 5, cv2.LINE_AA)
+    return picture
 
 
 class NoProgress:

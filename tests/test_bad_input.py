@@ -12,13 +12,25 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from footage_making import write_clip
+from footage_making import (
+    NoProgress,
+    gone_aside,
+    sample_frames,
+    smeared,
+    with_spectacles,
+    write_clip,
+    zoomed,
+)
+from PIL import Image
 
 from backend import command_line
+from backend.footage import read_footage
+from backend.footage.zoom import zoom_share
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.bundle import open_avatar
-from studio_avatar_addon.avatar.errors import AvatarFolderError, BackendCrashed
+from studio_avatar_addon.avatar.errors import AvatarFolderError, BackendCrashed, FootageUnreadable
 from studio_avatar_addon.avatar.job import Request, new_job_folder
+from studio_avatar_addon.avatar.types import QUALITY, Capture
 from studio_avatar_addon.job_endings import crash
 
 ROOT = Path(__file__).parents[1]
@@ -91,6 +103,90 @@ def test_clip_that_cannot_be_used(tmp_path, capfd, make, problem, remedy):
     assert "Traceback" not in shown
     assert "Errno" not in shown
     assert not (out / "avatar.json").exists()
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[np.ndarray]:
+    return sample_frames()
+
+
+def read(source: Path, frames_dir: Path) -> Capture:
+    return read_footage(source, frames_dir, QUALITY["draft"], NoProgress())
+
+
+def other_room(picture: np.ndarray) -> np.ndarray:
+    return picture[:, ::-1] // 2 + np.array([90, 40, 0], np.uint8)
+
+
+def wide_views(frames: list[np.ndarray]) -> list[np.ndarray]:
+    return [frames[i] for i in (12, 13, 14, 15, 16, 17, 27, 28, 29, 30, 31)]
+
+
+USABLE_CLIPS = {
+    "as it is": (lambda frames: frames, set()),
+    "cut": (lambda f: f[:28] + [other_room(x) for x in f[28:]], {"cuts"}),
+    "leaves for a while": (
+        lambda f: [gone_aside(x, max(0, 432 - 54 * abs(i - 20))) for i, x in enumerate(f)],
+        {"face_lost"},
+    ),
+    "gone for good": (
+        lambda f: [gone_aside(x, min(432, max(0, 27 * (i - 20)))) for i, x in enumerate(f)],
+        {"face_lost"},
+    ),
+    "blurred": (lambda f: [smeared(x, 41) for x in f], {"blurred"}),
+    "partly blurred": (lambda f: f[:14] + [smeared(x, 41) for x in f[14:28]] + f[28:], set()),
+    "zoom": (lambda f: [zoomed(x, 1 + 0.3 * i / len(f)) for i, x in enumerate(f)], {"zoom"}),
+    "mirrored": (lambda f: [np.ascontiguousarray(x[:, ::-1]) for x in f], set()),
+    "profile": (wide_views, {"never_frontal"}),
+    "still": (lambda f: [f[0]] * 16, {"hardly_any_turn"}),
+}
+
+
+@pytest.mark.parametrize("name", USABLE_CLIPS)
+def test_clip_that_is_used_and_judged(sample, tmp_path, name):
+    change, expected = USABLE_CLIPS[name]
+    capture = read(write_clip(tmp_path / "clip.mp4", change(sample), crf="18"), tmp_path)
+    assert {finding.code for finding in capture.findings} == expected
+    assert len(capture.frame_index) >= 8
+    if name == "partly blurred":
+        assert not ((capture.frame_index >= 14) & (capture.frame_index < 28)).any()
+    if name == "gone for good":
+        (told,) = (f.message for f in capture.findings if f.code == "face_lost")
+        assert "to the end" in told
+        assert capture.frame_index.max() < 34
+
+
+def test_glasses_are_told(sample, tmp_path):
+    bare = read(write_clip(tmp_path / "bare.mp4", sample[:8]), tmp_path / "bare")
+    eyes = bare.detections_px[:, [468, 473]]
+    worn = [with_spectacles(*pair) for pair in zip(sample[:8], eyes, strict=True)]
+    capture = read(write_clip(tmp_path / "worn.mp4", worn), tmp_path / "worn")
+    assert "glasses" not in {finding.code for finding in bare.findings}
+    assert "glasses" in {finding.code for finding in capture.findings}
+
+
+@pytest.mark.parametrize(
+    ("in_folder", "problem"), [(False, "is a single photo"), (True, "could be read: 1; at least 8")]
+)
+def test_single_photo(sample, tmp_path, in_folder, problem):
+    photo = tmp_path / "photo.jpg"
+    Image.fromarray(sample[0]).save(photo)
+    with pytest.raises(FootageUnreadable, match=problem) as raised:
+        read(tmp_path if in_folder else photo, tmp_path / "frames")
+    assert "8" in raised.value.remedy
+    assert "from all sides" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("background", "head", "zoomed_by"),
+    [(1.3, 1.3, 0.3), (1.1, 1.1, 0.0), (1.2, 1.9, 0.0), (1.3, 1.0, 0.0), (1.0, 1.5, 0.0)],
+)
+def test_zoom_is_told_from_a_phone_or_head_that_comes_closer(background, head, zoomed_by):
+    time = np.linspace(0.0, 1.0, 200)
+    wobble = 1.0 + 0.01 * np.sin(40.0 * time)
+    growth = np.diff(time * np.log(background), prepend=np.nan)
+    growth[50:60] = np.nan  # a stretch without features
+    assert zoom_share(growth, head**time * wobble) == pytest.approx(zoomed_by, abs=0.03)
 
 
 @pytest.mark.parametrize("command", ["report", "view", "perform"])

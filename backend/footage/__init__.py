@@ -72,7 +72,7 @@ def read_faces(source: Path, progress: Progress, focal_px: float | None = None) 
             f"{MIN_FRAMES} are needed.",
             "Copy the clip from the phone again, or film a longer one."
             if facts.consecutive
-            else "Add more photos, taken from all around the face.",
+            else f"Film a clip, or add photos: {MIN_FRAMES} or more, of the head from all sides.",
         )
     person = follow_person(survey, facts.consecutive)
     focal_px = focal_px or facts.focal_px

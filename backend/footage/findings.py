@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio_avatar_addon.avatar.types import Finding, FloatArray
+from studio_avatar_addon.avatar.types import Finding, FloatArray, IntArray
 
 from .people import Person
 from .source import SourceFacts
 from .survey import Survey
 from .view import HeadView
+from .zoom import zoom_share
 
 DARK = 0.18  # mean level of the face, sRGB
 CLIPPED = 0.03  # share of the face
-SOFT = 0.0008  # gradient energy; sharp 1080p faces reach .003, soft webcams .0015
+SOFT = 0.0012  # gradient energy; sharp 1080p faces reach .004, soft webcams .002
 GOOD_FACE_PX = 200.0
 GOOD_TURN_DEG, HARDLY_TURN_DEG = 22.0, 12.0
+# Without a look from the front one eye, half the mouth and all symmetry are guessed.
+FRONTAL_DEG = 25.0
 IN_VIEW = 0.8
+LONG_GAP = 0.15  # of the shot's frames, worth telling when it was
+NOSE_LINE = 0.35  # bare noses .02 to .1, wire glasses .7
+NOSE_SEEN_DEG = 20.0
 COMPLETE = 0.9
 
 
@@ -28,7 +34,9 @@ def footage_findings(
         *_about_file(facts, survey),
         *_about_people(survey, person),
         *_about_turn(view.yaw_deg),
+        *_about_zoom(survey, person, view),
         *_about_picture(person),
+        *_about_glasses(person, view.yaw_deg),
     )
 
 
@@ -75,16 +83,36 @@ def _about_people(survey: Survey, person: Person) -> list[Finding]:
                 "Film one person alone to be sure.",
             )
         )
-    share = len(frames) / len(survey.time_s)
-    if share < IN_VIEW and not len(person.cuts):
-        findings.append(
-            Finding(
-                "face_lost",
-                f"The face was found in only {share:.0%} of the frames. Turn it no further than "
-                "both eyes stay visible, and keep hands and hair away from it.",
-            )
-        )
+    findings += _about_loss(survey, person, frames)
     return findings
+
+
+def _about_loss(survey: Survey, person: Person, frames: IntArray) -> list[Finding]:
+    """Where the face is missing in the person's own shot; other shots are told by `cuts`."""
+    first, end = person.shot(len(survey.time_s))
+    share = len(frames) / (end - first)
+    if share >= IN_VIEW:
+        return []
+    bounds = np.array([first - 1, *frames, end])
+    longest = int(np.diff(bounds).argmax())
+    missing = bounds[longest + 1] - bounds[longest] - 1
+    when = ""
+    if missing > LONG_GAP * (end - first):
+        start = survey.time_s[bounds[longest] + 1]
+        until = (
+            "the end"
+            if bounds[longest + 1] == end
+            else f"{survey.time_s[bounds[longest + 1]]:.1f} s"
+        )
+        when = f", and is missing from {start:.1f} s to {until}"
+    return [
+        Finding(
+            "face_lost",
+            f"The face was found in only {share:.0%} of the frames{when}; the others are left out. "
+            "Keep it in the picture, turn it no further than both eyes stay visible, and keep "
+            "hands and hair away from it.",
+        )
+    ]
 
 
 def _about_turn(yaw_deg: FloatArray) -> list[Finding]:
@@ -99,6 +127,16 @@ def _about_turn(yaw_deg: FloatArray) -> list[Finding]:
             )
         ]
     findings = []
+    least = float(np.nanpercentile(np.abs(yaw_deg), 2))
+    if least > FRONTAL_DEG:
+        findings.append(
+            Finding(
+                "never_frontal",
+                f"The face is never seen from the front: it is always turned by {least:.0f}° or "
+                "more, so its width and its middle are guessed. Begin facing the camera, then "
+                "turn to both sides.",
+            )
+        )
     for side, other, angle in (("left", "right", left), ("right", "left", right)):
         if angle < GOOD_TURN_DEG:
             findings.append(
@@ -109,6 +147,36 @@ def _about_turn(yaw_deg: FloatArray) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _about_zoom(survey: Survey, person: Person, view: HeadView) -> list[Finding]:
+    first, end = person.shot(len(survey.time_s))
+    head_size = person.per_frame(view.px_per_m, len(survey.time_s))
+    zoomed = zoom_share(survey.background_growth[first:end], head_size[first:end])
+    if not zoomed:
+        return []
+    return [
+        Finding(
+            "zoom",
+            f"The picture is zoomed in or out by {zoomed:.0%} or more during the clip; one lens "
+            "setting is assumed for all of it, so the head's depth will be wrong. Film again "
+            "without zooming, or cut the clip to the part before it.",
+        )
+    ]
+
+
+def _about_glasses(person: Person, yaw_deg: FloatArray) -> list[Finding]:
+    frontal = np.flatnonzero(np.abs(yaw_deg) < NOSE_SEEN_DEG)
+    lines = [person.sightings[n].nose_line for n in frontal]
+    if not lines or np.median(lines) < NOSE_LINE:
+        return []
+    return [
+        Finding(
+            "glasses",
+            "Something crosses the nose between the eyes, most likely glasses: they will be "
+            "painted on the skin, and the eyes behind them can be off. Film again without glasses.",
+        )
+    ]
 
 
 def _about_picture(person: Person) -> list[Finding]:
@@ -137,7 +205,7 @@ def _about_picture(person: Person) -> list[Finding]:
                 "closer or film in full HD or 4K; 400 pixels and more are good.",
             )
         )
-    elif sharpness < SOFT:
+    if sharpness < SOFT:
         findings.append(
             Finding(
                 "blurred",

@@ -16,6 +16,7 @@ from studio_avatar_addon.avatar.types import FloatArray, IntArray
 from .survey import Sighting, Survey
 
 CUT_CHANGE = 0.25  # real clips: hardly ever above .11 within a shot, .37 and more at a cut
+CUT_STANDS_OUT = 1.5  # beside the frames before and after it
 MIN_FRAMES = 8
 MIN_SHARE = 0.15
 # Of a clip with cuts at least half must be the shot that is used: otherwise it shows something
@@ -66,6 +67,12 @@ class Person:
     cuts: IntArray  # frames that begin a new shot
     company: float  # share of the person's frames that show somebody else of comparable size
 
+    def shot(self, frame_count: int) -> tuple[int, int]:
+        """First frame of the shot the person is in, and the one after its last."""
+        bounds = np.array([0, *self.cuts, frame_count])
+        place = int(np.searchsorted(bounds, self.sightings[0].frame, side="right"))
+        return int(bounds[place - 1]), int(bounds[place])
+
     def per_frame(self, values: FloatArray, frame_count: int) -> FloatArray:
         """Values (N, …) of the sightings spread over all frames (T, …), NaN elsewhere."""
         spread = np.full((frame_count, *values.shape[1:]), np.nan, np.float32)
@@ -85,7 +92,7 @@ def follow_person(survey: Survey, consecutive: bool) -> Person:
             f"No face was found in any of the {count} frames.",
             "Film the face from the front, well lit and filling at least a fifth of the picture.",
         )
-    cuts = np.flatnonzero(survey.scene_change > CUT_CHANGE) if consecutive else np.empty(0, int)
+    cuts = _cuts(survey.scene_change) if consecutive else np.empty(0, int)
     pieces = _pieces(survey, cuts, consecutive)
     if not len(cuts):
         pieces = _joined(pieces)
@@ -95,6 +102,14 @@ def follow_person(survey: Survey, consecutive: bool) -> Person:
     together = np.isin(main.frames, _frames_of_others(main, pieces))
     counted = survey.people[main.frames] > 1
     return Person(tuple(main.sightings), cuts, float((together | counted).mean()))
+
+
+def _cuts(scene_change: FloatArray) -> IntArray:
+    """Frames that begin a new shot. (T,) changes in a row are a pan, or somebody who walks by."""
+    before = np.concatenate([[0.0], scene_change[:-1]])
+    after = np.concatenate([scene_change[1:], [0.0]])
+    alone = scene_change > CUT_STANDS_OUT * np.maximum(before, after)
+    return np.flatnonzero((scene_change > CUT_CHANGE) & alone)
 
 
 def _pieces(survey: Survey, cuts: IntArray, consecutive: bool) -> list[_Piece]:
@@ -143,9 +158,9 @@ def _frames_of_others(main: _Piece, pieces: list[_Piece]) -> IntArray:
 
 def _refuse_unclear(main: _Piece, pieces: list[_Piece], cuts: IntArray, count: int) -> None:
     share = len(main.sightings) / count
-    if len(cuts) and share < MIN_SHOT_SHARE:
-        people = sum(len(piece.sightings) >= MIN_FRAMES for piece in pieces)
-        shown = f"{people} stretches with a face" if people > 1 else "one stretch with a face"
+    people = sum(len(piece.sightings) >= MIN_FRAMES for piece in pieces)
+    if len(cuts) and share < MIN_SHOT_SHARE and people > 1:
+        shown = f"{people} stretches with a face"
         cut_count = f"{len(cuts)} cuts" if len(cuts) > 1 else "a cut"
         raise FaceNotFound(
             f"No single person can be followed: the clip has {cut_count} and {shown}, the longest "

@@ -67,7 +67,8 @@ def open_source(path: Path) -> Source:
     _require_file(path)
     if path.suffix.lower() in PHOTO_SUFFIXES:
         raise FootageUnreadable(
-            f"{path.name} is a single photo.", "Choose a video, or a folder with several photos."
+            f"{path.name} is a single photo, which shows a head from one side only.",
+            "Choose a video, or a folder with at least 8 photos of the head from all sides.",
         )
     return VideoFile(path)
 

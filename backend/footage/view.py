@@ -39,6 +39,7 @@ class HeadView:
     yaw_deg: FloatArray  # (N,) positive: turned to the subject's left
     pitch_deg: FloatArray  # (N,) positive: chin up
     error: FloatArray  # (N,) reprojection error as a share of the face's height
+    px_per_m: FloatArray  # (N,) scale of the picture at an average head, whichever way it looks
 
     def angle_deg(self, first: int, second: int | NDArray[np.integer]) -> FloatArray:
         """Rough angle between views."""
@@ -50,7 +51,7 @@ class HeadView:
 
 def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
     """Landmarks (N, 478, 2), NaN rows allowed, to views."""
-    yaw, pitch, error = np.full((3, len(landmarks_px)), np.nan)
+    yaw, pitch, error, scale = np.full((4, len(landmarks_px)), np.nan)
     matrix = np.array(
         [
             [camera.focal_px[0], 0.0, camera.center_px[0]],
@@ -68,10 +69,11 @@ def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
         to_camera = -cv2.Rodrigues(turn)[0].T @ shift[:, 0]
         yaw[n] = np.degrees(np.arctan2(-to_camera[0], -to_camera[1]))
         pitch[n] = np.degrees(np.arctan2(-to_camera[2], np.hypot(*to_camera[:2])))
+        scale[n] = camera.focal_px[0] / np.linalg.norm(to_camera)
         shown, _ = cv2.projectPoints(POINTS_M, turn, shift, matrix, NO_DISTORTION)
         misses = np.linalg.norm(shown[:, 0] - seen, axis=1)
         error[n] = misses.mean() / np.ptp(landmarks_px[n, :, 1])
-    return HeadView(yaw, pitch, error)
+    return HeadView(yaw, pitch, error, scale)
 
 
 def face_width_px(landmarks_px: FloatArray) -> FloatArray:
