@@ -193,12 +193,13 @@ def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:
     costs = []
     for _ in range(25):
         costs.append(robust_cost(estimate, sightings, prior, center))
-        estimate = step(estimate, sightings, prior, center, Freedom(), 1e-3)
+        estimate = step(estimate, sightings, prior, center, Freedom(), 1e-3).estimate
     assert costs[3] < 0.2 * costs[0]
     assert robust_cost(estimate, sightings, prior, center) < 1e-3
     np.testing.assert_allclose(estimate.shape, truth.shape, atol=2e-2)
     np.testing.assert_allclose(estimate.expression, truth.expression, atol=2e-2)
-    held = step(estimate, sightings, prior, center, Freedom(focal=False, shape=False), 1e-3)
+    still = Freedom(focal=False, shape=False)
+    held = step(estimate, sightings, prior, center, still, 1e-3).estimate
     assert held.focal_px == estimate.focal_px
     np.testing.assert_array_equal(held.shape, estimate.shape)
 

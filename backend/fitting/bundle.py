@@ -1,22 +1,23 @@
 """Observations of one head in K frames to its pose, shape, expression and focal length.
 
-One damped Gauss-Newton step at a time over everything at once. What belongs to a frame (pose,
-expression) is eliminated first (the Schur complement), so a step costs one small solve per frame
-and one over shape and focal length. Cauchy's loss by reweighting; expression weights and identity
-are kept in their boxes by leaving out of a step what leans on its bound.
+One damped Gauss-Newton step at a time over everything at once; the points of dense tracks come in
+already eliminated. Cauchy's loss by reweighting; expression weights and identity are kept in their
+boxes by leaving out of a step what leans on its bound, which also keeps the solve small.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import solve
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from .model import Estimate, SurfacePoints, rotation_from_vector
+from .track_term import POSE, TrackedPoints, TrackEquations
 
-POSE = 6
 SHAPE_BOUND = 4.0
 BOX_PASSES = 4
 
@@ -93,6 +94,14 @@ def robust_cost(
     return float(total)
 
 
+@dataclass(frozen=True)
+class Step:
+    """A new estimate, and the tracked points moved along with it."""
+
+    estimate: Estimate
+    points: tuple[TrackedPoints, ...]
+
+
 def step(
     estimate: Estimate,
     sightings: list[Sighting],
@@ -100,39 +109,84 @@ def step(
     center_px: FloatArray,
     freedom: Freedom,
     damping: float,
-) -> Estimate:
+    tracks: Sequence[tuple[TrackedPoints, TrackEquations]] = (),
+) -> Step:
     """One damped Gauss-Newton step (Levenberg's `damping` relative to the diagonal).
 
     Expression weights that would leave their box are set on its border and the rest is solved
     again, or the others would make up for movement that clipping takes away.
     """
     normal = _normal_equations(estimate, sightings, prior, center_px)
-    for matrix in (*normal.local, normal.shared):
-        matrix[np.diag_indices_from(matrix)] *= 1.0 + damping
-    expression = estimate.expression
-    fixed = _fixed_local(normal, estimate, freedom)
-    fixed_shared = _fixed_shared(normal, estimate, freedom, prior)
-    held = np.zeros(fixed.shape)
+    _add_tracks(normal, [equations for _, equations in tracks])
+    normal.matrix[np.diag_indices_from(normal.matrix)] *= 1.0 + damping
+    fixed = _fixed(normal, estimate, freedom, prior)
+    found = np.zeros(len(fixed))
+    expression = normal.expressions_of(estimate.expression)
     for _ in range(BOX_PASSES):
-        local, shared = _solve(normal, fixed, held, fixed_shared)
-        wanted = expression + local[:, POSE:]
-        outside = ~fixed[:, POSE:] & ((wanted < 0.0) | (wanted > 1.0))
+        free = ~fixed
+        right = normal.right[free] - normal.matrix[np.ix_(free, fixed)] @ found[fixed]
+        found[free] = solve(normal.matrix[np.ix_(free, free)], right, assume_a="pos")
+        wanted = expression + found
+        outside = free & normal.is_expression & ((wanted < 0.0) | (wanted > 1.0))
         if not outside.any():
             break
-        fixed[:, POSE:] |= outside
-        held[:, POSE:][outside] = (np.clip(wanted, 0.0, 1.0) - expression)[outside]
-    return _moved(estimate, local, shared)
+        fixed |= outside
+        found[outside] = np.clip(wanted[outside], 0.0, 1.0) - expression[outside]
+    return _moved(estimate, found, tracks)
+
+
+def focal_log_sd(
+    estimate: Estimate,
+    sightings: list[Sighting],
+    prior: Prior,
+    center_px: FloatArray,
+    tracks: Sequence[TrackEquations],
+) -> float:
+    """Standard deviation of the focal length's logarithm at an optimum, all else free.
+
+    From the inverse of J'J, which takes the residuals as independent beyond what their weights
+    already allow for.
+    """
+    normal = _normal_equations(estimate, sightings, prior, center_px)
+    _add_tracks(normal, tracks)
+    free = ~_fixed(normal, estimate, Freedom(), prior)
+    if not free[normal.focal]:
+        return 0.0
+    unit = np.zeros(len(free))
+    unit[normal.focal] = 1.0
+    column = solve(normal.matrix[np.ix_(free, free)], unit[free], assume_a="pos")
+    return float(np.sqrt(unit[free] @ column))
 
 
 @dataclass(frozen=True)
 class _NormalEquations:
-    """Blocks of J'J and -J'r; local: pose then expression; shared: log focal then shape."""
+    """J'J and -J'r: pose and expression of each frame, then log focal, then shape."""
 
-    local: FloatArray  # (K, 6 + E, 6 + E)
-    cross: FloatArray  # (K, 6 + E, 1 + G)
-    local_right: FloatArray  # (K, 6 + E)
-    shared: FloatArray  # (1 + G, 1 + G)
-    shared_right: FloatArray  # (1 + G,)
+    matrix: FloatArray  # (K (6 + E) + 1 + G,) squared
+    right: FloatArray
+    frames: int
+    local: int  # 6 + E
+
+    @property
+    def focal(self) -> int:
+        return self.frames * self.local
+
+    @property
+    def is_expression(self) -> BoolArray:
+        """Which unknowns are expression weights."""
+        own = np.zeros((self.frames, self.local), bool)
+        own[:, POSE:] = True
+        return np.concatenate([own.ravel(), np.zeros(len(self.right) - self.focal, bool)])
+
+    def own(self, frame: int) -> slice:
+        """The unknowns of a frame."""
+        return slice(frame * self.local, (frame + 1) * self.local)
+
+    def expressions_of(self, expression: FloatArray) -> FloatArray:
+        """(K, E) at their places among all unknowns, zero elsewhere."""
+        every = np.zeros(len(self.right))
+        every[self.is_expression] = expression.ravel()
+        return every
 
 
 def _normal_equations(
@@ -140,48 +194,61 @@ def _normal_equations(
 ) -> _NormalEquations:
     frames, expressions = estimate.expression.shape
     locals_, shapes = POSE + expressions, len(estimate.shape)
-    local = np.zeros((frames, locals_, locals_))
-    cross = np.zeros((frames, locals_, 1 + shapes))
-    local_right = np.zeros((frames, locals_))
-    shared = np.zeros((1 + shapes, 1 + shapes))
-    shared_right = np.zeros(1 + shapes)
+    size = frames * locals_ + 1 + shapes
+    normal = _NormalEquations(np.zeros((size, size)), np.zeros(size), frames, locals_)
+    focal, shape = normal.focal, slice(normal.focal + 1, None)
+    matrix, right = normal.matrix, normal.right
     # Sightings of the same points in many frames share one product with their wide basis.
     by_points: dict[int, tuple[SurfacePoints, FloatArray]] = {}
+    focal_shape = np.zeros(shapes)
     for sighting in sightings:
-        k = sighting.frame
+        own = normal.own(sighting.frame)
         line = _linearise(estimate, sighting, center_px)
         weighted = line.weight[:, None] * line.residual
         by_local = line.by_local.reshape(-1, locals_)
         weighted_local = (line.weight[:, None, None] * line.by_local).reshape(-1, locals_)
         weighted_point = line.weight[:, None, None] * line.by_point
         basis = sighting.points.shape_basis.reshape(-1, shapes)
-        local[k] += by_local.T @ weighted_local
-        local_right[k] -= by_local.T @ weighted.ravel()
+        matrix[own, own] += by_local.T @ weighted_local
+        right[own] -= by_local.T @ weighted.ravel()
         by_local_points = np.swapaxes(line.by_local, 1, 2) @ weighted_point
         through_point = np.moveaxis(by_local_points, 1, 0).reshape(locals_, -1)
-        cross[k, :, 1:] += through_point @ basis
-        cross[k, :, 0] += weighted_local.T @ line.by_focal.ravel()
+        matrix[own, shape] += through_point @ basis
+        matrix[own, focal] += weighted_local.T @ line.by_focal.ravel()
         pull = np.einsum("nr,nrc->nc", weighted, line.by_point).ravel()
         focal_pull = np.einsum("nr,nrc->nc", line.weight[:, None] * line.by_focal, line.by_point)
-        shared_right[1:] -= basis.T @ pull
-        shared_right[0] -= (weighted * line.by_focal).sum()
-        shared[0, 0] += (line.weight[:, None] * line.by_focal**2).sum()
-        shared[0, 1:] += focal_pull.ravel() @ basis
+        right[shape] -= basis.T @ pull
+        right[focal] -= (weighted * line.by_focal).sum()
+        matrix[focal, focal] += (line.weight[:, None] * line.by_focal**2).sum()
+        focal_shape += focal_pull.ravel() @ basis
         information = np.swapaxes(line.by_point, 1, 2) @ weighted_point
         if sighting.normal is not None:
             rows = (line.by_point @ sighting.points.shape_basis)[:, 0]
-            shared[1:, 1:] += (rows * line.weight[:, None]).T @ rows
+            matrix[shape, shape] += (rows * line.weight[:, None]).T @ rows
         elif id(sighting.points) in by_points:
             by_points[id(sighting.points)][1][:] += information
         else:
             by_points[id(sighting.points)] = (sighting.points, information)
     for points, information in by_points.values():
         spread = (information @ points.shape_basis).reshape(-1, shapes)
-        shared[1:, 1:] += points.shape_basis.reshape(-1, shapes).T @ spread
-    shared[1:, 0] = shared[0, 1:]
-    normal = _NormalEquations(local, cross, local_right, shared, shared_right)
+        matrix[shape, shape] += points.shape_basis.reshape(-1, shapes).T @ spread
+    matrix[focal, shape] = focal_shape
+    matrix[focal:, :focal] = matrix[:focal, focal:].T
+    matrix[shape, focal] = focal_shape
     _add_priors(normal, estimate, prior)
     return normal
+
+
+def _add_tracks(normal: _NormalEquations, tracks: Sequence[TrackEquations]) -> None:
+    shape = slice(normal.focal + 1, None)
+    for equations in tracks:
+        at = equations.columns(normal.local, normal.focal)
+        normal.matrix[np.ix_(at, at)] += equations.camera
+        normal.matrix[at, shape] += equations.camera_shape
+        normal.matrix[shape, at] += equations.camera_shape.T
+        normal.matrix[shape, shape] += equations.shape
+        normal.right[at] += equations.camera_right
+        normal.right[shape] += equations.shape_right
 
 
 def _linearise(estimate: Estimate, sighting: Sighting, center_px: FloatArray) -> Linearised:
@@ -224,74 +291,66 @@ def _residual(sighting: Sighting, error_px: FloatArray) -> FloatArray:
 
 
 def _add_priors(normal: _NormalEquations, estimate: Estimate, prior: Prior) -> None:
-    expressions = np.arange(POSE, normal.local.shape[1])
-    normal.local[:, expressions, expressions] += prior.expression_precision
-    normal.local_right[:, POSE:] -= (
-        prior.expression_precision * estimate.expression + prior.expression_sparsity
-    )
-    shape = np.arange(1, len(normal.shared))
-    normal.shared[shape, shape] += prior.shape_precision
-    normal.shared_right[1:] -= prior.shape_precision * estimate.shape
+    added, pull = np.zeros(len(normal.right)), np.zeros(len(normal.right))
+    expressions, shape = normal.is_expression, slice(normal.focal + 1, None)
+    weights = estimate.expression
+    precision = np.broadcast_to(prior.expression_precision, weights.shape)
+    added[expressions] = precision.ravel()
+    pull[expressions] = (-precision * weights - prior.expression_sparsity).ravel()
+    added[shape] = prior.shape_precision
+    pull[shape] = -prior.shape_precision * estimate.shape
     if not prior.focal_fixed:
-        precision = prior.focal_log_sd**-2
-        normal.shared[0, 0] += precision
-        normal.shared_right[0] -= precision * np.log(estimate.focal_px / prior.focal_px)
+        added[normal.focal] = prior.focal_log_sd**-2
+        pull[normal.focal] = -added[normal.focal] * np.log(estimate.focal_px / prior.focal_px)
+    normal.matrix[np.diag_indices_from(normal.matrix)] += added
+    normal.right[:] += pull
 
 
-def _fixed_local(normal: _NormalEquations, estimate: Estimate, freedom: Freedom) -> BoolArray:
-    """(K, 6 + E) True: may not move, leans on its bound, or was not seen at all."""
-    pull = normal.local_right[:, POSE:]
-    fixed = np.diagonal(normal.local, axis1=1, axis2=2) == 0.0
-    fixed[:, :POSE] |= not freedom.pose
-    fixed[:, POSE:] |= (estimate.expression <= 0.0) & (pull < 0)
-    fixed[:, POSE:] |= (estimate.expression >= 1.0) & (pull > 0)
-    fixed[:, POSE:] |= not freedom.expression
-    return fixed
-
-
-def _fixed_shared(
+def _fixed(
     normal: _NormalEquations, estimate: Estimate, freedom: Freedom, prior: Prior
 ) -> BoolArray:
-    """(1 + G,) True: may not move or leans on its bound."""
-    fixed = np.zeros(len(normal.shared_right), bool)
-    fixed[0] = prior.focal_fixed or not freedom.focal
-    outward = normal.shared_right[1:] * estimate.shape > 0
-    fixed[1:] = ((np.abs(estimate.shape) >= SHAPE_BOUND) & outward) | (not freedom.shape)
+    """Unknowns that may not move, lean on their bound, or were not seen at all."""
+    fixed = np.diagonal(normal.matrix) == 0.0
+    local = fixed[: normal.focal].reshape(normal.frames, normal.local)
+    pull = normal.right[: normal.focal].reshape(normal.frames, normal.local)[:, POSE:]
+    weights = estimate.expression
+    local[:, :POSE] |= not freedom.pose
+    local[:, POSE:] |= ((weights <= 0.0) & (pull < 0)) | ((weights >= 1.0) & (pull > 0))
+    local[:, POSE:] |= not freedom.expression
+    fixed[normal.focal] = prior.focal_fixed or not freedom.focal
+    outward = normal.right[normal.focal + 1 :] * estimate.shape > 0
+    leaning = (np.abs(estimate.shape) >= SHAPE_BOUND) & outward
+    fixed[normal.focal + 1 :] |= leaning | (not freedom.shape)
     return fixed
 
 
-def _solve(
-    normal: _NormalEquations, fixed: BoolArray, held: FloatArray, fixed_shared: BoolArray
-) -> tuple[FloatArray, FloatArray]:
-    """Changes (K, 6 + E) and (1 + G,); the `fixed` ones (K, 6 + E) change by `held`."""
-    local, cross, shared = normal.local.copy(), normal.cross.copy(), normal.shared.copy()
-    local_right = normal.local_right - np.einsum("kij,kj->ki", local, held)
-    shared_right = normal.shared_right - np.einsum("kig,ki->g", cross, held)
-    cross[fixed] = 0.0
-    cross[:, :, fixed_shared] = 0.0
-    local[fixed] = 0.0
-    np.swapaxes(local, 1, 2)[fixed] = 0.0
-    np.einsum("kii->ki", local)[fixed] = 1.0
-    local_right[fixed] = held[fixed]
-    shared[fixed_shared] = 0.0
-    shared[:, fixed_shared] = 0.0
-    shared[fixed_shared, fixed_shared] = 1.0
-    shared_right[fixed_shared] = 0.0
-    solved = np.linalg.solve(local, np.concatenate([cross, local_right[:, :, None]], axis=2))
-    cross_rows = cross.reshape(-1, cross.shape[2])
-    eliminated = cross_rows.T @ solved.reshape(len(cross_rows), -1)
-    moved = np.linalg.solve(shared - eliminated[:, :-1], shared_right - eliminated[:, -1])
-    return solved[:, :, -1] - solved[:, :, :-1] @ moved, moved
-
-
-def _moved(estimate: Estimate, local: FloatArray, shared: FloatArray) -> Estimate:
+def _moved(
+    estimate: Estimate,
+    found: FloatArray,
+    tracks: Sequence[tuple[TrackedPoints, TrackEquations]],
+) -> Step:
+    frames, expressions = estimate.expression.shape
+    focal = frames * (POSE + expressions)
+    local = found[:focal].reshape(frames, -1)
     turns = np.array([rotation_from_vector(vector) for vector in local[:, :3]])
+    translation = estimate.translation_m + local[:, 3:POSE]
+    # Focal length and depth grow by the same factor: neither may outrun the other.
+    depth = estimate.translation_m[:, 2]
+    translation[:, 2] = depth * np.exp(np.clip(local[:, 5] / depth, -0.3, 0.3))
     # Half an octave and half the box at a time: the model is linear only near by.
-    return replace(
+    moved = replace(
         estimate,
-        focal_px=float(estimate.focal_px * np.exp(np.clip(shared[0], -0.3, 0.3))),
+        focal_px=estimate.focal_px * float(np.exp(np.clip(found[focal], -0.3, 0.3))),
         rotation=turns @ estimate.rotation,
-        translation_m=estimate.translation_m + local[:, 3:POSE],
-        shape=np.clip(estimate.shape + np.clip(shared[1:], -1.5, 1.5), -SHAPE_BOUND, SHAPE_BOUND),
+        translation_m=translation,
+        shape=np.clip(
+            estimate.shape + np.clip(found[focal + 1 :], -1.5, 1.5), -SHAPE_BOUND, SHAPE_BOUND
+        ),
         expression=np.clip(estimate.expression + np.clip(local[:, POSE:], -0.5, 0.5), 0.0, 1.0),
     )
+    shape_step = moved.shape - estimate.shape
+    points = (
+        equations.moved(points, found[equations.columns(local.shape[1], focal)], shape_step)
+        for points, equations in tracks
+    )
+    return Step(moved, tuple(points))

@@ -2,7 +2,9 @@
 
 Landmarks of near-frontal frames start one bundle over focal length, poses, identity and
 expression; wider views join when they agree with it; then the person's outline bounds the skull
-and lets the head leave the span of its identity parameters.
+and lets the head leave the span of its identity parameters. Landmarks slide over the skin as the
+head turns, so dense tracks of the skin itself between neighbouring views finish the solve: they
+are found through the head as far as it is fitted, and once more through the better one.
 """
 
 from __future__ import annotations
@@ -45,12 +47,15 @@ from .model import Estimate, head_angles, linear_head
 from .outline_fit import FilmedOutlines, fit_outlines, outline_gaps_px
 from .problem import FocalBelief, Problem
 from .silhouette import person_outline
+from .track_fit import fit_tracks, follow_skin
+from .views import FrameView, frame_view
 
 # Without metadata the camera's guess is a guess, and landmarks alone hardly improve on it.
 FOCAL_LOG_SD = 0.1
 FOCAL_STARTS = (0.75, 1.0, 1.35)
 START_STEPS, LANDMARK_STEPS, POSE_STEPS = 8, 12, 6
 WIDE_STEPS, NARROW_STEPS = 7, 9
+TRACK_ROUNDS, TRACK_STEPS = 2, 12
 FREEFORM_MODES = 55  # each even and odd, along three axes
 WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M = 0.025, 0.010, 0.0055
 SMALLEST_GAP_PX = 1.5
@@ -58,7 +63,7 @@ FARTHEST_YAW_DEG = 90.0
 HEAD_FIXED = Freedom(focal=False, shape=False)
 ALL_STEPS = (
     START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
-    + WIDE_STEPS + NARROW_STEPS + 2
+    + WIDE_STEPS + NARROW_STEPS + 2 + TRACK_ROUNDS * (TRACK_STEPS + 1)
 )  # fmt: skip
 
 
@@ -90,6 +95,12 @@ def fit_head(
     estimate = fit_outlines(
         problem, estimate, frames, filmed, (MIDDLE_GATE_M, NARROW_GATE_M), NARROW_STEPS, Freedom()
     )
+    views = _views(capture, track, problem, frames)
+    for _ in range(TRACK_ROUNDS):
+        tracks = follow_skin(problem, estimate, frames, views)
+        estimate, _ = fit_tracks(
+            problem, estimate, frames, filmed, tracks, NARROW_GATE_M, TRACK_STEPS
+        )
     used, estimate = _last_admission(problem, estimate, frames, filmed)
     return _finish(capture, track, problem, estimate, used)
 
@@ -245,6 +256,19 @@ def _bare_skin(
             problem.landmarks.pixels[k],
         )
     return vote.result()
+
+
+def _views(
+    capture: Capture, track: FaceTrack, problem: Problem, frames: IntArray
+) -> dict[int, FrameView]:
+    return {
+        int(k): frame_view(
+            read_image(capture.frame_paths[k]),
+            read_image(track.mask_paths[k]),
+            problem.landmarks.pixels[k],
+        )
+        for k in frames
+    }
 
 
 def _with_freeform(problem: Problem, estimate: Estimate) -> tuple[Problem, Estimate]:

@@ -43,14 +43,24 @@ def fit_outlines(
         return estimate
     for gate_m in np.geomspace(*gates_m, steps):
         problem.tick("shape of the head")
-        sightings = problem.sightings(estimate, frames)
-        at_rest = problem.head.vertices.at_rest(estimate.shape)
-        for k in frames:
-            sighting = _outline(problem, estimate, at_rest, int(k), filmed, gate_m)
-            if sighting is not None:
-                sightings.append(sighting)
-        estimate = step(estimate, sightings, problem.prior, problem.center_px, freedom, DAMPING)
+        sightings = seen_sightings(problem, estimate, frames, filmed, gate_m)
+        estimate = step(
+            estimate, sightings, problem.prior, problem.center_px, freedom, DAMPING
+        ).estimate
     return estimate
+
+
+def seen_sightings(
+    problem: Problem, estimate: Estimate, frames: IntArray, filmed: FilmedOutlines, gate_m: float
+) -> list[Sighting]:
+    """Landmarks and outlines of `frames`, the latter paired within a gate."""
+    sightings = problem.sightings(estimate, frames)
+    at_rest = problem.head.vertices.at_rest(estimate.shape)
+    for k in frames:
+        sighting = _outline(problem, estimate, at_rest, int(k), filmed, gate_m)
+        if sighting is not None:
+            sightings.append(sighting)
+    return sightings
 
 
 def outline_gaps_px(

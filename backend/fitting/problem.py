@@ -78,7 +78,9 @@ class Problem:
             before = robust_cost(estimate, sightings, self.prior, self.center_px)
             moved, after = estimate, np.inf
             while after >= before and damping < WORST_DAMPING:
-                moved = step(estimate, sightings, self.prior, self.center_px, freedom, damping)
+                moved = step(
+                    estimate, sightings, self.prior, self.center_px, freedom, damping
+                ).estimate
                 after = robust_cost(moved, sightings, self.prior, self.center_px)
                 damping *= 0.3 if after < before else 10.0
             if after >= before:
