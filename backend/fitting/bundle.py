@@ -135,29 +135,6 @@ def step(
     return _moved(estimate, found, tracks)
 
 
-def focal_log_sd(
-    estimate: Estimate,
-    sightings: list[Sighting],
-    prior: Prior,
-    center_px: FloatArray,
-    tracks: Sequence[TrackEquations],
-) -> float:
-    """Standard deviation of the focal length's logarithm at an optimum, all else free.
-
-    From the inverse of J'J, which takes the residuals as independent beyond what their weights
-    already allow for.
-    """
-    normal = _normal_equations(estimate, sightings, prior, center_px)
-    _add_tracks(normal, tracks)
-    free = ~_fixed(normal, estimate, Freedom(), prior)
-    if not free[normal.focal]:
-        return 0.0
-    unit = np.zeros(len(free))
-    unit[normal.focal] = 1.0
-    column = solve(normal.matrix[np.ix_(free, free)], unit[free], assume_a="pos")
-    return float(np.sqrt(unit[free] @ column))
-
-
 @dataclass(frozen=True)
 class _NormalEquations:
     """J'J and -J'r: pose and expression of each frame, then log focal, then shape."""
