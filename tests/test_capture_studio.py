@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from conftest import read_picture, write_flat_png
 
+from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.bundle import camera_from_arrays
 from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.template import load_template
+from studio_avatar_addon.scene.capture_mesh import MeshProblem
 from studio_avatar_addon.scene.capture_spec import SpecError, parse_spec
 
 ROOT = Path(__file__).parents[1]
@@ -91,6 +93,51 @@ def test_capture_goes_on_and_ends_at_once(capture: Path) -> None:
     assert (capture / "frames" / "frame_000000.png").stat().st_mtime_ns == kept
     again = run_studio(spec)
     assert again.returncode == 0 and "frames" not in again.stdout
+
+
+def foreign_head(folder: Path, **changes) -> Path:
+    """Our own head at nine tenths, written as if it were a stranger's."""
+    template = load_template()
+    arrays = {
+        "vertices_m": 0.9 * template.vertices_m,
+        "faces": template.quads,
+        "face_uv": template.quad_uv,
+        "face_material": template.quad_material,
+        "eye_centre_m": 0.9 * template.eye_centre_m,
+        "eye_radius_m": 0.9 * template.eye_radius_m,
+    }
+    write_arrays(folder / "stranger.npz", **(arrays | changes))
+    return folder / "stranger.npz"
+
+
+def test_a_strangers_head_is_filmed_as_it_is(tmp_path: Path) -> None:
+    head = foreign_head(tmp_path)
+    done = run_studio(capture_spec(tmp_path, head={"mesh": head.name}))
+    assert done.returncode == 0, done.stderr
+    truth = read_arrays(tmp_path / "spec" / "cameras.npz")
+    vertices, triangles = truth["neutral_m"], truth["skin_triangles"]
+    assert np.array_equal(vertices, read_arrays(head)["vertices_m"])
+    depth = read_arrays(tmp_path / "spec" / "truth" / "frame_000000.npz")
+    seen = transform(truth["camera_from_head"][0], vertices[np.unique(triangles)])
+    nearest = depth["depth_m"][depth["part"] == 1].min()
+    assert nearest == pytest.approx(seen[:, 2].min(), abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"vertices_m": np.zeros((0, 3))}, "vertices_m"),
+        ({"faces": np.full((9, 4), 10**6)}, "one material"),
+        ({"face_material": np.full(len(load_template().quads), 99)}, "face_material"),
+        ({"eye_centre_m": np.ones((2, 3))}, "eye"),
+        ({"eye_radius_m": np.zeros(2)}, "eye_radius_m"),
+    ],
+)
+def test_a_bad_strangers_head_is_named(tmp_path: Path, change: dict, told: str) -> None:
+    head = foreign_head(tmp_path, **change)
+    spec = json.loads(capture_spec(tmp_path, head={"mesh": head.name}).read_text("utf-8"))
+    with pytest.raises(MeshProblem, match=told):
+        parse_spec(spec, tmp_path)
 
 
 def test_bad_spec_is_one_sentence(tmp_path: Path) -> None:

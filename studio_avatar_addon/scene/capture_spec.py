@@ -4,7 +4,9 @@
      "head": {"template": "studio_head_1" | "path.npz", "identity": [..], "iris_linear": [r, g, b],
               "shape": "path.npz",      vertices_m (V, 3), shape_deltas_m and corrective_deltas_m
                                         made for them; identity is then only told on
-              "expression": {"jawOpen": 0.3} | "path.npz"},     weights (T, 52), gaze_rad (T, 2, 2)
+              "expression": {"jawOpen": 0.3} | "path.npz"}      weights (T, 52), gaze_rad (T, 2, 2)
+           | {"mesh": "path.npz", "iris_linear": [r, g, b]},     a rigid head that is not ours,
+                                                                 as `capture_mesh` tells
      "skin": "base_color.png" | {"base_color": "..", "normal": "..", "roughness": "..",
                                  "specular": ".."},
      "light": {"hdri": "city" | "path", "rotation_deg": 0, "strength": 1.0},
@@ -39,6 +41,7 @@ from ..avatar.layout import MAPS
 from ..avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
 from ..avatar.template import HeadTemplate, installed_template, load_template
 from ..avatar.types import Camera
+from .capture_mesh import foreign_template
 
 KINDS = ("camera_moves", "head_turns")
 DEFAULT_PATH_DEG = ((0.0, 0.0), (-50.0, 0.0), (50.0, 0.0), (0.0, 0.0), (0.0, 20.0), (0.0, -15.0))
@@ -57,6 +60,7 @@ class CaptureSpec:
     """A checked spec. T views; angles in radians."""
 
     template: HeadTemplate
+    is_foreign: bool  # the template is a rigid mesh that is not ours
     identity: NDArray[np.float32]  # (P,) in standard deviations
     neutral_m: NDArray[np.float32]  # (V, 3)
     shape_deltas_m: NDArray[np.float32]  # (52, V, 3)
@@ -88,7 +92,8 @@ class CaptureSpec:
 def read_spec(path: Path) -> CaptureSpec:
     """Read and check a spec file.
 
-    Raises SpecError, TemplateError for a bad template, IdentityError for an impossible head.
+    Raises SpecError, MeshProblem for a bad mesh, TemplateError for a bad template, IdentityError
+    for an impossible head.
     """
     try:
         spec = json.loads(path.read_text("utf-8"))
@@ -117,6 +122,7 @@ def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
         raise SpecError(f"path.kind is {kind!r}, not one of {', '.join(KINDS)}.")
     return CaptureSpec(
         template=template,
+        is_foreign="mesh" in head,
         identity=identity,
         neutral_m=neutral,
         shape_deltas_m=shapes,
@@ -191,6 +197,10 @@ def _arrays(value: str, folder: Path, name: str) -> dict[str, np.ndarray]:
 
 
 def _template(head: Mapping[str, Any], folder: Path) -> HeadTemplate:
+    if "mesh" in head:
+        if others := ", ".join(sorted(head.keys() - {"mesh", "iris_linear"})):
+            raise SpecError(f"head.mesh is a rigid head of its own and takes no {others}.")
+        return foreign_template(_file(head["mesh"], folder, "head.mesh"))
     name = head.get("template")
     if name is None:
         return load_template()
@@ -214,7 +224,8 @@ def _shape_of_head(
         "corrective_deltas_m": template.corrective_deltas_m,
     }
     if "shape" not in head:
-        own["vertices_m"] = template.neutral_m(identity)
+        if len(identity):
+            own["vertices_m"] = template.neutral_m(identity)
         return own["vertices_m"], own["shape_deltas_m"], own["corrective_deltas_m"]
     stored = _arrays(head["shape"], folder, "head.shape")
     given = []

@@ -8,7 +8,8 @@
                                    0 nothing, 1 + index into MATERIALS, 255 the bust
            cameras.npz             camera_from_head (T, 4, 4), time_s, yaw_pitch_rad, weights,
                                    gaze_rad; the camera; identity, neutral_m, eye_centre_m,
-                                   iris_linear; strength of the light
+                                   iris_linear; strength of the light; of a foreign mesh
+                                   skin_triangles (M, 3) too
            capture.json            the spec's fingerprint, and whether all is there
 
 Without FOLDER the results lie beside the spec, in a folder of its name. Finished files of the same
@@ -29,6 +30,7 @@ from ..avatar.arrays import write_arrays
 from ..avatar.bundle import arrays_from_camera
 from ..avatar.errors import StudioAvatarError
 from ..avatar.files import whole_file, write_json
+from .capture_mesh import skin_triangles
 from .capture_passes import PASSES, metered_strength
 from .capture_set import FilmSet
 from .capture_spec import CaptureSpec, read_spec
@@ -103,6 +105,7 @@ def _write_cameras(path: Path, film: FilmSet, strength: float) -> None:
     for index in range(len(spec.time_s)):
         film.show(index)
         camera_from_head.append(film.camera_from_head())
+    skin = {"skin_triangles": skin_triangles(spec.template)} if spec.is_foreign else {}
     write_arrays(
         path,
         camera_from_head=np.stack(camera_from_head),
@@ -116,6 +119,7 @@ def _write_cameras(path: Path, film: FilmSet, strength: float) -> None:
         iris_linear=spec.iris_linear,
         strength=np.array(strength),
         **arrays_from_camera(spec.camera),
+        **skin,
     )
 
 

@@ -1,0 +1,161 @@
+"""Nothing in, the benchmark's simulated captures out: each a folder that `capture_studio` rendered.
+
+Half show heads of our template, with identities that no prior of the fit was told; half persons of
+the reference head, whose shape our template does not span. All keep still, so that what a fit gets
+wrong is the fit's. Rendered once into the user's cache and found there again; interrupted, they go
+on where they stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from studio_avatar_addon.avatar.arrays import read_arrays
+from studio_avatar_addon.avatar.bundle import camera_from_arrays
+from studio_avatar_addon.avatar.files import write_json
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.types import Camera, FloatArray, IntArray, Progress
+
+from ..filming import film
+from ..images import pixels_8bit, write_png
+from ..sample.skin import paint_skin
+from .foreign_head import foreign_skin, load_foreign_mesh, write_foreign_head
+from .reference import load_reference
+from .wrap import cached_wrap
+
+TEMPLATE, REFERENCE = "template", "ict"
+# Soft indoor light, a low sun from the side, a coloured evening: Blender's own, and their turn.
+LIGHTS = {"soft": ("interior", 0.0), "sun": ("sunrise", 90.0), "coloured": ("night", 120.0)}
+KINDS = {"camera": "camera_moves", "head": "head_turns"}
+VIEWS = 20
+# From ear to ear, now from above, now from below: some 6 degrees from view to view.
+PATH_DEG = ((-55.0, 0.0), (-28.0, 12.0), (0.0, 0.0), (28.0, -12.0), (55.0, 0.0))
+SIZE_PX = (432, 768)
+FOCAL_RATIOS = (0.85, 1.05, 1.3, 0.95, 1.5)  # over the longer side, case by case
+FACE_SHARE = 0.36  # of the picture's longer side that .2 m of head take up
+SAMPLES, TEXELS = 4, 2048
+IDENTITY_BOUND = 1.6  # standard deviations
+
+
+@dataclass(frozen=True)
+class CaptureCase:
+    """One capture: whose head, which light, what moves, which seed."""
+
+    head: str  # TEMPLATE or REFERENCE
+    light: str  # one of LIGHTS
+    moving: str  # one of KINDS
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.head}-{self.light}-{self.moving}"
+
+    @property
+    def focal_px(self) -> float:
+        return FOCAL_RATIOS[self.seed % len(FOCAL_RATIOS)] * max(SIZE_PX)
+
+
+@dataclass(frozen=True)
+class CaptureTruth:
+    """A rendered capture and what is known about it. T views."""
+
+    folder: Path
+    camera: Camera
+    camera_from_head: FloatArray  # (T, 4, 4)
+    vertices_m: FloatArray  # (V, 3) of the head at rest
+    skin_triangles: IntArray  # (M, 3)
+
+    @cached_property
+    def frames(self) -> tuple[Path, ...]:
+        return tuple(sorted((self.folder / "frames").glob("frame_*.png")))
+
+    def part(self, view: int) -> np.ndarray:
+        """(H, W) uint8 as `capture_studio` stores it."""
+        return read_arrays(self.folder / "truth" / f"frame_{view:06d}.npz")["part"]
+
+
+def all_cases() -> tuple[CaptureCase, ...]:
+    """Twelve; the first six are a fair half: each head, light and way of moving alike often."""
+    moves = tuple(KINDS)
+    order = product(range(len(moves)), enumerate(LIGHTS), enumerate((TEMPLATE, REFERENCE)))
+    return tuple(
+        CaptureCase(head, light, moves[(first + i + j) % len(moves)], seed)
+        for seed, (first, (i, light), (j, head)) in enumerate(order)
+    )
+
+
+class CaptureCache:
+    """Where captures lie, and how one comes there."""
+
+    def __init__(self, folder: Path, template: HeadTemplate, heads: Path) -> None:
+        """`heads`: the folder of the reference heads."""
+        self._folder, self._template, self._heads = folder, template, heads
+
+    def rendered(self, case: CaptureCase, progress: Progress) -> CaptureTruth:
+        """The case's capture, rendered if it is not there yet: some four minutes of two cores.
+
+        Raises ReferenceMissing where its head is absent, EnvironmentProblem as `film` does.
+        """
+        work = self._folder / case.name
+        spec = work / "spec.json"
+        if not spec.is_file():
+            head, skin = self._painted(case, work)
+            write_png(work / "skin.png", pixels_8bit(skin))
+            write_json(spec, self._spec(case, head))
+        film(spec, work / "capture", progress)
+        return self._truth(work / "capture")
+
+    def _painted(self, case: CaptureCase, work: Path) -> tuple[dict[str, object], FloatArray]:
+        """The head's part of the spec, its files written, and its base colour (N, N, 3) sRGB."""
+        work.mkdir(parents=True, exist_ok=True)
+        template = self._template
+        if case.head == TEMPLATE:
+            identity = drawn_identity(template, case.seed)
+            skin = paint_skin(template, template.neutral_m(identity), TEXELS, case.seed)
+            return {"identity": identity.tolist()}, skin.base_color_srgb
+        reference, mesh = load_reference(self._heads), load_foreign_mesh(self._heads)
+        wrap = cached_wrap(template, reference)
+        write_foreign_head(work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed)
+        skin = paint_skin(template, template.vertices_m, TEXELS, case.seed)
+        carried = foreign_skin(template, reference, mesh, wrap, TEXELS)
+        return {"mesh": "head.npz"}, carried.carried(skin.base_color_srgb)
+
+    def _spec(self, case: CaptureCase, head: dict[str, object]) -> dict[str, object]:
+        hdri, rotation_deg = LIGHTS[case.light]
+        return {
+            "head": head,
+            "skin": "skin.png",
+            "light": {"hdri": hdri, "rotation_deg": rotation_deg},
+            "path": {"kind": KINDS[case.moving], "views": VIEWS, "yaw_pitch_deg": PATH_DEG},
+            "camera": {
+                "size_px": SIZE_PX,
+                "focal_px": case.focal_px,
+                "distance_m": 0.2 * case.focal_px / (FACE_SHARE * max(SIZE_PX)),
+            },
+            "samples": SAMPLES,
+            "seed": case.seed,
+            "subdivision": 2 if case.head == TEMPLATE else 1,
+        }
+
+    def _truth(self, folder: Path) -> CaptureTruth:
+        stored = read_arrays(folder / "cameras.npz")
+        template = self._template
+        skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
+        return CaptureTruth(
+            folder,
+            camera_from_arrays(stored),
+            stored["camera_from_head"].astype(np.float64),
+            stored["neutral_m"].astype(np.float64),
+            stored.get("skin_triangles", skin),
+        )
+
+
+def drawn_identity(template: HeadTemplate, seed: int) -> FloatArray:
+    """(P,) standard deviations: another person for each seed."""
+    drawn = np.random.default_rng(seed).standard_normal(len(template.identity_names))
+    return np.clip(drawn, -IDENTITY_BOUND, IDENTITY_BOUND)
