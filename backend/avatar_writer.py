@@ -160,7 +160,11 @@ def _write_cameras(path: Path, results: Results) -> None:
         camera_from_head=fit.camera_from_head.astype(np.float64),
         expression=fit.expression.astype(np.float32),
         gaze_rad=fit.gaze_rad.astype(np.float32),
-        residual_px=fit.residual_px.astype(np.float32),
+        landmark_px=fit.landmark_px.astype(np.float32),
+        outline_px=fit.outline_px.astype(np.float32),
+        track_px=fit.track_px.astype(np.float32),
+        focal_log_sd=np.array(fit.focal_log_sd),
+        left_out=np.array(fit.left_out),
         **arrays_from_camera(fit.camera),
     )
 

@@ -62,7 +62,6 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
     """Plain values: residuals in px, angles in degrees, coverage in percent."""
     fit, capture = results.fit, results.capture
     used = fit.frame_used.astype(bool)
-    residual = fit.residual_px[used]
     yaw_deg = np.degrees(head_turn_rad(fit.camera_from_head[used])[:, 0])
     findings = {
         finding.code: finding.message
@@ -73,12 +72,21 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
     return {
         "frames_in_clip": len(capture.time_s),
         "frames_chosen": len(capture.frame_index),
-        "frames_left_out": [int(i) for i in capture.frame_index[~used]],
+        "frames_left_out": {
+            str(frame): why
+            for frame, why in zip(capture.frame_index, fit.left_out, strict=True)
+            if why
+        },
         "residual_px": {
-            "median": round(float(np.median(residual)), 2),
-            "p90": round(float(np.percentile(residual, 90)), 2),
+            name: _median_and_p90(values[used])
+            for name, values in (
+                ("landmarks", fit.landmark_px),
+                ("outline", fit.outline_px),
+                ("tracks", fit.track_px),
+            )
         },
         "focal_px": round(fit.camera.focal_px[0], 1),
+        "focal_sd_percent": round(100.0 * fit.focal_log_sd, 2),
         "yaw_deg": [round(float(yaw_deg.min()), 1), round(float(yaw_deg.max()), 1)],
         "coverage_percent": {
             "face": round(coverage_percent(results.phone, template, "face"), 1),
@@ -90,6 +98,17 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
             "psnr_db": round(float(np.median(fidelity.psnr_db)), 1),
         },
         "findings": findings,
+    }
+
+
+def _median_and_p90(values: FloatArray) -> dict[str, float] | None:
+    """Over frames; None where no frame shows anything of the kind."""
+    seen = values[np.isfinite(values)]
+    if not len(seen):
+        return None
+    return {
+        "median": round(float(np.median(seen)), 2),
+        "p90": round(float(np.percentile(seen, 90)), 2),
     }
 
 
@@ -144,7 +163,8 @@ def _overlay(results: Results, template: HeadTemplate, k: int) -> NDArray[np.uin
         if np.isfinite(seen).all():
             cv2.line(picture, _pixel(seen), _pixel(modelled), (255, 230, 0), thickness)
             cv2.circle(picture, _pixel(seen), thickness, (60, 255, 60), -1)
-    label = f"frame {results.capture.frame_index[k]}  {fit.residual_px[k]:.1f} px"
+    why = fit.left_out[k] or f"outline {fit.outline_px[k]:.1f} px, tracks {fit.track_px[k]:.1f} px"
+    label = f"frame {results.capture.frame_index[k]}: {why}"
     return _labelled(_cropped(picture, raster.covered), label)
 
 

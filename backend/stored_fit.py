@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from studio_avatar_addon.avatar.bundle import AvatarFolder
 from studio_avatar_addon.avatar.types import HeadFit
 
 
 def fit_of(avatar: AvatarFolder) -> HeadFit:
-    """The stored head and cameras; which frames the solver left out is not stored."""
+    """The stored head and cameras."""
     head, cameras = avatar.head, avatar.cameras
     return HeadFit(
         identity=head.identity,
@@ -23,6 +21,9 @@ def fit_of(avatar: AvatarFolder) -> HeadFit:
         camera_from_head=cameras.camera_from_head,
         expression=cameras.expression,
         gaze_rad=cameras.gaze_rad,
-        residual_px=cameras.residual_px,
-        frame_used=np.ones(len(cameras.frame_index), bool),
+        landmark_px=cameras.landmark_px,
+        outline_px=cameras.outline_px,
+        track_px=cameras.track_px,
+        focal_log_sd=cameras.focal_log_sd,
+        left_out=cameras.left_out,
     )

@@ -11,9 +11,9 @@ import pytest
 from backend.fitting import fit_head
 from backend.fitting.bundle import Freedom, Prior, Sighting, robust_cost, step
 from backend.fitting.contact import eyes_between_lids, settle_head
-from backend.fitting.fit import ALL_STEPS
 from backend.fitting.landmarks import FACE_OVAL
 from backend.fitting.model import FACING, Estimate, SurfacePoints, head_angles, rotation_from_vector
+from backend.fitting.solve import ALL_STEPS
 from backend.head.landmark_table import load_landmark_table, pose
 from backend.images import write_png
 from backend.raster import rasterize
@@ -95,7 +95,7 @@ def fit(scene: Scene) -> HeadFit:
 
 def test_known_head_and_cameras_are_found(scene: Scene, fit: HeadFit) -> None:
     assert fit.frame_used.all() and fit.findings == ()
-    assert float(np.median(fit.residual_px)) < 0.2
+    assert float(np.median(fit.landmark_px)) < 0.2
     assert _angle_deg(fit.camera_from_head, scene.camera_from_head).max() < 3.0
     assert (
         _angle_deg(_from_frontal(fit.camera_from_head), _from_frontal(scene.camera_from_head)).max()

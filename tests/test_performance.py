@@ -46,8 +46,11 @@ def neutral_fit(template: HeadTemplate, camera: Camera = CAMERA) -> HeadFit:
         camera_from_head=np.eye(4)[None],
         expression=np.zeros((1, 52), np.float32),
         gaze_rad=np.zeros((1, 2, 2), np.float32),
-        residual_px=np.zeros(1, np.float32),
-        frame_used=np.ones(1, bool),
+        landmark_px=np.zeros(1, np.float32),
+        outline_px=np.zeros(1, np.float32),
+        track_px=np.zeros(1, np.float32),
+        focal_log_sd=0.0,
+        left_out=("",),
     )
 
 

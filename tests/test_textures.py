@@ -400,8 +400,11 @@ def _fit(template: HeadTemplate, poses: NDArray[np.float64]) -> HeadFit:
         camera_from_head=poses,
         expression=np.zeros((count, 52), np.float32),
         gaze_rad=np.zeros((count, 2, 2), np.float32),
-        residual_px=np.ones(count, np.float32),
-        frame_used=np.ones(count, bool),
+        landmark_px=np.ones(count, np.float32),
+        outline_px=np.ones(count, np.float32),
+        track_px=np.ones(count, np.float32),
+        focal_log_sd=0.0,
+        left_out=("",) * count,
     )
 
 

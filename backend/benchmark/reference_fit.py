@@ -12,8 +12,8 @@ import numpy as np
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from ..fitting.fit import FREEFORM_MODES
 from ..fitting.freeform import smooth_modes
+from ..fitting.solve import FREEFORM_MODES
 from ..surface import triangle_normals
 from .closest import Surface
 from .similarity import Similarity, similarity

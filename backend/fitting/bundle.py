@@ -135,6 +135,26 @@ def step(
     return _moved(estimate, found, tracks)
 
 
+def standard_deviation_of_focal(
+    estimate: Estimate,
+    sightings: list[Sighting],
+    prior: Prior,
+    center_px: FloatArray,
+    tracks: Sequence[tuple[TrackedPoints, TrackEquations]],
+) -> float:
+    """Of the logarithm, everything else free: from the inverse of J'J at a solution.
+
+    As honest as the sigmas are; what the model leaves out is not in it.
+    """
+    normal = _normal_equations(estimate, sightings, prior, center_px)
+    _add_tracks(normal, [equations for _, equations in tracks])
+    free = ~_fixed(normal, estimate, Freedom(), prior)
+    place = int(free[: normal.focal].sum())
+    matrix = normal.matrix[np.ix_(free, free)]
+    column = solve(matrix, np.eye(1, len(matrix), place)[0], assume_a="pos")
+    return float(np.sqrt(column[place]))
+
+
 @dataclass(frozen=True)
 class _NormalEquations:
     """J'J and -J'r: pose and expression of each frame, then log focal, then shape."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio_avatar_addon.avatar.types import BoolArray, Capture, Finding, FloatArray
+from studio_avatar_addon.avatar.types import Capture, Finding, FloatArray
+
+from .admission import USED
+from .certainty import Certainty
 
 LITTLE_TURN_DEG = 25.0
 ENOUGH_TURN_DEG = 20.0
@@ -18,18 +21,19 @@ TOLD_BY_FOOTAGE = {"hardly_any_turn", "little_turn", "turn_left", "turn_right"}
 def fit_findings(
     capture: Capture,
     yaw_deg: FloatArray,
-    residual_px: FloatArray,
+    certainty: Certainty,
     eye_distance_px: FloatArray,
-    used: BoolArray,
+    left_out: tuple[str, ...],
     smoothed_m: float,
     smoothed_shapes: tuple[str, ...],
 ) -> tuple[Finding, ...]:
-    """Findings from yaw, residual and eye distance of the K frames, and which were used.
+    """Findings from yaw, residuals and eye distance of the K frames, and why some are left out.
 
     `smoothed_m`: how far the head's surface was moved at most to undo folds; `smoothed_shapes`:
     the shapes that folded on it.
     """
     findings = []
+    used = np.array([why == USED for why in left_out])
     if not TOLD_BY_FOOTAGE & {finding.code for finding in capture.findings}:
         findings += _turn_findings(float(yaw_deg[used].min()), float(yaw_deg[used].max()))
     if used.mean() < 1.0 - MANY_LEFT_OUT:
@@ -40,7 +44,7 @@ def fit_findings(
                 "were left out. Film with the face unobstructed, in even light.",
             )
         )
-    if np.median(residual_px[used] / eye_distance_px[used]) > POOR_FIT:
+    if np.median(certainty.landmark_px[used] / eye_distance_px[used]) > POOR_FIT:
         findings.append(
             Finding(
                 "poor_fit",

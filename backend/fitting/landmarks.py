@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -35,6 +36,8 @@ CAUCHY = 2.0
 FRONTAL_YAW_DEG = 28.0
 FEWEST_FRONTAL, MOST_FRONTAL = 3, 10
 YAW_JUMP_DEG = 16.0
+# The artist is believed: as sure as a hand is, and never an outlier.
+PINNED_SIGMA_PX, PINNED_CAUCHY = 1.0, 1e3
 OUTLIER_RATIO = 2.5
 
 
@@ -50,6 +53,10 @@ class FaceLandmarks:
     def found(self) -> BoolArray:
         """(K,) frames with a face."""
         return np.isfinite(self.pixels).all(axis=(1, 2))
+
+
+# Where the artist says that points of the face are: by chosen frame and landmark, pixels.
+PinnedLandmarks = Mapping[int, Mapping[int, tuple[float, float]]]
 
 
 def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> FaceLandmarks:
@@ -132,6 +139,27 @@ def landmark_sightings(
                 target_px=landmarks.pixels[k] - bias_px,
                 sigma_px=sigma / np.sqrt(share),
                 cauchy=CAUCHY * np.sqrt(INDEPENDENT_SHARE),
+            )
+        )
+    return sightings
+
+
+def pinned_sightings(
+    pinned: PinnedLandmarks, head: LinearHead, template: HeadTemplate, frames: IntArray
+) -> list[Sighting]:
+    """Sightings of the points in `frames` that the artist dragged to their place."""
+    sightings = []
+    for k in np.intersect1d(frames, list(pinned)).astype(int):
+        numbers = np.array(list(pinned[k]))
+        corners = template.landmark_vertices[numbers]
+        weights = template.landmark_weights[numbers].astype(np.float64)
+        sightings.append(
+            Sighting(
+                frame=int(k),
+                points=head.points(corners, weights),
+                target_px=np.array(list(pinned[k].values()), np.float64),
+                sigma_px=np.full(len(numbers), PINNED_SIGMA_PX),
+                cauchy=PINNED_CAUCHY,
             )
         )
     return sightings

@@ -7,7 +7,7 @@ deviations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -95,6 +95,11 @@ class Estimate:
         matrices[:, :3, :3] = self.rotation
         matrices[:, :3, 3] = self.translation_m
         return matrices
+
+    def seen_through(self, focal_px: float) -> Estimate:
+        """The same pictures through another focal length: as much nearer or further off."""
+        away = np.array([1.0, 1.0, focal_px / self.focal_px])
+        return replace(self, focal_px=focal_px, translation_m=self.translation_m * away)
 
     def project(self, frame: int, points_m: FloatArray, center_px: FloatArray) -> FloatArray:
         """Head-frame points (N, 3) to pixels (N, 2) of a frame."""

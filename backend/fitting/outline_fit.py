@@ -15,7 +15,7 @@ from .problem import Problem
 from .silhouette import HAIR_DEPTH_M, Pairing, PersonOutline, head_outline, outline_sighting, pair
 
 DAMPING = 1e-3
-REPORTED_GATE_M = 0.02
+WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M, REPORTED_GATE_M = 0.025, 0.010, 0.0055, 0.02
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def seen_sightings(
     problem: Problem, estimate: Estimate, frames: IntArray, filmed: FilmedOutlines, gate_m: float
 ) -> list[Sighting]:
     """Landmarks and outlines of `frames`, the latter paired within a gate."""
-    sightings = problem.sightings(estimate, frames)
+    sightings = problem.face_sightings(estimate, frames)
     at_rest = problem.head.vertices.at_rest(estimate.shape)
     for k in frames:
         sighting = _outline(problem, estimate, at_rest, int(k), filmed, gate_m)

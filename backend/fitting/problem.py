@@ -9,10 +9,10 @@ import numpy as np
 
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import FloatArray, IntArray
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .bundle import Freedom, Prior, Sighting, robust_cost, step
-from .landmarks import FaceLandmarks, landmark_sightings
+from .landmarks import FaceLandmarks, PinnedLandmarks, landmark_sightings, pinned_sightings
 from .model import Estimate, LinearHead
 
 IDENTITY_PRECISION = 4.0
@@ -31,6 +31,10 @@ class FocalBelief:
     focal_px: float
     log_sd: float
 
+    @property
+    def is_certain(self) -> bool:
+        return self.log_sd == 0.0
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -39,8 +43,11 @@ class Problem:
     template: HeadTemplate
     head: LinearHead
     landmarks: FaceLandmarks
+    pinned: PinnedLandmarks
     focal: FocalBelief
     center_px: FloatArray
+    put_in: BoolArray  # (K,) used in any case where they show a face
+    leave_out: BoolArray  # (K,) never used
     tick: Callable[[str], None]  # told once per step; raises JobCancelled
 
     @property
@@ -58,8 +65,17 @@ class Problem:
         )
 
     def sightings(self, estimate: Estimate, frames: IntArray) -> list[Sighting]:
-        """The landmarks of `frames`, weighed for the estimate's poses."""
+        """The detections in `frames`, weighed for the estimate's poses."""
         return landmark_sightings(self.landmarks, self.head, self.template, estimate, frames)
+
+    def face_sightings(self, estimate: Estimate, frames: IntArray) -> list[Sighting]:
+        """What the detector and the artist say of the face in `frames`."""
+        pins = pinned_sightings(self.pinned, self.head, self.template, frames)
+        return self.sightings(estimate, frames) + pins
+
+    def admitted(self, agreeing: BoolArray) -> BoolArray:
+        """(K,) the `agreeing` frames but for what the artist says of them."""
+        return (agreeing | self.put_in) & ~self.leave_out & self.landmarks.found
 
     def with_modes(self, modes: FloatArray) -> Problem:
         """The same with free-form modes (V, 3, M) added to the head."""
@@ -74,7 +90,7 @@ class Problem:
         damping = FIRST_DAMPING
         for _ in range(steps):
             self.tick(message)
-            sightings = self.sightings(estimate, frames)
+            sightings = self.face_sightings(estimate, frames)
             before = robust_cost(estimate, sightings, self.prior, self.center_px)
             moved, after = estimate, np.inf
             while after >= before and damping < WORST_DAMPING:
@@ -92,5 +108,5 @@ class Problem:
 
     def cost(self, estimate: Estimate, frames: IntArray) -> float:
         """Robust landmark cost of `frames` and priors."""
-        sightings = self.sightings(estimate, frames)
+        sightings = self.face_sightings(estimate, frames)
         return robust_cost(estimate, sightings, self.prior, self.center_px)

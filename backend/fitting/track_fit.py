@@ -12,10 +12,10 @@ from studio_avatar_addon.avatar.types import FloatArray, IntArray
 from .bundle import Freedom, Sighting, robust_cost, step
 from .flow import FlowFinder
 from .model import Estimate
-from .outline_fit import FilmedOutlines, seen_sightings
+from .outline_fit import NARROW_GATE_M, FilmedOutlines, seen_sightings
 from .problem import Problem
 from .track_term import TrackedPoints, surface_normals, track_equations, tracked_points
-from .tracks import TrackGroup, find_tracks, trackable
+from .tracks import find_tracks, trackable
 from .views import FrameView, draw_head, opaque_triangles
 
 FIRST_DAMPING, WORST_DAMPING = 1e-3, 1e2
@@ -24,8 +24,8 @@ SETTLED = 2e-3  # relative gain of a step that is worth no further one
 
 def follow_skin(
     problem: Problem, estimate: Estimate, frames: IntArray, views: Mapping[int, FrameView]
-) -> list[TrackGroup]:
-    """Tracks between the views of `frames`, found through the estimate's head."""
+) -> tuple[TrackedPoints, ...]:
+    """Tracks between the views of `frames`, found through the estimate's head, on its surface."""
     problem.tick("following the skin")
     triangles = opaque_triangles(problem.template)
     drawn = {
@@ -35,7 +35,8 @@ def follow_skin(
         for k in frames
     }
     usable = trackable(problem.template)
-    return find_tracks(drawn, estimate, problem.center_px, usable, FlowFinder())
+    tracks = find_tracks(drawn, estimate, problem.center_px, usable, FlowFinder())
+    return tracked_points(tracks, problem.head)
 
 
 def fit_tracks(
@@ -43,25 +44,18 @@ def fit_tracks(
     estimate: Estimate,
     frames: IntArray,
     filmed: FilmedOutlines,
-    tracks: Sequence[TrackGroup],
-    gate_m: float,
+    points: Sequence[TrackedPoints],
     steps: int,
-) -> tuple[Estimate, list[TrackedPoints]]:
-    """Damped Gauss-Newton steps over everything: landmarks, outlines and tracks of `frames`.
-
-    Without tracks (skin as smooth as a ball's) the estimate stays.
-    """
-    if not tracks:
-        return estimate, []
-    points = tracked_points(tracks, problem.head)
+) -> tuple[Estimate, tuple[TrackedPoints, ...]]:
+    """Damped Gauss-Newton steps over everything: landmarks, outlines and tracks of `frames`."""
+    tracks = [group.tracks for group in points]
     template, center = problem.template, problem.center_px
     skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
     damping = FIRST_DAMPING
     for _ in range(steps):
         problem.tick("every view on one head")
-        sightings = seen_sightings(problem, estimate, frames, filmed, gate_m)
+        sightings = seen_sightings(problem, estimate, frames, filmed, NARROW_GATE_M)
         normals = surface_normals(tracks, problem.head, estimate, skin)
-
         equations = [
             track_equations(p, estimate, n, center) for p, n in zip(points, normals, strict=True)
         ]
@@ -83,7 +77,7 @@ def fit_tracks(
                 break
         if before - after < SETTLED * before:
             break
-    return estimate, list(points)
+    return estimate, tuple(points)
 
 
 def _cost(

@@ -88,12 +88,12 @@ class TrackEquations:
         return replace(points, offset_m=points.offset_m + step - surface_step)
 
 
-def tracked_points(groups: Sequence[TrackGroup], head: LinearHead) -> list[TrackedPoints]:
+def tracked_points(groups: Sequence[TrackGroup], head: LinearHead) -> tuple[TrackedPoints, ...]:
     """All on the surface."""
-    return [
+    return tuple(
         TrackedPoints(group, head.points(group.corners, group.weights), np.zeros((len(group), 3)))
         for group in groups
-    ]
+    )
 
 
 def surface_normals(

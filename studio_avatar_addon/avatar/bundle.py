@@ -56,7 +56,12 @@ class CameraData:
     camera_from_head: NDArray[Any]  # (K, 4, 4)
     expression: NDArray[Any]  # (K, 52)
     gaze_rad: NDArray[Any]  # (K, 2, 2)
-    residual_px: NDArray[Any]  # (K,)
+    # (K,) each, as `types.HeadFit` has them
+    landmark_px: NDArray[Any]
+    outline_px: NDArray[Any]
+    track_px: NDArray[Any]
+    focal_log_sd: float
+    left_out: tuple[str, ...]
     camera: Camera
 
 
@@ -108,7 +113,11 @@ class AvatarFolder:
                 camera_from_head=stored["camera_from_head"],
                 expression=stored["expression"],
                 gaze_rad=stored["gaze_rad"],
-                residual_px=stored["residual_px"],
+                landmark_px=stored["landmark_px"],
+                outline_px=stored["outline_px"],
+                track_px=stored["track_px"],
+                focal_log_sd=float(stored["focal_log_sd"]),
+                left_out=tuple(map(str, stored["left_out"])),
                 camera=camera_from_arrays(stored),
             ),
         )
@@ -174,6 +183,12 @@ def open_avatar(root: Path) -> AvatarFolder:
             f"{root.name} was made by a newer Studio Avatar "
             f"(format {version}; this one reads {FORMAT}).",
             "Update the extension.",
+        )
+    if isinstance(version, int) and version < FORMAT:
+        raise AvatarFolderError(
+            f"{root.name} was made by an older Studio Avatar "
+            f"(format {version}; this one reads {FORMAT}).",
+            "Create it again from its clip.",
         )
     if version != FORMAT or not _is_complete(description):
         raise damaged(path, ValueError("a required entry is missing"))

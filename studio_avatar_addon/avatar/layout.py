@@ -3,7 +3,7 @@
 Standard library only, so that an interpreter without numpy can still say what it lacks.
 """
 
-FORMAT = 1  # of the avatar folder
+FORMAT = 2  # of the avatar folder
 
 AVATAR_FILE = "avatar.json"
 RUNS_FOLDER = "runs"

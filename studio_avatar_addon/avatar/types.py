@@ -143,9 +143,18 @@ class HeadFit:
     camera_from_head: FloatArray  # (K, 4, 4) float64
     expression: FloatArray  # (K, 52) float32 in [0, 1]
     gaze_rad: FloatArray  # (K, 2, 2) float32, per eye: yaw to the subject's left, pitch up
-    residual_px: FloatArray  # (K,) float32, median landmark error of each chosen frame
-    frame_used: BoolArray  # (K,) False: left out by the solver
+    # Median distance in each chosen frame (K,) float32; NaN: nothing of the kind was seen there.
+    landmark_px: FloatArray
+    outline_px: FloatArray  # between the head's outline and the person's, where it is bare
+    track_px: FloatArray  # between followed skin and where the head has it
+    focal_log_sd: float  # standard deviation of the focal length's logarithm; 0: it was told
+    left_out: tuple[str, ...]  # (K,) why the solver left a frame out; empty: it was used
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def frame_used(self) -> BoolArray:
+        """(K,)"""
+        return np.array([not why for why in self.left_out])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,51 @@
+"""A fitted head and a length measured on the person in; the head at that person's size out.
+
+Pictures alone do not tell a head's size. Without a measure the eyes' distance is taken for the
+average person's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray, HeadFit
+
+# The face mesh's landmarks at the widest of the cheekbones, and at the chin.
+_CHEEKS, _CHIN = (454, 234), 152
+
+
+def measured_m(fit: HeadFit, template: HeadTemplate) -> dict[str, float]:
+    """Each of `corrections.MEASURES_M` on the head, in metres."""
+    landmarks = template.landmarks_m(fit.neutral_m)
+    skin = fit.neutral_m[np.unique(template.triangles)]
+    return {
+        "interpupillary": _apart(fit.eye_centre_m),
+        "face_width": _apart(landmarks[list(_CHEEKS)]),
+        "head_height": float(skin[:, 2].max() - landmarks[_CHIN, 2]),
+    }
+
+
+def at_measured_size(
+    fit: HeadFit, template: HeadTemplate, measures_m: Mapping[str, float]
+) -> HeadFit:
+    """The head grown until it measures what was told; the same where nothing was."""
+    if not measures_m:
+        return fit
+    ((name, wanted),) = measures_m.items()
+    grown = wanted / measured_m(fit, template)[name]
+    cameras = fit.camera_from_head.copy()
+    cameras[:, :3, 3] *= grown
+    lengths = (
+        "neutral_m", "shape_deltas_m", "corrective_deltas_m", "joints_m", "eye_centre_m",
+        "eye_radius_m",
+    )  # fmt: skip
+    larger = {length: (getattr(fit, length) * grown).astype(np.float32) for length in lengths}
+    return replace(fit, camera_from_head=cameras, **larger)
+
+
+def _apart(two_m: FloatArray) -> float:
+    return float(np.linalg.norm(two_m[0] - two_m[1]))
