@@ -62,6 +62,7 @@ MAKERS = {
 # What `benchmark` can measure: module, function and help.
 BENCHMARKS = {
     "head": ("benchmark.head", "benchmark_head", "the head template against reference heads"),
+    "capture": ("benchmark.capture", "benchmark_capture", "the fit, on captures with known truth"),
     "shapes": ("benchmark.shapes", "benchmark_shapes", "the 52 shapes: agreement and contact"),
 }
 

@@ -9,21 +9,19 @@ on where they stopped.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from studio_avatar_addon.avatar.arrays import read_arrays
-from studio_avatar_addon.avatar.bundle import camera_from_arrays
 from studio_avatar_addon.avatar.files import write_json
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
-from studio_avatar_addon.avatar.types import Camera, FloatArray, IntArray, Progress
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray, Progress
 
 from ..filming import film
 from ..images import pixels_8bit, write_png
 from ..sample.skin import paint_skin
+from .capture_truth import CaptureTruth, read_truth
 from .foreign_head import foreign_skin, load_foreign_mesh, write_foreign_head
 from .reference import load_reference
 from .wrap import cached_wrap
@@ -60,25 +58,6 @@ class CaptureCase:
         return FOCAL_RATIOS[self.seed % len(FOCAL_RATIOS)] * max(SIZE_PX)
 
 
-@dataclass(frozen=True)
-class CaptureTruth:
-    """A rendered capture and what is known about it. T views."""
-
-    folder: Path
-    camera: Camera
-    camera_from_head: FloatArray  # (T, 4, 4)
-    vertices_m: FloatArray  # (V, 3) of the head at rest
-    skin_triangles: IntArray  # (M, 3)
-
-    @cached_property
-    def frames(self) -> tuple[Path, ...]:
-        return tuple(sorted((self.folder / "frames").glob("frame_*.png")))
-
-    def part(self, view: int) -> np.ndarray:
-        """(H, W) uint8 as `capture_studio` stores it."""
-        return read_arrays(self.folder / "truth" / f"frame_{view:06d}.npz")["part"]
-
-
 def all_cases() -> tuple[CaptureCase, ...]:
     """Twelve; the first six are a fair half: each head, light and way of moving alike often."""
     moves = tuple(KINDS)
@@ -108,7 +87,7 @@ class CaptureCache:
             write_png(work / "skin.png", pixels_8bit(skin))
             write_json(spec, self._spec(case, head))
         film(spec, work / "capture", progress)
-        return self._truth(work / "capture")
+        return read_truth(work / "capture" / "cameras.npz", self._template)
 
     def _painted(self, case: CaptureCase, work: Path) -> tuple[dict[str, object], FloatArray]:
         """The head's part of the spec, its files written, and its base colour (N, N, 3) sRGB."""
@@ -141,18 +120,6 @@ class CaptureCache:
             "seed": case.seed,
             "subdivision": 2 if case.head == TEMPLATE else 1,
         }
-
-    def _truth(self, folder: Path) -> CaptureTruth:
-        stored = read_arrays(folder / "cameras.npz")
-        template = self._template
-        skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
-        return CaptureTruth(
-            folder,
-            camera_from_arrays(stored),
-            stored["camera_from_head"].astype(np.float64),
-            stored["neutral_m"].astype(np.float64),
-            stored.get("skin_triangles", skin),
-        )
 
 
 def drawn_identity(template: HeadTemplate, seed: int) -> FloatArray:

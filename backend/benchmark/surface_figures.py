@@ -15,7 +15,7 @@ from .figures import Figure, Target, weighted_percentile
 from .mesh_figures import quads_in
 from .reference import ReferenceHead
 from .reference_fit import ReferenceFitter
-from .similarity import UNMOVED, align
+from .similarity import UNMOVED, Similarity, align
 from .wrap import Wrap
 
 REGIONS = {
@@ -34,7 +34,9 @@ class Distances:
     """Millimetres by region; the order of REGIONS."""
 
     mean: FloatArray  # (4,)
+    median: FloatArray  # (4,)
     p90: FloatArray  # (4,)
+    laid: Similarity  # what laid the head on the surface
 
 
 class Ruler:
@@ -44,16 +46,21 @@ class Ruler:
     reference does not count: the reference ends there.
     """
 
-    def __init__(self, template: HeadTemplate, counted: BoolArray | None = None) -> None:
-        """`counted` (V,): quads with a vertex that does not count are left out."""
+    def __init__(
+        self,
+        template: HeadTemplate,
+        counted: BoolArray | None = None,
+        laid_by: tuple[str, ...] = ("face", "ear", "cranium"),
+    ) -> None:
+        """`counted` (V,): quads with a vertex that does not count are left out. `laid_by`: regions
+        by which heads are laid on the surface; where necks end differs too much to say."""
         usable = template.quad_material == MATERIALS.index("skin")
         if counted is not None:
             usable = usable & counted[template.quads].all(axis=1)
         inside = np.array([quads_in(template, *names) for names in REGIONS.values()])
         self._quads: IntArray = template.quads[usable]
         self._regions: BoolArray = inside[:, usable]
-        # Where necks end differs too much to say how a head lies.
-        self._aligned = self._regions[:-1].any(axis=0)
+        self._aligned = self._regions[[list(REGIONS).index(name) for name in laid_by]].any(axis=0)
 
     def measure(self, vertices_m: FloatArray, surface: Surface) -> Distances:
         """Distances of a head (V, 3), laid on the surface by a similarity, from it."""
@@ -70,7 +77,9 @@ class Ruler:
         by_region = [(distance[r], area[r]) for r in self._regions]
         return Distances(
             np.array([np.average(d, weights=w) for d, w in by_region]),
+            np.array([weighted_percentile(d, w, 50.0) for d, w in by_region]),
             np.array([weighted_percentile(d, w, 90.0) for d, w in by_region]),
+            lay,
         )
 
 
@@ -106,8 +115,8 @@ def surface_figures(
 
 
 def _averaged(heads: list[Distances]) -> Distances:
-    mean, p90 = np.mean([(head.mean, head.p90) for head in heads], axis=0)
-    return Distances(mean, p90)
+    mean, median, p90 = np.mean([(head.mean, head.median, head.p90) for head in heads], axis=0)
+    return Distances(mean, median, p90, UNMOVED)
 
 
 def _rows(name: str, distances: Distances, targets_mm: dict[str, float]) -> list[Figure]:

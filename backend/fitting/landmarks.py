@@ -25,6 +25,9 @@ from .model import (
 
 # Neighbouring points err together: a frame's 468 say no more than a tenth of them would.
 INDEPENDENT_SHARE = 0.1
+# And all frames' err alike, as the detector has a face in mind: once tracks tell where skin is,
+# landmarks bend the head away from it, and are needed for little but lids and lips.
+SHARE_BESIDE_TRACKS = 0.02
 # The face oval slides along the silhouette as the head turns.
 OVAL_SHARE = 0.1
 FACE_OVAL = (
@@ -48,6 +51,7 @@ class FaceLandmarks:
     pixels: FloatArray  # (K, 468, 2), NaN where no face was found
     table: LandmarkTable
     oval: BoolArray  # (468,)
+    share: float = INDEPENDENT_SHARE  # so many of a frame's points count as one witness each
 
     @property
     def found(self) -> BoolArray:
@@ -125,7 +129,7 @@ def landmark_sightings(
     """Sightings of the face in `frames`, unbiased and weighed for the yaw of the estimate."""
     points = face_points(head, template)
     angles = head_angles(estimate.rotation, estimate.translation_m)
-    share = np.where(landmarks.oval, OVAL_SHARE, 1.0) * INDEPENDENT_SHARE
+    share = np.where(landmarks.oval, OVAL_SHARE, 1.0) * landmarks.share
     sightings = []
     for k in frames:
         bias, noise = landmarks.table.at_yaw(float(angles.yaw_deg[k]))
@@ -138,7 +142,7 @@ def landmark_sightings(
                 points=points,
                 target_px=landmarks.pixels[k] - bias_px,
                 sigma_px=sigma / np.sqrt(share),
-                cauchy=CAUCHY * np.sqrt(INDEPENDENT_SHARE),
+                cauchy=CAUCHY * np.sqrt(landmarks.share),
             )
         )
     return sightings

@@ -12,7 +12,13 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .bundle import Freedom, Prior, Sighting, robust_cost, step
-from .landmarks import FaceLandmarks, PinnedLandmarks, landmark_sightings, pinned_sightings
+from .landmarks import (
+    SHARE_BESIDE_TRACKS,
+    FaceLandmarks,
+    PinnedLandmarks,
+    landmark_sightings,
+    pinned_sightings,
+)
 from .model import Estimate, LinearHead
 
 IDENTITY_PRECISION = 4.0
@@ -76,6 +82,11 @@ class Problem:
     def admitted(self, agreeing: BoolArray) -> BoolArray:
         """(K,) the `agreeing` frames but for what the artist says of them."""
         return (agreeing | self.put_in) & ~self.leave_out & self.landmarks.found
+
+    @property
+    def beside_tracks(self) -> Problem:
+        """The same with landmarks weighed for a solve that has tracks too."""
+        return replace(self, landmarks=replace(self.landmarks, share=SHARE_BESIDE_TRACKS))
 
     def with_modes(self, modes: FloatArray) -> Problem:
         """The same with free-form modes (V, 3, M) added to the head."""

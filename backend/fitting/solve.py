@@ -77,7 +77,9 @@ def solve_head(
     for _ in range(TRACK_ROUNDS):
         points = follow_skin(problem, estimate, frames, views)
         if points:  # there are none on skin as smooth as a ball's
-            estimate, points = fit_tracks(problem, estimate, frames, filmed, points, TRACK_STEPS)
+            estimate, points = fit_tracks(
+                problem.beside_tracks, estimate, frames, filmed, points, TRACK_STEPS
+            )
     left_out, estimate = last_admission(problem, estimate, frames, filmed)
     return Solution(problem, filmed, estimate, points, left_out)
 
@@ -115,7 +117,8 @@ def solve_again(
         estimate = estimate.seen_through(problem.focal.focal_px)
     frames = np.flatnonzero(problem.admitted(former.used))
     points = former.points(problem.head, frames)
-    estimate, points = fit_tracks(problem, estimate, frames, filmed, points, TRACK_STEPS)
+    weighed = problem.beside_tracks if points else problem
+    estimate, points = fit_tracks(weighed, estimate, frames, filmed, points, TRACK_STEPS)
     left_out, estimate = last_admission(problem, estimate, frames, filmed)
     return Solution(problem, filmed, estimate, points, left_out)
 

@@ -1,0 +1,153 @@
+"""Footage in, rows of the table out: read, tracked and fitted in several ways, in one process.
+
+Each run gets a process of its own, so that its peak memory is its own and a crash is one row's.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from studio_avatar_addon.avatar.corrections import Corrections
+from studio_avatar_addon.avatar.errors import StudioAvatarError
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+from studio_avatar_addon.avatar.types import QUALITY, Capture, FaceTrack, Finding, IntArray
+
+from ..fitting.finish import finish_head
+from ..fitting.solution import Solution
+from ..fitting.solve import solve_head, solve_landmarks
+from ..footage import read_footage
+from ..tracking import track_face
+from .capture_scores import UNMEASURED, CaptureScores, score_capture, score_clip
+from .capture_truth import read_truth
+from .surface_figures import Ruler
+
+KEYFRAMES = (6, 10, 20)
+LANDMARKS, WHOLE = "landmarks", "whole"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fit and how it went; NaN: not measured."""
+
+    case: str
+    footage: str  # "clean", "phone" (degraded) or a quality of a real clip
+    method: str  # LANDMARKS or WHOLE
+    keyframes: int
+    left_out: int = 0
+    seconds: float = math.nan  # of the fit, reading and tracking apart
+    peak_mb: float = math.nan  # of the process so far
+    scores: CaptureScores = UNMEASURED
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process does: all ways of fitting, or only the whole one to all chosen frames."""
+
+    case: str
+    footage: str
+    source: Path  # a clip or a folder of photos
+    truth: Path | None = None  # a file that `read_truth` takes
+    quality: str = "standard"
+    in_all_ways: bool = False
+
+
+class Silent:
+    """A `Progress` that tells nobody."""
+
+    def __call__(self, done: float, total: float, message: str = "") -> None:
+        pass
+
+    def warn(self, finding: Finding) -> None:
+        pass
+
+
+def rows_of(run: Run) -> list[Row]:
+    """The run's rows; a failure is a row too."""
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=context) as process:
+            return process.submit(_measured, run).result()
+    except BrokenProcessPool:
+        return [Row(run.case, run.footage, WHOLE, 0, failure="the process was killed")]
+
+
+def _measured(run: Run) -> list[Row]:
+    template, silent = load_template(), Silent()
+    with TemporaryDirectory() as scratch:
+        try:
+            capture = read_footage(run.source, Path(scratch), QUALITY[run.quality], silent)
+            track = track_face(capture, Path(scratch), silent)
+        except StudioAvatarError as error:
+            return [Row(run.case, run.footage, WHOLE, 0, failure=error.problem)]
+        ways = _ways(run, len(capture.frame_index))
+        return [_row(run, template, *_chosen(capture, track, n), method) for method, n in ways]
+
+
+def _ways(run: Run, count: int) -> list[tuple[str, int]]:
+    if not run.in_all_ways:
+        return [(WHOLE, count)]
+    return [(LANDMARKS, max(KEYFRAMES)), *((WHOLE, n) for n in KEYFRAMES)]
+
+
+def _chosen(capture: Capture, track: FaceTrack, count: int) -> tuple[Capture, FaceTrack]:
+    """So many of the chosen frames, evenly over the clip."""
+    every = len(capture.frame_index)
+    kept: IntArray = np.unique(np.linspace(0, every - 1, min(count, every)).round().astype(int))
+    few = replace(
+        capture,
+        frame_index=capture.frame_index[kept],
+        frame_paths=tuple(capture.frame_paths[k] for k in kept),
+        frame_gain=capture.frame_gain[kept],
+    )
+    return few, replace(
+        track,
+        frame_landmarks_px=track.frame_landmarks_px[kept],
+        mask_paths=tuple(track.mask_paths[k] for k in kept),
+    )
+
+
+def _row(run: Run, template: HeadTemplate, capture: Capture, track: FaceTrack, method: str) -> Row:
+    ways: dict[str, Callable[[], Solution]] = {
+        LANDMARKS: lambda: solve_landmarks(capture, track, template, Silent()),
+        WHOLE: lambda: solve_head(capture, track, template, Silent(), Corrections()),
+    }
+    row = Row(run.case, run.footage, method, len(capture.frame_index))
+    started = time.monotonic()
+    try:
+        solution = ways[method]()
+        fit = finish_head(capture, track, solution, {})
+    except StudioAvatarError as error:
+        return replace(row, failure=error.problem)
+    seconds = time.monotonic() - started
+    if run.truth is None:
+        scores = score_clip(solution)
+    else:
+        truth = read_truth(run.truth, template)
+        scores = score_capture(solution, fit, capture, truth, Ruler(template, laid_by=("face",)))
+    return replace(
+        row,
+        left_out=len(solution.left_out) - len(solution.frames),
+        seconds=seconds,
+        peak_mb=_peak_mb(),
+        scores=scores,
+    )
+
+
+def _peak_mb() -> float:
+    """This process's largest resident memory, where the system tells it."""
+    try:
+        status = Path("/proc/self/status").read_text("ascii")
+    except OSError:
+        return math.nan
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024.0
