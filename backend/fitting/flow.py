@@ -19,32 +19,41 @@ from .hairline import sample
 from .model import Estimate
 from .views import DrawnHead, seen_in
 
-NORMALISED_PX = 7.0  # sigma of the neighbourhood
+NORMALISED_PX = 3.0  # sigma of the neighbourhood: pores and lines stay, shadow edges go
 NOISE_LEVELS = 2.5  # contrast below this is noise and compression
 GAIN = 44.0  # levels per standard deviation in what the flow is shown
 SAME_DEPTH_M = 0.006
 LEAST_COSINE = 0.25
 BORDER_PX = 3
+WINDOW_PX = 25  # side of the neighbourhood by which a point is found
+LEAST_TEXTURE = 1e-3  # least eigenvalue of its structure, as OpenCV counts
+ROUND_TRIP_PX = 0.6
 
 
 @dataclass(frozen=True)
 class PairFlow:
     """From view a (H, W) to view b."""
 
+    ours: NDArray[np.uint8]  # (H, W) a, normalised
+    theirs: NDArray[np.uint8]  # (H, W) b, warped into a and normalised
     to_b_px: NDArray[np.float32]  # (H, W, 2) where the fit puts each pixel in b's picture
-    flow_px: NDArray[np.float32]  # (H, W, 2) how far off, in a's picture
-    round_trip_px: NDArray[np.float32]  # (H, W) how far there and back misses
+    flow_px: NDArray[np.float32]  # (H, W, 2) how far off, in a's picture, roughly
     usable: BoolArray  # (H, W) the surface is seen in both
 
-    def follow(self, points_px: FloatArray) -> FloatArray:
-        """Points (N, 2) of a's picture to b's (N, 2)."""
-        moved = points_px + sample(self.flow_px, points_px)
-        return sample(self.to_b_px, moved).astype(np.float64)
+    def follow(self, points_px: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Points (N, 2) of a's picture to b's (N, 2), and which of them (N,) were found.
 
-    def trusted(self, points_px: FloatArray, limit_px: float) -> BoolArray:
-        """(N,) points whose round trip misses by less than the limit."""
+        The dense flow is smooth where skin is, which is to say it follows the fit; each point is
+        therefore found again by its own neighbourhood alone (Lucas and Kanade 1981; Bouguet 2001),
+        and counts if the way back leads to where it came from.
+        """
         column, row = points_px.astype(int).T
-        return self.usable[row, column] & (self.round_trip_px[row, column] < limit_px)
+        start = (points_px - 0.5).astype(np.float32)
+        there, found = _refined(self.ours, self.theirs, start, start + self.flow_px[row, column])
+        back, returned = _refined(self.theirs, self.ours, there, start)
+        miss = np.linalg.norm(back - start, axis=1)
+        found &= returned & (miss < ROUND_TRIP_PX) & self.usable[row, column]
+        return sample(self.to_b_px, there + 0.5).astype(np.float64), found
 
 
 class FlowFinder:
@@ -66,16 +75,20 @@ class FlowFinder:
         )  # fmt: skip
         ours, theirs = normalised(a.view.grey, there), normalised(warped, there)
         flow = self._search.calc(ours, theirs, None)
-        back = self._search.calc(theirs, ours, None)
-        height, width = there.shape
-        column, row = np.meshgrid(np.arange(width, dtype="f4"), np.arange(height, dtype="f4"))
-        returned = cv2.remap(
-            back, column + flow[..., 0], row + flow[..., 1], cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        miss = np.linalg.norm(flow + returned, axis=2)
         inner = cv2.erode(there.astype(np.uint8), np.ones((2 * BORDER_PX + 1,) * 2, np.uint8))
-        return PairFlow(to_b, flow, miss, inner.astype(bool))
+        return PairFlow(ours, theirs, to_b, flow, inner.astype(bool))
+
+
+def _refined(
+    a: NDArray[np.uint8], b: NDArray[np.uint8], points: FloatArray, start: FloatArray
+) -> tuple[NDArray[np.float32], BoolArray]:
+    """Where (N, 2) pictures' points are in `b`, from a `start`; False where nothing holds them."""
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+        a, b, np.float32(points), np.float32(start), winSize=(WINDOW_PX, WINDOW_PX), maxLevel=0,
+        criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.005),
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW, minEigThreshold=LEAST_TEXTURE,
+    )  # fmt: skip
+    return moved, found[:, 0] > 0
 
 
 def _usable(a: DrawnHead, b: DrawnHead, to_b: FloatArray, depth: FloatArray) -> BoolArray:

@@ -70,7 +70,10 @@ class HairlineVote:
         self._skin += squarely & like_face
 
     def result(self) -> BoolArray:
-        """(V,) True: skin. What no frame saw squarely follows its neighbours."""
+        """(V,) True: skin. What no frame saw squarely follows its neighbours.
+
+        What is skin on one side is so on the other: a shadow is one-sided, hardly a hairline.
+        """
         rest = self._template.vertices_m
         judged = self._seen > 0
         if not judged.any():
@@ -78,7 +81,8 @@ class HairlineVote:
         share = self._skin[judged] / self._seen[judged]
         count = min(NEIGHBOURS, int(judged.sum()))
         _, near = cKDTree(rest[judged]).query(rest, k=count)
-        return share[near].reshape(len(rest), -1).mean(axis=1) > FEWEST_VOTES
+        skin = share[near].reshape(len(rest), -1).mean(axis=1) > FEWEST_VOTES
+        return skin | skin[self._template.mirror]
 
 
 def head_window(image: Pixels, face_px: FloatArray) -> tuple[FloatArray, tuple[slice, slice]]:

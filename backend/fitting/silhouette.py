@@ -32,7 +32,7 @@ BORDER_PX = 3
 MOST_NECK = 0.25
 # Far larger than the mask's own error: neighbouring points of an outline err together, and a
 # third of a millimetre too much all round would bend the unseen depth of the skull by five.
-OUTLINE_SIGMA_M = 0.003
+OUTLINE_SIGMA_M = 0.002
 HAIR_DEPTH_M, HAIR_SIGMA_M = 0.006, 0.004
 CAUCHY_SHARE_OF_GATE = 0.25
 

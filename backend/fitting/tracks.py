@@ -20,10 +20,6 @@ POINTS_PER_VIEW = 260
 NEIGHBOURS = 4
 NEAREST_DEG, FARTHEST_DEG = 3.0, 27.0
 APART_DEG = 5.0  # neighbours in nearly the same place say the same
-ROUND_TRIP_PX = 0.6
-# Least eigenvalue of the structure tensor of a normalised picture, levels squared a pixel: below
-# it a flow slides.
-LEAST_TEXTURE = 40.0
 STRUCTURE_PX = 2.0
 LID_MOVES_M = 0.002
 HEAD_SHARE = 0.9  # of the bone weights: the neck turns against the head
@@ -128,10 +124,10 @@ def _group(views: Sequence[DrawnHead], points: FloatArray, flows: Sequence[PairF
     pixel = [views[0].view.to_frame(points)]
     seen = [np.ones(len(points), bool)]
     for other, flow in zip(views[1:], flows, strict=True):
-        there = flow.follow(points)
+        there, found = flow.follow(points)
         inside = ((there > 1.0) & (there < np.array(other.view.size_px) - 1.0)).all(axis=1)
         pixel.append(other.view.to_frame(there))
-        seen.append(flow.trusted(points, ROUND_TRIP_PX) & inside)
+        seen.append(found & inside)
     followed = np.array(seen[1:], bool).reshape(-1, len(points)).any(axis=0)
     column, row = points[followed].astype(int).T
     raster = views[0].raster
