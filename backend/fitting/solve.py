@@ -43,7 +43,7 @@ from .views import FrameView, frame_view
 # Without metadata the camera's guess is a guess, and landmarks alone hardly improve on it.
 FOCAL_LOG_SD = 0.1
 LANDMARK_STEPS, WIDE_STEPS, NARROW_STEPS = 12, 7, 9
-TRACK_ROUNDS, TRACK_STEPS = 2, 12
+TRACK_ROUNDS, TRACK_STEPS = 3, 12
 FREEFORM_MODES = 55  # each even and odd, along three axes
 ALL_STEPS = (
     START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS

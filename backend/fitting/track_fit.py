@@ -73,7 +73,7 @@ def fit_tracks(
                 list(zip(points, equations, strict=True)),
             )
             after = _cost(problem, taken.estimate, sightings, taken.points, normals)
-            damping *= 0.2 if after < before else 10.0
+            damping *= 0.2 if after < before else 30.0
             if after < before:
                 estimate, points = taken.estimate, taken.points
                 break

@@ -24,6 +24,7 @@ from .model import Estimate, LinearHead
 # The face, hairline to chin, is drawn about this high; never enlarged.
 FACE_HEIGHT_PX = 300.0
 SURELY_PERSON = 128
+MARGIN_PX = 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ class FrameView:
     def size_px(self) -> tuple[int, int]:
         """Width and height."""
         return self.grey.shape[1], self.grey.shape[0]
+
+    def around(self, points_px: FloatArray) -> FrameView:
+        """The part that holds points (N, 2) of this picture, with a margin; all if there is none."""
+        limit = np.array(self.size_px)
+        low = np.clip(np.floor(points_px.min(axis=0)) - MARGIN_PX, 0, limit).astype(int)
+        high = np.clip(np.ceil(points_px.max(axis=0)) + MARGIN_PX, 0, limit).astype(int)
+        if (high <= low).any():
+            return self
+        part = slice(low[1], high[1]), slice(low[0], high[0])
+        return FrameView(self.to_frame(low), self.scale, self.grey[part], self.person[part])
 
     def to_frame(self, points_px: FloatArray) -> FloatArray:
         """Points (..., 2) of this picture in the frame."""
@@ -86,10 +97,12 @@ def draw_head(
     frame: int,
     center_px: FloatArray,
 ) -> DrawnHead:
-    """Draw the estimate's head as it stood in `frame`."""
+    """Draw the estimate's head as it stood in `frame`; the view is cut to it."""
     posed = head.vertices.at(estimate.shape, estimate.expression[frame])
     in_camera = posed @ estimate.rotation[frame].T + estimate.translation_m[frame]
-    pixels = view.from_frame(estimate.project(frame, posed, center_px))
+    projected = estimate.project(frame, posed, center_px)
+    view = view.around(view.from_frame(projected))
+    pixels = view.from_frame(projected)
     raster = rasterize(pixels, in_camera[:, 2], triangles, view.size_px, cull_back=True)
     normal = vertex_normals(in_camera, triangles)
     sight = in_camera / np.linalg.norm(in_camera, axis=1, keepdims=True)
