@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+from studio_avatar_addon.avatar.corrections import MEASURES_M, CorrectionError, Corrections
 from studio_avatar_addon.avatar.errors import (
     AvatarFolderError,
     EnvironmentProblem,
@@ -90,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--out", required=True, metavar="DIR", help="the avatar folder")
     create.add_argument("--quality", choices=QUALITIES, default="standard")
     _add_device(create)
+    _add_corrections(create)
+
+    refit = commands.add_parser("refit", help="fit an avatar's head again, with corrections")
+    refit.add_argument("avatar", metavar="AVATAR")
+    _add_corrections(refit)
 
     perform = commands.add_parser("perform", help="add the movement in another clip to an avatar")
     perform.add_argument("avatar", metavar="AVATAR")
@@ -129,6 +135,48 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto")
 
 
+def _add_corrections(parser: argparse.ArgumentParser) -> None:
+    hands = parser.add_argument_group("what you know better", "kept in the avatar folder")
+    hands.add_argument("--leave-out", type=int, nargs="+", default=[], metavar="FRAME")
+    hands.add_argument("--put-in", type=int, nargs="+", default=[], metavar="FRAME")
+    hands.add_argument(
+        "--landmark", nargs=4, action="append", default=[], metavar=("FRAME", "NUMBER", "X", "Y"),
+        help="where a landmark of the face mesh really is in a frame, in pixels",
+    )  # fmt: skip
+    hands.add_argument("--focal-px", type=float, default=None, metavar="PX")
+    hands.add_argument(
+        "--measure", nargs=2, default=None, metavar=("NAME", "MM"),
+        help=f"a length of this person's head: {', '.join(MEASURES_M)}",
+    )  # fmt: skip
+    hands.add_argument("--forget", action="store_true", help="what was corrected before")
+
+
+def _corrections(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Takes the options of `_add_corrections` out of the arguments.
+
+    Raises CorrectionError for what cannot be meant.
+    """
+    landmarks: dict[int, dict[int, tuple[float, float]]] = {}
+    measure = arguments.pop("measure")
+    try:
+        for frame, number, x, y in arguments.pop("landmark"):
+            landmarks.setdefault(int(frame), {})[int(number)] = (float(x), float(y))
+        measures = {measure[0]: float(measure[1]) / 1000.0} if measure else {}
+    except ValueError as error:
+        raise CorrectionError(
+            f"A landmark or measure is no number ({error}).",
+            "Write --landmark FRAME NUMBER X Y and --measure NAME MM.",
+        ) from error
+    corrections = Corrections(
+        frozenset(arguments.pop("leave_out")),
+        frozenset(arguments.pop("put_in")),
+        landmarks,
+        arguments.pop("focal_px"),
+        measures,
+    )
+    return corrections.as_json()
+
+
 def _run_from_blender(job: Path, parent_pid: int | None) -> int:
     """The job's events carry everything, failures included; stderr goes to its log."""
     events = EventLog(job)
@@ -146,6 +194,8 @@ def _run_here(command: str, arguments: dict[str, Any]) -> int:
     for name in ("footage", "out", "avatar"):
         if name in arguments:
             arguments[name] = str(Path(arguments[name]).absolute())
+    if command in ("create", "refit"):
+        arguments["corrections"] = _corrections(arguments)
     request = Request(command, arguments)
     job = new_job_folder(_jobs_folder(request), request)
     events = EventLog(job, echo=_show)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio_avatar_addon.avatar.bundle import open_avatar, verify_files
+from studio_avatar_addon.avatar.corrections import corrections_from_json
 from studio_avatar_addon.avatar.errors import JobError
 from studio_avatar_addon.avatar.job import Request
 from studio_avatar_addon.avatar.layout import QUALITIES, STAGES, TEXTURE_ORIGINS
@@ -15,6 +16,9 @@ from .avatar_lock import AvatarLock
 from .device import choose_device
 from .event_log import EventLog
 from .reporter import Reporter
+
+if TYPE_CHECKING:
+    from .fit_stage import Asked
 
 Arguments = Mapping[str, Any]
 Result = dict[str, Any]
@@ -41,12 +45,29 @@ def _create(arguments: Arguments, reporter: Reporter) -> Result:
 
     quality = _choice(arguments, "quality", "standard", QUALITIES)
     device = choose_device(str(arguments.get("device") or "auto"))
-    settings = CreateSettings(Path(arguments["footage"]), Path(arguments["out"]), quality)
+    asked = _asked(arguments)
+    settings = CreateSettings(Path(arguments["footage"]), Path(arguments["out"]), quality, asked)
     with AvatarLock(settings.out):
         avatar = create_avatar(settings, device, reporter)
     return {
         "avatar": str(avatar.root),
         "findings": [finding.message for finding in reporter.findings],
+        **_costs(reporter),
+    }
+
+
+def _refit(arguments: Arguments, reporter: Reporter) -> Result:
+    from .fit_stage import refit_avatar
+
+    avatar = open_avatar(Path(arguments["avatar"]))
+    with AvatarLock(avatar.root):
+        refitted = refit_avatar(avatar.root, _asked(arguments), reporter)
+    return {
+        "avatar": str(avatar.root),
+        "preview": str(refitted.overlay),
+        **refitted.figures,
+        "findings": [finding.message for finding in reporter.findings],
+        "next": "create the avatar again from its clip to renew its textures",
         **_costs(reporter),
     }
 
@@ -91,6 +112,19 @@ def _doctor(arguments: Arguments, reporter: Reporter) -> Result:
     return result
 
 
+def _asked(arguments: Arguments) -> Asked:
+    """Raises CorrectionError for what cannot be meant, JobError for what is none at all."""
+    from .fit_stage import Asked
+
+    try:
+        corrections = corrections_from_json(arguments.get("corrections") or {})
+    except (TypeError, ValueError, AttributeError) as error:
+        raise JobError(
+            f"The request's corrections cannot be read ({error}).", "Start the job again."
+        ) from error
+    return Asked(corrections, bool(arguments.get("forget")))
+
+
 def _choice(arguments: Arguments, name: str, default: str, choices: tuple[str, ...]) -> str:
     value = str(arguments.get(name) or default)
     if value not in choices:
@@ -114,6 +148,7 @@ def _costs(reporter: Reporter) -> Result:
 
 COMMANDS: dict[str, tuple[Callable[[Arguments, Reporter], Result], int]] = {
     "create": (_create, len(STAGES)),
+    "refit": (_refit, 2),
     "perform": (_perform, 2),
     "view": (_view, 1),
     "report": (_report, 1),

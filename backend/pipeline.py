@@ -16,7 +16,6 @@ from studio_avatar_addon.avatar.types import (
     QUALITY,
     Capture,
     FaceTrack,
-    HeadFit,
     Performance,
     Results,
     TextureSet,
@@ -26,11 +25,7 @@ from . import (
     atlas,
     detail,
     facemesh,
-    fitting,
-    folds,
     footage,
-    head,
-    intersections,
     performance,
     phone_texture,
     posed_head,
@@ -41,6 +36,7 @@ from . import (
 )
 from .avatar_writer import Provenance, write_avatar
 from .device import DeviceChoice
+from .fit_stage import NOTHING_ASKED, Asked, run_fit
 from .footage.source import footage_sha256
 from .reporter import Reporter
 from .stage_store import StageStore, code_fingerprint
@@ -51,6 +47,7 @@ class CreateSettings:
     footage: Path
     out: Path
     quality: str = "standard"  # one of QUALITIES
+    asked: Asked = NOTHING_ASKED
 
 
 def create_avatar(
@@ -63,7 +60,6 @@ def create_avatar(
     store = StageStore(settings.out / STAGES_FOLDER, reporter)
     done = store.fingerprints
     in_atlas = (atlas, posed_head, raster, surface)
-    to_settle_a_head = (head, folds, intersections, raster, surface)
 
     capture = store.run(
         "footage", Capture, (clip_sha256, quality.frames, code_fingerprint(footage, facemesh)),
@@ -74,11 +70,7 @@ def create_avatar(
         "tracking", FaceTrack, (done["footage"], code_fingerprint(tracking, facemesh)),
         lambda images: tracking.track_face(capture, images, reporter),
     )  # fmt: skip
-    fit = store.run(
-        "fitting", HeadFit,
-        (done["tracking"], template.sha256, code_fingerprint(fitting, *to_settle_a_head)),
-        lambda _: fitting.fit_head(capture, track, template, reporter),
-    )  # fmt: skip
+    fit = run_fit(store, settings.out, capture, track, template, settings.asked, reporter)
     phone = store.run(
         "phone_texture", TextureSet,
         (done["fitting"], quality.texture_size, code_fingerprint(phone_texture, *in_atlas)),

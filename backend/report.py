@@ -19,7 +19,15 @@ from studio_avatar_addon.avatar.bundle import AvatarFolder, damaged
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.frames import head_turn_rad
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import FloatArray, Progress, Results, TextureSet
+from studio_avatar_addon.avatar.types import (
+    Capture,
+    FaceTrack,
+    FloatArray,
+    HeadFit,
+    Progress,
+    Results,
+    TextureSet,
+)
 
 from .images import load_frame_srgb, pixels_8bit, write_png
 from .phone_texture.fidelity import measure_fidelity
@@ -37,10 +45,10 @@ def write_report(
     """Write figures and pictures of a run."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", figures(results, template))
-    order = np.argsort(head_turn_rad(results.fit.camera_from_head)[:, 0])
+    order = _from_side_to_side(results.fit)
     pictures = {
         "frames.png": lambda: _frames_sheet(results, order),
-        "overlay.png": lambda: _overlay_sheet(results, template, _spread(order, OVERLAY_FRAMES)),
+        "overlay.png": lambda: overlay_sheet(results.capture, results.track, results.fit, template),
         "coverage.png": lambda: _coverage_sheet(results),
         "versions.png": lambda: _versions_sheet(results, template, _spread(order, VERSION_FRAMES)),
     }
@@ -61,8 +69,6 @@ def read_report(avatar: AvatarFolder) -> dict[str, Any]:
 def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
     """Plain values: residuals in px, angles in degrees, coverage in percent."""
     fit, capture = results.fit, results.capture
-    used = fit.frame_used.astype(bool)
-    yaw_deg = np.degrees(head_turn_rad(fit.camera_from_head[used])[:, 0])
     findings = {
         finding.code: finding.message
         for value in (capture, results.track, fit, *results.textures, results.performance)
@@ -71,6 +77,25 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
     fidelity = measure_fidelity(results.phone, capture, fit, template)
     return {
         "frames_in_clip": len(capture.time_s),
+        **fit_figures(fit, capture),
+        "coverage_percent": {
+            "face": round(coverage_percent(results.phone, template, "face"), 1),
+            "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
+            "neck": round(coverage_percent(results.phone, template, "neck"), 1),
+        },
+        "phone_texture": {
+            "sharpness": round(float(np.median(fidelity.sharpness)), 2),
+            "psnr_db": round(float(np.median(fidelity.psnr_db)), 1),
+        },
+        "findings": findings,
+    }
+
+
+def fit_figures(fit: HeadFit, capture: Capture) -> dict[str, Any]:
+    """Plain values of the fit alone."""
+    used = fit.frame_used
+    yaw_deg = np.degrees(head_turn_rad(fit.camera_from_head[used])[:, 0])
+    return {
         "frames_chosen": len(capture.frame_index),
         "frames_left_out": {
             str(frame): why
@@ -88,16 +113,6 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
         "focal_px": round(fit.camera.focal_px[0], 1),
         "focal_sd_percent": round(100.0 * fit.focal_log_sd, 2),
         "yaw_deg": [round(float(yaw_deg.min()), 1), round(float(yaw_deg.max()), 1)],
-        "coverage_percent": {
-            "face": round(coverage_percent(results.phone, template, "face"), 1),
-            "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
-            "neck": round(coverage_percent(results.phone, template, "neck"), 1),
-        },
-        "phone_texture": {
-            "sharpness": round(float(np.median(fidelity.sharpness)), 2),
-            "psnr_db": round(float(np.median(fidelity.psnr_db)), 1),
-        },
-        "findings": findings,
     }
 
 
@@ -122,6 +137,11 @@ def coverage_percent(textures: TextureSet, template: HeadTemplate, region: str) 
     return 100.0 * float(coverage[inside].mean()) if inside.any() else 0.0
 
 
+def _from_side_to_side(fit: HeadFit) -> NDArray[np.intp]:
+    """(K,) chosen frames by yaw."""
+    return np.argsort(head_turn_rad(fit.camera_from_head)[:, 0])
+
+
 def _spread(order: NDArray[np.intp], count: int) -> list[int]:
     steps = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
     return [int(order[i]) for i in steps]
@@ -135,18 +155,21 @@ def _frames_sheet(results: Results, order: NDArray[np.intp]) -> NDArray[np.uint8
     return _grid(thumbnails, columns=7)
 
 
-def _overlay_sheet(
-    results: Results, template: HeadTemplate, chosen: Sequence[int]
+def overlay_sheet(
+    capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate
 ) -> NDArray[np.uint8]:
-    return _grid([_overlay(results, template, k) for k in chosen], columns=3)
+    """The fitted head over six frames from one side to the other."""
+    chosen = _spread(_from_side_to_side(fit), OVERLAY_FRAMES)
+    return _grid([_overlay(capture, track, fit, template, k) for k in chosen], columns=3)
 
 
-def _overlay(results: Results, template: HeadTemplate, k: int) -> NDArray[np.uint8]:
+def _overlay(
+    capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate, k: int
+) -> NDArray[np.uint8]:
     """Outline, wire and landmarks of the fit on one frame."""
-    fit = results.fit
     posed = pose_head(fit, k, template)
     raster = posed.raster
-    picture = pixels_8bit(load_frame_srgb(results.capture, k))
+    picture = pixels_8bit(load_frame_srgb(capture, k))
     quad = posed.shown[raster.triangle] // 2
     wire = np.zeros(raster.triangle.shape, bool)
     wire[:, 1:] |= quad[:, 1:] != quad[:, :-1]
@@ -159,12 +182,12 @@ def _overlay(results: Results, template: HeadTemplate, k: int) -> NDArray[np.uin
     )
     cv2.drawContours(picture, contours, -1, (255, 60, 60), thickness)
     points = fit.camera.project(template.landmarks_m(posed.vertices_camera))
-    for seen, modelled in zip(results.track.frame_landmarks_px[k], points, strict=True):
+    for seen, modelled in zip(track.frame_landmarks_px[k], points, strict=True):
         if np.isfinite(seen).all():
             cv2.line(picture, _pixel(seen), _pixel(modelled), (255, 230, 0), thickness)
             cv2.circle(picture, _pixel(seen), thickness, (60, 255, 60), -1)
     why = fit.left_out[k] or f"outline {fit.outline_px[k]:.1f} px, tracks {fit.track_px[k]:.1f} px"
-    label = f"frame {results.capture.frame_index[k]}: {why}"
+    label = f"frame {capture.frame_index[k]}: {why}"
     return _labelled(_cropped(picture, raster.covered), label)
 
 

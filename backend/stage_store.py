@@ -76,6 +76,21 @@ class StageStore:
         self._reporter.end(skipped=skipped)
         return value
 
+    def kept(self, stage: str, kind: type[Value]) -> Value:
+        """What the stage's last run left, whatever it was made from.
+
+        Raises AvatarFolderError where it is not there or damaged.
+        """
+        try:
+            record = json.loads((self._folder / f"{stage}.json").read_text("utf-8"))
+            self.fingerprints[stage] = str(record["fingerprint"])
+            return self._read(stage, kind, record["values"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AvatarFolderError(
+                f"{self._folder.parent.name} no longer holds the frames that it was made from.",
+                "Create it again from its clip.",
+            ) from error
+
     def _stored(self, stage: str, kind: type[Value], mark: str) -> Value | None:
         try:
             record = json.loads((self._folder / f"{stage}.json").read_text("utf-8"))

@@ -42,7 +42,7 @@ class FrameView:
         return self.grey.shape[1], self.grey.shape[0]
 
     def around(self, points_px: FloatArray) -> FrameView:
-        """The part that holds points (N, 2) of this picture, with a margin; all if there is none."""
+        """The part round points (N, 2) of this picture, with a margin; all if there is none."""
         limit = np.array(self.size_px)
         low = np.clip(np.floor(points_px.min(axis=0)) - MARGIN_PX, 0, limit).astype(int)
         high = np.clip(np.ceil(points_px.max(axis=0)) + MARGIN_PX, 0, limit).astype(int)

@@ -82,6 +82,15 @@ class Corrections:
             raise CorrectionError("Every chosen frame is left out.", "Keep at least one.")
         return self
 
+    def within(self, frames: list[int]) -> Corrections:
+        """What they say of the chosen `frames`, and of the whole."""
+        return replace(
+            self,
+            leave_out=self.leave_out & set(frames),
+            put_in=self.put_in & set(frames),
+            landmarks_px={k: v for k, v in self.landmarks_px.items() if k in frames},
+        )
+
     def merged(self, later: Corrections) -> Corrections:
         """Both; where they contradict each other, the later ones."""
         landmarks = {frame: dict(points) for frame, points in self.landmarks_px.items()}
