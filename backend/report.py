@@ -37,6 +37,7 @@ from .raster import interpolate_vertices, rasterize_uv
 PICTURE_HEIGHT = 480
 OVERLAY_FRAMES = 6
 VERSION_FRAMES = 3
+OUTLINE_COLOUR, BEYOND_COLOUR = (255, 60, 60), (40, 40, 40)
 
 
 def write_report(
@@ -177,17 +178,18 @@ def _overlay(
     wire &= raster.covered
     picture[wire] = (0.6 * picture[wire] + 0.4 * np.array([90, 220, 255])).astype(np.uint8)
     thickness = max(1, picture.shape[0] // 400)
-    contours, _ = cv2.findContours(
-        raster.covered.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
-    cv2.drawContours(picture, contours, -1, (255, 60, 60), thickness)
+    inside = raster.covered.astype(np.uint8)
+    # Where the picture ends, the head does not: erosion takes the outside for the head's inside.
+    core = cv2.erode(inside, np.ones((2 * thickness + 1,) * 2, np.uint8))
+    picture[raster.covered & (core == 0)] = OUTLINE_COLOUR
     points = fit.camera.project(template.landmarks_m(posed.vertices_camera))
     for seen, modelled in zip(track.frame_landmarks_px[k], points, strict=True):
         if np.isfinite(seen).all():
             cv2.line(picture, _pixel(seen), _pixel(modelled), (255, 230, 0), thickness)
             cv2.circle(picture, _pixel(seen), thickness, (60, 255, 60), -1)
-    why = fit.left_out[k] or f"outline {fit.outline_px[k]:.1f} px, tracks {fit.track_px[k]:.1f} px"
-    label = f"frame {capture.frame_index[k]}: {why}"
+    terms = {"outline": fit.outline_px[k], "tracks": fit.track_px[k]}
+    told = ", ".join(f"{name} {px:.1f} px" for name, px in terms.items() if np.isfinite(px))
+    label = f"frame {capture.frame_index[k]}: {fit.left_out[k] or told}"
     return _labelled(_cropped(picture, raster.covered), label)
 
 
@@ -241,7 +243,8 @@ def _cropped(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[n
     centre = np.array([rows[0] + rows[-1], columns[0] + columns[-1]]) / 2
     half = 0.55 * max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
     size = (round(2 * half), round(2 * half))
-    square = cv2.getRectSubPix(picture, size, (float(centre[1]), float(centre[0])))
+    shift = np.array([[1, 0, half - centre[1]], [0, 1, half - centre[0]]])
+    square = cv2.warpAffine(picture, shift, size, borderValue=BEYOND_COLOUR)
     return _scaled(square.astype(np.uint8), PICTURE_HEIGHT)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from studio_avatar_addon.avatar.bundle import (
     read_performance,
     verify_files,
 )
+from studio_avatar_addon.avatar.corrections import Corrections, read_corrections
 from studio_avatar_addon.avatar.errors import JobBusy, JobCancelled
 from studio_avatar_addon.avatar.job import Request
 from studio_avatar_addon.avatar.layout import JOBS_FOLDER, MAPS
@@ -154,6 +156,51 @@ def is_running(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+
+
+def test_refit_takes_the_artists_word(avatar: AvatarFolder, tmp_path: Path) -> None:
+    root = tmp_path / "corrected"
+    shutil.copytree(avatar.root, root)
+    frames = avatar.cameras.frame_index.tolist()
+    out, kept = frames[1], avatar.cameras.left_out
+    words = ["--leave-out", str(out), "--focal-px", "700", "--measure", "interpupillary", "66"]
+    assert run_backend("refit", str(root), *words).returncode == 0
+    figures = json.loads((root / "preview" / "fit.json").read_text("utf-8"))
+    assert figures["frames_left_out"][str(out)] == "by hand" != kept[1]
+    assert figures["focal_px"] == 700.0 and figures["measures_mm"]["interpupillary"] == 66.0
+    assert (root / "preview" / "overlay.png").is_file()
+    corrections = read_corrections(root)
+    assert corrections.leave_out == {out} and corrections.focal_px == 700.0
+    stored = (root / "corrections.json").read_bytes()
+    for nonsense, told in (
+        (["--leave-out", "999999"], "999999 is not among the chosen ones"),
+        (["--measure", "face_width", "900"], "900 mm is impossible"),
+        (["--measure", "nose", "50"], "no known measure"),
+        (["--focal-px", "-3"], "impossible"),
+        (["--leave-out", *map(str, frames)], "Every chosen frame is left out"),
+        (["--put-in", "x"], "invalid int value"),
+        (["--landmark", str(out), "9999", "1", "1"], "none of the face"),
+    ):
+        refused = run_backend("refit", str(root), *nonsense)
+        assert refused.returncode in (1, 2) and told in refused.stderr, refused.stderr
+        assert "Traceback" not in refused.stderr
+        assert (root / "corrections.json").read_bytes() == stored
+    verify_files(open_avatar(root))
+    assert run_backend("refit", str(root), "--forget").returncode == 0
+    assert read_corrections(root) == Corrections()
+
+
+def run_backend(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "backend", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+def test_refit_without_the_frames_says_so(avatar: AvatarFolder, tmp_path: Path) -> None:
+    root = tmp_path / "moved"
+    shutil.copytree(avatar.root, root, ignore=shutil.ignore_patterns("stages"))
+    refused = run_backend("refit", str(root))
+    assert refused.returncode == 1
+    assert "no longer holds the frames" in refused.stderr and "Create it again" in refused.stderr
 
 
 def test_view_and_report(avatar: AvatarFolder, tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up_scene import YAW_DEG, Scene, make_scene
 
 from backend.fitting import fit_head
 from backend.fitting.bundle import Freedom, Prior, Sighting, robust_cost, step
@@ -15,16 +15,10 @@ from backend.fitting.landmarks import FACE_OVAL
 from backend.fitting.model import FACING, Estimate, SurfacePoints, head_angles, rotation_from_vector
 from backend.fitting.solve import ALL_STEPS
 from backend.head.landmark_table import load_landmark_table, pose
-from backend.images import write_png
-from backend.raster import rasterize
 from studio_avatar_addon.avatar.errors import FitError
-from studio_avatar_addon.avatar.frames import inverse_rigid, transform
+from studio_avatar_addon.avatar.frames import inverse_rigid
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
-from studio_avatar_addon.avatar.types import Camera, Capture, FaceTrack, Finding, HeadFit
-
-CAMERA = Camera((360, 480), (620.0, 620.0), (180.0, 240.0))
-YAW_DEG = (-30.0, -18.0, -8.0, 0.0, 8.0, 18.0, 30.0)
-TRUE_SHIFTS = {"head_breadth": 1.5, "head_height": -1.0, "face_height": 1.2, "jaw_width": 1.0}
+from studio_avatar_addon.avatar.types import Finding, HeadFit
 
 
 class Quiet:
@@ -41,17 +35,6 @@ class Quiet:
         raise AssertionError(finding)
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A head of known shape before a known camera, and what a clip would tell of it."""
-
-    template: HeadTemplate
-    neutral_m: np.ndarray
-    camera_from_head: np.ndarray
-    capture: Capture
-    track: FaceTrack
-
-
 @pytest.fixture(scope="module")
 def template() -> HeadTemplate:
     return load_template()
@@ -59,33 +42,7 @@ def template() -> HeadTemplate:
 
 @pytest.fixture(scope="module")
 def scene(template: HeadTemplate, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    folder = tmp_path_factory.mktemp("scene")
-    identity = np.zeros(len(template.identity_names))
-    for name, shift in TRUE_SHIFTS.items():
-        identity[template.identity_names.index(name)] = shift
-    neutral = template.neutral_m(identity).astype(np.float64)
-    poses = np.array([pose(yaw, 0.2 * yaw, 0.8) for yaw in YAW_DEG])
-    landmarks = np.array(
-        [
-            _detections(template, neutral, matrix, y)
-            for matrix, y in zip(poses, YAW_DEG, strict=True)
-        ]
-    )
-    masks, pictures = [], []
-    for k, matrix in enumerate(poses):
-        mask = _mask(template, neutral, matrix)
-        masks.append(folder / f"mask{k}.png")
-        pictures.append(folder / f"frame{k}.png")
-        write_png(masks[-1], mask)
-        write_png(pictures[-1], np.where(mask[..., None] > 0, (200, 150, 130), 60).astype(np.uint8))
-    count = len(YAW_DEG)
-    capture = Capture(
-        Path("made_up.mp4"), "0" * 64, CAMERA.size_px, 30.0, 0, "srgb", np.arange(count) / 30.0,
-        landmarks, np.ones(count, np.float32), np.arange(count), tuple(pictures),
-        np.ones((count, 3), np.float32), CAMERA, True,
-    )  # fmt: skip
-    track = FaceTrack(landmarks, np.ones(count, np.float32), landmarks, tuple(masks))
-    return Scene(template, neutral, poses, capture, track)
+    return make_scene(template, tmp_path_factory.mktemp("scene"), textured=False)
 
 
 @pytest.fixture(scope="module")
@@ -223,25 +180,6 @@ def test_landmarks_lie_on_the_face_and_the_oval_round_it(template: HeadTemplate)
     assert points[33, 0] < -0.03 < 0.03 < points[263, 0]
     oval = points[list(FACE_OVAL)]
     assert np.hypot(oval[:, 0], oval[:, 2] + 0.01).min() > 0.045
-
-
-def _detections(
-    template: HeadTemplate, neutral_m: np.ndarray, matrix: np.ndarray, yaw_deg: float
-) -> np.ndarray:
-    """What the detector would report, its own bias included."""
-    in_camera = transform(matrix, template.landmarks_m(neutral_m))
-    bias, _ = load_landmark_table().at_yaw(yaw_deg)
-    pixels = CAMERA.project(in_camera)
-    pixels[:468] += (bias * CAMERA.focal_px[0] / matrix[2, 3])[:468]
-    return pixels.astype(np.float32)
-
-
-def _mask(template: HeadTemplate, neutral_m: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    in_camera = transform(matrix, neutral_m)
-    covered = rasterize(
-        CAMERA.project(in_camera), in_camera[:, 2], template.triangles, CAMERA.size_px
-    ).covered
-    return np.where(covered, 255, 0).astype(np.uint8)
 
 
 def _angle_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ ENOUGH_TURN_DEG = 20.0
 POOR_FIT = 0.06
 MANY_LEFT_OUT = 1 / 3
 MUCH_SMOOTHED_M = 0.001
+MUCH_EXPRESSION_M = 0.002  # root mean square over the face: a speaker moves 1.6 mm
 TOLD_BY_FOOTAGE = {"hardly_any_turn", "little_turn", "turn_left", "turn_right"}
 
 
@@ -24,13 +25,15 @@ def fit_findings(
     certainty: Certainty,
     eye_distance_px: FloatArray,
     left_out: tuple[str, ...],
+    expression_spread_m: float,
     smoothed_m: float,
     smoothed_shapes: tuple[str, ...],
 ) -> tuple[Finding, ...]:
     """Findings from yaw, residuals and eye distance of the K frames, and why some are left out.
 
-    `smoothed_m`: how far the head's surface was moved at most to undo folds; `smoothed_shapes`:
-    the shapes that folded on it.
+    `expression_spread_m`: how far the face's skin moves between the views, nine tenths of them
+    staying below. `smoothed_m`: how far the head's surface was moved at most to undo folds;
+    `smoothed_shapes`: the shapes that folded on it.
     """
     findings = []
     used = np.array([why == USED for why in left_out])
@@ -50,6 +53,14 @@ def fit_findings(
                 "poor_fit",
                 "The head follows the face only roughly. Film the face larger and sharper, with "
                 "a calm expression and the hair tied back.",
+            )
+        )
+    if expression_spread_m > MUCH_EXPRESSION_M:
+        findings.append(
+            Finding(
+                "keep_neutral",
+                f"The face moves by up to {1000 * expression_spread_m:.0f} mm between the views. "
+                "Keep a calm face while the head turns, and act afterwards.",
             )
         )
     if smoothed_m > MUCH_SMOOTHED_M:

@@ -70,10 +70,21 @@ def finish_head(
         left_out=solution.left_out,
         findings=fit_findings(
             capture, angles.yaw_deg, certainty, eye_distance, solution.left_out,
+            _expression_spread_m(solution, settled.scale),
             settled.smoothed_m, settled.smoothed_shapes,
         ),
     )  # fmt: skip
     return at_measured_size(fit, template, measures_m)
+
+
+def _expression_spread_m(solution: Solution, scale: float) -> float:
+    """How far the face's skin is, root mean square, from where most views have it: their p90."""
+    problem, estimate = solution.problem, solution.estimate
+    face = problem.template.region("face") > 0.5
+    basis = problem.head.vertices.expression_basis[face]
+    moved = estimate.expression[solution.frames] @ basis.reshape(-1, basis.shape[2]).T
+    away = (moved - np.median(moved, axis=0)).reshape(len(moved), -1, 3)
+    return scale * float(np.percentile(np.sqrt((away**2).sum(axis=2).mean(axis=1)), 90))
 
 
 def _settled(

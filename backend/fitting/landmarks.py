@@ -40,7 +40,7 @@ FRONTAL_YAW_DEG = 28.0
 FEWEST_FRONTAL, MOST_FRONTAL = 3, 10
 YAW_JUMP_DEG = 16.0
 # The artist is believed: as sure as a hand is, and never an outlier.
-PINNED_SIGMA_PX, PINNED_CAUCHY = 1.0, 1e3
+PINNED_SIGMA_PX, PINNED_CAUCHY = 0.3, 1e3
 OUTLIER_RATIO = 2.5
 
 
