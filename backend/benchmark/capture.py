@@ -5,7 +5,10 @@ Minutes of rendering for each simulated capture the first time, some minutes of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from .reference import DEFAULT_HEADS, FOLDER
 from .surface_figures import REGIONS
 
 CLEAN, PHONE = "clean", "phone"
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 CLIPS = DEFAULT_HEADS.parent / "clips"
 JUDGE = "bald_turn_1080p"  # the real clip that shows the whole head
 _FACE, _EAR, _CRANIUM = (list(REGIONS).index(name) for name in ("face", "ear", "cranium"))
@@ -57,10 +61,9 @@ def benchmark_capture(heads: Path | None, out: Path | None) -> None:
     heads = heads or DEFAULT_HEADS
     print(_HEADINGS)
     rows: list[Row] = []
-    for run in _runs(heads):
-        for row in rows_of(run):
-            rows.append(row)
-            print(_line(row), flush=True)
+    for row in _all_rows(heads):
+        rows.append(row)
+        print(_line(row), flush=True)
     sections = _summary(rows, (heads / FOLDER).is_dir())
     print()
     print(as_table(sections))
@@ -75,24 +78,50 @@ case                   photos   fit        frames   med    max    mm      %   me
    med   med   p90   med  out       s     MB"""
 
 
-def _runs(heads: Path) -> Iterator[Run]:
-    template = load_template()
-    cache = CaptureCache(cache_folder() / "captures", template, heads)
+def _all_rows(heads: Path) -> Iterator[Row]:
+    """Simulated captures as many at a time as there are cores, for they are many; clips, whose
+    time and memory count, one by one."""
+    simulated = list(_simulated(heads))
+    with _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for rows in pool.map(rows_of, simulated):
+            yield from rows
+    for run in _clips():
+        yield from rows_of(run)
+
+
+def _simulated(heads: Path) -> Iterator[Run]:
+    cache = CaptureCache(cache_folder() / "captures", load_template(), heads)
     for case in all_cases():
         if case.head == REFERENCE and not (heads / FOLDER).is_dir():
             continue
         truth = cache.rendered(case, TerminalProgress())
         photos = degraded_photos(truth.frames, truth.folder.parent / PHONE, case.seed)
         arrays = truth.folder / "cameras.npz"
-        frames = truth.folder / "frames"
-        yield Run(case.name, CLEAN, frames, arrays, in_all_ways=True)
+        yield Run(case.name, CLEAN, truth.folder / "frames", arrays, in_all_ways=True)
         yield Run(case.name, PHONE, photos, arrays, in_all_ways=True)
+
+
+def _clips() -> Iterator[Run]:
     sample = SAMPLE_FOLDER / CLIP_FILE
     yield Run("sample (acting)", "standard", sample, SAMPLE_FOLDER / TRUTH_FILE)
     for clip in sorted(CLIPS.glob("*.mp4")) if CLIPS.is_dir() else []:
         yield Run(clip.stem, "standard", clip)
     if (judge := CLIPS / f"{JUDGE}.mp4").is_file():
         yield Run(JUDGE, "draft", judge, quality="draft")
+
+
+@contextmanager
+def _one_thread_each() -> Generator[None]:
+    """For processes started inside: several that use all cores each would wait for one another."""
+    before = os.environ.get(BLAS_THREADS)
+    os.environ[BLAS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[BLAS_THREADS]
+        else:
+            os.environ[BLAS_THREADS] = before
 
 
 def _line(row: Row) -> str:

@@ -34,7 +34,7 @@ class Sighting:
     points: SurfacePoints
     target_px: FloatArray  # (N, 2)
     sigma_px: FloatArray  # (N,) standard deviation of an inlier
-    cauchy: float  # residual, in sigmas, at which a sighting has lost half its weight
+    cauchy: float | FloatArray  # (N,) residual, in sigmas, at which half the weight is lost
     normal: FloatArray | None = None  # (N, 2) unit, outward
 
 
@@ -83,7 +83,7 @@ def robust_cost(
         points = sighting.points.at(estimate.shape, estimate.expression[sighting.frame])
         error = estimate.project(sighting.frame, points, center_px) - sighting.target_px
         squared = (_residual(sighting, error) ** 2).sum(axis=1)
-        total += 0.5 * sighting.cauchy**2 * np.log1p(squared / sighting.cauchy**2).sum()
+        total += (0.5 * sighting.cauchy**2 * np.log1p(squared / sighting.cauchy**2)).sum()
     shape, expression = estimate.shape, estimate.expression
     total += 0.5 * (prior.shape_precision * shape**2).sum()
     total += 0.5 * (prior.expression_precision * expression**2).sum()

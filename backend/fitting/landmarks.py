@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,8 +26,8 @@ from .model import (
 # Neighbouring points err together: a frame's 468 say no more than a tenth of them would.
 INDEPENDENT_SHARE = 0.1
 # And all frames' err alike, as the detector has a face in mind: once tracks tell where skin is,
-# landmarks bend the head away from it, and are needed for little but lids and lips.
-SHARE_BESIDE_TRACKS = 0.02
+# landmarks on it bend head and cameras away, and are needed for little but lids and lips.
+SHARE_ON_TRACKED_SKIN, SHARE_BESIDE_TRACKS = 0.002, 0.02
 # The face oval slides along the silhouette as the head turns.
 OVAL_SHARE = 0.1
 FACE_OVAL = (
@@ -51,12 +51,17 @@ class FaceLandmarks:
     pixels: FloatArray  # (K, 468, 2), NaN where no face was found
     table: LandmarkTable
     oval: BoolArray  # (468,)
-    share: float = INDEPENDENT_SHARE  # so many of a frame's points count as one witness each
+    share: FloatArray  # (468,) how much of a witness of its own each point is, but for the oval
 
     @property
     def found(self) -> BoolArray:
         """(K,) frames with a face."""
         return np.isfinite(self.pixels).all(axis=(1, 2))
+
+    def beside_tracks(self, on_tracked_skin: BoolArray) -> FaceLandmarks:
+        """The same, weighed for a solve that has tracks too; (468,) says of which points."""
+        share = np.where(on_tracked_skin, SHARE_ON_TRACKED_SKIN, SHARE_BESIDE_TRACKS)
+        return replace(self, share=share)
 
 
 # Where the artist says that points of the face are: by chosen frame and landmark, pixels.
@@ -68,7 +73,8 @@ def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> Face
     pixels = np.asarray(frame_landmarks_px[:, :FIRST_IRIS_LANDMARK], np.float64)
     oval = np.zeros(FIRST_IRIS_LANDMARK, bool)
     oval[list(FACE_OVAL)] = True
-    landmarks = FaceLandmarks(pixels, table, oval)
+    share = np.full(FIRST_IRIS_LANDMARK, INDEPENDENT_SHARE)
+    landmarks = FaceLandmarks(pixels, table, oval, share)
     if landmarks.found.sum() < 1:
         raise FitError(
             "No chosen frame shows the face clearly enough to fit a head.",

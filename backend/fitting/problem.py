@@ -13,13 +13,13 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .bundle import Freedom, Prior, Sighting, robust_cost, step
 from .landmarks import (
-    SHARE_BESIDE_TRACKS,
     FaceLandmarks,
     PinnedLandmarks,
     landmark_sightings,
     pinned_sightings,
 )
 from .model import Estimate, LinearHead
+from .tracks import trackable
 
 IDENTITY_PRECISION = 4.0
 WARP_PRECISION = 32.0  # what anatomy explains is not to be explained by warps
@@ -86,7 +86,9 @@ class Problem:
     @property
     def beside_tracks(self) -> Problem:
         """The same with landmarks weighed for a solve that has tracks too."""
-        return replace(self, landmarks=replace(self.landmarks, share=SHARE_BESIDE_TRACKS))
+        corners = self.template.landmark_vertices[: len(self.landmarks.oval)]
+        on_tracked_skin = trackable(self.template)[corners].all(axis=1)
+        return replace(self, landmarks=self.landmarks.beside_tracks(on_tracked_skin))
 
     def with_modes(self, modes: FloatArray) -> Problem:
         """The same with free-form modes (V, 3, M) added to the head."""

@@ -40,8 +40,9 @@ from .start import FOCAL_STARTS, POSE_STEPS, START_STEPS, pose_others, start_fro
 from .track_fit import fit_tracks, follow_skin
 from .views import FrameView, frame_view
 
-# Without metadata the camera's guess is a guess, and landmarks alone hardly improve on it.
-FOCAL_LOG_SD = 0.1
+# Without metadata the camera's guess is a guess: the lenses that it lies between are a third of
+# an octave and more away from it.
+FOCAL_LOG_SD = 0.2
 LANDMARK_STEPS, WIDE_STEPS, NARROW_STEPS = 12, 7, 9
 TRACK_ROUNDS, TRACK_STEPS = 3, 12
 FREEFORM_MODES = 55  # each even and odd, along three axes
