@@ -148,7 +148,7 @@ def _add_corrections(parser: argparse.ArgumentParser) -> None:
         "--measure", nargs=2, default=None, metavar=("NAME", "MM"),
         help=f"a length of this person's head: {', '.join(MEASURES_M)}",
     )  # fmt: skip
-    hands.add_argument("--forget", action="store_true", help="what was corrected before")
+    hands.add_argument("--forget", action="store_true", help="drop earlier corrections")
 
 
 def _corrections(arguments: dict[str, Any]) -> dict[str, Any]:

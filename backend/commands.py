@@ -61,7 +61,7 @@ def _refit(arguments: Arguments, reporter: Reporter) -> Result:
 
     avatar = open_avatar(Path(arguments["avatar"]))
     with AvatarLock(avatar.root):
-        refitted = refit_avatar(avatar.root, _asked(arguments), reporter)
+        refitted = refit_avatar(avatar, _asked(arguments), reporter)
     return {
         "avatar": str(avatar.root),
         "preview": str(refitted.overlay),
@@ -118,7 +118,7 @@ def _asked(arguments: Arguments) -> Asked:
 
     try:
         corrections = corrections_from_json(arguments.get("corrections") or {})
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise JobError(
             f"The request's corrections cannot be read ({error}).", "Start the job again."
         ) from error

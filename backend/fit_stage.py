@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio_avatar_addon.avatar.bundle import AvatarFolder
 from studio_avatar_addon.avatar.corrections import (
     Corrections,
     read_corrections,
@@ -14,7 +15,7 @@ from studio_avatar_addon.avatar.corrections import (
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.layout import STAGES_FOLDER
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
-from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit
+from studio_avatar_addon.avatar.types import Capture, FaceTrack, Finding, HeadFit
 
 from . import fitting, folds, head, intersections, raster, surface
 from .fitting.fit import FitMemory
@@ -62,9 +63,19 @@ def run_fit(
     """
     frames = capture.frame_index.tolist()
     asked.corrections.checked_for(frames)
-    # Kept ones may be of another choice of frames: what they say of those still chosen holds.
-    kept = Corrections() if asked.forget else read_corrections(avatar).within(frames)
-    corrections = kept.merged(asked.corrections).checked_for(frames)
+    before = Corrections() if asked.forget else read_corrections(avatar)
+    kept = before.of_footage(capture.sha256)
+    if kept != before and before.footage_sha256:
+        reporter.warn(
+            Finding(
+                "corrections_dropped",
+                "The corrections of frames and focal length were made for another clip and have "
+                "been dropped. Make them again where they are needed.",
+            )
+        )
+    every = kept.merged(asked.corrections)
+    # Kept ones may be of another choice of frames: what they say of those now chosen holds.
+    corrections = every.within(frames).checked_for(frames)
     mark = (
         store.fingerprints["tracking"],
         template.sha256,
@@ -75,24 +86,25 @@ def run_fit(
         "fitting", HeadFit, (*mark, corrections.as_json()),
         lambda _: fitting.fit_head(capture, track, template, reporter, corrections, memory),
     )  # fmt: skip
-    if asked != NOTHING_ASKED:
-        write_corrections(avatar, corrections)
+    if asked != NOTHING_ASKED or every != before.of_footage(before.footage_sha256):
+        write_corrections(avatar, every)
     return fit
 
 
-def refit_avatar(avatar: Path, asked: Asked, reporter: Reporter) -> Refitted:
+def refit_avatar(avatar: AvatarFolder, asked: Asked, reporter: Reporter) -> Refitted:
     """Fit an avatar's head again; its textures are as they were until it is created again.
 
     Writes the overlay and the figures of the new fit to `preview/`. Raises as `run_fit` does, and
     AvatarFolderError where the frames that it was made from are gone.
     """
-    store = StageStore(avatar / STAGES_FOLDER, reporter)
-    capture = store.kept("footage", Capture)
-    track = store.kept("tracking", FaceTrack)
+    store = StageStore(avatar.root / STAGES_FOLDER, reporter)
+    made_of = avatar.description["provenance"]["stages"]
+    capture = store.kept("footage", Capture, made_of["footage"])
+    track = store.kept("tracking", FaceTrack, made_of["tracking"])
     template = load_template()
-    fit = run_fit(store, avatar, capture, track, template, asked, reporter)
+    fit = run_fit(store, avatar.root, capture, track, template, asked, reporter)
     reporter.begin("preview")
-    folder = avatar / PREVIEW_FOLDER
+    folder = avatar.root / PREVIEW_FOLDER
     figures = fit_figures(fit, capture)
     measures = measured_m(fit, template)
     figures["measures_mm"] = {name: round(1000.0 * m, 1) for name, m in measures.items()}

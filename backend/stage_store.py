@@ -76,14 +76,16 @@ class StageStore:
         self._reporter.end(skipped=skipped)
         return value
 
-    def kept(self, stage: str, kind: type[Value]) -> Value:
-        """What the stage's last run left, whatever it was made from.
+    def kept(self, stage: str, kind: type[Value], mark: str) -> Value:
+        """What the stage's run of that fingerprint left.
 
-        Raises AvatarFolderError where it is not there or damaged.
+        Raises AvatarFolderError where it is not there, damaged, or of another run.
         """
         try:
             record = json.loads((self._folder / f"{stage}.json").read_text("utf-8"))
-            self.fingerprints[stage] = str(record["fingerprint"])
+            if record["fingerprint"] != mark:
+                raise ValueError("of another run")
+            self.fingerprints[stage] = mark
             return self._read(stage, kind, record["values"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise AvatarFolderError(

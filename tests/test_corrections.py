@@ -28,6 +28,15 @@ def test_later_words_count() -> None:
     assert both.within([1, 2]).landmarks_px == {} and both.within([1, 2]).leave_out == {2}
 
 
+def test_another_clip_keeps_only_the_person() -> None:
+    given = Corrections(frozenset({7}), focal_px=900.0, measures_m={"face_width": 0.14})
+    mine = given.of_footage("a clip")
+    assert mine.of_footage("a clip") == mine and mine.leave_out == {7}
+    assert mine.of_footage("another") == Corrections(
+        measures_m={"face_width": 0.14}, footage_sha256="another"
+    )
+
+
 def test_file_keeps_them(tmp_path: Path) -> None:
     assert read_corrections(tmp_path) == Corrections()
     given = Corrections(frozenset({7}), frozenset(), {5: {33: (1.5, 2.0)}}, 900.0, {})
@@ -50,6 +59,7 @@ def test_damaged_file_is_named(tmp_path: Path, text: str) -> None:
         ({"measures_m": {"face_width": 0.14, "head_height": 0.22}}, "each set the head's size"),
         ({"landmarks_px": {3: {468: (1.0, 1.0)}}}, "none of the face"),
         ({"landmarks_px": {3: {4: (float("inf"), 1.0)}}}, "none of the face"),
+        ({"landmarks_px": {3: {}}}, "no landmark"),
     ],
 )
 def test_what_cannot_be_meant(values: dict, told: str) -> None:

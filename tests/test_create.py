@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -187,7 +188,10 @@ def test_refit_takes_the_artists_word(avatar: AvatarFolder, tmp_path: Path) -> N
         assert (root / "corrections.json").read_bytes() == stored
     verify_files(open_avatar(root))
     assert run_backend("refit", str(root), "--forget").returncode == 0
-    assert read_corrections(root) == Corrections()
+    forgotten = json.loads((root / "preview" / "fit.json").read_text("utf-8"))
+    assert str(out) not in forgotten["frames_left_out"], "a frame left out once never came back"
+    assert forgotten["focal_px"] == pytest.approx(avatar.cameras.camera.focal_px[0], rel=0.01)
+    assert replace(read_corrections(root), footage_sha256="") == Corrections()
 
 
 def run_backend(*arguments: str) -> subprocess.CompletedProcess[str]:

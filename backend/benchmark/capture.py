@@ -5,12 +5,14 @@ Minutes of rendering for each simulated capture the first time, some minutes of 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from ..sample.capture import CLIP_FILE, TRUTH_FILE
 from ..sample.command import SAMPLE_FOLDER
 from ..terminal import TerminalProgress
 from .capture_cases import REFERENCE, CaptureCache, all_cases
-from .capture_run import WHOLE, Row, Run, rows_of
+from .capture_run import KEYFRAMES, WHOLE, Row, Run, rows_of
 from .degrade import degraded_photos
 from .figures import Figure, Section, Target, as_json, as_table
 from .reference import DEFAULT_HEADS, FOLDER
@@ -32,7 +34,7 @@ CLEAN, PHONE = "clean", "phone"
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 CLIPS = DEFAULT_HEADS.parent / "clips"
 JUDGE = "bald_turn_1080p"  # the real clip that shows the whole head
-_FACE, _EAR, _CRANIUM = (list(REGIONS).index(name) for name in ("face", "ear", "cranium"))
+_FACE, _EAR, _CRANIUM, _NECK = range(len(REGIONS))
 # Of the clean captures with all keyframes: name, unit, how a row tells it, and its target.
 SUMMARY: tuple[tuple[str, str, Callable[[Row], float], float | None], ...] = (
     ("focal length, off by", "%", lambda row: abs(row.scores.focal_percent), 2.0),
@@ -68,7 +70,8 @@ def benchmark_capture(heads: Path | None, out: Path | None) -> None:
     print()
     print(as_table(sections))
     if out is not None:
-        write_json(out, {"rows": [asdict(row) for row in rows], "sections": as_json(sections)})
+        plain = [_without_nan(asdict(row)) for row in rows]
+        write_json(out, {"rows": plain, "sections": as_json(sections)})
 
 
 _HEADINGS = """\
@@ -82,11 +85,12 @@ def _all_rows(heads: Path) -> Iterator[Row]:
     """Simulated captures as many at a time as there are cores, for they are many; clips, whose
     time and memory count, one by one."""
     simulated = list(_simulated(heads))
-    with _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for rows in pool.map(rows_of, simulated):
-            yield from rows
-    for run in _clips():
-        yield from rows_of(run)
+    with _one_thread_each():
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for rows in pool.map(rows_of, simulated):
+                yield from rows
+        for run in _clips():
+            yield from rows_of(run)
 
 
 def _simulated(heads: Path) -> Iterator[Run]:
@@ -112,7 +116,7 @@ def _clips() -> Iterator[Run]:
 
 @contextmanager
 def _one_thread_each() -> Generator[None]:
-    """For processes started inside: several that use all cores each would wait for one another."""
+    """For processes started inside, as the product does it: more only wait for one another."""
     before = os.environ.get(BLAS_THREADS)
     os.environ[BLAS_THREADS] = "1"
     try:
@@ -125,54 +129,54 @@ def _one_thread_each() -> Generator[None]:
 
 
 def _line(row: Row) -> str:
-    start = f"{row.case[:22]:<22} {row.footage:<8} {row.method:<10} {row.keyframes:>4} "
+    start = f"{row.case[:22]:<22} {row.footage:<8} {row.method:<10} {row.frames:>4} "
     if row.failure:
         return f"{start} {row.failure}"
     s = row.scores
-    neck = s.surface_mm[list(REGIONS).index("neck")][0]
-    return (
-        f"{start} {s.rotation_deg[0]:6.2f} {s.rotation_deg[1]:6.2f} {s.position_mm:6.1f} "
-        f"{s.focal_percent:6.1f} {s.surface_mm[_FACE][0]:5.2f} {s.surface_mm[_FACE][1]:5.2f} "
-        f"{s.surface_mm[_EAR][0]:5.2f} {s.surface_mm[_CRANIUM][0]:5.2f} {neck:5.2f} "
-        f"{s.outline_px[0]:5.2f} {s.outline_px[1]:5.2f} {s.track_px[0]:5.2f} {row.left_out:>4} "
-        f"{row.seconds:7.0f} {row.peak_mb:6.0f}"
-    ).replace("nan", "  -")
+    columns = (
+        (s.rotation_deg[0], 6, 2), (s.rotation_deg[1], 6, 2), (s.position_mm, 6, 1),
+        (s.focal_percent, 6, 1), *((s.surface_mm[_FACE][k], 5, 2) for k in (0, 1)),
+        *((s.surface_mm[region][0], 5, 2) for region in (_EAR, _CRANIUM, _NECK)),
+        (s.outline_px[0], 5, 2), (s.outline_px[1], 5, 2), (s.track_px[0], 5, 2),
+        (row.left_out, 4, 0), (row.seconds, 7, 0), (row.peak_mb, 6, 0),
+    )  # fmt: skip
+    return start + " ".join(
+        f"{value:{width}.{digits}f}" if math.isfinite(value) else "-".rjust(width)
+        for value, width, digits in columns
+    )
 
 
 def _summary(rows: list[Row], with_reference: bool) -> list[Section]:
     """The mean over the worse half of the captures, and each real clip against its targets."""
     note = "" if with_reference else "The reference heads are absent: only our own were measured."
-    simulated = [row for row in rows if row.footage in (CLEAN, PHONE) and not row.failure]
+    simulated = [row for row in rows if row.footage in (CLEAN, PHONE)]
     groups = sorted({(row.footage, row.method, row.keyframes) for row in simulated})
     sections = []
-    for footage, method, keyframes in groups:
-        mine = [
-            r
-            for r in simulated
-            if (r.footage, r.method, r.keyframes) == (footage, method, keyframes)
-        ]
-        judged = (
-            footage == CLEAN
-            and method == WHOLE
-            and keyframes == max(r.keyframes for r in simulated)
-        )
-        figures = [
-            Figure(
-                name,
-                worse_half([tell(row) for row in mine]),
-                unit,
-                Target(limit) if judged and limit is not None else None,
-            )
-            for name, unit, tell, limit in SUMMARY
-        ]
-        title = (
-            f"{len(mine)} simulated captures, {footage}, {method}, {keyframes} frames: worse half"
-        )
-        sections.append(Section(title, sum(r.seconds for r in mine), tuple(figures), note))
-    sections += [
-        _clip_section(row) for row in rows if row.footage not in (CLEAN, PHONE) and not row.failure
-    ]
-    return sections
+    for group in groups:
+        mine = [row for row in simulated if (row.footage, row.method, row.keyframes) == group]
+        judged = group == (CLEAN, WHOLE, max(KEYFRAMES))
+        sections.append(_group_section(mine, "{}, {}, {} frames".format(*group), judged, note))
+    return sections + [_clip_section(row) for row in rows if row not in simulated]
+
+
+def _group_section(rows: list[Row], title: str, judged: bool, note: str) -> Section:
+    measured = [row for row in rows if not row.failure]
+    figures = [Figure("failed", len(rows) - len(measured), "", Target(0) if judged else None)]
+    for name, unit, tell, limit in SUMMARY if measured else ():
+        value = worse_half([tell(row) for row in measured])
+        target = Target(limit) if judged and limit is not None else None
+        figures.append(Figure(name, value, unit, target))
+    title = f"{len(rows)} simulated captures, {title}: worse half"
+    return Section(title, sum(row.seconds for row in measured), tuple(figures), note)
+
+
+def _without_nan(value: Any) -> Any:
+    """What JSON knows: not measured is null."""
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def worse_half(values: list[float]) -> float:
@@ -182,6 +186,10 @@ def worse_half(values: list[float]) -> float:
 
 
 def _clip_section(row: Row) -> Section:
+    title = f"{row.case}, {row.footage}"
+    if row.failure:
+        failed = Figure("failed", 1, "", Target(0) if row.case == JUDGE else None)
+        return Section(title, 0.0, (failed,), row.failure)
     figures = [
         Figure(name, value, unit, Target(CLIP_LIMITS[name]) if name in CLIP_LIMITS else None)
         for name, unit, tell, _ in SUMMARY
@@ -189,8 +197,8 @@ def _clip_section(row: Row) -> Section:
     ]
     longest = LONGEST_DRAFT_S if row.footage == "draft" else LONGEST_S
     figures += [
-        Figure("frames left out", row.left_out, f"/ {row.keyframes}"),
+        Figure("frames left out", row.left_out, f"/ {row.frames}"),
         Figure("time", row.seconds, "s", Target(longest)),
         Figure("memory", row.peak_mb, "MB", Target(MOST_MB)),
     ]
-    return Section(f"{row.case}, {row.footage}", row.seconds, tuple(figures))
+    return Section(title, row.seconds, tuple(figures))

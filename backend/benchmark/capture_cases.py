@@ -18,9 +18,11 @@ from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, Progress
 
+from .. import sample
 from ..filming import film
 from ..images import pixels_8bit, write_png
 from ..sample.skin import paint_skin
+from ..stage_store import code_fingerprint, fingerprint
 from .capture_truth import CaptureTruth, read_truth
 from .foreign_head import foreign_skin, load_foreign_mesh, write_foreign_head
 from .reference import load_reference
@@ -74,13 +76,15 @@ class CaptureCache:
     def __init__(self, folder: Path, template: HeadTemplate, heads: Path) -> None:
         """`heads`: the folder of the reference heads."""
         self._folder, self._template, self._heads = folder, template, heads
+        made_by = (LIGHTS, VIEWS, PATH_DEG, SIZE_PX, FOCAL_RATIOS, FACE_SHARE, SAMPLES, TEXELS)
+        self._mark = fingerprint(*made_by, template.sha256, code_fingerprint(sample))
 
     def rendered(self, case: CaptureCase, progress: Progress) -> CaptureTruth:
         """The case's capture, rendered if it is not there yet: some four minutes of two cores.
 
         Raises ReferenceMissing where its head is absent, EnvironmentProblem as `film` does.
         """
-        work = self._folder / case.name
+        work = self._folder / f"{case.name}-{self._mark}"
         spec = work / "spec.json"
         if not spec.is_file():
             head, skin = self._painted(case, work)

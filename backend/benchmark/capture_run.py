@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import multiprocessing
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,7 +42,8 @@ class Row:
     case: str
     footage: str  # "clean", "phone" (degraded) or a quality of a real clip
     method: str  # LANDMARKS or WHOLE
-    keyframes: int
+    keyframes: int  # asked for
+    frames: int = 0  # as many as the footage gave of them
     left_out: int = 0
     seconds: float = math.nan  # of the fit, reading and tracking apart
     peak_mb: float = math.nan  # of the process so far
@@ -78,8 +79,10 @@ def rows_of(run: Run) -> list[Row]:
     try:
         with ProcessPoolExecutor(1, mp_context=context) as process:
             return process.submit(_measured, run).result()
-    except BrokenProcessPool:
-        return [Row(run.case, run.footage, WHOLE, 0, failure="the process was killed")]
+    except Exception as error:  # a bug is a row too, and the others go on
+        traceback.print_exc()
+        failure = f"{type(error).__name__}: {error}"
+        return [Row(run.case, run.footage, WHOLE, max(KEYFRAMES), failure=failure)]
 
 
 def _measured(run: Run) -> list[Row]:
@@ -89,9 +92,9 @@ def _measured(run: Run) -> list[Row]:
             capture = read_footage(run.source, Path(scratch), QUALITY[run.quality], silent)
             track = track_face(capture, Path(scratch), silent)
         except StudioAvatarError as error:
-            return [Row(run.case, run.footage, WHOLE, 0, failure=error.problem)]
+            return [Row(run.case, run.footage, WHOLE, max(KEYFRAMES), failure=error.problem)]
         ways = _ways(run, len(capture.frame_index))
-        return [_row(run, template, *_chosen(capture, track, n), method) for method, n in ways]
+        return [_row(run, template, *_chosen(capture, track, n), method, n) for method, n in ways]
 
 
 def _ways(run: Run, count: int) -> list[tuple[str, int]]:
@@ -117,12 +120,14 @@ def _chosen(capture: Capture, track: FaceTrack, count: int) -> tuple[Capture, Fa
     )
 
 
-def _row(run: Run, template: HeadTemplate, capture: Capture, track: FaceTrack, method: str) -> Row:
+def _row(
+    run: Run, template: HeadTemplate, capture: Capture, track: FaceTrack, method: str, asked: int
+) -> Row:
     ways: dict[str, Callable[[], Solution]] = {
         LANDMARKS: lambda: solve_landmarks(capture, track, template, Silent()),
         WHOLE: lambda: solve_head(capture, track, template, Silent(), Corrections()),
     }
-    row = Row(run.case, run.footage, method, len(capture.frame_index))
+    row = Row(run.case, run.footage, method, asked, len(capture.frame_index))
     started = time.monotonic()
     try:
         solution = ways[method]()

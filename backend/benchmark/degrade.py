@@ -17,6 +17,7 @@ from ..images import (
     unit_from_pixels,
     write_jpeg,
 )
+from ..stage_store import fingerprint
 
 BLUR_PX = 0.8  # standard deviation
 SHOT_NOISE, READ_NOISE = 0.02, 0.004  # of linear full scale; the former at full exposure
@@ -25,7 +26,9 @@ JPEG_QUALITY = 55
 
 
 def degraded_photos(frames: Sequence[Path], folder: Path, seed: int) -> Path:
-    """Write each frame, degraded, to `folder` as JPEG, unless all are there; returns the folder."""
+    """Write each frame, degraded, as JPEG to a folder in `folder`, unless all are there; returns
+    that folder, whose name tells the degradation."""
+    folder /= fingerprint(BLUR_PX, SHOT_NOISE, READ_NOISE, GAIN_WOBBLE, WHITE_WOBBLE, JPEG_QUALITY)
     photos = [folder / f"{frame.stem}.jpg" for frame in frames]
     if all(photo.is_file() for photo in photos):
         return folder

@@ -24,6 +24,7 @@ FARTHEST_YAW_DEG = 90.0
 USED, NO_FACE, LANDMARKS_DISAGREE, OUTLINE_DISAGREES, BY_HAND = (
     "", "no face found", "landmarks disagree", "outline disagrees", "by hand",
 )  # fmt: skip
+DISAGREEING = (LANDMARKS_DISAGREE, OUTLINE_DISAGREES)
 
 
 def agreeing(problem: Problem, estimate: Estimate, known: IntArray) -> BoolArray:
@@ -62,7 +63,7 @@ def last_admission(
     gaps = {k: float(np.percentile(gap, 90)) for k, gap in outlines.items()}
     usual = float(np.median([gaps[k] for k in frames if k in gaps] or [0.0]))
     by_outline = np.ones(len(by_landmarks), bool)
-    for k in others:
+    for k in others if gaps else ():  # hair and scarves may hide every outline
         by_outline[k] = gaps.get(int(k), np.inf) < OUTLIER_RATIO * max(usual, SMALLEST_GAP_PX)
     reason = np.full(len(by_landmarks), USED, object)
     reason[~by_outline] = OUTLINE_DISAGREES

@@ -53,7 +53,8 @@ def _track_px(solution: Solution) -> FloatArray:
         for m, frame in enumerate(group.tracks.frames):
             distance = np.linalg.norm(error[:, m], axis=1)
             seen[frame].append(distance[group.tracks.seen[:, m]])
-    return np.array([np.median(np.concatenate(s)) if s else np.nan for s in seen])
+    every = [np.concatenate([np.zeros(0), *distances]) for distances in seen]
+    return np.array([np.median(d) if len(d) else np.nan for d in every])
 
 
 def _focal_log_sd(solution: Solution) -> float:
@@ -68,5 +69,7 @@ def _focal_log_sd(solution: Solution) -> float:
         (group, track_equations(group, estimate, normal, center))
         for group, normal in zip(solution.points, normals, strict=True)
     ]
-    sightings = seen_sightings(problem, estimate, solution.frames, solution.filmed, NARROW_GATE_M)
+    sightings = seen_sightings(
+        problem, estimate, solution.solved_with, solution.filmed, NARROW_GATE_M
+    )
     return standard_deviation_of_focal(estimate, sightings, problem.prior, center, tracks)

@@ -6,7 +6,7 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import Capture, Finding, FloatArray
 
-from .admission import USED
+from .admission import DISAGREEING, USED
 from .certainty import Certainty
 
 LITTLE_TURN_DEG = 25.0
@@ -39,11 +39,12 @@ def fit_findings(
     used = np.array([why == USED for why in left_out])
     if not TOLD_BY_FOOTAGE & {finding.code for finding in capture.findings}:
         findings += _turn_findings(float(yaw_deg[used].min()), float(yaw_deg[used].max()))
-    if used.mean() < 1.0 - MANY_LEFT_OUT:
+    disagreeing = sum(why in DISAGREEING for why in left_out)
+    if disagreeing > MANY_LEFT_OUT * len(left_out):
         findings.append(
             Finding(
                 "frames_left_out",
-                f"{int((~used).sum())} of {len(used)} views did not agree with the others and "
+                f"{disagreeing} of {len(left_out)} views did not agree with the others and "
                 "were left out. Film with the face unobstructed, in even light.",
             )
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit, Progress
@@ -16,7 +18,7 @@ from .solve import solve_again, solve_head
 
 @dataclass(frozen=True)
 class FitMemory:
-    """Where the last solution lies, and what it must be of to be gone on from."""
+    """Where the last whole solution lies, and what it must be of to be gone on from."""
 
     path: Path
     mark: str
@@ -36,12 +38,13 @@ def fit_head(
     where a correction names what is not there.
     """
     corrections = corrections or Corrections()
-    former = memory and former_solution(memory.path, memory.mark)
-    if former:
+    former = former_solution(memory.path, memory.mark) if memory else None
+    left_out = np.isin(capture.frame_index, list(corrections.leave_out))
+    if former and former.serves(left_out):
+        # What it finds is not stored: corrections come and go, and each goes on from the same.
         solution = solve_again(capture, track, template, progress, corrections, former)
     else:
         solution = solve_head(capture, track, template, progress, corrections)
-    fit = finish_head(capture, track, solution, corrections.measures_m)
-    if memory:
-        store_solution(memory.path, solution, memory.mark)
-    return fit
+        if memory:
+            store_solution(memory.path, solution, memory.mark)
+    return finish_head(capture, track, solution, corrections.measures_m)

@@ -69,7 +69,7 @@ PinnedLandmarks = Mapping[int, Mapping[int, tuple[float, float]]]
 
 
 def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> FaceLandmarks:
-    """Keep the face's points of (K, 478, 2). Raises FitError where hardly a frame has a face."""
+    """Keep the face's points of (K, 478, 2). Raises FitError where no frame has a face."""
     pixels = np.asarray(frame_landmarks_px[:, :FIRST_IRIS_LANDMARK], np.float64)
     oval = np.zeros(FIRST_IRIS_LANDMARK, bool)
     oval[list(FACE_OVAL)] = True

@@ -21,11 +21,10 @@ _CHEEKS, _CHIN = (454, 234), 152
 def measured_m(fit: HeadFit, template: HeadTemplate) -> dict[str, float]:
     """Each of `corrections.MEASURES_M` on the head, in metres."""
     landmarks = template.landmarks_m(fit.neutral_m)
-    skin = fit.neutral_m[np.unique(template.triangles)]
     return {
         "interpupillary": _apart(fit.eye_centre_m),
         "face_width": _apart(landmarks[list(_CHEEKS)]),
-        "head_height": float(skin[:, 2].max() - landmarks[_CHIN, 2]),
+        "head_height": float(fit.neutral_m[:, 2].max() - landmarks[_CHIN, 2]),
     }
 
 

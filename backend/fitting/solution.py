@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from .admission import USED
+from .admission import BY_HAND, USED
 from .model import Estimate, LinearHead
 from .outline_fit import FilmedOutlines
 from .problem import Problem
@@ -30,11 +30,12 @@ class Solution:
     filmed: FilmedOutlines
     estimate: Estimate
     points: tuple[TrackedPoints, ...]
-    left_out: tuple[str, ...]  # (K,) why; USED: not left out
+    solved_with: IntArray  # the frames that it rests on
+    left_out: tuple[str, ...]  # (K,) why a frame does not agree with it or may not; USED: it does
 
     @property
     def frames(self) -> IntArray:
-        """Those it rests on."""
+        """Those that agree with it."""
         return np.flatnonzero([why == USED for why in self.left_out])
 
 
@@ -44,9 +45,15 @@ class FormerSolution:
 
     estimate: Estimate
     used: BoolArray  # (K,)
+    by_hand: BoolArray  # (K,) what the artist had left out
     bare_skin: BoolArray  # (V,)
     tracks: tuple[TrackGroup, ...]
     offset_m: FloatArray  # (N, 3)
+
+    def serves(self, left_out: BoolArray) -> bool:
+        """Whether a solve that leaves out these (K,) can go on from it: nothing it lacks is
+        wanted, and something of it remains."""
+        return not (self.by_hand & ~left_out).any() and bool((self.used & ~left_out).any())
 
     def points(self, head: LinearHead, frames: IntArray) -> tuple[TrackedPoints, ...]:
         """The tracks between `frames`, where the earlier solve had them."""
@@ -78,6 +85,7 @@ def store_solution(path: Path, solution: Solution, mark: str) -> None:
         shape=estimate.shape,
         expression=estimate.expression,
         used=np.array([why == USED for why in solution.left_out]),
+        by_hand=np.array([why == BY_HAND for why in solution.left_out]),
         bare_skin=solution.filmed.skin,
         length=np.array([len(group) for group in groups], np.int64),
         frames=_filled([group.frames for group in groups], _NO_VIEW),
@@ -106,8 +114,9 @@ def former_solution(path: Path, mark: str) -> FormerSolution | None:
             for g, (end, length) in enumerate(zip(ends, stored["length"], strict=True))
         )
         return FormerSolution(
-            estimate, stored["used"], stored["bare_skin"], groups, stored["offset_m"]
-        )
+            estimate, stored["used"], stored["by_hand"], stored["bare_skin"], groups,
+            stored["offset_m"],
+        )  # fmt: skip
     except (OSError, ValueError, KeyError, IndexError):
         return None
 

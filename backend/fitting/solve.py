@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from studio_avatar_addon.avatar.corrections import Corrections
+from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import (
     BoolArray,
@@ -26,7 +27,7 @@ from studio_avatar_addon.avatar.types import (
 
 from ..head.landmark_table import load_landmark_table
 from ..images import read_image
-from .admission import agreeing, last_admission
+from .admission import USED, agreeing, last_admission
 from .bundle import Freedom
 from .freeform import smooth_modes
 from .hairline import HairlineVote
@@ -38,6 +39,7 @@ from .silhouette import person_outline
 from .solution import FormerSolution, Solution
 from .start import FOCAL_STARTS, POSE_STEPS, START_STEPS, pose_others, start_from_frontal
 from .track_fit import fit_tracks, follow_skin
+from .track_term import TrackedPoints
 from .views import FrameView, frame_view
 
 # Without metadata the camera's guess is a guess: the lenses that it lies between are a third of
@@ -81,8 +83,7 @@ def solve_head(
             estimate, points = fit_tracks(
                 problem.beside_tracks, estimate, frames, filmed, points, TRACK_STEPS
             )
-    left_out, estimate = last_admission(problem, estimate, frames, filmed)
-    return Solution(problem, filmed, estimate, points, left_out)
+    return _solution(problem, filmed, estimate, points, frames)
 
 
 def solve_landmarks(
@@ -94,8 +95,7 @@ def solve_landmarks(
     """
     problem, estimate, frames = _by_landmarks(capture, track, template, progress, Corrections())
     filmed = _filmed_outlines(track, problem)
-    left_out, estimate = last_admission(problem, estimate, frames, filmed)
-    return Solution(problem, filmed, estimate, (), left_out)
+    return _solution(problem, filmed, estimate, (), frames)
 
 
 def solve_again(
@@ -116,12 +116,11 @@ def solve_again(
     estimate = former.estimate
     if problem.focal.is_certain:
         estimate = estimate.seen_through(problem.focal.focal_px)
-    frames = np.flatnonzero(problem.admitted(former.used))
+    frames = _some(problem.admitted(former.used))
     points = former.points(problem.head, frames)
     weighed = problem.beside_tracks if points else problem
     estimate, points = fit_tracks(weighed, estimate, frames, filmed, points, TRACK_STEPS)
-    left_out, estimate = last_admission(problem, estimate, frames, filmed)
-    return Solution(problem, filmed, estimate, points, left_out)
+    return _solution(problem, filmed, estimate, points, frames)
 
 
 def _by_landmarks(
@@ -134,15 +133,36 @@ def _by_landmarks(
     """A head that fits the landmarks, and the frames that agree with it."""
     problem = _problem(capture, track, template, _Steps(progress), corrections)
     allowed = problem.landmarks.found & ~problem.leave_out
-    if not allowed.any():
-        allowed = problem.landmarks.found
+    _some(allowed)
     start = start_from_frontal(problem, capture.frame_index, allowed)
     estimate = pose_others(problem, start.estimate, start.frames)
     used = start.believed & agreeing(problem, estimate, start.frames)
     used[start.frames] = True
-    frames = np.flatnonzero(problem.admitted(used))
+    frames = _some(problem.admitted(used))
     estimate = problem.settle(estimate, frames, Freedom(), LANDMARK_STEPS, "all views")
     return problem, estimate, frames
+
+
+def _solution(
+    problem: Problem,
+    filmed: FilmedOutlines,
+    estimate: Estimate,
+    points: tuple[TrackedPoints, ...],
+    frames: IntArray,
+) -> Solution:
+    left_out, estimate = last_admission(problem, estimate, frames, filmed)
+    _some(np.array([why == USED for why in left_out]))
+    return Solution(problem, filmed, estimate, points, frames, left_out)
+
+
+def _some(usable: BoolArray) -> IntArray:
+    """The usable ones of K frames. Raises FitError where there is none."""
+    if not usable.any():
+        raise FitError(
+            "No frame is left that the head can be fitted to.",
+            "Put frames in again, or film the face from the front, evenly lit.",
+        )
+    return np.flatnonzero(usable)
 
 
 class _Steps:
@@ -198,8 +218,8 @@ def _filmed_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
     `_bare_skin` tells where it is not, once the first fit to these outlines has placed the head.
     """
     person = {}
+    problem.tick("outlines")
     for k in np.flatnonzero(problem.landmarks.found):
-        problem.tick("outlines")
         outline = person_outline(read_image(track.mask_paths[k]), problem.landmarks.pixels[k])
         if outline is not None:
             person[int(k)] = outline
@@ -210,8 +230,8 @@ def _bare_skin(
     capture: Capture, track: FaceTrack, problem: Problem, estimate: Estimate
 ) -> BoolArray:
     vote = HairlineVote(problem.template, problem.head)
+    problem.tick("hairline")
     for k in np.flatnonzero(problem.landmarks.found):
-        problem.tick("hairline")
         vote.add(
             int(k),
             estimate,

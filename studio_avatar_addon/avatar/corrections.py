@@ -2,7 +2,7 @@
 
     {"leave_out": [frame, ...], "put_in": [frame, ...],
      "landmarks_px": {"frame": {"landmark": [x, y]}},
-     "focal_px": 2400.0, "measures_m": {"face_width": 0.142}}
+     "focal_px": 2400.0, "measures_m": {"face_width": 0.142}, "footage_sha256": "…"}
 
 Frames are numbers of the clip's frames, as the report's pictures name them; landmarks are the face
 mesh's 468, pixels those of the stored frame, from its top left corner.
@@ -45,6 +45,7 @@ class Corrections:
     )
     focal_px: float | None = None
     measures_m: Mapping[str, float] = field(default_factory=dict[str, float])  # at most one
+    footage_sha256: str = ""  # what frames and focal length are of; empty: not said
 
     def __post_init__(self) -> None:
         if both := sorted(self.leave_out & self.put_in):
@@ -62,7 +63,9 @@ class Corrections:
             )
         for name, metres in self.measures_m.items():
             _check_measure(name, metres)
-        for landmarks in self.landmarks_px.values():
+        for frame, landmarks in self.landmarks_px.items():
+            if not landmarks:
+                raise CorrectionError(f"Frame {frame} has no landmark.", "Leave the frame out.")
             for landmark, pixel in landmarks.items():
                 if not 0 <= landmark < LANDMARKS or not all(isfinite(x) for x in pixel):
                     raise CorrectionError(
@@ -81,6 +84,12 @@ class Corrections:
         if set(frames) <= self.leave_out:
             raise CorrectionError("Every chosen frame is left out.", "Keep at least one.")
         return self
+
+    def of_footage(self, sha256: str) -> Corrections:
+        """The same where they are of this footage, else only the person's measures."""
+        if self.footage_sha256 in ("", sha256):
+            return replace(self, footage_sha256=sha256)
+        return Corrections(measures_m=self.measures_m, footage_sha256=sha256)
 
     def within(self, frames: list[int]) -> Corrections:
         """What they say of the chosen `frames`, and of the whole."""
@@ -116,6 +125,7 @@ class Corrections:
             },
             "focal_px": self.focal_px,
             "measures_m": dict(self.measures_m),
+            "footage_sha256": self.footage_sha256,
         }
 
 
@@ -131,6 +141,7 @@ def corrections_from_json(values: Mapping[str, Any]) -> Corrections:
         },
         focal_px=None if focal is None else float(focal),
         measures_m={str(n): float(m) for n, m in values.get("measures_m", {}).items()},
+        footage_sha256=str(values.get("footage_sha256", "")),
     )
 
 
@@ -144,7 +155,7 @@ def read_corrections(avatar: Path) -> Corrections:
         return Corrections()
     try:
         return corrections_from_json(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise AvatarFolderError(
             f"{path} is damaged ({error}).", "Mend it, or delete it to fit without corrections."
         ) from error
