@@ -64,6 +64,7 @@ MAKERS = {
 BENCHMARKS = {
     "head": ("benchmark.head", "benchmark_head", "the head template against reference heads"),
     "capture": ("benchmark.capture", "benchmark_capture", "the fit, on captures with known truth"),
+    "texture": ("benchmark.texture", "benchmark_texture", "the phone texture, likewise"),
     "shapes": ("benchmark.shapes", "benchmark_shapes", "the 52 shapes: agreement and contact"),
 }
 

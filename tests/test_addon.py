@@ -25,6 +25,7 @@ from studio_avatar_addon.avatar.errors import (  # noqa: E402
     JobCancelled,
     JobError,
 )
+from studio_avatar_addon.avatar.layout import FORMAT  # noqa: E402
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES  # noqa: E402
 from studio_avatar_addon.job_client import Backend  # noqa: E402
 from studio_avatar_addon.job_status import JobStatus  # noqa: E402
@@ -272,7 +273,7 @@ def test_load_is_quick_and_starts_no_process(operators, scene, avatar):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format_version": 2}, "Update the extension"),
+        ({"format_version": FORMAT + 1}, "Update the extension"),
         ({"run": "gone"}, "Create the avatar again"),
         ({"template": {"name": "studio_head_1", "sha256": "other"}}, "Create the avatar again"),
         ({"template": {"name": "studio_head_0", "sha256": "other"}}, "Create the avatar again"),

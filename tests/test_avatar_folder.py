@@ -11,6 +11,7 @@ import pytest
 from studio_avatar_addon.avatar.bundle import open_avatar, verify_files
 from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import sha256_file, whole_file, write_json
+from studio_avatar_addon.avatar.layout import FORMAT
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     head.parent.mkdir(parents=True)
     head.write_bytes(b"not an archive")
     description = {
-        "format_version": 1,
+        "format_version": FORMAT,
         "name": "test",
         "template": {"name": "studio_head_1", "sha256": ""},
         "run": "a1",
@@ -44,8 +45,15 @@ def test_damaged_description(folder: Path, text: str) -> None:
 
 def test_newer_format_is_refused_by_name(folder: Path) -> None:
     description = json.loads((folder / "avatar.json").read_text())
-    write_json(folder / "avatar.json", {**description, "format_version": 2})
+    write_json(folder / "avatar.json", {**description, "format_version": FORMAT + 1})
     with pytest.raises(AvatarFolderError, match=r"newer Studio Avatar .*Update the extension"):
+        open_avatar(folder)
+
+
+def test_older_format_is_refused_with_a_remedy(folder: Path) -> None:
+    description = json.loads((folder / "avatar.json").read_text())
+    write_json(folder / "avatar.json", {**description, "format_version": FORMAT - 1})
+    with pytest.raises(AvatarFolderError, match=r"older Studio Avatar .*Create it again"):
         open_avatar(folder)
 
 

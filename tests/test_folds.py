@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from backend.fitting.admission import USED
+from backend.fitting.certainty import Certainty
 from backend.fitting.contact import eyes_between_lids, settle_head
 from backend.fitting.findings import fit_findings
 from backend.folds import find_folds, relax_folds
@@ -211,7 +213,8 @@ def test_settled_head_has_no_folds_and_the_artist_is_told(
     assert find_folds(template, settled.neutral_m).count == 0
     assert settled.smoothed_m > 0.001
     capture = SimpleNamespace(findings=())
-    views = (np.array([-40.0, 40.0]), np.ones(2), np.full(2, 100.0), np.ones(2, bool))
+    sure = Certainty(np.ones(2), np.ones(2), np.ones(2), 0.01)
+    views = (np.array([-40.0, 40.0]), sure, np.full(2, 100.0), (USED, USED), 0.0)
     told = [finding.code for finding in fit_findings(capture, *views, settled.smoothed_m, ())]
     assert told == ["folds_smoothed"]
     assert fit_findings(capture, *views, 0.0005, ()) == ()

@@ -6,13 +6,9 @@ Minutes of rendering for each simulated capture the first time, some minutes of 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,14 +20,14 @@ from ..sample.capture import CLIP_FILE, TRUTH_FILE
 from ..sample.command import SAMPLE_FOLDER
 from ..terminal import TerminalProgress
 from .capture_cases import REFERENCE, CaptureCache, all_cases
-from .capture_run import KEYFRAMES, WHOLE, Row, Run, rows_of
+from .capture_run import KEYFRAMES, WHOLE, Row, Run, failed, measured
 from .degrade import degraded_photos
-from .figures import Figure, Section, Target, as_json, as_table
+from .figures import Figure, Section, Target, as_json, as_table, without_nan
+from .in_processes import rows_of_all
 from .reference import DEFAULT_HEADS, FOLDER
 from .surface_figures import REGIONS
 
 CLEAN, PHONE = "clean", "phone"
-BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 CLIPS = DEFAULT_HEADS.parent / "clips"
 JUDGE = "bald_turn_1080p"  # the real clip that shows the whole head
 _FACE, _EAR, _CRANIUM, _NECK = range(len(REGIONS))
@@ -63,14 +59,15 @@ def benchmark_capture(heads: Path | None, out: Path | None) -> None:
     heads = heads or DEFAULT_HEADS
     print(_HEADINGS)
     rows: list[Row] = []
-    for row in _all_rows(heads):
+    runs = list(simulated_runs(heads)), list(clip_runs())
+    for row in rows_of_all(measured, failed, *runs):
         rows.append(row)
         print(_line(row), flush=True)
     sections = _summary(rows, (heads / FOLDER).is_dir())
     print()
     print(as_table(sections))
     if out is not None:
-        plain = [_without_nan(asdict(row)) for row in rows]
+        plain = [without_nan(asdict(row)) for row in rows]
         write_json(out, {"rows": plain, "sections": as_json(sections)})
 
 
@@ -81,19 +78,7 @@ case                   photos   fit        frames   med    max    mm      %   me
    med   med   p90   med  out       s     MB"""
 
 
-def _all_rows(heads: Path) -> Iterator[Row]:
-    """Simulated captures as many at a time as there are cores, for they are many; clips, whose
-    time and memory count, one by one."""
-    simulated = list(_simulated(heads))
-    with _one_thread_each():
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for rows in pool.map(rows_of, simulated):
-                yield from rows
-        for run in _clips():
-            yield from rows_of(run)
-
-
-def _simulated(heads: Path) -> Iterator[Run]:
+def simulated_runs(heads: Path) -> Iterator[Run]:
     cache = CaptureCache(cache_folder() / "captures", load_template(), heads)
     for case in all_cases():
         if case.head == REFERENCE and not (heads / FOLDER).is_dir():
@@ -105,27 +90,13 @@ def _simulated(heads: Path) -> Iterator[Run]:
         yield Run(case.name, PHONE, photos, arrays, in_all_ways=True)
 
 
-def _clips() -> Iterator[Run]:
+def clip_runs() -> Iterator[Run]:
     sample = SAMPLE_FOLDER / CLIP_FILE
     yield Run("sample (acting)", "standard", sample, SAMPLE_FOLDER / TRUTH_FILE)
     for clip in sorted(CLIPS.glob("*.mp4")) if CLIPS.is_dir() else []:
         yield Run(clip.stem, "standard", clip)
     if (judge := CLIPS / f"{JUDGE}.mp4").is_file():
         yield Run(JUDGE, "draft", judge, quality="draft")
-
-
-@contextmanager
-def _one_thread_each() -> Generator[None]:
-    """For processes started inside, as the product does it: more only wait for one another."""
-    before = os.environ.get(BLAS_THREADS)
-    os.environ[BLAS_THREADS] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[BLAS_THREADS]
-        else:
-            os.environ[BLAS_THREADS] = before
 
 
 def _line(row: Row) -> str:
@@ -168,15 +139,6 @@ def _group_section(rows: list[Row], title: str, judged: bool, note: str) -> Sect
         figures.append(Figure(name, value, unit, target))
     title = f"{len(rows)} simulated captures, {title}: worse half"
     return Section(title, sum(row.seconds for row in measured), tuple(figures), note)
-
-
-def _without_nan(value: Any) -> Any:
-    """What JSON knows: not measured is null."""
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def worse_half(values: list[float]) -> float:

@@ -1,16 +1,10 @@
-"""Footage in, rows of the table out: read, tracked and fitted in several ways, in one process.
-
-Each run gets a process of its own, so that its peak memory is its own and a crash is one row's.
-"""
+"""Footage in, rows of the fit's table out: read, tracked and fitted in several ways."""
 
 from __future__ import annotations
 
 import math
-import multiprocessing
 import time
-import traceback
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,26 +67,17 @@ class Silent:
         pass
 
 
-def rows_of(run: Run) -> list[Row]:
-    """The run's rows; a failure is a row too."""
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(1, mp_context=context) as process:
-            return process.submit(_measured, run).result()
-    except Exception as error:  # a bug is a row too, and the others go on
-        traceback.print_exc()
-        failure = f"{type(error).__name__}: {error}"
-        return [Row(run.case, run.footage, WHOLE, max(KEYFRAMES), failure=failure)]
+def failed(run: Run, problem: str) -> list[Row]:
+    """What stands in for a run that came to nothing."""
+    return [Row(run.case, run.footage, WHOLE, max(KEYFRAMES), failure=problem)]
 
 
-def _measured(run: Run) -> list[Row]:
+def measured(run: Run) -> list[Row]:
+    """Read, track and fit it in its ways."""
     template, silent = load_template(), Silent()
     with TemporaryDirectory() as scratch:
-        try:
-            capture = read_footage(run.source, Path(scratch), QUALITY[run.quality], silent)
-            track = track_face(capture, Path(scratch), silent)
-        except StudioAvatarError as error:
-            return [Row(run.case, run.footage, WHOLE, max(KEYFRAMES), failure=error.problem)]
+        capture = read_footage(run.source, Path(scratch), QUALITY[run.quality], silent)
+        track = track_face(capture, Path(scratch), silent)
         ways = _ways(run, len(capture.frame_index))
         return [_row(run, template, *_chosen(capture, track, n), method, n) for method, n in ways]
 
@@ -144,12 +129,12 @@ def _row(
         row,
         left_out=len(solution.left_out) - len(solution.frames),
         seconds=seconds,
-        peak_mb=_peak_mb(),
+        peak_mb=peak_mb(),
         scores=scores,
     )
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """This process's largest resident memory, where the system tells it."""
     try:
         status = Path("/proc/self/status").read_text("ascii")

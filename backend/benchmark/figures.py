@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -106,6 +107,15 @@ def weighted_percentile(values: FloatArray, weights: FloatArray, percent: float)
     reached = np.cumsum(weights[order])
     place = np.searchsorted(reached, percent / 100 * reached[-1])
     return float(values[order][min(place, len(values) - 1)])
+
+
+def without_nan(value: Any) -> Any:
+    """What JSON knows: not measured is null."""
+    if isinstance(value, dict):
+        return {name: without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: float | None) -> float | None:

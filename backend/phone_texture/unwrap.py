@@ -104,7 +104,7 @@ class OpenedFrame:
 
 
 @dataclass(frozen=True)
-class _Frames:
+class Frames:
     """What a frame is opened with."""
 
     capture: Capture
@@ -136,7 +136,7 @@ def unwrap(
     progress: Progress,
 ) -> TextureSet:
     """The head's texture as filmed, with coverage, confidence and view count."""
-    frames = _Frames(capture, track, fit, template, SkinKeeper(template))
+    frames = Frames(capture, track, fit, template, SkinKeeper(template))
     order = _outward_order(capture, fit)
     steps = 2.0 * len(order) + 4.0
     looks = _look_through(frames, order, quality, progress, steps)
@@ -165,7 +165,7 @@ def _outward_order(capture: Capture, fit: HeadFit) -> list[int]:
 
 
 def _look_through(
-    frames: _Frames, order: list[int], quality: Quality, progress: Progress, steps: float
+    frames: Frames, order: list[int], quality: Quality, progress: Progress, steps: float
 ) -> list[Look]:
     """First pass: align every view to the mosaic of those before it; take its low band."""
     size = min(ALIGN_SIZE, quality.texture_size // 2)
@@ -191,7 +191,7 @@ def _look_through(
 
 
 def _gather(
-    frames: _Frames,
+    frames: Frames,
     table: AtlasTable,
     looks: list[Look],
     common: FloatArray,

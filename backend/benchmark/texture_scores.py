@@ -1,0 +1,174 @@
+"""A phone texture, its capture and what is known about that in; its scores out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from studio_avatar_addon.avatar.arrays import read_arrays
+from studio_avatar_addon.avatar.frames import transform
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.types import (
+    BoolArray,
+    Capture,
+    FaceTrack,
+    FloatArray,
+    HeadFit,
+    IntArray,
+    TextureSet,
+)
+
+from ..atlas import atlas_table
+from ..fitting.flow import normalised
+from ..images import load_frame_srgb
+from ..phone_texture.clothes import SkinKeeper
+from ..phone_texture.fidelity import EROSION_PX, SEEN, measure_fidelity, show_again
+from ..phone_texture.unwrap import Frames
+from ..phone_texture.views import LEAST_COSINE
+from ..surface import vertex_normals
+from .capture_truth import CaptureTruth
+
+HELD_BACK = 4
+HELD = "held back"
+VIEWS = 6
+COVERAGE_TEXELS = 512
+SAME_DEPTH_M = 0.003
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+BLED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
+SKIN_PART = 1 + MATERIALS.index("skin")
+
+
+@dataclass(frozen=True)
+class ViewScores:
+    """The texture shown again in views: medians over them."""
+
+    sharpness: float
+    psnr_db: float
+    misplaced_px: float  # p90 over the skin of how far it lies from where the frame has it
+
+
+@dataclass(frozen=True)
+class CoverageScores:
+    """What the coverage map says against what was really to be seen, over the skin's texels."""
+
+    precision: float = math.nan
+    recall: float = math.nan
+    bleed_px: float = math.nan  # how far beyond the head's true outline samples lie: p99.9
+
+
+def hold_back(fit: HeadFit) -> tuple[HeadFit, HeadFit]:
+    """The fit to blend with, and one that uses only the frames held back from it."""
+    used = np.flatnonzero(fit.frame_used)
+    held = used[np.linspace(0, len(used) - 1, HELD_BACK + 2).round().astype(int)[1:-1]]
+    return _without(fit, held), _without(fit, np.setdiff1d(np.arange(len(fit.left_out)), held))
+
+
+def _without(fit: HeadFit, frames: IntArray) -> HeadFit:
+    left_out = list(fit.left_out)
+    for k in frames:
+        left_out[int(k)] = HELD
+    return replace(fit, left_out=tuple(left_out))
+
+
+def score_views(
+    texture: TextureSet, capture: Capture, fit: HeadFit, template: HeadTemplate
+) -> ViewScores:
+    """In up to VIEWS of the frames that `fit` uses."""
+    fidelity = measure_fidelity(texture, capture, fit, template, VIEWS)
+    used = np.flatnonzero(fit.frame_used)
+    chosen = used[np.linspace(0, len(used) - 1, min(VIEWS, len(used))).round().astype(int)]
+    misplaced = [_misplaced_px(texture, capture, fit, template, int(k)) for k in chosen]
+    return ViewScores(
+        float(np.median(fidelity.sharpness)),
+        float(np.median(fidelity.psnr_db)),
+        float(np.median(misplaced)),
+    )
+
+
+def _misplaced_px(
+    texture: TextureSet, capture: Capture, fit: HeadFit, template: HeadTemplate, k: int
+) -> float:
+    shown, seen, _ = show_again(texture, fit, template, k)
+    square = np.ones((2 * EROSION_PX + 1,) * 2, np.uint8)
+    inside = cv2.erode(seen.astype(np.uint8), square) > 0
+    rows, columns = np.nonzero(inside)
+    part = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    frame = load_frame_srgb(capture, k)
+    ours, theirs = (
+        normalised(255.0 * (image @ LUMA)[part], inside[part]) for image in (shown, frame)
+    )
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = search.calc(ours, theirs, None)
+    return float(np.percentile(np.linalg.norm(flow, axis=2)[inside[part]], 90))
+
+
+def score_coverage(
+    texture: TextureSet,
+    capture: Capture,
+    track: FaceTrack,
+    fit: HeadFit,
+    template: HeadTemplate,
+    truth: CaptureTruth,
+) -> CoverageScores:
+    """Precision and recall only for heads of our template, whose atlas the truth shares."""
+    used = np.flatnonzero(fit.frame_used)
+    bleed = _bleed_px(capture, track, fit, template, truth, used)
+    if len(truth.vertices_m) != len(template.vertices_m):
+        return CoverageScores(bleed_px=bleed)
+    table = atlas_table(template, COVERAGE_TEXELS)
+    visible = _visible(template, truth, capture.frame_index[used])
+    skin = table.is_material("skin")
+    told = table.sample(texture.coverage) > SEEN
+    right = float((told & visible & skin).sum())
+    return CoverageScores(
+        right / max(float((told & skin).sum()), 1.0),
+        right / max(float((visible & skin).sum()), 1.0),
+        bleed,
+    )
+
+
+def _visible(template: HeadTemplate, truth: CaptureTruth, views: IntArray) -> BoolArray:
+    """(n,) texels of COVERAGE_TEXELS that some view shows, facing it as much as a blend asks."""
+    table = atlas_table(template, COVERAGE_TEXELS)
+    points = table.interpolate(truth.vertices_m.astype(np.float32))
+    normals = table.interpolate(
+        vertex_normals(truth.vertices_m, truth.skin_triangles).astype(np.float32)
+    )
+    visible = np.zeros(len(table), bool)
+    for view in views:
+        stored = read_arrays(truth.folder / "truth" / f"frame_{int(view):06d}.npz")
+        camera = truth.camera_from_head[view]
+        there = transform(camera, points)
+        sight = -there / np.linalg.norm(there, axis=1, keepdims=True)
+        facing = ((normals @ camera[:3, :3].T) * sight).sum(axis=1) > LEAST_COSINE
+        column, row = np.floor(truth.camera.project(there)).astype(int).T
+        height, width = stored["depth_m"].shape
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        column, row = np.clip(column, 0, width - 1), np.clip(row, 0, height - 1)
+        shown = np.abs(stored["depth_m"][row, column] - there[:, 2]) < SAME_DEPTH_M
+        visible |= inside & facing & shown & (stored["part"][row, column] == SKIN_PART)
+    return visible
+
+
+def _bleed_px(
+    capture: Capture,
+    track: FaceTrack,
+    fit: HeadFit,
+    template: HeadTemplate,
+    truth: CaptureTruth,
+    used: IntArray,
+) -> float:
+    table = atlas_table(template, COVERAGE_TEXELS)
+    frames = Frames(capture, track, fit, template, SkinKeeper(template))
+    outside: list[FloatArray] = []
+    for k in used:
+        part = read_arrays(truth.folder / "truth" / f"frame_{capture.frame_index[k]:06d}.npz")
+        head = (part["part"] > 0) & (part["part"] <= len(MATERIALS))
+        away = cv2.distanceTransform((~head).astype(np.uint8), cv2.DIST_L2, 5)
+        view, _ = frames.open(int(k)).sample(table, None)
+        column, row = view.points_px[view.weight > BLED_WEIGHT].astype(int).T
+        outside.append(away[row, column])
+    return float(np.percentile(np.concatenate(outside), 99.9))
