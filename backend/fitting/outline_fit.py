@@ -88,7 +88,7 @@ def _outline(
     if pairing is None:
         return None
     px_per_m = _px_per_m(estimate, frame)
-    return outline_sighting(frame, pairing, problem.head, px_per_m, gate_m * px_per_m)
+    return outline_sighting(frame, pairing, problem.head, px_per_m, gate_m, problem.outline_sigma_m)
 
 
 def _pairing(

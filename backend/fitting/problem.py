@@ -19,6 +19,7 @@ from .landmarks import (
     pinned_sightings,
 )
 from .model import Estimate, LinearHead
+from .silhouette import OUTLINE_SIGMA_BESIDE_TRACKS_M, OUTLINE_SIGMA_M
 from .tracks import trackable
 
 IDENTITY_PRECISION = 4.0
@@ -55,6 +56,7 @@ class Problem:
     put_in: BoolArray  # (K,) used in any case where they show a face
     leave_out: BoolArray  # (K,) never used
     tick: Callable[[str], None]  # told once per step; raises JobCancelled
+    outline_sigma_m: float = OUTLINE_SIGMA_M
 
     @property
     def prior(self) -> Prior:
@@ -85,10 +87,14 @@ class Problem:
 
     @property
     def beside_tracks(self) -> Problem:
-        """The same with landmarks weighed for a solve that has tracks too."""
+        """The same with landmarks and outlines weighed for a solve that has tracks too."""
         corners = self.template.landmark_vertices[: len(self.landmarks.oval)]
         on_tracked_skin = trackable(self.template)[corners].all(axis=1)
-        return replace(self, landmarks=self.landmarks.beside_tracks(on_tracked_skin))
+        return replace(
+            self,
+            landmarks=self.landmarks.beside_tracks(on_tracked_skin),
+            outline_sigma_m=OUTLINE_SIGMA_BESIDE_TRACKS_M,
+        )
 
     def with_modes(self, modes: FloatArray) -> Problem:
         """The same with free-form modes (V, 3, M) added to the head."""

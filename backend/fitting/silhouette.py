@@ -32,7 +32,8 @@ BORDER_PX = 3
 MOST_NECK = 0.25
 # Far larger than the mask's own error: neighbouring points of an outline err together, and a
 # third of a millimetre too much all round would bend the unseen depth of the skull by five.
-OUTLINE_SIGMA_M = 0.002
+# Tracks hold that depth better than landmarks do.
+OUTLINE_SIGMA_M, OUTLINE_SIGMA_BESIDE_TRACKS_M = 0.003, 0.002
 HAIR_DEPTH_M, HAIR_SIGMA_M = 0.006, 0.004
 CAUCHY_SHARE_OF_GATE = 0.25
 
@@ -156,18 +157,23 @@ def pair(head: HeadOutline, person: PersonOutline, gate_px: float, hair_px: floa
 
 
 def outline_sighting(
-    frame: int, pairing: Pairing, head: LinearHead, px_per_m: float, gate_px: float
+    frame: int,
+    pairing: Pairing,
+    head: LinearHead,
+    px_per_m: float,
+    gate_m: float,
+    skin_sigma_m: float,
 ) -> Sighting:
     """The pairing as a sighting that pulls along the person's outward normal."""
     skin = pairing.head.skin
-    sigma = np.where(skin, OUTLINE_SIGMA_M, HAIR_SIGMA_M) * px_per_m
+    sigma = np.where(skin, skin_sigma_m, HAIR_SIGMA_M) * px_per_m
     depth = np.where(skin, 0.0, HAIR_DEPTH_M) * px_per_m
     return Sighting(
         frame=frame,
         points=head.points(pairing.head.corners, pairing.head.weights),
         target_px=pairing.target_px - depth[:, None] * pairing.normal,
         sigma_px=sigma,
-        cauchy=CAUCHY_SHARE_OF_GATE * gate_px / float(OUTLINE_SIGMA_M * px_per_m),
+        cauchy=CAUCHY_SHARE_OF_GATE * gate_m / skin_sigma_m,
         normal=pairing.normal,
     )
 
