@@ -37,6 +37,8 @@ VIEWS = 6
 COVERAGE_TEXELS = 512
 SAME_DEPTH_M = 0.003
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+MARKS, MARK_QUALITY, MARK_DISTANCE_PX, MARK_WINDOW = 600, 0.02, 5.0, (15, 15)
+RETURNED_PX = 0.5  # a mark followed there and back that ends further away was lost
 BLED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
 SKIN_PART = 1 + MATERIALS.index("skin")
 
@@ -47,7 +49,7 @@ class ViewScores:
 
     sharpness: float
     psnr_db: float
-    misplaced_px: float  # p90 over the skin of how far it lies from where the frame has it
+    misplaced_px: float  # p90 over marks in the skin: how far from where frames have them
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def score_views(
     return ViewScores(
         float(np.median(fidelity.sharpness)),
         float(np.median(fidelity.psnr_db)),
-        float(np.median(misplaced)),
+        float(np.nanmedian(misplaced)),
     )
 
 
@@ -100,9 +102,18 @@ def _misplaced_px(
     ours, theirs = (
         normalised(255.0 * (image @ LUMA)[part], inside[part]) for image in (shown, frame)
     )
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = search.calc(ours, theirs, None)
-    return float(np.percentile(np.linalg.norm(flow, axis=2)[inside[part]], 90))
+    marks = cv2.goodFeaturesToTrack(
+        theirs, MARKS, MARK_QUALITY, MARK_DISTANCE_PX, mask=inside[part].astype(np.uint8)
+    )
+    if marks is None:
+        return math.nan
+    there, found, _ = cv2.calcOpticalFlowPyrLK(theirs, ours, marks, None, winSize=MARK_WINDOW)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(ours, theirs, there, None, winSize=MARK_WINDOW)
+    returned = np.linalg.norm((back - marks)[:, 0], axis=1) < RETURNED_PX
+    sure = returned & (found[:, 0] > 0) & (found_back[:, 0] > 0)
+    if not sure.any():
+        return math.nan
+    return float(np.percentile(np.linalg.norm((there - marks)[sure, 0], axis=1), 90))
 
 
 def score_coverage(

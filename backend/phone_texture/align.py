@@ -1,7 +1,8 @@
 """One view's texture and the mosaic of the views before it in; how far it must slide out.
 
 The fit leaves a pixel or two of error, which blending would turn into ghosts. Both textures are
-compared in the atlas by dense flow (DIS, Kroeger et al. 2016) after taking light and contrast out.
+compared in the atlas after taking light and contrast out: marks of the skin are followed from one
+to the other and back (Lucas and Kanade), and the fit is believed where there are none.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.types import FloatArray
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 # Texels of the alignment atlas.
 CONTRAST_SIGMA = 7.0
-FLOW_SIGMA = 6.0
-LARGEST_SLIDE = 6.0
-# The flow is smooth, so a coarser grid keeps it.
+SLIDE_SIGMA = 8.0
+LARGEST_SLIDE = 8.0
+MARKS, MARK_QUALITY, MARK_DISTANCE, WINDOW, PYRAMID = 3000, 0.01, 5.0, 25, 2
+RETURNED = 0.5  # a mark that is followed there and back and ends further away was lost
+# Where no mark is near, the fit is believed.
+FIT_TRUST = 0.02
+# Slides are smooth, so a coarser grid keeps them.
 FLOW_STEP = 4
 
 
@@ -26,7 +31,6 @@ class Mosaic:
     def __init__(self, size: int) -> None:
         self._pattern = np.zeros((size, size), np.float32)
         self._weight = np.zeros((size, size), np.float32)
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def slide(self, pattern: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
         """Offsets (M/4, M/4, 2) in texels x, y at which the view shows what the mosaic shows.
@@ -34,14 +38,18 @@ class Mosaic:
         `pattern` (M, M): `local_pattern` of the view; `weight` (M, M) its trust.
         """
         common = np.minimum(np.minimum(weight, self._weight) * 4.0, 1.0)
-        flow = self._flow.calc(_grey(self._pattern * common), _grey(pattern * common), None)
-        # Slides beyond what a usable fit leaves are mismatches.
-        length = np.linalg.norm(flow, axis=2)
-        share = common * (length < LARGEST_SLIDE) * (0.05 + np.abs(self._pattern))
-        flow = cv2.resize(flow * share[..., None], None, fx=1 / FLOW_STEP, fy=1 / FLOW_STEP,
-                          interpolation=cv2.INTER_AREA)  # fmt: skip
-        share = cv2.resize(share, flow.shape[1::-1], interpolation=cv2.INTER_AREA)
-        return _smooth(flow, share)
+        here, there = _grey(self._pattern * common), _grey(pattern * common)
+        size = len(pattern) // FLOW_STEP
+        total, share = np.zeros((size, size, 2), np.float32), np.zeros((size, size), np.float32)
+        marks = cv2.goodFeaturesToTrack(
+            here, MARKS, MARK_QUALITY, MARK_DISTANCE, mask=(common > 0.0).astype(np.uint8)
+        )
+        if marks is not None:
+            offset, sure = _followed(here, there, marks)
+            column, row = (marks[sure, 0] / FLOW_STEP).astype(int).T
+            np.add.at(total, (row, column), offset[sure])
+            np.add.at(share, (row, column), 1.0)
+        return _smooth(total, share)
 
     def add(self, pattern: FloatArray, weight: FloatArray) -> None:
         """Let the aligned view speak where it sees better than the views before it."""
@@ -64,11 +72,26 @@ def _grey(pattern: FloatArray) -> NDArray[np.uint8]:
     return np.clip(128.0 + 42.0 * pattern, 0, 255).astype(np.uint8)
 
 
-def _smooth(flow: FloatArray, share: FloatArray) -> NDArray[np.float32]:
-    """Weighted smoothing that continues the flow to texels without an own match."""
-    total, weight = np.zeros_like(flow), np.full_like(share, 1e-6)
-    for octave, strength in ((1.0, 1.0), (4.0, 0.03), (12.0, 0.001)):
-        sigma = FLOW_SIGMA / FLOW_STEP * octave
-        total += strength * cv2.GaussianBlur(flow, (0, 0), sigma)
-        weight += strength * cv2.GaussianBlur(share, (0, 0), sigma)
-    return (total / weight[..., None]).astype(np.float32)
+def _followed(
+    here: NDArray[np.uint8], there: NDArray[np.uint8], marks: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], BoolArray]:
+    """Offsets (N, 2) of marks (N, 1, 2), and which were found and led back (N,)."""
+    window = (WINDOW, WINDOW)
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+        here, there, marks, None, winSize=window, maxLevel=PYRAMID
+    )
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(
+        there, here, moved, None, winSize=window, maxLevel=PYRAMID
+    )
+    offset = (moved - marks)[:, 0]
+    near = np.linalg.norm((back - marks)[:, 0], axis=1) < RETURNED
+    # Slides beyond what a usable fit leaves are mismatches.
+    small = np.linalg.norm(offset, axis=1) < LARGEST_SLIDE
+    return offset, near & small & (found[:, 0] > 0) & (returned[:, 0] > 0)
+
+
+def _smooth(total: FloatArray, share: FloatArray) -> NDArray[np.float32]:
+    """Offsets summed (m, m, 2) by grid cell, their number (m, m), to a smooth field (m, m, 2)."""
+    sigma = SLIDE_SIGMA / FLOW_STEP
+    total, share = (cv2.GaussianBlur(image, (0, 0), sigma) for image in (total, share))
+    return (total / (share + FIT_TRUST)[..., None]).astype(np.float32)
