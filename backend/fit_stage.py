@@ -62,7 +62,7 @@ def run_fit(
     `fit_head` and `read_corrections` do.
     """
     frames = capture.frame_index.tolist()
-    asked.corrections.checked_for(frames)
+    asked.corrections.checked_for(frames, capture.size_px)
     before = Corrections() if asked.forget else read_corrections(avatar)
     kept = before.of_footage(capture.sha256)
     if kept != before and before.footage_sha256:
@@ -75,7 +75,7 @@ def run_fit(
         )
     every = kept.merged(asked.corrections)
     # Kept ones may be of another choice of frames: what they say of those now chosen holds.
-    corrections = every.within(frames).checked_for(frames)
+    corrections = every.within(frames).checked_for(frames, capture.size_px)
     mark = (
         store.fingerprints["tracking"],
         template.sha256,

@@ -65,3 +65,16 @@ def test_damaged_file_is_named(tmp_path: Path, text: str) -> None:
 def test_what_cannot_be_meant(values: dict, told: str) -> None:
     with pytest.raises(CorrectionError, match=told):
         Corrections(**values)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (Corrections(leave_out=frozenset({9})), "Frame 9 is not among the chosen ones"),
+        (Corrections(leave_out=frozenset({3, 5})), "Every chosen frame is left out"),
+        (Corrections(landmarks_px={3: {4: (700.0, 10.0)}}), "outside the picture"),
+    ],
+)
+def test_what_the_footage_has_not(given: Corrections, told: str) -> None:
+    with pytest.raises(CorrectionError, match=told):
+        given.checked_for([3, 5], (640, 480))

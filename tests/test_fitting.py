@@ -15,6 +15,7 @@ from backend.fitting.landmarks import FACE_OVAL
 from backend.fitting.model import FACING, Estimate, SurfacePoints, head_angles, rotation_from_vector
 from backend.fitting.solve import ALL_STEPS
 from backend.head.landmark_table import load_landmark_table, pose
+from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.frames import inverse_rigid
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
@@ -98,6 +99,8 @@ def test_misread_turn_is_left_out(scene: Scene, fit: HeadFit) -> None:
     assert result.frame_used.sum() == len(YAW_DEG) - 1
     assert np.isfinite(result.camera_from_head).all()
     assert np.median(np.linalg.norm(result.neutral_m - fit.neutral_m, axis=1)) < 0.002
+    by_hand = Corrections(put_in=frozenset({int(scene.capture.frame_index[5])}))
+    assert fit_head(scene.capture, deceived, scene.template, Quiet(), by_hand).frame_used[5]
 
 
 def test_no_face_at_all_is_refused_with_a_remedy(scene: Scene) -> None:

@@ -185,7 +185,7 @@ def _problem(
     corrections: Corrections,
 ) -> Problem:
     index = capture.frame_index.tolist()
-    corrections.checked_for(index)
+    corrections.checked_for(index, capture.size_px)
     guess = float(np.mean(capture.camera_guess.focal_px))
     certain = corrections.focal_px is not None or capture.focal_known
     return Problem(

@@ -73,14 +73,22 @@ class Corrections:
                         f"Landmarks are numbered 0 to {LANDMARKS - 1}, their place is in pixels.",
                     )
 
-    def checked_for(self, frames: list[int]) -> Corrections:
-        """The same; raises CorrectionError where a frame is not among the chosen `frames`."""
+    def checked_for(self, frames: list[int], size_px: tuple[int, int]) -> Corrections:
+        """The same; raises CorrectionError where a frame is not among the chosen `frames`, or a
+        landmark outside the picture of `size_px` (width, height)."""
         named = self.leave_out | self.put_in | set(self.landmarks_px)
         if unknown := sorted(named - set(frames)):
             raise CorrectionError(
                 f"Frame {unknown[0]} is not among the chosen ones.",
                 f"They are {', '.join(map(str, frames))}.",
             )
+        for frame, landmarks in self.landmarks_px.items():
+            for landmark, (x, y) in landmarks.items():
+                if not (0.0 <= x <= size_px[0] and 0.0 <= y <= size_px[1]):
+                    raise CorrectionError(
+                        f"Landmark {landmark} of frame {frame} lies outside the picture.",
+                        f"The picture is {size_px[0]} x {size_px[1]} pixels.",
+                    )
         if set(frames) <= self.leave_out:
             raise CorrectionError("Every chosen frame is left out.", "Keep at least one.")
         return self
