@@ -31,6 +31,7 @@ from studio_avatar_addon.avatar.types import (
 
 from .images import load_frame_srgb, pixels_8bit, write_png
 from .phone_texture.fidelity import measure_fidelity
+from .phone_texture.unwrap import Frames
 from .posed_head import pose_head, show_texture
 from .raster import interpolate_vertices, rasterize_uv
 
@@ -75,7 +76,7 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
         for value in (capture, results.track, fit, *results.textures, results.performance)
         for finding in value.findings
     }
-    fidelity = measure_fidelity(results.phone, capture, fit, template)
+    fidelity = measure_fidelity(results.phone, Frames.of(capture, results.track, fit, template))
     return {
         "frames_in_clip": len(capture.time_s),
         **fit_figures(fit, capture),

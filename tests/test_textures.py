@@ -27,6 +27,7 @@ from backend.phone_texture.bands import common_low_band
 from backend.phone_texture.clothes import SkinKeeper
 from backend.phone_texture.fidelity import measure_fidelity
 from backend.phone_texture.fill import complete
+from backend.phone_texture.unwrap import Frames
 from backend.phone_texture.views import pixels_per_m
 from backend.posed_head import pose_head
 from backend.raster import interpolate_vertices
@@ -212,7 +213,7 @@ def test_vertex_means_give_back_a_smooth_field(template: HeadTemplate, table: At
 
 def test_phone_texture_shows_the_frames_again(still_light: Case, phone: TextureSet) -> None:
     case = still_light
-    fidelity = measure_fidelity(phone, case.capture, case.fit, case.template)
+    fidelity = measure_fidelity(phone, Frames.of(case.capture, case.track, case.fit, case.template))
     assert fidelity.psnr_db.mean() > 33.0
     assert 0.85 < fidelity.sharpness.mean() < 1.1
 

@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import (
-    BoolArray,
-    Capture,
-    FaceTrack,
-    FloatArray,
-    HeadFit,
-    TextureSet,
-)
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, TextureSet
 
 from ..atlas import AtlasTable, atlas_table
 from ..images import srgb_from_linear
 from ..phone_texture.bands import light_from_log
-from ..phone_texture.clothes import SkinKeeper
 from ..phone_texture.unwrap import Frames
 
 AVERAGE, BEST_VIEW = "average", "best view"
 COSINE_POWER = 2
 
 
-def plain_textures(
-    capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate, size: int
-) -> dict[str, TextureSet]:
+def plain_textures(frames: Frames, size: int) -> dict[str, TextureSet]:
     """Both of a size, from the frames that the fit used; what was not seen is black."""
-    table = atlas_table(template, size)
-    frames = Frames(capture, track, fit, template, SkinKeeper(template))
+    table = atlas_table(frames.template, size)
     total, best = np.zeros((len(table), 3), np.float32), np.zeros((len(table), 3), np.float32)
     weight, most = np.zeros(len(table), np.float32), np.zeros(len(table), np.float32)
-    for k in np.flatnonzero(fit.frame_used):
+    for k in np.flatnonzero(frames.fit.frame_used):
         view, log_rgb = frames.open(int(k)).sample(table, None)
         light = light_from_log(log_rgb)
         share = view.weight * np.maximum(view.cosine, 0.0) ** COSINE_POWER

@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import load_template
-from studio_avatar_addon.avatar.types import QUALITY, Finding, TextureSet
+from studio_avatar_addon.avatar.types import QUALITY, Finding
 
 from ..fitting import fit_head
 from ..footage import read_footage
 from ..phone_texture import unwrap
+from ..phone_texture.unwrap import Frames
 from ..tracking import track_face
 from .capture import clip_runs, rows_of_all, simulated_runs
 from .capture_run import Run, Silent, peak_mb
@@ -105,9 +106,8 @@ def _measured(run: Run) -> list[TextureRow]:
         clock = StepClock()
         ours = unwrap(capture, track, blended, template, quality, clock)
         peak = peak_mb()
-        textures: dict[str, TextureSet] = {OURS: ours} | plain_textures(
-            capture, track, blended, template, quality.texture_size
-        )
+        own, others = (Frames.of(capture, track, some, template) for some in (blended, held))
+        textures = {OURS: ours, **plain_textures(own, quality.texture_size)}
         truth = None if run.truth is None else read_truth(run.truth, template)
         has_views = truth is not None and bool(truth.frames)
         rows = []
@@ -117,9 +117,9 @@ def _measured(run: Run) -> list[TextureRow]:
                     run.case,
                     run.footage,
                     method,
-                    score_views(texture, capture, blended, template),
-                    score_views(texture, capture, held, template),
-                    score_coverage(texture, capture, track, blended, template, truth)
+                    score_views(texture, own),
+                    score_views(texture, others),
+                    score_coverage(texture, own, truth)
                     if truth is not None and has_views
                     else CoverageScores(),
                     dict(clock.seconds) if method == OURS else {},

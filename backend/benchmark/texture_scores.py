@@ -13,8 +13,6 @@ from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import (
     BoolArray,
-    Capture,
-    FaceTrack,
     FloatArray,
     HeadFit,
     IntArray,
@@ -23,9 +21,7 @@ from studio_avatar_addon.avatar.types import (
 
 from ..atlas import atlas_table
 from ..fitting.flow import normalised
-from ..images import load_frame_srgb
-from ..phone_texture.clothes import SkinKeeper
-from ..phone_texture.fidelity import EROSION_PX, SEEN, measure_fidelity, show_again
+from ..phone_texture.fidelity import SEEN, ShownAgain, compare, show_again, spread_views
 from ..phone_texture.unwrap import Frames
 from ..phone_texture.views import LEAST_COSINE
 from ..surface import vertex_normals
@@ -75,32 +71,23 @@ def _without(fit: HeadFit, frames: IntArray) -> HeadFit:
     return replace(fit, left_out=tuple(left_out))
 
 
-def score_views(
-    texture: TextureSet, capture: Capture, fit: HeadFit, template: HeadTemplate
-) -> ViewScores:
-    """In up to VIEWS of the frames that `fit` uses."""
-    fidelity = measure_fidelity(texture, capture, fit, template, VIEWS)
-    used = np.flatnonzero(fit.frame_used)
-    chosen = used[np.linspace(0, len(used) - 1, min(VIEWS, len(used))).round().astype(int)]
-    misplaced = [_misplaced_px(texture, capture, fit, template, int(k)) for k in chosen]
-    return ViewScores(
-        float(np.median(fidelity.sharpness)),
-        float(np.median(fidelity.psnr_db)),
-        float(np.nanmedian(misplaced)),
-    )
+def score_views(texture: TextureSet, frames: Frames) -> ViewScores:
+    """In up to VIEWS of the frames that the fit uses."""
+    scores = []
+    for k in spread_views(frames, VIEWS):
+        again = show_again(texture, frames, k)
+        scores.append((*compare(again), _misplaced_px(again)))
+    psnr_db, sharpness, misplaced_px = np.nanmedian(np.array(scores), axis=0).tolist()
+    return ViewScores(sharpness, psnr_db, misplaced_px)
 
 
-def _misplaced_px(
-    texture: TextureSet, capture: Capture, fit: HeadFit, template: HeadTemplate, k: int
-) -> float:
-    shown, seen, _ = show_again(texture, fit, template, k)
-    square = np.ones((2 * EROSION_PX + 1,) * 2, np.uint8)
-    inside = cv2.erode(seen.astype(np.uint8), square) > 0
+def _misplaced_px(again: ShownAgain) -> float:
+    inside = again.compared
     rows, columns = np.nonzero(inside)
     part = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
-    frame = load_frame_srgb(capture, k)
     ours, theirs = (
-        normalised(255.0 * (image @ LUMA)[part], inside[part]) for image in (shown, frame)
+        normalised(255.0 * (image @ LUMA)[part], inside[part])
+        for image in (again.shown, again.frame)
     )
     marks = cv2.goodFeaturesToTrack(
         theirs, MARKS, MARK_QUALITY, MARK_DISTANCE_PX, mask=inside[part].astype(np.uint8)
@@ -116,21 +103,14 @@ def _misplaced_px(
     return float(np.percentile(np.linalg.norm((there - marks)[sure, 0], axis=1), 90))
 
 
-def score_coverage(
-    texture: TextureSet,
-    capture: Capture,
-    track: FaceTrack,
-    fit: HeadFit,
-    template: HeadTemplate,
-    truth: CaptureTruth,
-) -> CoverageScores:
+def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> CoverageScores:
     """Precision and recall only for heads of our template, whose atlas the truth shares."""
-    used = np.flatnonzero(fit.frame_used)
-    bleed = _bleed_px(capture, track, fit, template, truth, used)
+    template = frames.template
+    bleed = _bleed_px(frames, truth)
     if len(truth.vertices_m) != len(template.vertices_m):
         return CoverageScores(bleed_px=bleed)
     table = atlas_table(template, COVERAGE_TEXELS)
-    visible = _visible(template, truth, capture.frame_index[used])
+    visible = _visible(template, truth, frames.capture.frame_index[frames.fit.frame_used])
     skin = table.is_material("skin")
     told = table.sample(texture.coverage) > SEEN
     right = float((told & visible & skin).sum())
@@ -164,19 +144,12 @@ def _visible(template: HeadTemplate, truth: CaptureTruth, views: IntArray) -> Bo
     return visible
 
 
-def _bleed_px(
-    capture: Capture,
-    track: FaceTrack,
-    fit: HeadFit,
-    template: HeadTemplate,
-    truth: CaptureTruth,
-    used: IntArray,
-) -> float:
-    table = atlas_table(template, COVERAGE_TEXELS)
-    frames = Frames(capture, track, fit, template, SkinKeeper(template))
+def _bleed_px(frames: Frames, truth: CaptureTruth) -> float:
+    table = atlas_table(frames.template, COVERAGE_TEXELS)
     outside: list[FloatArray] = []
-    for k in used:
-        part = read_arrays(truth.folder / "truth" / f"frame_{capture.frame_index[k]:06d}.npz")
+    for k in np.flatnonzero(frames.fit.frame_used):
+        filmed = frames.capture.frame_index[k]
+        part = read_arrays(truth.folder / "truth" / f"frame_{filmed:06d}.npz")
         head = (part["part"] > 0) & (part["part"] <= len(MATERIALS))
         away = cv2.distanceTransform((~head).astype(np.uint8), cv2.DIST_L2, 5)
         view, _ = frames.open(int(k)).sample(table, None)

@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
-from studio_avatar_addon.avatar.types import BoolArray, Capture, HeadFit, TextureSet
+from studio_avatar_addon.avatar.template import MATERIALS
+from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 
-from ..images import load_frame_linear, srgb_from_linear
-from ..posed_head import pose_head, show_texture
-from ..raster import Raster
+from ..images import srgb_from_linear
+from ..posed_head import show_texture
+from .unwrap import Frames
 
 EROSION_PX = 3
-SEEN = 0.5
+SEEN, BARE = 0.5, 0.5
 GRADIENT_SIGMA = 0.8  # sensor noise is no sharpness
 
 
@@ -31,38 +31,50 @@ class Fidelity:
     sharpness: NDArray[np.float64]
 
 
-def measure_fidelity(
-    texture: TextureSet, capture: Capture, fit: HeadFit, template: HeadTemplate, views: int = 8
-) -> Fidelity:
+@dataclass(frozen=True)
+class ShownAgain:
+    """A texture in a chosen frame of H x W pixels, unlit, and that frame, both in sRGB."""
+
+    shown: NDArray[np.float32]  # (H, W, 3)
+    frame: NDArray[np.float32]  # (H, W, 3)
+    compared: BoolArray  # (H, W) skin that the texture has as seen and this frame shows bare
+
+
+def measure_fidelity(texture: TextureSet, frames: Frames, views: int = 8) -> Fidelity:
     """Show the texture again in up to `views` frames and compare, on seen skin only."""
-    used = np.flatnonzero(fit.frame_used)
-    chosen = used[np.linspace(0, len(used) - 1, min(views, len(used))).round().astype(int)]
-    figures = np.array([_compare(texture, capture, fit, template, int(k)) for k in chosen])
+    figures = np.array(
+        [compare(show_again(texture, frames, k)) for k in spread_views(frames, views)]
+    )
     return Fidelity(figures[:, 0], figures[:, 1])
 
 
-def show_again(
-    texture: TextureSet, fit: HeadFit, template: HeadTemplate, k: int
-) -> tuple[NDArray[np.float32], BoolArray, Raster]:
-    """Base colour in chosen frame k, unlit: sRGB (H, W, 3), seen skin (H, W), the raster."""
-    posed = pose_head(fit, k, template)
+def spread_views(frames: Frames, count: int) -> list[int]:
+    """Up to `count` of the frames that the fit uses, evenly spread."""
+    used = np.flatnonzero(frames.fit.frame_used)
+    return used[np.linspace(0, len(used) - 1, min(count, len(used))).round().astype(int)].tolist()
+
+
+def show_again(texture: TextureSet, frames: Frames, k: int) -> ShownAgain:
+    """The texture in chosen frame k."""
+    opened, template = frames.open(k), frames.template
+    posed = opened.posed
     raster = posed.raster
-    colour = show_texture(posed, template, texture.base_color_srgb)
     seen = show_texture(posed, template, texture.coverage)[..., 0] > SEEN
     material = template.triangle_material[posed.shown[raster.triangle]]
-    skin = raster.covered & (material == MATERIALS.index("skin"))
-    return colour, seen & skin, raster
-
-
-def _compare(
-    texture: TextureSet, capture: Capture, fit: HeadFit, template: HeadTemplate, k: int
-) -> tuple[float, float]:
-    shown, seen, _ = show_again(texture, fit, template, k)
-    frame = np.clip(srgb_from_linear(load_frame_linear(capture, k)), 0.0, 1.0)
+    skin = raster.covered & (material == MATERIALS.index("skin")) & (opened.person > BARE)
     square = np.ones((2 * EROSION_PX + 1, 2 * EROSION_PX + 1), np.uint8)
-    inside = cv2.erode(seen.astype(np.uint8), square) > 0
-    error = float(np.mean((shown - frame)[inside] ** 2))
-    energy = [_gradient_energy(image)[inside].mean() for image in (shown, frame)]
+    return ShownAgain(
+        show_texture(posed, template, texture.base_color_srgb),
+        np.clip(srgb_from_linear(opened.linear), 0.0, 1.0),
+        cv2.erode((seen & skin).astype(np.uint8), square) > 0,
+    )
+
+
+def compare(again: ShownAgain) -> tuple[float, float]:
+    """PSNR in dB and sharpness, as in `Fidelity`."""
+    inside = again.compared
+    error = float(np.mean((again.shown - again.frame)[inside] ** 2))
+    energy = [_gradient_energy(image)[inside].mean() for image in (again.shown, again.frame)]
     return 10.0 * np.log10(1.0 / max(error, 1e-12)), float(energy[0] / max(energy[1], 1e-12))
 
 

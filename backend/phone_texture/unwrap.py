@@ -113,6 +113,10 @@ class Frames:
     template: HeadTemplate
     keeper: SkinKeeper
 
+    @classmethod
+    def of(cls, capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate) -> Frames:
+        return cls(capture, track, fit, template, SkinKeeper(template))
+
     def open(self, k: int) -> OpenedFrame:
         posed = pose_head(self.fit, k, self.template)
         linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
@@ -136,7 +140,7 @@ def unwrap(
     progress: Progress,
 ) -> TextureSet:
     """The head's texture as filmed, with coverage, confidence and view count."""
-    frames = Frames(capture, track, fit, template, SkinKeeper(template))
+    frames = Frames.of(capture, track, fit, template)
     order = _outward_order(capture, fit)
     steps = 2.0 * len(order) + 4.0
     looks = _look_through(frames, order, quality, progress, steps)
