@@ -22,7 +22,7 @@ from ..terminal import TerminalProgress
 from .capture_cases import REFERENCE, CaptureCache, all_cases
 from .capture_run import KEYFRAMES, WHOLE, Row, Run, failed, measured
 from .degrade import degraded_photos
-from .figures import Figure, Section, Target, as_json, as_table, without_nan
+from .figures import Figure, Section, Target, as_json, as_table, without_nan, worse_half
 from .in_processes import rows_of_all
 from .reference import DEFAULT_HEADS, FOLDER
 from .surface_figures import REGIONS
@@ -134,17 +134,11 @@ def _group_section(rows: list[Row], title: str, judged: bool, note: str) -> Sect
     measured = [row for row in rows if not row.failure]
     figures = [Figure("failed", len(rows) - len(measured), "", Target(0) if judged else None)]
     for name, unit, tell, limit in SUMMARY if measured else ():
-        value = worse_half([tell(row) for row in measured])
+        value = worse_half(np.abs([tell(row) for row in measured]))
         target = Target(limit) if judged and limit is not None else None
         figures.append(Figure(name, value, unit, target))
     title = f"{len(rows)} simulated captures, {title}: worse half"
     return Section(title, sum(row.seconds for row in measured), tuple(figures), note)
-
-
-def worse_half(values: list[float]) -> float:
-    """The mean of the larger half of values, of which there are some."""
-    ordered = np.sort(np.abs(values))
-    return float(ordered[len(ordered) // 2 :].mean())
 
 
 def _clip_section(row: Row) -> Section:

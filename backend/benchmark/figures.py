@@ -109,6 +109,18 @@ def weighted_percentile(values: FloatArray, weights: FloatArray, percent: float)
     return float(values[order][min(place, len(values) - 1)])
 
 
+def worse_half(values: FloatArray, at_least: bool = False) -> float:
+    """The mean of the larger half of the values that were measured, NaN without any.
+
+    `at_least`: of the smaller half, where more is better.
+    """
+    ordered = np.sort(values[np.isfinite(values)])
+    if not len(ordered):
+        return math.nan
+    middle = len(ordered) // 2
+    return float((ordered[: len(ordered) - middle] if at_least else ordered[middle:]).mean())
+
+
 def without_nan(value: Any) -> Any:
     """What JSON knows: not measured is null."""
     if isinstance(value, dict):

@@ -5,11 +5,15 @@ The cameras are the fitted ones, not the true ones; four views are held back fro
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import load_template
@@ -19,11 +23,15 @@ from ..fitting import fit_head
 from ..footage import read_footage
 from ..phone_texture import unwrap
 from ..phone_texture.unwrap import Frames
+from ..sample.capture import CLIP_FILE
+from ..sample.command import SAMPLE_FOLDER
 from ..tracking import track_face
-from .capture import clip_runs, rows_of_all, simulated_runs
+from .capture import CLEAN, PHONE, clip_runs, simulated_runs
 from .capture_run import Run, Silent, peak_mb
 from .capture_truth import read_truth
-from .figures import without_nan
+from .clip_length import LENGTHS_S, Length, LengthCost, cost_of, no_cost
+from .figures import Figure, Section, Target, as_json, as_table, without_nan, worse_half
+from .in_processes import rows_of_all
 from .plain_blends import plain_textures
 from .reference import DEFAULT_HEADS
 from .texture_scores import (
@@ -72,7 +80,7 @@ class StepClock(Silent):
 
 
 def benchmark_texture(heads: Path | None, out: Path | None) -> None:
-    """Print each row as it comes; write them to `out` as JSON.
+    """Print each row as it comes, then the summary; write both to `out` as JSON.
 
     `heads` as in `benchmark_capture`. Raises EnvironmentProblem where nothing can be rendered.
     """
@@ -82,13 +90,20 @@ def benchmark_texture(heads: Path | None, out: Path | None) -> None:
     for row in rows_of_all(_measured, _failed, *runs):
         rows.append(row)
         print(_line(row), flush=True)
+    lengths = [Length(SAMPLE_FOLDER / CLIP_FILE, seconds) for seconds in LENGTHS_S]
+    costs = list(rows_of_all(cost_of, no_cost, [], lengths))
+    sections = [*_summary(rows), _length_section(costs)]
+    print()
+    print(as_table(sections))
     if out is not None:
-        write_json(out, {"rows": [without_nan(asdict(row)) for row in rows]})
+        plain = [without_nan(asdict(row)) for row in rows]
+        write_json(out, {"rows": plain, "sections": as_json(sections)})
 
 
 _HEADINGS = """\
-                                              own views           held back   coverage    bleed
-case                   photos   blend          sharp   dB p90 px  sharp   dB  prec recall  px  s"""
+                                              own views               held back
+case               photos   blend          sharp    dB detail p90px  sharp    dB detail p90px
+  coverage, precision and recall; bleed, px; seconds"""
 
 
 def _failed(run: Run, problem: str) -> list[TextureRow]:
@@ -130,13 +145,82 @@ def _measured(run: Run) -> list[TextureRow]:
 
 
 def _line(row: TextureRow) -> str:
-    start = f"{row.case[:22]:<22} {row.footage:<8} {row.method:<14}"
-    if row.failure or row.own is None or row.held_back is None:
+    start = f"{row.case[:18]:<18} {row.footage:<8} {row.method:<13}"
+    if row.failure:
         return f"{start} {row.failure}"
-    own, held, coverage = row.own, row.held_back, row.coverage
-    steps = " ".join(f"{name} {seconds:.0f}" for name, seconds in row.step_seconds.items())
-    return (
-        f"{start} {own.sharpness:5.2f} {own.psnr_db:5.1f} {own.misplaced_px:6.2f} "
-        f"{held.sharpness:6.2f} {held.psnr_db:5.1f} {coverage.precision:5.2f} "
-        f"{coverage.recall:5.2f} {coverage.bleed_px:5.1f} {steps}"
+    views = " ".join(
+        f"{v.sharpness:6.2f} {v.psnr_db:5.1f} {v.detail_db:6.1f} {v.misplaced_px:5.2f}"
+        for v in (_of(row.own), _of(row.held_back))
     )
+    cover = row.coverage
+    steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in row.step_seconds.items())
+    told = f"{cover.precision:.2f} {cover.recall:.2f} {cover.bleed_px:.1f}"
+    return f"{start} {views}  {told}  {steps}"
+
+
+def _summary(rows: list[TextureRow]) -> list[Section]:
+    """The mean over the worse half of the captures, and each real clip against its targets."""
+    measured = [row for row in rows if not row.failure]
+    simulated = [row for row in measured if row.footage in (CLEAN, PHONE)]
+    sections = []
+    for footage, method in dict.fromkeys((row.footage, row.method) for row in simulated):
+        mine = [row for row in simulated if (row.footage, row.method) == (footage, method)]
+        limits = SIMULATED_LIMITS if (footage, method) == (CLEAN, OURS) else {}
+        title = f"{len(mine)} simulated captures, {footage}, {method}: worse half"
+        sections.append(_section(title, mine, limits))
+    for row in measured:
+        if row not in simulated:
+            limits = CLIP_LIMITS if row.method == OURS else {}
+            sections.append(_section(f"{row.case}, {row.footage}, {row.method}", [row], limits))
+    failed = [row for row in rows if row.failure]
+    notes = "; ".join(f"{row.case}, {row.footage}: {row.failure}" for row in failed)
+    sections.append(Section("failed", 0.0, (Figure("failed", len(failed), ""),), notes))
+    return sections
+
+
+def _section(title: str, rows: list[TextureRow], limits: dict[str, float]) -> Section:
+    figures = []
+    for name, unit, at_least, tell in SUMMARY:
+        value = worse_half(np.array([tell(row) for row in rows]), at_least)
+        if not math.isnan(value):
+            limit = limits.get(name)
+            target = None if limit is None else Target(limit, at_least)
+            figures.append(Figure(name, value, unit, target))
+    return Section(title, sum(_seconds(row) for row in rows), tuple(figures))
+
+
+def _length_section(costs: list[LengthCost]) -> Section:
+    figures = []
+    for cost in costs:
+        figures.append(Figure(f"{cost.seconds} s of clip, memory", cost.peak_mb, "MB"))
+        figures.append(Figure(f"{cost.seconds} s of clip, time", cost.read_s, "s"))
+    notes = "; ".join(cost.failure for cost in costs if cost.failure)
+    return Section("reading a clip", sum(cost.read_s for cost in costs), tuple(figures), notes)
+
+
+def _seconds(row: TextureRow) -> float:
+    return sum(row.step_seconds.values()) if row.step_seconds else math.nan
+
+
+def _of(views: ViewScores | None) -> ViewScores:
+    return views or ViewScores(math.nan, math.nan, math.nan, math.nan)
+
+
+# Name, unit, whether more is better, and where it is found.
+SUMMARY: tuple[tuple[str, str, bool, Callable[[TextureRow], float]], ...] = (
+    ("sharpness", "of the frame's", True, lambda row: _of(row.own).sharpness),
+    ("own views", "dB", True, lambda row: _of(row.own).psnr_db),
+    ("own views, detail", "dB", True, lambda row: _of(row.own).detail_db),
+    ("marks misplaced, p90", "px", False, lambda row: _of(row.own).misplaced_px),
+    ("held back, sharpness", "of the frame's", True, lambda row: _of(row.held_back).sharpness),
+    ("held back", "dB", True, lambda row: _of(row.held_back).psnr_db),
+    ("held back, detail", "dB", True, lambda row: _of(row.held_back).detail_db),
+    ("held back, misplaced, p90", "px", False, lambda row: _of(row.held_back).misplaced_px),
+    ("coverage, precision", "", True, lambda row: row.coverage.precision),
+    ("coverage, recall", "", True, lambda row: row.coverage.recall),
+    ("background bleed, p99.9", "px", False, lambda row: row.coverage.bleed_px),
+    ("time", "s", False, _seconds),
+    ("memory", "MB", False, lambda row: row.peak_mb),
+)
+SIMULATED_LIMITS = {"sharpness": 0.90, "own views": 33.0, "coverage, recall": 0.95}
+CLIP_LIMITS = {"sharpness": 0.85, "own views": 30.0, "time": 60.0, "memory": 3072.0}

@@ -34,6 +34,7 @@ COVERAGE_TEXELS = 512
 SAME_DEPTH_M = 0.003
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 MARKS, MARK_QUALITY, MARK_DISTANCE_PX, MARK_WINDOW = 600, 0.02, 5.0, (15, 15)
+DETAIL_PX = 8.0
 RETURNED_PX = 0.5  # a mark followed there and back that ends further away was lost
 BLED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
 SKIN_PART = 1 + MATERIALS.index("skin")
@@ -45,6 +46,7 @@ class ViewScores:
 
     sharpness: float
     psnr_db: float
+    detail_db: float  # PSNR of what is finer than DETAIL_PX: without shade and shine, nearly
     misplaced_px: float  # p90 over marks in the skin: how far from where frames have them
 
 
@@ -76,9 +78,17 @@ def score_views(texture: TextureSet, frames: Frames) -> ViewScores:
     scores = []
     for k in spread_views(frames, VIEWS):
         again = show_again(texture, frames, k)
-        scores.append((*compare(again), _misplaced_px(again)))
-    psnr_db, sharpness, misplaced_px = np.nanmedian(np.array(scores), axis=0).tolist()
-    return ViewScores(sharpness, psnr_db, misplaced_px)
+        scores.append((*compare(again), _detail_db(again), _misplaced_px(again)))
+    psnr_db, sharpness, detail_db, misplaced_px = np.nanmedian(np.array(scores), axis=0).tolist()
+    return ViewScores(sharpness, psnr_db, detail_db, misplaced_px)
+
+
+def _detail_db(again: ShownAgain) -> float:
+    known = again.compared.astype(np.float32)
+    share = np.maximum(cv2.GaussianBlur(known, (0, 0), DETAIL_PX), 1e-3)
+    error = (again.shown - again.frame) * known[..., None]
+    error -= cv2.GaussianBlur(error, (0, 0), DETAIL_PX) / share[..., None]
+    return float(-10.0 * np.log10(np.mean(error[again.compared] ** 2)))
 
 
 def _misplaced_px(again: ShownAgain) -> float:

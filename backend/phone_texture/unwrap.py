@@ -7,7 +7,7 @@ pixel is interpolated once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numba
@@ -191,7 +191,23 @@ def _look_through(
         mosaic.add(pattern, weight)
         filmed = table.image(log_rgb, gutters=False)
         looks.append(Look(k, slide, *low_band(filmed, weight)))
-    return looks
+    return _about_their_mean(looks)
+
+
+def _about_their_mean(looks: list[Look]) -> list[Look]:
+    """The same slides, but for what all have in common: that is the first view's own error.
+
+    The fit places the views' mean better than any of them.
+    """
+    size = looks[0].slide.shape[1::-1]
+    total = np.zeros_like(looks[0].slide)
+    share = np.full(size[::-1], np.finfo(np.float32).tiny, np.float32)
+    for look in looks:
+        weight = cv2.resize(look.low_weight, size, interpolation=cv2.INTER_LINEAR)
+        total += weight[..., None] * look.slide
+        share += weight
+    common = total / share[..., None]
+    return [replace(look, slide=look.slide - common) for look in looks]
 
 
 def _gather(
