@@ -30,7 +30,7 @@ NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
 LEAST_SCALP = 20  # vertices
 # The inside of a nostril against plain skin: dark, and red.
 NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
-SLIT_2048 = 14  # texels from unseen ones within which a lip may be the dark between the lips
+SLIT_2048 = 6  # texels from unseen ones within which a lip may be the dark between the lips
 USUAL_SKIN = np.array([0.40, 0.24, 0.17], np.float32)
 FADE_SIZE = 512
 FADE_SIGMAS = (1.5, 4.0, 10.0)
