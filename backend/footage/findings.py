@@ -7,15 +7,12 @@ import numpy as np
 from studio_avatar_addon.avatar.types import Finding, FloatArray, IntArray
 
 from .people import Person
+from .picture_findings import picture_findings
 from .source import SourceFacts
 from .survey import Survey
 from .view import HeadView
 from .zoom import zoom_share
 
-DARK = 0.18  # mean level of the face, sRGB
-CLIPPED = 0.03  # share of the face
-SOFT = 0.0012  # gradient energy; sharp 1080p faces reach .004, soft webcams .002
-GOOD_FACE_PX = 200.0
 GOOD_TURN_DEG, HARDLY_TURN_DEG = 22.0, 12.0
 # Without a look from the front one eye, half the mouth and all symmetry are guessed.
 FRONTAL_DEG = 25.0
@@ -35,7 +32,7 @@ def footage_findings(
         *_about_people(survey, person),
         *_about_turn(view.yaw_deg),
         *_about_zoom(survey, person, view),
-        *_about_picture(person),
+        *picture_findings(survey, person),
         *_about_glasses(person, view.yaw_deg),
     )
 
@@ -177,40 +174,3 @@ def _about_glasses(person: Person, yaw_deg: FloatArray) -> list[Finding]:
             "painted on the skin, and the eyes behind them can be off. Film again without glasses.",
         )
     ]
-
-
-def _about_picture(person: Person) -> list[Finding]:
-    brightness = np.median([s.brightness for s in person.sightings])
-    clipped = np.median([s.clipped for s in person.sightings])
-    width = np.median([s.width_px for s in person.sightings])
-    sharpness = np.percentile([s.sharpness for s in person.sightings], 90)
-    findings = []
-    if brightness < DARK:
-        findings.append(
-            Finding("too_dark", "The face is too dark. Film it in more light, near a window.")
-        )
-    if clipped > CLIPPED:
-        findings.append(
-            Finding(
-                "clipped",
-                f"{clipped:.0%} of the face is blown out to white. Lower the exposure, or turn "
-                "away from direct sun.",
-            )
-        )
-    if width < GOOD_FACE_PX:
-        findings.append(
-            Finding(
-                "low_resolution",
-                f"The face is only {width:.0f} pixels wide, so the texture will be soft. Go "
-                "closer or film in full HD or 4K; 400 pixels and more are good.",
-            )
-        )
-    if sharpness < SOFT:
-        findings.append(
-            Finding(
-                "blurred",
-                "The face is out of focus or blurred by movement. Turn more slowly, in more "
-                "light, and let the camera focus on the eyes.",
-            )
-        )
-    return findings

@@ -19,6 +19,11 @@ from .zoom import BackgroundScale
 MEASURED_FACE_PX = 256
 CLIPPED_LEVEL = 250
 THUMBNAIL_PX = (64, 36)
+DETAIL_PX, LEVEL_FLOOR = 2.0, 8.0
+HALF_OF_NORMAL = 0.455  # the median of a squared normal variable of variance 1
+# Points of the detector round each cheek's middle, and round each eye with its brow.
+CHEEKS = ((50, 205, 36, 142, 100, 118), (280, 425, 266, 371, 329, 347))
+EYES = ((33, 133, 159, 145, 70, 107), (263, 362, 386, 374, 300, 336))
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Sighting:
     brightness: float  # mean level in [0, 1]
     clipped: float  # share of pixels with a channel at its end
     nose_line: float  # how strong a line crosses the root of the nose, relative to its brightness
+    skin_detail: float  # robust deviation of log level finer than DETAIL_PX, on the cheeks
+    eye_detail: float  # the same round the eyes, not robust: lids and lashes are few
 
     @property
     def width_px(self) -> float:
@@ -98,7 +105,30 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
     # Their geometric mean: movement blurs along one direction and leaves the other as it was.
     energy = 2.0 * float(np.sqrt(np.square(across).mean() * np.square(down).mean())) / level**2
     clipped = float((patch.max(axis=2) >= CLIPPED_LEVEL).mean())
-    return Sighting(frame, face, energy, level / 255.0, clipped, _nose_line(pixels, face))
+    log_level = np.log(green + LEVEL_FLOOR)
+    fine = log_level - cv2.GaussianBlur(log_level, (0, 0), DETAIL_PX)
+    places = (face - [left, top]) * (np.array(patch.shape[1::-1]) / [right - left, bottom - top])
+    skin, eyes = (_within(fine, places, group) for group in (CHEEKS, EYES))
+    return Sighting(
+        frame,
+        face,
+        energy,
+        level / 255.0,
+        clipped,
+        _nose_line(pixels, face),
+        float(np.sqrt(np.median(skin**2) / HALF_OF_NORMAL)) if skin.size else 0.0,
+        float(eyes.std()) if eyes.size else 0.0,
+    )
+
+
+def _within(
+    image: NDArray[np.float32], points_px: FloatArray, groups: tuple[tuple[int, ...], ...]
+) -> NDArray[np.float32]:
+    """The pixels (N,) of an image (H, W) within the hulls of groups of points (478, 2)."""
+    inside = np.zeros(image.shape, np.uint8)
+    for group in groups:
+        cv2.fillConvexPoly(inside, cv2.convexHull(points_px[list(group)].astype(np.int32)), 1)
+    return image[inside > 0]
 
 
 def _nose_line(pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> float:

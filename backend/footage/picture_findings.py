@@ -1,0 +1,104 @@
+"""Light, sharpness and size of the face through the clip in, sentences about them out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import Finding
+
+from .people import Person
+from .survey import Survey
+
+DARK = 0.18  # mean level of the face, sRGB
+CLIPPED = 0.03  # share of the face
+SOFT = 0.0012  # gradient energy; sharp 1080p faces reach .004, soft webcams .002
+GOOD_FACE_PX = 200.0
+# Logarithm of the face's level from one moment to the next, and whether it stays there. Heads that
+# turn under a lamp and exposure that hunts reach .13; a lamp that doubles the light makes .3.
+LIGHT_STEP = 0.2
+STEP_FRAMES, STAYS_FRAMES = 2, 8
+# Skin this much flatter than real skin is, beside eyes that are not blurred.
+FLAT_SKIN, CLEAR_EYES = 0.0055, 0.05
+
+
+def picture_findings(survey: Survey, person: Person) -> list[Finding]:
+    """Most important first."""
+    return [*_about_quality(person), *_about_light(survey, person), *_about_filters(person)]
+
+
+def _about_light(survey: Survey, person: Person) -> list[Finding]:
+    level = np.log([s.brightness for s in person.sightings])
+    steps = [
+        min(
+            abs(float(level[i + 1] - level[i + 1 - STEP_FRAMES])),
+            abs(
+                float(
+                    np.median(level[i : i + STAYS_FRAMES]) - np.median(level[i - STAYS_FRAMES : i])
+                )
+            ),
+        )
+        for i in range(STAYS_FRAMES, len(level) - STAYS_FRAMES)
+    ]
+    if max(steps, default=0.0) < LIGHT_STEP:
+        return []
+    when = survey.time_s[person.sightings[int(np.argmax(steps)) + STAYS_FRAMES].frame]
+    return [
+        Finding(
+            "light_changed",
+            f"The light on the face changes at {when:.1f} s, so views before and after it do not "
+            "match. Cut the clip to one side of it, or film again in steady light.",
+        )
+    ]
+
+
+def _about_filters(person: Person) -> list[Finding]:
+    skin = np.median([s.skin_detail for s in person.sightings])
+    eyes = np.median([s.eye_detail for s in person.sightings])
+    width = np.median([s.width_px for s in person.sightings])
+    if width < GOOD_FACE_PX or eyes < CLEAR_EYES or skin > FLAT_SKIN:
+        return []
+    return [
+        Finding(
+            "beauty_filter",
+            "The skin is far smoother than the eyes are sharp: a beauty filter, or strong "
+            "compression, has taken pores and lines away. Switch it off in the camera and film "
+            "again.",
+        )
+    ]
+
+
+def _about_quality(person: Person) -> list[Finding]:
+    brightness = np.median([s.brightness for s in person.sightings])
+    clipped = np.median([s.clipped for s in person.sightings])
+    width = np.median([s.width_px for s in person.sightings])
+    sharpness = np.percentile([s.sharpness for s in person.sightings], 90)
+    findings = []
+    if brightness < DARK:
+        findings.append(
+            Finding("too_dark", "The face is too dark. Film it in more light, near a window.")
+        )
+    if clipped > CLIPPED:
+        findings.append(
+            Finding(
+                "clipped",
+                f"{clipped:.0%} of the face is blown out to white. Lower the exposure, or turn "
+                "away from direct sun.",
+            )
+        )
+    if width < GOOD_FACE_PX:
+        findings.append(
+            Finding(
+                "low_resolution",
+                f"The face is only {width:.0f} pixels wide, so the texture will be soft. Go "
+                "closer or film in full HD or 4K; 400 pixels and more are good.",
+            )
+        )
+    if sharpness < SOFT:
+        findings.append(
+            Finding(
+                "blurred",
+                "The face is out of focus or blurred by movement. Turn more slowly, in more "
+                "light, and let the camera focus on the eyes.",
+            )
+        )
+    return findings
