@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import bpy
+import cv2
 import numpy as np
 import pytest
 from footage_making import (
@@ -118,6 +119,16 @@ def other_room(picture: np.ndarray) -> np.ndarray:
     return picture[:, ::-1] // 2 + np.array([90, 40, 0], np.uint8)
 
 
+def brighter(picture: np.ndarray, factor: float) -> np.ndarray:
+    return np.clip(picture * factor, 0, 255).astype(np.uint8)
+
+
+def ironed(picture: np.ndarray) -> np.ndarray:
+    for _ in range(3):
+        picture = cv2.bilateralFilter(picture, 9, 35, 5)
+    return picture
+
+
 def wide_views(frames: list[np.ndarray]) -> list[np.ndarray]:
     return [frames[i] for i in (12, 13, 14, 15, 16, 17, 27, 28, 29, 30, 31)]
 
@@ -138,6 +149,9 @@ USABLE_CLIPS = {
     "zoom": (lambda f: [zoomed(x, 1 + 0.3 * i / len(f)) for i, x in enumerate(f)], {"zoom"}),
     "mirrored": (lambda f: [np.ascontiguousarray(x[:, ::-1]) for x in f], set()),
     "profile": (wide_views, {"never_frontal"}),
+    "lamp switched on": (lambda f: f[:20] + [brighter(x, 1.4) for x in f[20:]], {"light_changed"}),
+    "beauty filter": (lambda f: [ironed(x) for x in f], {"beauty_filter"}),
+    "night": (lambda f: [brighter(x, 0.25) for x in f], {"too_dark"}),
     "still": (lambda f: [f[0]] * 16, {"hardly_any_turn"}),
 }
 
