@@ -124,8 +124,8 @@ def brighter(picture: np.ndarray, factor: float) -> np.ndarray:
 
 
 def ironed(picture: np.ndarray) -> np.ndarray:
-    for _ in range(3):
-        picture = cv2.bilateralFilter(picture, 9, 35, 5)
+    for _ in range(2):
+        picture = cv2.bilateralFilter(picture, 15, 40, 8)
     return picture
 
 
