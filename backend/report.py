@@ -24,11 +24,13 @@ from studio_avatar_addon.avatar.types import (
     FaceTrack,
     FloatArray,
     HeadFit,
+    IntArray,
     Progress,
     Results,
     TextureSet,
 )
 
+from .evenly import evenly
 from .images import load_frame_srgb, pixels_8bit, write_png
 from .phone_texture.fidelity import measure_fidelity
 from .phone_texture.unwrap import Frames
@@ -52,7 +54,7 @@ def write_report(
         "frames.png": lambda: _frames_sheet(results, order),
         "overlay.png": lambda: overlay_sheet(results.capture, results.track, results.fit, template),
         "coverage.png": lambda: _coverage_sheet(results),
-        "versions.png": lambda: _versions_sheet(results, template, _spread(order, VERSION_FRAMES)),
+        "versions.png": lambda: _versions_sheet(results, template, evenly(order, VERSION_FRAMES)),
     }
     for count, (name, draw) in enumerate(pictures.items()):
         progress(count, len(pictures), name)
@@ -144,11 +146,6 @@ def _from_side_to_side(fit: HeadFit) -> NDArray[np.intp]:
     return np.argsort(head_turn_rad(fit.camera_from_head)[:, 0])
 
 
-def _spread(order: NDArray[np.intp], count: int) -> list[int]:
-    steps = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
-    return [int(order[i]) for i in steps]
-
-
 def _frames_sheet(results: Results, order: NDArray[np.intp]) -> NDArray[np.uint8]:
     thumbnails = [
         _labelled(_frame(results, k, PICTURE_HEIGHT // 2), f"{results.capture.frame_index[k]}")
@@ -161,7 +158,7 @@ def overlay_sheet(
     capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate
 ) -> NDArray[np.uint8]:
     """The fitted head over six frames from one side to the other."""
-    chosen = _spread(_from_side_to_side(fit), OVERLAY_FRAMES)
+    chosen = evenly(_from_side_to_side(fit), OVERLAY_FRAMES).tolist()
     return _grid([_overlay(capture, track, fit, template, k) for k in chosen], columns=3)
 
 
@@ -212,11 +209,11 @@ def _coverage_sheet(results: Results) -> NDArray[np.uint8]:
 
 
 def _versions_sheet(
-    results: Results, template: HeadTemplate, chosen: Sequence[int]
+    results: Results, template: HeadTemplate, chosen: IntArray
 ) -> NDArray[np.uint8]:
     """One row a frame: filmed, then each texture version unlit through the same camera."""
     tiles: list[NDArray[np.uint8]] = []
-    for k in chosen:
+    for k in map(int, chosen):
         posed = pose_head(results.fit, k, template)
         frame = pixels_8bit(load_frame_srgb(results.capture, k))
         inside = posed.raster.covered

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import load_template
 
 from ..command_line import cache_folder
@@ -22,9 +20,10 @@ from ..terminal import TerminalProgress
 from .capture_cases import REFERENCE, CaptureCache, all_cases
 from .capture_run import KEYFRAMES, WHOLE, Row, Run, failed, measured
 from .degrade import degraded_photos
-from .figures import Figure, Section, Target, as_json, as_table, without_nan, worse_half
+from .figures import Figure, Section, Target, worse_half
 from .in_processes import rows_of_all
 from .reference import DEFAULT_HEADS, FOLDER
+from .rows import print_and_keep, printed
 from .surface_figures import REGIONS
 
 CLEAN, PHONE = "clean", "phone"
@@ -57,18 +56,9 @@ def benchmark_capture(heads: Path | None, out: Path | None) -> None:
     nothing can be rendered.
     """
     heads = heads or DEFAULT_HEADS
-    print(_HEADINGS)
-    rows: list[Row] = []
     runs = list(simulated_runs(heads)), list(clip_runs())
-    for row in rows_of_all(measured, failed, *runs):
-        rows.append(row)
-        print(_line(row), flush=True)
-    sections = _summary(rows, (heads / FOLDER).is_dir())
-    print()
-    print(as_table(sections))
-    if out is not None:
-        plain = [without_nan(asdict(row)) for row in rows]
-        write_json(out, {"rows": plain, "sections": as_json(sections)})
+    rows = printed(_HEADINGS, rows_of_all(measured, failed, *runs), _line)
+    print_and_keep(rows, _summary(rows, (heads / FOLDER).is_dir()), out)
 
 
 _HEADINGS = """\

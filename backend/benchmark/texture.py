@@ -9,15 +9,14 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import load_template
-from studio_avatar_addon.avatar.types import QUALITY, Finding
+from studio_avatar_addon.avatar.types import QUALITY
 
 from ..fitting import fit_head
 from ..footage import read_footage
@@ -30,10 +29,11 @@ from .capture import CLEAN, PHONE, clip_runs, simulated_runs
 from .capture_run import Run, Silent, peak_mb
 from .capture_truth import read_truth
 from .clip_length import LENGTHS_S, Length, LengthCost, cost_of, no_cost
-from .figures import Figure, Section, Target, as_json, as_table, without_nan, worse_half
+from .figures import Figure, Section, Target, worse_half
 from .in_processes import rows_of_all
 from .plain_blends import plain_textures
 from .reference import DEFAULT_HEADS
+from .rows import print_and_keep, printed
 from .texture_scores import (
     CoverageScores,
     ViewScores,
@@ -53,11 +53,11 @@ class TextureRow:
     case: str
     footage: str
     method: str
-    own: ViewScores | None = None
-    held_back: ViewScores | None = None
+    own: ViewScores = field(default_factory=ViewScores)
+    held_back: ViewScores = field(default_factory=ViewScores)
     coverage: CoverageScores = field(default_factory=CoverageScores)
     step_seconds: dict[str, float] = field(default_factory=dict[str, float])
-    peak_mb: float = float("nan")
+    peak_mb: float = math.nan
     failure: str = ""
 
 
@@ -75,29 +75,18 @@ class StepClock(Silent):
         self._step = next((step for step in STEPS if message.startswith(step)), self._step)
         self._since = now
 
-    def warn(self, finding: Finding) -> None:
-        pass
-
 
 def benchmark_texture(heads: Path | None, out: Path | None) -> None:
     """Print each row as it comes, then the summary; write both to `out` as JSON.
 
     `heads` as in `benchmark_capture`. Raises EnvironmentProblem where nothing can be rendered.
     """
-    print(_HEADINGS)
-    rows: list[TextureRow] = []
     runs = list(simulated_runs(heads or DEFAULT_HEADS)), list(clip_runs())
-    for row in rows_of_all(_measured, _failed, *runs):
-        rows.append(row)
-        print(_line(row), flush=True)
+    rows = printed(_HEADINGS, rows_of_all(_measured, _failed, *runs), _line)
     lengths = [Length(SAMPLE_FOLDER / CLIP_FILE, seconds) for seconds in LENGTHS_S]
     costs = list(rows_of_all(cost_of, no_cost, [], lengths))
     sections = [*_summary(rows), _length_section(costs)]
-    print()
-    print(as_table(sections))
-    if out is not None:
-        plain = [without_nan(asdict(row)) for row in rows]
-        write_json(out, {"rows": plain, "sections": as_json(sections)})
+    print_and_keep(rows, sections, out)
 
 
 _HEADINGS = """\
@@ -124,24 +113,19 @@ def _measured(run: Run) -> list[TextureRow]:
         own, others = (Frames.of(capture, track, some, template) for some in (blended, held))
         textures = {OURS: ours, **plain_textures(own, quality.texture_size)}
         truth = None if run.truth is None else read_truth(run.truth, template)
-        has_views = truth is not None and bool(truth.frames)
-        rows = []
-        for method, texture in textures.items():
-            rows.append(
-                TextureRow(
-                    run.case,
-                    run.footage,
-                    method,
-                    score_views(texture, own),
-                    score_views(texture, others),
-                    score_coverage(texture, own, truth)
-                    if truth is not None and has_views
-                    else CoverageScores(),
-                    dict(clock.seconds) if method == OURS else {},
-                    peak if method == OURS else float("nan"),
-                )
+        return [
+            TextureRow(
+                run.case,
+                run.footage,
+                method,
+                score_views(texture, own),
+                score_views(texture, others),
+                score_coverage(texture, own, truth) if truth and truth.frames else CoverageScores(),
+                dict(clock.seconds) if method == OURS else {},
+                peak if method == OURS else math.nan,
             )
-        return rows
+            for method, texture in textures.items()
+        ]
 
 
 def _line(row: TextureRow) -> str:
@@ -150,7 +134,7 @@ def _line(row: TextureRow) -> str:
         return f"{start} {row.failure}"
     views = " ".join(
         f"{v.sharpness:6.2f} {v.psnr_db:5.1f} {v.detail_db:6.1f} {v.misplaced_px:5.2f}"
-        for v in (_of(row.own), _of(row.held_back))
+        for v in (row.own, row.held_back)
     )
     cover = row.coverage
     steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in row.step_seconds.items())
@@ -202,20 +186,16 @@ def _seconds(row: TextureRow) -> float:
     return sum(row.step_seconds.values()) if row.step_seconds else math.nan
 
 
-def _of(views: ViewScores | None) -> ViewScores:
-    return views or ViewScores(math.nan, math.nan, math.nan, math.nan)
-
-
 # Name, unit, whether more is better, and where it is found.
 SUMMARY: tuple[tuple[str, str, bool, Callable[[TextureRow], float]], ...] = (
-    ("sharpness", "of the frame's", True, lambda row: _of(row.own).sharpness),
-    ("own views", "dB", True, lambda row: _of(row.own).psnr_db),
-    ("own views, detail", "dB", True, lambda row: _of(row.own).detail_db),
-    ("marks misplaced, p90", "px", False, lambda row: _of(row.own).misplaced_px),
-    ("held back, sharpness", "of the frame's", True, lambda row: _of(row.held_back).sharpness),
-    ("held back", "dB", True, lambda row: _of(row.held_back).psnr_db),
-    ("held back, detail", "dB", True, lambda row: _of(row.held_back).detail_db),
-    ("held back, misplaced, p90", "px", False, lambda row: _of(row.held_back).misplaced_px),
+    ("sharpness", "of the frame's", True, lambda row: row.own.sharpness),
+    ("own views", "dB", True, lambda row: row.own.psnr_db),
+    ("own views, detail", "dB", True, lambda row: row.own.detail_db),
+    ("marks misplaced, p90", "px", False, lambda row: row.own.misplaced_px),
+    ("held back, sharpness", "of the frame's", True, lambda row: row.held_back.sharpness),
+    ("held back", "dB", True, lambda row: row.held_back.psnr_db),
+    ("held back, detail", "dB", True, lambda row: row.held_back.detail_db),
+    ("held back, misplaced, p90", "px", False, lambda row: row.held_back.misplaced_px),
     ("coverage, precision", "", True, lambda row: row.coverage.precision),
     ("coverage, recall", "", True, lambda row: row.coverage.recall),
     ("background bleed, p99.9", "px", False, lambda row: row.coverage.bleed_px),

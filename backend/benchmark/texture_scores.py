@@ -20,7 +20,10 @@ from studio_avatar_addon.avatar.types import (
 )
 
 from ..atlas import atlas_table
+from ..evenly import evenly
 from ..fitting.flow import normalised
+from ..marks import follow_marks
+from ..phone_texture.bands import LUMINANCE
 from ..phone_texture.fidelity import SEEN, ShownAgain, compare, show_again, spread_views
 from ..phone_texture.unwrap import Frames
 from ..phone_texture.views import LEAST_COSINE
@@ -32,22 +35,20 @@ HELD = "held back"
 VIEWS = 6
 COVERAGE_TEXELS = 512
 SAME_DEPTH_M = 0.003
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-MARKS, MARK_QUALITY, MARK_DISTANCE_PX, MARK_WINDOW = 600, 0.02, 5.0, (15, 15)
+MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 600, 0.02, 15, 3
 DETAIL_PX = 8.0
-RETURNED_PX = 0.5  # a mark followed there and back that ends further away was lost
 BLED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
 SKIN_PART = 1 + MATERIALS.index("skin")
 
 
 @dataclass(frozen=True)
 class ViewScores:
-    """The texture shown again in views: medians over them."""
+    """The texture shown again in views: medians over them; NaN: not measured."""
 
-    sharpness: float
-    psnr_db: float
-    detail_db: float  # PSNR of what is finer than DETAIL_PX: without shade and shine, nearly
-    misplaced_px: float  # p90 over marks in the skin: how far from where frames have them
+    sharpness: float = math.nan
+    psnr_db: float = math.nan
+    detail_db: float = math.nan  # PSNR of what is finer than DETAIL_PX: no shade, little shine
+    misplaced_px: float = math.nan  # p90 of the distance of marks from where frames have them
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class CoverageScores:
 def hold_back(fit: HeadFit) -> tuple[HeadFit, HeadFit]:
     """The fit to blend with, and one that uses only the frames held back from it."""
     used = np.flatnonzero(fit.frame_used)
-    held = used[np.linspace(0, len(used) - 1, HELD_BACK + 2).round().astype(int)[1:-1]]
+    held = evenly(used, HELD_BACK + 2)[1:-1]
     return _without(fit, held), _without(fit, np.setdiff1d(np.arange(len(fit.left_out)), held))
 
 
@@ -96,21 +97,12 @@ def _misplaced_px(again: ShownAgain) -> float:
     rows, columns = np.nonzero(inside)
     part = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
     ours, theirs = (
-        normalised(255.0 * (image @ LUMA)[part], inside[part])
+        normalised(255.0 * (image @ LUMINANCE)[part], inside[part])
         for image in (again.shown, again.frame)
     )
-    marks = cv2.goodFeaturesToTrack(
-        theirs, MARKS, MARK_QUALITY, MARK_DISTANCE_PX, mask=inside[part].astype(np.uint8)
-    )
-    if marks is None:
-        return math.nan
-    there, found, _ = cv2.calcOpticalFlowPyrLK(theirs, ours, marks, None, winSize=MARK_WINDOW)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(ours, theirs, there, None, winSize=MARK_WINDOW)
-    returned = np.linalg.norm((back - marks)[:, 0], axis=1) < RETURNED_PX
-    sure = returned & (found[:, 0] > 0) & (found_back[:, 0] > 0)
-    if not sure.any():
-        return math.nan
-    return float(np.percentile(np.linalg.norm((there - marks)[sure, 0], axis=1), 90))
+    marks = follow_marks(theirs, ours, inside[part], MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
+    distance = np.linalg.norm(marks.offsets, axis=1)
+    return float(np.percentile(distance, 90)) if len(distance) else math.nan
 
 
 def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> CoverageScores:

@@ -48,9 +48,9 @@ FOCAL_LOG_SD = 0.2
 LANDMARK_STEPS, WIDE_STEPS, NARROW_STEPS = 12, 7, 9
 TRACK_ROUNDS, TRACK_STEPS = 3, 12
 FREEFORM_MODES = 55  # each even and odd, along three axes
-ALL_STEPS = (
+SOLVER_STEPS = (
     START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
-    + WIDE_STEPS + NARROW_STEPS + 2 + TRACK_ROUNDS * (TRACK_STEPS + 1)
+    + WIDE_STEPS + NARROW_STEPS + TRACK_ROUNDS * (TRACK_STEPS + 1)
 )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def solve_again(
 
     Raises FitError and CorrectionError as `solve_head` does.
     """
-    problem = _problem(capture, track, template, _Steps(progress), corrections)
+    problem = _problem(capture, track, template, progress, corrections)
     problem = problem.with_modes(_modes(template))
     filmed = replace(_filmed_outlines(track, problem), skin=former.bare_skin)
     estimate = former.estimate
@@ -131,7 +131,7 @@ def _by_landmarks(
     corrections: Corrections,
 ) -> tuple[Problem, Estimate, IntArray]:
     """A head that fits the landmarks, and the frames that agree with it."""
-    problem = _problem(capture, track, template, _Steps(progress), corrections)
+    problem = _problem(capture, track, template, progress, corrections)
     allowed = problem.landmarks.found & ~problem.leave_out
     _some(allowed)
     start = start_from_frontal(problem, capture.frame_index, allowed)
@@ -165,15 +165,21 @@ def _some(usable: BoolArray) -> IntArray:
     return np.flatnonzero(usable)
 
 
+def all_steps(frames: int) -> int:
+    """How many steps a solve of so many frames tells at most."""
+    return SOLVER_STEPS + 2 * frames  # each frame's outline and hairline
+
+
 class _Steps:
     """Counts solver steps for the progress bar; solves that settle early leave some out."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, frames: int) -> None:
         self._progress = progress
+        self._all = all_steps(frames)
         self._done = 0
 
     def __call__(self, message: str) -> None:
-        self._progress(min(self._done, ALL_STEPS), ALL_STEPS, message)
+        self._progress(min(self._done, self._all), self._all, message)
         self._done += 1
 
 
@@ -181,7 +187,7 @@ def _problem(
     capture: Capture,
     track: FaceTrack,
     template: HeadTemplate,
-    steps: _Steps,
+    progress: Progress,
     corrections: Corrections,
 ) -> Problem:
     index = capture.frame_index.tolist()
@@ -197,7 +203,7 @@ def _problem(
         np.array(capture.camera_guess.center_px, np.float64),
         np.isin(index, list(corrections.put_in)),
         np.isin(index, list(corrections.leave_out)),
-        steps,
+        _Steps(progress, len(index)),
     )
 
 
@@ -218,8 +224,8 @@ def _filmed_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
     `_bare_skin` tells where it is not, once the first fit to these outlines has placed the head.
     """
     person = {}
-    problem.tick("outlines")
     for k in np.flatnonzero(problem.landmarks.found):
+        problem.tick("outlines")
         outline = person_outline(read_image(track.mask_paths[k]), problem.landmarks.pixels[k])
         if outline is not None:
             person[int(k)] = outline
@@ -230,8 +236,8 @@ def _bare_skin(
     capture: Capture, track: FaceTrack, problem: Problem, estimate: Estimate
 ) -> BoolArray:
     vote = HairlineVote(problem.template, problem.head)
-    problem.tick("hairline")
     for k in np.flatnonzero(problem.landmarks.found):
+        problem.tick("hairline")
         vote.add(
             int(k),
             estimate,

@@ -11,14 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ..marks import follow_marks
 
 # Texels of the alignment atlas.
 CONTRAST_SIGMA = 7.0
 SLIDE_SIGMA = 8.0
 LARGEST_SLIDE = 8.0
-MARKS, MARK_QUALITY, MARK_DISTANCE, WINDOW, PYRAMID = 3000, 0.01, 5.0, 25, 2
-RETURNED = 0.5  # a mark that is followed there and back and ends further away was lost
+MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 3000, 0.01, 25, 2
 # Where no mark is near, the fit is believed.
 FIT_TRUST = 0.02
 # Slides are smooth, so a coarser grid keeps them.
@@ -41,14 +42,12 @@ class Mosaic:
         here, there = _grey(self._pattern * common), _grey(pattern * common)
         size = len(pattern) // FLOW_STEP
         total, share = np.zeros((size, size, 2), np.float32), np.zeros((size, size), np.float32)
-        marks = cv2.goodFeaturesToTrack(
-            here, MARKS, MARK_QUALITY, MARK_DISTANCE, mask=(common > 0.0).astype(np.uint8)
-        )
-        if marks is not None:
-            offset, sure = _followed(here, there, marks)
-            column, row = (marks[sure, 0] / FLOW_STEP).astype(int).T
-            np.add.at(total, (row, column), offset[sure])
-            np.add.at(share, (row, column), 1.0)
+        marks = follow_marks(here, there, common > 0.0, MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
+        # Slides beyond what a usable fit leaves are mismatches.
+        small = np.linalg.norm(marks.offsets, axis=1) < LARGEST_SLIDE
+        column, row = (marks.places[small] / FLOW_STEP).astype(int).T
+        np.add.at(total, (row, column), marks.offsets[small])
+        np.add.at(share, (row, column), 1.0)
         return _smooth(total, share)
 
     def add(self, pattern: FloatArray, weight: FloatArray) -> None:
@@ -70,24 +69,6 @@ def local_pattern(log_luminance: FloatArray, weight: FloatArray) -> NDArray[np.f
 
 def _grey(pattern: FloatArray) -> NDArray[np.uint8]:
     return np.clip(128.0 + 42.0 * pattern, 0, 255).astype(np.uint8)
-
-
-def _followed(
-    here: NDArray[np.uint8], there: NDArray[np.uint8], marks: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], BoolArray]:
-    """Offsets (N, 2) of marks (N, 1, 2), and which were found and led back (N,)."""
-    window = (WINDOW, WINDOW)
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(
-        here, there, marks, None, winSize=window, maxLevel=PYRAMID
-    )
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(
-        there, here, moved, None, winSize=window, maxLevel=PYRAMID
-    )
-    offset = (moved - marks)[:, 0]
-    near = np.linalg.norm((back - marks)[:, 0], axis=1) < RETURNED
-    # Slides beyond what a usable fit leaves are mismatches.
-    small = np.linalg.norm(offset, axis=1) < LARGEST_SLIDE
-    return offset, near & small & (found[:, 0] > 0) & (returned[:, 0] > 0)
 
 
 def _smooth(total: FloatArray, share: FloatArray) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 
+from ..evenly import evenly
 from ..images import srgb_from_linear
 from ..posed_head import show_texture
 from .unwrap import Frames
@@ -51,7 +52,7 @@ def measure_fidelity(texture: TextureSet, frames: Frames, views: int = 8) -> Fid
 def spread_views(frames: Frames, count: int) -> list[int]:
     """Up to `count` of the frames that the fit uses, evenly spread."""
     used = np.flatnonzero(frames.fit.frame_used)
-    return used[np.linspace(0, len(used) - 1, min(count, len(used))).round().astype(int)].tolist()
+    return evenly(used, count).tolist()
 
 
 def show_again(texture: TextureSet, frames: Frames, k: int) -> ShownAgain:
