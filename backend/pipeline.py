@@ -26,6 +26,7 @@ from . import (
     detail,
     facemesh,
     footage,
+    marks,
     performance,
     phone_texture,
     posed_head,
@@ -73,7 +74,7 @@ def create_avatar(
     fit = run_fit(store, settings.out, capture, track, template, settings.asked, reporter)
     phone = store.run(
         "phone_texture", TextureSet,
-        (done["fitting"], quality.texture_size, code_fingerprint(phone_texture, *in_atlas)),
+        (done["fitting"], quality.texture_size, code_fingerprint(phone_texture, marks, *in_atlas)),
         lambda _: phone_texture.unwrap(capture, track, fit, template, quality, reporter),
     )  # fmt: skip
     evenly_lit = store.run(

@@ -33,7 +33,7 @@ from studio_avatar_addon.avatar.types import (
 from .evenly import evenly
 from .images import load_frame_srgb, pixels_8bit, write_png
 from .phone_texture.fidelity import measure_fidelity
-from .phone_texture.unwrap import Frames
+from .phone_texture.opened import Frames
 from .posed_head import pose_head, show_texture
 from .raster import interpolate_vertices, rasterize_uv
 

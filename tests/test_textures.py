@@ -27,7 +27,7 @@ from backend.phone_texture.bands import common_low_band
 from backend.phone_texture.clothes import SkinKeeper
 from backend.phone_texture.fidelity import measure_fidelity
 from backend.phone_texture.fill import complete
-from backend.phone_texture.unwrap import Frames
+from backend.phone_texture.opened import Frames
 from backend.phone_texture.views import pixels_per_m
 from backend.posed_head import pose_head
 from backend.raster import interpolate_vertices

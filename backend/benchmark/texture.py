@@ -21,7 +21,7 @@ from studio_avatar_addon.avatar.types import QUALITY
 from ..fitting import fit_head
 from ..footage import read_footage
 from ..phone_texture import unwrap
-from ..phone_texture.unwrap import Frames
+from ..phone_texture.opened import Frames
 from ..sample.capture import CLIP_FILE
 from ..sample.command import SAMPLE_FOLDER
 from ..tracking import track_face

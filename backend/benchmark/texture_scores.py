@@ -25,7 +25,7 @@ from ..fitting.flow import normalised
 from ..marks import follow_marks
 from ..phone_texture.bands import LUMINANCE
 from ..phone_texture.fidelity import SEEN, ShownAgain, compare, show_again, spread_views
-from ..phone_texture.unwrap import Frames
+from ..phone_texture.opened import Frames
 from ..phone_texture.views import LEAST_COSINE
 from ..surface import vertex_normals
 from .capture_truth import CaptureTruth

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 from ..evenly import evenly
 from ..images import srgb_from_linear
 from ..posed_head import show_texture
-from .unwrap import Frames
+from .opened import Frames
 
 EROSION_PX = 3
 SEEN, BARE = 0.5, 0.5

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,30 +25,24 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from ..atlas import AtlasTable, atlas_table, sample_at, twin_coordinates
-from ..images import load_frame_linear, load_mask, srgb_from_linear
-from ..posed_head import PosedHead, pose_head
+from ..atlas import AtlasTable, atlas_table, twin_coordinates
+from ..images import srgb_from_linear
 from .align import FLOW_STEP, Mosaic, local_pattern
 from .bands import (
-    LOG_FLOOR,
     LUMINANCE,
     add_weighted,
     common_low_band,
     light_from_log,
     low_band,
 )
-from .clothes import SkinKeeper
 from .eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
 from .fill import clear_of_slits, complete
-from .openings import openings
+from .opened import Frames
 from .painted import IN_MOUTH, MOUTH_LIGHT, painted_parts
-from .views import TexelView, image_from_atlas, pixels_per_m, view_texels
 
 ALIGN_SIZE = 1024
 # How steeply the best view outweighs the others in the high band.
 RANK_POWER = 20
-CLIPPED = 0.97
-CLIPPED_WEIGHT = np.float32(0.2)
 SHINE_TOLERANCE = 0.08
 CERTAIN_WEIGHT = 0.25
 LEAST_COVERAGE = 0.35
@@ -72,63 +65,6 @@ class Gathered:
     high: NDArray[np.float32]  # (n, 3) log light less the low band
     best: NDArray[np.float32]  # (n,) weight of the best view
     views: NDArray[np.uint8]  # (n,)
-
-
-@dataclass(frozen=True)
-class OpenedFrame:
-    """A chosen frame, read and posed once, to be sampled several times."""
-
-    posed: PosedHead
-    person: NDArray[np.float32]  # (H, W) without clothes
-    open_to: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
-    linear: NDArray[np.float32]  # (H, W, 3)
-    clipped: np.float32  # linear value from which a channel counts as clipped
-    fit: HeadFit
-
-    def sample(
-        self, table: AtlasTable, slide: FloatArray | None
-    ) -> tuple[TexelView, NDArray[np.float32]]:
-        """Where the texels lie in the frame and their log light (n, 3)."""
-        slide_px = None
-        if slide is not None:
-            step = np.float32(table.size / slide.shape[0])
-            scale = np.float32(table.size / (slide.shape[0] * FLOW_STEP))
-            jacobian = image_from_atlas(table, self.posed.points_px)
-            slide_px = _in_pixels(
-                table.texel, table.triangle, jacobian, slide, step, scale, table.size
-            )
-        view = view_texels(table, self.posed, self.fit, self.person, self.open_to, slide_px)
-        colour = sample_at(self.linear, view.points_px, cv2.INTER_CUBIC)
-        _to_log_light(colour, view.weight, self.clipped)
-        return view, colour
-
-
-@dataclass(frozen=True)
-class Frames:
-    """What a frame is opened with."""
-
-    capture: Capture
-    track: FaceTrack
-    fit: HeadFit
-    template: HeadTemplate
-    keeper: SkinKeeper
-
-    @classmethod
-    def of(cls, capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate) -> Frames:
-        return cls(capture, track, fit, template, SkinKeeper(template))
-
-    def open(self, k: int) -> OpenedFrame:
-        posed = pose_head(self.fit, k, self.template)
-        linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
-        bare = self.keeper.bare(linear, posed, person, pixels_per_m(posed, self.fit))
-        return OpenedFrame(
-            posed=posed,
-            person=np.minimum(person, bare),
-            open_to=openings(self.track.frame_landmarks_px[k], self.capture.size_px),
-            linear=linear,
-            clipped=np.float32(CLIPPED * self.capture.frame_gain[k].min()),
-            fit=self.fit,
-        )
 
 
 def unwrap(
@@ -278,43 +214,3 @@ def _texture_set(
     )
     progress(steps, steps, "")
     return result
-
-
-@numba.njit(cache=True, nogil=True)
-def _in_pixels(texel, triangle, jacobian, slide, step, scale, size):
-    """A slide in coarse texels on a coarser grid (bilinear) as image offsets (n, 2) in pixels."""
-    rows, columns = slide.shape[:2]
-    out = np.empty((len(texel), 2), np.float32)
-    for i in range(len(texel)):
-        x = (texel[i] % size + 0.5) / step - 0.5
-        y = (texel[i] // size + 0.5) / step - 0.5
-        c, r = min(max(int(x), 0), columns - 2), min(max(int(y), 0), rows - 2)
-        fx, fy = min(max(x - c, 0.0), 1.0), min(max(y - r, 0.0), 1.0)
-        wa, wb = (1.0 - fx) * (1.0 - fy) * scale, fx * (1.0 - fy) * scale
-        wc, wd = (1.0 - fx) * fy * scale, fx * fy * scale
-        dx = (
-            wa * slide[r, c, 0]
-            + wb * slide[r, c + 1, 0]
-            + wc * slide[r + 1, c, 0]
-            + wd * slide[r + 1, c + 1, 0]
-        )
-        dy = (
-            wa * slide[r, c, 1]
-            + wb * slide[r, c + 1, 1]
-            + wc * slide[r + 1, c, 1]
-            + wd * slide[r + 1, c + 1, 1]
-        )
-        t = triangle[i]
-        out[i, 0] = jacobian[t, 0, 0] * dx + jacobian[t, 0, 1] * dy
-        out[i, 1] = jacobian[t, 1, 0] * dx + jacobian[t, 1, 1] * dy
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _to_log_light(colour, weight, clipped):
-    """`bands.log_light` in place, and less weight for clipped colours, in one go over (n, 3)."""
-    for i in range(len(colour)):
-        if max(colour[i, 0], colour[i, 1], colour[i, 2]) > clipped:
-            weight[i] *= CLIPPED_WEIGHT
-        for c in range(3):
-            colour[i, c] = np.log(max(colour[i, c], np.float32(0.0)) + LOG_FLOOR)
