@@ -65,7 +65,7 @@ def run_fit(
     asked.corrections.checked_for(frames, capture.size_px)
     before = Corrections() if asked.forget else read_corrections(avatar)
     kept = before.of_footage(capture.sha256)
-    if kept != before and before.footage_sha256:
+    if before.lose_by(capture.sha256):
         reporter.warn(
             Finding(
                 "corrections_dropped",
@@ -86,7 +86,7 @@ def run_fit(
         "fitting", HeadFit, (*mark, corrections.as_json()),
         lambda _: fitting.fit_head(capture, track, template, reporter, corrections, memory),
     )  # fmt: skip
-    if asked != NOTHING_ASKED or every != before.of_footage(before.footage_sha256):
+    if asked != NOTHING_ASKED or (before != Corrections() and every != before):
         write_corrections(avatar, every)
     return fit
 

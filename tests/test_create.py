@@ -22,7 +22,11 @@ from studio_avatar_addon.avatar.bundle import (
     read_performance,
     verify_files,
 )
-from studio_avatar_addon.avatar.corrections import Corrections, read_corrections
+from studio_avatar_addon.avatar.corrections import (
+    CORRECTIONS_FILE,
+    Corrections,
+    read_corrections,
+)
 from studio_avatar_addon.avatar.errors import JobBusy, JobCancelled
 from studio_avatar_addon.avatar.job import Request
 from studio_avatar_addon.avatar.layout import JOBS_FOLDER, MAPS
@@ -80,6 +84,7 @@ def avatar(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Avatar
 def test_folder_is_whole(avatar: AvatarFolder) -> None:
     verify_files(avatar)
     head, cameras = avatar.head, avatar.cameras
+    assert not (avatar.root / CORRECTIONS_FILE).exists(), "nothing was corrected"
     assert np.isfinite(head.neutral_m).all()
     assert head.shape_deltas_m.shape == (52, len(head.neutral_m), 3)
     frames = len(cameras.frame_index)

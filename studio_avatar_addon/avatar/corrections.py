@@ -99,6 +99,10 @@ class Corrections:
             return replace(self, footage_sha256=sha256)
         return Corrections(measures_m=self.measures_m, footage_sha256=sha256)
 
+    def lose_by(self, sha256: str) -> bool:
+        """Whether `of_footage` would drop any of them."""
+        return replace(self.of_footage(sha256), footage_sha256=self.footage_sha256) != self
+
     def within(self, frames: list[int]) -> Corrections:
         """What they say of the chosen `frames`, and of the whole."""
         return replace(
