@@ -12,6 +12,7 @@ Needs Python 3.11 and its standard library only. Commands that need .venv make i
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -53,6 +54,8 @@ def main() -> int:
     if chosen.command == "demo":
         return demo(chosen.clip)
     if chosen.command == "test":
+        # As the backend runs: threads that share cores with other processes wait for one another.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         return check() or run("-m", "pytest")
     if chosen.command == "check":
         return check()
