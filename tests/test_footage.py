@@ -179,11 +179,13 @@ def test_photos_with_focal_length(tmp_path: Path) -> None:
     for index, frame in enumerate(turning_face(9)):
         Image.fromarray(frame).save(folder / f"{index}.jpg", quality=95, exif=exif)
     Image.fromarray(drawn_face()[:, 40:-40]).save(folder / "cropped.png")
+    (folder / "breaks_off.jpg").write_bytes((folder / "0.jpg").read_bytes()[:4000])
     capture = read(folder, tmp_path / "frames")
     assert len(capture.time_s) == 9
     assert capture.focal_known
     assert capture.camera_guess.focal_px[0] == pytest.approx(50 * 600 / 43.27)
-    assert "photos_skipped" in codes(capture)
+    (told,) = (f.message for f in capture.findings if f.code == "photos_skipped")
+    assert told.startswith("2 photos were left out (breaks_off.jpg, cropped.png)")
 
 
 def test_no_face(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ def fit_findings(
         findings.append(
             Finding(
                 "shapes_smoothed",
-                f"{len(smoothed_shapes)} of the 52 shapes folded on this head and were smoothed "
+                f"{len(smoothed_shapes)} of the 52 shapes folded on this head and "
+                f"{'was' if len(smoothed_shapes) == 1 else 'were'} smoothed "
                 f"({', '.join(smoothed_shapes[:3])}{' …' if smoothed_shapes[3:] else ''}). Look at "
                 "them before you animate.",
             )

@@ -104,8 +104,9 @@ def _upright_size(file: Path) -> tuple[int, int] | None:
         with Image.open(file) as photo:
             width, height = photo.size
             turned = photo.getexif().get(EXIF_ORIENTATION, 1) in QUARTER_TURNS
+            photo.load()  # a photo that breaks off still has its size at the start
             return (height, width) if turned else (width, height)
-    except (OSError, SyntaxError, UnidentifiedImageError):
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
         return None
 
 
