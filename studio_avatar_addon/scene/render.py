@@ -129,6 +129,9 @@ def _render_copy(
         yield copy
     finally:
         data = camera.data
+        # Switching it off frees what the renderer keeps. Left with a removed scene, it points at
+        # data that is gone, and Blender (5.0) crashed some hundred renders later.
+        copy.render.use_persistent_data = False
         bpy.data.scenes.remove(copy)
         bpy.data.objects.remove(camera)
         bpy.data.cameras.remove(data)
