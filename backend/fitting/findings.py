@@ -60,8 +60,8 @@ def fit_findings(
         findings.append(
             Finding(
                 "keep_neutral",
-                f"The face moves by up to {1000 * expression_spread_m:.0f} mm between the views, or "
-                "something is before it. Keep it calm, and hands and hair away from it, while the "
+                f"The face moves by up to {1000 * expression_spread_m:.0f} mm between the views, "
+                "or something is before it. Keep it calm, and hands and hair away from it, while the "
                 "head turns; act afterwards.",
             )
         )
