@@ -61,8 +61,8 @@ def fit_findings(
             Finding(
                 "keep_neutral",
                 f"The face moves by up to {1000 * expression_spread_m:.0f} mm between the views, "
-                "or something is before it. Keep it calm, and hands and hair away from it, while the "
-                "head turns; act afterwards.",
+                "or something is before it. Keep it calm, and hands and hair away from it, while "
+                "the head turns; act afterwards.",
             )
         )
     if smoothed_m > MUCH_SMOOTHED_M:
