@@ -1,7 +1,8 @@
 """The whole way on one page: a clip becomes an avatar folder.
 
-footage → tracking → fitting → phone texture → studio texture → detail ─┐
-               └──────────── performance ───────────────────────────────┴→ avatar folder
+footage → tracking → fitting → room light → phone texture → studio texture → detail ─┐
+                        └───── performance ──────────────────────────────────────────┤
+                                                                       avatar folder ◄┘
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from studio_avatar_addon.avatar.types import (
     FaceTrack,
     Performance,
     Results,
+    RoomLight,
     TextureSet,
 )
 
@@ -26,11 +28,14 @@ from . import (
     detail,
     facemesh,
     footage,
+    log_light,
     marks,
     performance,
     phone_texture,
     posed_head,
     raster,
+    room_light,
+    sampling,
     studio,
     surface,
     tracking,
@@ -60,7 +65,8 @@ def create_avatar(
     clip_sha256 = footage_sha256(settings.footage)
     store = StageStore(settings.out / STAGES_FOLDER, reporter)
     done = store.fingerprints
-    in_atlas = (atlas, posed_head, raster, surface)
+    in_atlas = (atlas, log_light, posed_head, raster, surface)
+    in_frames = (sampling, *in_atlas)
 
     capture = store.run(
         "footage", Capture, (clip_sha256, quality.frames, code_fingerprint(footage, facemesh)),
@@ -72,17 +78,21 @@ def create_avatar(
         lambda images: tracking.track_face(capture, images, reporter),
     )  # fmt: skip
     fit = run_fit(store, settings.out, capture, track, template, settings.asked, reporter)
+    light = store.run(
+        "room_light", RoomLight,
+        (done["fitting"], code_fingerprint(room_light, *in_frames)),
+        lambda _: room_light.estimate_light(capture, track, fit, template, device.torch, reporter),
+    )  # fmt: skip
     phone = store.run(
         "phone_texture", TextureSet,
-        (done["fitting"], quality.texture_size, code_fingerprint(phone_texture, marks, *in_atlas)),
-        lambda _: phone_texture.unwrap(capture, track, fit, template, quality, reporter),
+        (done["room_light"], quality.texture_size,
+         code_fingerprint(phone_texture, marks, *in_frames)),
+        lambda _: phone_texture.unwrap(capture, track, fit, light, template, quality, reporter),
     )  # fmt: skip
     evenly_lit = store.run(
         "studio_texture", TextureSet,
         (done["phone_texture"], code_fingerprint(studio, *in_atlas)),
-        lambda _: studio.studio_texture(
-            phone, capture, fit, template, quality, device.torch, reporter
-        ),
+        lambda _: studio.studio_texture(phone, light, fit, template, quality, reporter),
     )  # fmt: skip
     detailed = store.run(
         "detail", TextureSet, (done["studio_texture"], code_fingerprint(detail, *in_atlas)),
@@ -93,7 +103,7 @@ def create_avatar(
         lambda _: performance.capture_performance(capture, track, fit, template, reporter),
     )  # fmt: skip
 
-    results = Results(capture, track, fit, phone, evenly_lit, detailed, movement)
+    results = Results(capture, track, fit, light, phone, evenly_lit, detailed, movement)
     reporter.begin("avatar")
     avatar = write_avatar(
         settings.out, results, template, Provenance.of_run(settings.quality, device, done), reporter

@@ -32,10 +32,11 @@ from studio_avatar_addon.avatar.types import (
 
 from .evenly import evenly
 from .images import load_frame_srgb, pixels_8bit, write_png
+from .phone_texture.common_light import CommonLight
 from .phone_texture.fidelity import measure_fidelity
-from .phone_texture.opened import Frames
 from .posed_head import pose_head, show_texture
 from .raster import interpolate_vertices, rasterize_uv
+from .sampling.opened import Frames
 
 PICTURE_HEIGHT = 480
 OVERLAY_FRAMES = 6
@@ -78,7 +79,11 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
         for value in (capture, results.track, fit, *results.textures, results.performance)
         for finding in value.findings
     }
-    fidelity = measure_fidelity(results.phone, Frames.of(capture, results.track, fit, template))
+    fidelity = measure_fidelity(
+        results.phone,
+        Frames.of(capture, results.track, fit, template),
+        CommonLight.of(results.light, template),
+    )
     return {
         "frames_in_clip": len(capture.time_s),
         **fit_figures(fit, capture),
@@ -87,6 +92,7 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
             "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
             "neck": round(coverage_percent(results.phone, template, "neck"), 1),
         },
+        "light_stands_still_with_the": results.light.moves_with,
         "phone_texture": {
             "sharpness": round(float(np.median(fidelity.sharpness)), 2),
             "psnr_db": round(float(np.median(fidelity.psnr_db)), 1),

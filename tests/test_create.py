@@ -35,7 +35,7 @@ from studio_avatar_addon.job_client import Backend, JobSession
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "studio_avatar_addon" / "assets" / "sample" / "sample.mp4"
 STAGES = (
-    "footage", "tracking", "fitting", "phone_texture", "studio_texture", "detail",
+    "footage", "tracking", "fitting", "room_light", "phone_texture", "studio_texture", "detail",
     "performance", "avatar",
 )  # fmt: skip
 PATIENCE_S = 240.0

@@ -24,18 +24,21 @@ from backend.images import (
 )
 from backend.phone_texture import unwrap
 from backend.phone_texture.bands import common_low_band
-from backend.phone_texture.clothes import SkinKeeper
-from backend.phone_texture.fidelity import measure_fidelity
+from backend.phone_texture.common_light import CommonLight
+from backend.phone_texture.fidelity import Fidelity, measure_fidelity
 from backend.phone_texture.fill import complete
-from backend.phone_texture.opened import Frames
-from backend.phone_texture.views import pixels_per_m
 from backend.posed_head import pose_head
 from backend.raster import interpolate_vertices
+from backend.room_light import estimate_light
+from backend.room_light.filmed import FilmedPoints
+from backend.room_light.light import fit_shading
+from backend.room_light.surroundings import Surroundings, look_around
+from backend.room_light.tone import SKIN_TYPES, skin_tone
+from backend.room_light.visibility import cast_visibility, even_directions
+from backend.sampling.clothes import SkinKeeper
+from backend.sampling.opened import Frames
+from backend.sampling.views import pixels_per_m
 from backend.studio import studio_texture
-from backend.studio.light import FilmedPoints, fit_shading
-from backend.studio.surroundings import Surroundings, look_around
-from backend.studio.tone import SKIN_TYPES, skin_tone
-from backend.studio.visibility import cast_visibility, even_directions
 from backend.surface import vertex_normals
 from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
@@ -46,6 +49,7 @@ from studio_avatar_addon.avatar.types import (
     Finding,
     HeadFit,
     Quality,
+    RoomLight,
     TextureSet,
 )
 
@@ -104,18 +108,28 @@ def still_light(template: HeadTemplate, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def phone(still_light: Case) -> TextureSet:
+def light(still_light: Case) -> RoomLight:
+    return _light(still_light)
+
+
+@pytest.fixture(scope="module")
+def phone(still_light: Case, light: RoomLight) -> TextureSet:
     progress = Silent()
     case = still_light
-    texture = unwrap(case.capture, case.track, case.fit, case.template, QUALITY, progress)
+    texture = unwrap(case.capture, case.track, case.fit, light, case.template, QUALITY, progress)
     assert progress.shares[-1] == 1.0 and progress.shares == sorted(progress.shares)
     return texture
 
 
 @pytest.fixture(scope="module")
-def studio(still_light: Case, phone: TextureSet) -> TextureSet:
-    case, device = still_light, torch.device("cpu")
-    return studio_texture(phone, case.capture, case.fit, case.template, QUALITY, device, Silent())
+def studio(still_light: Case, light: RoomLight, phone: TextureSet) -> TextureSet:
+    case = still_light
+    return studio_texture(phone, light, case.fit, case.template, QUALITY, Silent())
+
+
+def _light(case: Case) -> RoomLight:
+    device = torch.device("cpu")
+    return estimate_light(case.capture, case.track, case.fit, case.template, device, Silent())
 
 
 def albedo_of(position_m: NDArray, moles_m: NDArray) -> NDArray[np.float32]:
@@ -211,11 +225,32 @@ def test_vertex_means_give_back_a_smooth_field(template: HeadTemplate, table: At
     assert np.median(np.abs(means - field)[known]) < 0.0015
 
 
-def test_phone_texture_shows_the_frames_again(still_light: Case, phone: TextureSet) -> None:
-    case = still_light
-    fidelity = measure_fidelity(phone, Frames.of(case.capture, case.track, case.fit, case.template))
+def _fidelity(case: Case, light: RoomLight, texture: TextureSet) -> Fidelity:
+    frames = Frames.of(case.capture, case.track, case.fit, case.template)
+    return measure_fidelity(texture, frames, CommonLight.of(light, case.template))
+
+
+def test_phone_texture_shows_the_frames_again(
+    still_light: Case, light: RoomLight, phone: TextureSet
+) -> None:
+    fidelity = _fidelity(still_light, light, phone)
     assert fidelity.psnr_db.mean() > 33.0
     assert 0.85 < fidelity.sharpness.mean() < 1.1
+
+
+def test_views_are_brought_to_one_light_where_it_turns_with_the_camera(
+    template: HeadTemplate, tmp_path: Path
+) -> None:
+    case = _film(template, tmp_path, moves_with_camera=True)
+    light = _light(case)
+    assert light.moves_with == "camera"
+    as_filmed = replace(light, moves_with="head", common=np.zeros_like(light.common))
+    psnr_db = []
+    for told in (light, as_filmed):
+        texture = unwrap(case.capture, case.track, case.fit, told, case.template, QUALITY, Silent())
+        psnr_db.append(_fidelity(case, told, texture).psnr_db.mean())
+    assert psnr_db[0] > 33.0
+    assert psnr_db[0] > psnr_db[1] + 3.0
 
 
 def test_no_background_reaches_the_texture(phone: TextureSet, template: HeadTemplate) -> None:

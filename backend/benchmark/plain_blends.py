@@ -8,8 +8,8 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, TextureSet
 
 from ..atlas import AtlasTable, atlas_table
 from ..images import srgb_from_linear
-from ..phone_texture.bands import light_from_log
-from ..phone_texture.opened import Frames
+from ..log_light import light_from_log
+from ..sampling.opened import Frames
 
 AVERAGE, BEST_VIEW = "average", "best view"
 COSINE_POWER = 2

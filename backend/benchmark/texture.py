@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import QUALITY
@@ -21,9 +22,11 @@ from studio_avatar_addon.avatar.types import QUALITY
 from ..fitting import fit_head
 from ..footage import read_footage
 from ..phone_texture import unwrap
-from ..phone_texture.opened import Frames
+from ..phone_texture.common_light import CommonLight
+from ..room_light import estimate_light
 from ..sample.capture import CLIP_FILE
 from ..sample.command import SAMPLE_FOLDER
+from ..sampling.opened import Frames
 from ..tracking import track_face
 from .capture import CLEAN, PHONE, clip_runs, simulated_runs
 from .capture_run import Run, Silent, peak_mb
@@ -43,7 +46,7 @@ from .texture_scores import (
 )
 
 OURS = "phone texture"
-STEPS = ("aligning", "blending", "filling", "eyes")
+STEPS = ("looking", "reading", "estimating", "aligning", "blending", "filling", "eyes")
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ def benchmark_texture(heads: Path | None, out: Path | None) -> None:
 
 
 _HEADINGS = """\
-                                              own views               held back
-case               photos   blend          sharp    dB detail p90px  sharp    dB detail p90px
+                                              own views                      held back
+case               photos   blend         (sharpness; dB as filmed, relit, detail; marks, px)
   coverage, precision and recall; bleed, px; seconds"""
 
 
@@ -108,7 +111,9 @@ def _measured(run: Run) -> list[TextureRow]:
         fit = fit_head(capture, track, template, silent)
         blended, held = hold_back(fit)
         clock = StepClock()
-        ours = unwrap(capture, track, blended, template, quality, clock)
+        light = estimate_light(capture, track, blended, template, torch.device("cpu"), clock)
+        ours = unwrap(capture, track, blended, light, template, quality, clock)
+        lights = {OURS: CommonLight.of(light, template)}
         peak = peak_mb()
         own, others = (Frames.of(capture, track, some, template) for some in (blended, held))
         textures = {OURS: ours, **plain_textures(own, quality.texture_size)}
@@ -118,8 +123,8 @@ def _measured(run: Run) -> list[TextureRow]:
                 run.case,
                 run.footage,
                 method,
-                score_views(texture, own),
-                score_views(texture, others),
+                score_views(texture, own, lights.get(method)),
+                score_views(texture, others, lights.get(method)),
                 score_coverage(texture, own, truth) if truth and truth.frames else CoverageScores(),
                 dict(clock.seconds) if method == OURS else {},
                 peak if method == OURS else math.nan,
@@ -132,8 +137,9 @@ def _line(row: TextureRow) -> str:
     start = f"{row.case[:18]:<18} {row.footage:<8} {row.method:<13}"
     if row.failure:
         return f"{start} {row.failure}"
-    views = " ".join(
-        f"{v.sharpness:6.2f} {v.psnr_db:5.1f} {v.detail_db:6.1f} {v.misplaced_px:5.2f}"
+    views = "".join(
+        f"{v.sharpness:6.2f} {v.psnr_db:5.1f} {v.relit_db:5.1f} "
+        f"{v.detail_db:5.1f} {v.misplaced_px:5.2f}"
         for v in (row.own, row.held_back)
     )
     cover = row.coverage
@@ -190,10 +196,12 @@ def _seconds(row: TextureRow) -> float:
 SUMMARY: tuple[tuple[str, str, bool, Callable[[TextureRow], float]], ...] = (
     ("sharpness", "of the frame's", True, lambda row: row.own.sharpness),
     ("own views", "dB", True, lambda row: row.own.psnr_db),
+    ("own views, relit", "dB", True, lambda row: row.own.relit_db),
     ("own views, detail", "dB", True, lambda row: row.own.detail_db),
     ("marks misplaced, p90", "px", False, lambda row: row.own.misplaced_px),
     ("held back, sharpness", "of the frame's", True, lambda row: row.held_back.sharpness),
     ("held back", "dB", True, lambda row: row.held_back.psnr_db),
+    ("held back, relit", "dB", True, lambda row: row.held_back.relit_db),
     ("held back, detail", "dB", True, lambda row: row.held_back.detail_db),
     ("held back, misplaced, p90", "px", False, lambda row: row.held_back.misplaced_px),
     ("coverage, precision", "", True, lambda row: row.coverage.precision),

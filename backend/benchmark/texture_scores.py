@@ -22,11 +22,19 @@ from studio_avatar_addon.avatar.types import (
 from ..atlas import atlas_table
 from ..evenly import evenly
 from ..fitting.flow import normalised
+from ..log_light import LUMINANCE
 from ..marks import follow_marks
-from ..phone_texture.bands import LUMINANCE
-from ..phone_texture.fidelity import SEEN, ShownAgain, compare, show_again, spread_views
-from ..phone_texture.opened import Frames
-from ..phone_texture.views import LEAST_COSINE
+from ..phone_texture.common_light import CommonLight
+from ..phone_texture.fidelity import (
+    SEEN,
+    ShownAgain,
+    compare,
+    in_own_light,
+    show_again,
+    spread_views,
+)
+from ..sampling.opened import Frames
+from ..sampling.views import LEAST_COSINE
 from ..surface import vertex_normals
 from .capture_truth import CaptureTruth
 
@@ -47,6 +55,7 @@ class ViewScores:
 
     sharpness: float = math.nan
     psnr_db: float = math.nan
+    relit_db: float = math.nan  # the same with each view's own light given back, where they differ
     detail_db: float = math.nan  # PSNR of what is finer than DETAIL_PX: no shade, little shine
     misplaced_px: float = math.nan  # p90 of the distance of marks from where frames have them
 
@@ -74,14 +83,19 @@ def _without(fit: HeadFit, frames: IntArray) -> HeadFit:
     return replace(fit, left_out=tuple(left_out))
 
 
-def score_views(texture: TextureSet, frames: Frames) -> ViewScores:
+def score_views(
+    texture: TextureSet, frames: Frames, lit_alike: CommonLight | None = None
+) -> ViewScores:
     """In up to VIEWS of the frames that the fit uses."""
     scores = []
     for k in spread_views(frames, VIEWS):
         again = show_again(texture, frames, k)
-        scores.append((*compare(again), _detail_db(again), _misplaced_px(again)))
-    psnr_db, sharpness, detail_db, misplaced_px = np.nanmedian(np.array(scores), axis=0).tolist()
-    return ViewScores(sharpness, psnr_db, detail_db, misplaced_px)
+        relit_db = math.nan
+        if lit_alike and lit_alike.differs:
+            relit_db, _ = compare(in_own_light(again, lit_alike, frames, k))
+        scores.append((*compare(again), relit_db, _detail_db(again), _misplaced_px(again)))
+    psnr_db, sharpness, *others = np.nanmedian(np.array(scores), axis=0).tolist()
+    return ViewScores(sharpness, psnr_db, *others)
 
 
 def _detail_db(again: ShownAgain) -> float:

@@ -23,7 +23,7 @@ from studio_avatar_addon.avatar.types import (
 
 from ..atlas import AtlasTable, atlas_table
 from ..images import linear_from_srgb, srgb_from_linear
-from ..phone_texture.bands import LUMINANCE, light_from_log, log_light, smooth_step
+from ..log_light import LUMINANCE, light_from_log, log_light, smooth_step
 from .maps import make_maps
 from .poisson import differences, with_gradients
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..marks import follow_marks
+from ..sampling.opened import SLIDE_STEP
 
 # Texels of the alignment atlas.
 CONTRAST_SIGMA = 7.0
@@ -22,8 +23,6 @@ LARGEST_SLIDE = 8.0
 MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 3000, 0.01, 25, 2
 # Where no mark is near, the fit is believed.
 FIT_TRUST = 0.02
-# Slides are smooth, so a coarser grid keeps them.
-FLOW_STEP = 4
 
 
 class Mosaic:
@@ -40,12 +39,12 @@ class Mosaic:
         """
         common = np.minimum(np.minimum(weight, self._weight) * 4.0, 1.0)
         here, there = _grey(self._pattern * common), _grey(pattern * common)
-        size = len(pattern) // FLOW_STEP
+        size = len(pattern) // SLIDE_STEP
         total, share = np.zeros((size, size, 2), np.float32), np.zeros((size, size), np.float32)
         marks = follow_marks(here, there, common > 0.0, MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
         # Slides beyond what a usable fit leaves are mismatches.
         small = np.linalg.norm(marks.offsets, axis=1) < LARGEST_SLIDE
-        column, row = (marks.places[small] / FLOW_STEP).astype(int).T
+        column, row = (marks.places[small] / SLIDE_STEP).astype(int).T
         np.add.at(total, (row, column), marks.offsets[small])
         np.add.at(share, (row, column), 1.0)
         return _smooth(total, share)
@@ -73,6 +72,6 @@ def _grey(pattern: FloatArray) -> NDArray[np.uint8]:
 
 def _smooth(total: FloatArray, share: FloatArray) -> NDArray[np.float32]:
     """Offsets summed (m, m, 2) by grid cell, their number (m, m), to a smooth field (m, m, 2)."""
-    sigma = SLIDE_SIGMA / FLOW_STEP
+    sigma = SLIDE_SIGMA / SLIDE_STEP
     total, share = (cv2.GaussianBlur(image, (0, 0), sigma) for image in (total, share))
     return (total / (share + FIT_TRUST)[..., None]).astype(np.float32)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-LOG_FLOOR = np.float32(0.004)
+from ..log_light import LUMINANCE
+
 LOW_SIZE = 256
 LOW_SIGMA = 2.5  # texels of LOW_SIZE: 10 at 1024
 # A view brighter than its fellows by this much (log) shows shine; darker ones are excused longer.
@@ -24,23 +25,6 @@ OCTAVES = ((1.0, 1.0), (4.0, 1e-3), (16.0, 1e-6))
 # Keeps the mean defined where no view saw anything.
 LEAST_WEIGHT = 1e-5
 ROUNDS = 6
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-
-
-def log_light(linear: FloatArray) -> NDArray[np.float32]:
-    """Linear light to its logarithm, with a floor that keeps sensor noise in the dark small."""
-    return np.log(np.maximum(linear, 0.0) + LOG_FLOOR).astype(np.float32)
-
-
-def light_from_log(log: FloatArray) -> NDArray[np.float32]:
-    """The way back, clipped at 0."""
-    return np.maximum(np.exp(log) - LOG_FLOOR, 0.0).astype(np.float32)
-
-
-def smooth_step(low: float, high: float, value: FloatArray) -> FloatArray:
-    """0 below `low`, 1 above `high`, without a kink between."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
 
 
 def low_band(log: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:

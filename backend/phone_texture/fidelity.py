@@ -5,7 +5,7 @@ Both figures belong together: blur lowers sharpness and flatters the PSNR.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,9 +15,10 @@ from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 
 from ..evenly import evenly
-from ..images import srgb_from_linear
-from ..posed_head import show_texture
-from .opened import Frames
+from ..images import linear_from_srgb, srgb_from_linear
+from ..posed_head import PosedHead, show_texture
+from ..sampling.opened import Frames
+from .common_light import CommonLight
 
 EROSION_PX = 3
 SEEN, BARE = 0.5, 0.5
@@ -38,15 +39,20 @@ class ShownAgain:
 
     shown: NDArray[np.float32]  # (H, W, 3)
     frame: NDArray[np.float32]  # (H, W, 3)
+    posed: PosedHead
     compared: BoolArray  # (H, W) skin that the texture has as seen and this frame shows bare
 
 
-def measure_fidelity(texture: TextureSet, frames: Frames, views: int = 8) -> Fidelity:
-    """Show the texture again in up to `views` frames and compare, on seen skin only."""
-    figures = np.array(
-        [compare(show_again(texture, frames, k)) for k in spread_views(frames, views)]
-    )
-    return Fidelity(figures[:, 0], figures[:, 1])
+def measure_fidelity(
+    texture: TextureSet, frames: Frames, lit_alike: CommonLight, views: int = 8
+) -> Fidelity:
+    """Show the texture in up to `views` frames, in their own light; compare on seen skin only."""
+    figures = []
+    for k in spread_views(frames, views):
+        again = show_again(texture, frames, k)
+        figures.append(compare(in_own_light(again, lit_alike, frames, k)))
+    psnr_db, sharpness = np.array(figures).T
+    return Fidelity(psnr_db, sharpness)
 
 
 def spread_views(frames: Frames, count: int) -> list[int]:
@@ -67,8 +73,18 @@ def show_again(texture: TextureSet, frames: Frames, k: int) -> ShownAgain:
     return ShownAgain(
         show_texture(posed, template, texture.base_color_srgb),
         np.clip(srgb_from_linear(opened.linear), 0.0, 1.0),
+        posed,
         cv2.erode((seen & skin).astype(np.uint8), square) > 0,
     )
+
+
+def in_own_light(again: ShownAgain, lit_alike: CommonLight, frames: Frames, k: int) -> ShownAgain:
+    """The texture with chosen frame k's light given back, where the views' lights differ."""
+    if not lit_alike.differs:
+        return again
+    lift = show_texture(again.posed, frames.template, lit_alike.to_common(k))
+    shown = srgb_from_linear(linear_from_srgb(again.shown) * np.exp(-lift))
+    return replace(again, shown=np.clip(shown, 0.0, 1.0))
 
 
 def compare(again: ShownAgain) -> tuple[float, float]:

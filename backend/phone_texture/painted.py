@@ -13,8 +13,8 @@ from studio_avatar_addon.avatar.template import CLEAR, IRIS_RADIUS_M
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
 
 from ..atlas import AtlasTable
-from .bands import smooth_step
-from .eyes import SCLERA_ALBEDO
+from ..log_light import smooth_step
+from ..sampling.eyes import SCLERA_ALBEDO
 from .solid_noise import solid_noise
 
 PUPIL_SHARE = 0.36

@@ -1,4 +1,4 @@
-"""Capture, track and fit in; the `TextureSet` of origin "phone" out: two passes over the frames.
+"""Capture, track, fit and light in; the `TextureSet` "phone" out: two passes over the frames.
 
 The first pass, at a coarse size, finds each view's slide and low band; the second gathers the
 high band at full size with those slides applied to where the frames are sampled, so that every
@@ -22,22 +22,19 @@ from studio_avatar_addon.avatar.types import (
     HeadFit,
     Progress,
     Quality,
+    RoomLight,
     TextureSet,
 )
 
 from ..atlas import AtlasTable, atlas_table, twin_coordinates
 from ..images import srgb_from_linear
-from .align import FLOW_STEP, Mosaic, local_pattern
-from .bands import (
-    LUMINANCE,
-    add_weighted,
-    common_low_band,
-    light_from_log,
-    low_band,
-)
-from .eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
+from ..log_light import LUMINANCE, light_from_log
+from ..sampling.eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
+from ..sampling.opened import SLIDE_STEP, Frames
+from .align import Mosaic, local_pattern
+from .bands import add_weighted, common_low_band, low_band
+from .common_light import CommonLight
 from .fill import clear_of_slits, complete
-from .opened import Frames
 from .painted import IN_MOUTH, MOUTH_LIGHT, painted_parts
 
 ALIGN_SIZE = 1024
@@ -46,6 +43,8 @@ RANK_POWER = 20
 SHINE_TOLERANCE = 0.08
 CERTAIN_WEIGHT = 0.25
 LEAST_COVERAGE = 0.35
+# Log light: what is made up is not drawn black because hardly any light gets there.
+DEEPEST_SHADE = -0.8
 
 
 @dataclass(frozen=True)
@@ -71,23 +70,27 @@ def unwrap(
     capture: Capture,
     track: FaceTrack,
     fit: HeadFit,
+    light: RoomLight,
     template: HeadTemplate,
     quality: Quality,
     progress: Progress,
 ) -> TextureSet:
-    """The head's texture as filmed, with coverage, confidence and view count."""
+    """The head's texture in one light, with coverage, confidence and view count."""
     frames = Frames.of(capture, track, fit, template)
     order = _outward_order(capture, fit)
     steps = 2.0 * len(order) + 4.0
-    looks = _look_through(frames, order, quality, progress, steps)
+    lit_alike = CommonLight.of(light, template)
+    looks = _look_through(frames, lit_alike, order, quality, progress, steps)
     lows = np.stack([look.low for look in looks])
     common = common_low_band(lows, np.stack([look.low_weight for look in looks]))
     table = atlas_table(template, quality.texture_size)
-    gathered = _gather(frames, table, looks, common, progress, steps)
+    gathered = _gather(frames, lit_alike, table, looks, common, progress, steps)
     progress(steps - 3.0, steps, "filling what was not seen")
     log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
     seen = clear_of_slits(table, np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0))
-    log_rgb = complete(table, log_rgb, seen, twin_coordinates(table)).log_rgb
+    # What was not seen is continued as skin without light, and lit like the rest.
+    shading = np.maximum(lit_alike.shading(table), DEEPEST_SHADE)
+    log_rgb = shading + complete(table, log_rgb - shading, seen, twin_coordinates(table)).log_rgb
     progress(steps - 1.0, steps, "eyes and mouth")
     eyes = measure_eyes(capture, track)
     linear = _with_painted_parts(table, fit, light_from_log(log_rgb), eyes)
@@ -105,7 +108,12 @@ def _outward_order(capture: Capture, fit: HeadFit) -> list[int]:
 
 
 def _look_through(
-    frames: Frames, order: list[int], quality: Quality, progress: Progress, steps: float
+    frames: Frames,
+    lit_alike: CommonLight,
+    order: list[int],
+    quality: Quality,
+    progress: Progress,
+    steps: float,
 ) -> list[Look]:
     """First pass: align every view to the mosaic of those before it; take its low band."""
     size = min(ALIGN_SIZE, quality.texture_size // 2)
@@ -115,13 +123,13 @@ def _look_through(
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
         frame = frames.open(k)
-        view, log_rgb = frame.sample(table, None)
+        view, log_rgb = lit_alike.sample(frame, k, table, None)
         weight = table.image(view.weight, gutters=False)
         pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
-        slide = np.zeros((size // FLOW_STEP, size // FLOW_STEP, 2), np.float32)
+        slide = np.zeros((size // SLIDE_STEP, size // SLIDE_STEP, 2), np.float32)
         if looks:
             slide = mosaic.slide(pattern, weight)
-            view, log_rgb = frame.sample(table, slide)
+            view, log_rgb = lit_alike.sample(frame, k, table, slide)
             weight = table.image(view.weight, gutters=False)
             pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
@@ -148,6 +156,7 @@ def _about_their_mean(looks: list[Look]) -> list[Look]:
 
 def _gather(
     frames: Frames,
+    lit_alike: CommonLight,
     table: AtlasTable,
     looks: list[Look],
     common: FloatArray,
@@ -162,7 +171,7 @@ def _gather(
     sharpness = frames.capture.sharpness[frames.capture.frame_index]
     for done, look in enumerate(looks):
         progress(len(looks) + done, steps, f"blending view {done + 1} of {len(looks)}")
-        view, log_rgb = frames.open(look.k).sample(table, look.slide)
+        view, log_rgb = lit_alike.sample(frames.open(look.k), look.k, table, look.slide)
         high = log_rgb - table.sample(look.low, cv2.INTER_CUBIC)
         shine = np.maximum((look.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
         matte = table.sample(np.exp(-6.0 * shine))

@@ -1,8 +1,5 @@
 """The texture as filmed in; the texture under even light out: the physical baseline.
 
-visibility.py, surroundings.py   what every point of the head can see
-light.py      the light of the room, in the head's or the camera's frame
-tone.py       how light the skin really is
 physical.py   filmed colour over shading; shine lowered; the unseen filled
 """
 

@@ -11,7 +11,7 @@ STAGES_FOLDER = "stages"
 JOBS_FOLDER = "jobs"
 
 STAGES = (
-    "footage", "tracking", "fitting", "phone_texture", "studio_texture", "detail",
+    "footage", "tracking", "fitting", "room_light", "phone_texture", "studio_texture", "detail",
     "performance", "avatar",
 )  # fmt: skip
 

@@ -158,6 +158,22 @@ class HeadFit:
 
 
 @dataclass(frozen=True)
+class RoomLight:
+    """What the room's light makes of a white, matte head. Made by `room_light`.
+
+    Over n coarse points of the skin; shading is the logarithm of linear RGB, and relative: its
+    median is 0.
+    """
+
+    moves_with: str  # "head" or "camera": in whose frame the light stands still
+    unexplained: FloatArray  # (2,) change between views left by the head's, the camera's light
+    log_shading: FloatArray  # (K, n, 3) float16, in each chosen frame
+    common: FloatArray  # (n, 3) float32 log shading under the mean of the views' lights
+    openness: FloatArray  # (n,) float32 share of the hemisphere that is open sky
+    skin_linear: FloatArray  # (3,) float32 albedo that the skin most likely has
+
+
+@dataclass(frozen=True)
 class TextureSet:
     """Aligned square maps in the template's atlas, top row first. Made by the texture stages.
 
@@ -199,6 +215,7 @@ class Results:
     capture: Capture
     track: FaceTrack
     fit: HeadFit
+    light: RoomLight
     phone: TextureSet
     studio: TextureSet
     detail: TextureSet

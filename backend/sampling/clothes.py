@@ -14,8 +14,8 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ..atlas import region
+from ..log_light import LUMINANCE, log_light
 from ..posed_head import PosedHead
-from .bands import LUMINANCE, log_light
 
 PLAIN, EXPOSED = ("forehead", "cheeks", "nose", "chin"), ("neck", "ears", "jaw")
 LEAST_SHARE = 0.2  # of a region's weight

@@ -17,7 +17,9 @@ from scipy.optimize import nnls
 
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
-from ..phone_texture.bands import LUMINANCE
+from ..evenly import evenly
+from ..log_light import LUMINANCE
+from .filmed import FilmedPoints
 from .surroundings import Surroundings
 from .visibility import even_directions
 
@@ -33,15 +35,6 @@ COLOUR_TIE = 8.0  # how strongly a lobe keeps the common colour of the light
 OWN_ALBEDO = 0.8  # share of a point's own albedo that a moving light lets us trust
 CAMERA_GAIN = 0.85  # the moving light must explain this much better to be believed
 LEAST_SHADING = 0.12  # of the median: light that the model misses, in creases above all
-
-
-@dataclass(frozen=True)
-class FilmedPoints:
-    """n skin points in K views."""
-
-    radiance: NDArray[np.float32]  # (K, n, 3) linear
-    weight: NDArray[np.float32]  # (K, n)
-    camera_from_head: NDArray[np.float32]  # (K, 3, 3) rotations
 
 
 @dataclass(frozen=True)
@@ -90,7 +83,7 @@ def _fit(
     views = len(filmed.radiance)
     responses = _Responses(surroundings, device)
     turn = filmed.camera_from_head if turns else np.eye(3, dtype=np.float32)[None]
-    chosen = np.unique(np.linspace(0, views - 1, min(views, FIT_VIEWS)).round().astype(int))
+    chosen = evenly(np.flatnonzero(filmed.weight.any(axis=1)), FIT_VIEWS)
     reach = usable * filmed.weight[chosen].sum(0)
     some = np.argsort(-reach, kind="stable")[: max(int((reach > 0).sum()), 1)]
     some = some[:: max(len(some) // FIT_POINTS, 1)]

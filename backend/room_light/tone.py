@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..phone_texture.bands import LUMINANCE
-from ..phone_texture.eyes import SCLERA_ALBEDO
+from ..log_light import LUMINANCE
+from ..sampling.eyes import SCLERA_ALBEDO
 
 # Linear Rec.709 albedo of the six Fitzpatrick types.
 SKIN_TYPES = np.array(

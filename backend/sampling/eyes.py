@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray
 
 from ..images import load_frame_linear
+from .openings import LIDS
 
-# The detector's points: lid contours in order, then centre and rim of the iris; right, left.
-LIDS = (
-    (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-)
+# The detector's points: centre and rim of the iris; right, left.
 IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
 # Parts of the iris' radius: clear of the pupil, the dark limbus and the lid's shadow.
 IRIS_RING = (0.45, 0.85)

@@ -14,13 +14,14 @@ from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray, Hea
 
 from ..atlas import AtlasTable, sample_at
 from ..images import load_frame_linear, load_mask
+from ..log_light import LOG_FLOOR
 from ..posed_head import PosedHead, pose_head
-from .align import FLOW_STEP
-from .bands import LOG_FLOOR
 from .clothes import SkinKeeper
 from .openings import openings
 from .views import TexelView, image_from_atlas, pixels_per_m, view_texels
 
+# Slides are smooth, so a grid coarser than the texture they belong to keeps them.
+SLIDE_STEP = 4
 CLIPPED = 0.97
 CLIPPED_WEIGHT = np.float32(0.2)
 
@@ -36,19 +37,23 @@ class OpenedFrame:
     clipped: np.float32  # linear value from which a channel counts as clipped
     fit: HeadFit
 
-    def sample(
-        self, table: AtlasTable, slide: FloatArray | None
-    ) -> tuple[TexelView, NDArray[np.float32]]:
-        """Where the texels lie in the frame and their log light (n, 3)."""
+    def see(self, table: AtlasTable, slide: FloatArray | None) -> TexelView:
+        """Where the texels lie in the frame, moved by a slide in texels on a coarser grid."""
         slide_px = None
         if slide is not None:
             step = np.float32(table.size / slide.shape[0])
-            scale = np.float32(table.size / (slide.shape[0] * FLOW_STEP))
+            scale = np.float32(table.size / (slide.shape[0] * SLIDE_STEP))
             jacobian = image_from_atlas(table, self.posed.points_px)
             slide_px = _in_pixels(
                 table.texel, table.triangle, jacobian, slide, step, scale, table.size
             )
-        view = view_texels(table, self.posed, self.fit, self.person, self.open_to, slide_px)
+        return view_texels(table, self.posed, self.fit, self.person, self.open_to, slide_px)
+
+    def sample(
+        self, table: AtlasTable, slide: FloatArray | None
+    ) -> tuple[TexelView, NDArray[np.float32]]:
+        """Where the texels lie in the frame and their log light (n, 3), as filmed."""
+        view = self.see(table, slide)
         colour = sample_at(self.linear, view.points_px, cv2.INTER_CUBIC)
         _to_log_light(colour, view.weight, self.clipped)
         return view, colour

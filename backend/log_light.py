@@ -1,0 +1,32 @@
+"""Linear light and its logarithm, in which a change of light is an offset."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+LOG_FLOOR = np.float32(0.004)
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+def log_light(linear: FloatArray) -> NDArray[np.float32]:
+    """Linear light to its logarithm, with a floor that keeps sensor noise in the dark small."""
+    return np.log(np.maximum(linear, 0.0) + LOG_FLOOR).astype(np.float32)
+
+
+def light_from_log(log: FloatArray) -> NDArray[np.float32]:
+    """The way back, clipped at 0."""
+    return np.maximum(np.exp(log) - LOG_FLOOR, 0.0).astype(np.float32)
+
+
+def chroma(log_rgb: FloatArray) -> FloatArray:
+    """Log colours (..., 3) less their luminance."""
+    return log_rgb - (log_rgb @ LUMINANCE)[..., None]
+
+
+def smooth_step(low: float, high: float, value: FloatArray) -> FloatArray:
+    """0 below `low`, 1 above `high`, without a kink between."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)

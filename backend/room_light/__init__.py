@@ -1,0 +1,12 @@
+"""Chosen frames and the fitted head in; the light that the room threw on it out.
+
+visibility.py, surroundings.py   what every coarse point of the skin (points.py) can see
+filmed.py     in which colour each frame shows it
+light.py      the light, in the head's or the camera's frame, and its shading
+tone.py       how light the skin really is
+"""
+
+from .estimate import estimate_light
+from .points import SkinPoints
+
+__all__ = ["SkinPoints", "estimate_light"]

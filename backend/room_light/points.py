@@ -1,0 +1,44 @@
+"""The coarse points of the skin at which light is reckoned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+
+from ..atlas import AtlasTable, atlas_table, region
+
+GRID = 192
+# Regions that are not plain skin: they would be taken for shadow.
+NOT_PLAIN = ("lips", "brows", "eyelids", "nostrils", "scalp", "ears", "neck")
+
+
+@dataclass(frozen=True)
+class SkinPoints:
+    """n skin texels of a GRID x GRID atlas."""
+
+    table: AtlasTable
+    skin: BoolArray  # over the table's texels: the n of them
+
+    @classmethod
+    def of(cls, template: HeadTemplate) -> SkinPoints:
+        table = atlas_table(template, GRID)
+        return cls(table, table.is_material("skin"))
+
+    def image(self, values: NDArray) -> NDArray[np.float32]:
+        """Point values (n, ...) as an atlas image (GRID, GRID, ...), continued to the gutters."""
+        everywhere = np.zeros((len(self.table), *values.shape[1:]), np.float32)
+        everywhere[self.skin] = values
+        # Other materials share the atlas: let the nearest skin stand in for them.
+        nearest = np.maximum(np.cumsum(self.skin) - 1, 0)
+        everywhere[~self.skin] = values[nearest[~self.skin]]
+        return self.table.image(everywhere)
+
+    def plain(self, openness: FloatArray) -> NDArray[np.float32]:
+        """(n,) 1 where skin should be of one colour; `openness` (n,) as in `RoomLight`."""
+        outside = self.table.interpolate(region(self.table.template, *NOT_PLAIN))[self.skin]
+        return (1.0 - outside) * np.clip(openness * 2.0 - 0.4, 0.0, 1.0)
