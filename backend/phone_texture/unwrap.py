@@ -43,8 +43,6 @@ RANK_POWER = 20
 SHINE_TOLERANCE = 0.08
 CERTAIN_WEIGHT = 0.25
 LEAST_COVERAGE = 0.35
-# Log light: what is made up is not drawn black because hardly any light gets there.
-DEEPEST_SHADE = -0.8
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def unwrap(
     log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
     seen = clear_of_slits(table, np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0))
     # What was not seen is continued as skin without light, and lit like the rest.
-    shading = np.maximum(lit_alike.shading(table), DEEPEST_SHADE)
+    shading = lit_alike.shading(table)
     log_rgb = shading + complete(table, log_rgb - shading, seen, twin_coordinates(table)).log_rgb
     progress(steps - 1.0, steps, "eyes and mouth")
     eyes = measure_eyes(capture, track)

@@ -34,13 +34,13 @@ def estimate_light(
     tone = skin_tone(usual_colour(filmed, plain), measure_eyes(capture, track).sclera_filmed)
     progress(1, 1, "estimating the room's light")
     shading = fit_shading(filmed, around, plain, tone, device)
-    used = shading.log_shading[np.flatnonzero(fit.frame_used)]
+    log_shading = np.stack([around.points.smooth(view, openness) for view in shading.log_shading])
     progress(1, 1, f"the light stands still with the {shading.moves_with}")
     return RoomLight(
         moves_with=shading.moves_with,
         unexplained=np.array(shading.unexplained),
-        log_shading=shading.log_shading.astype(np.float16),
-        common=np.log(np.exp(used).mean(0)).astype(np.float32),
+        log_shading=log_shading.astype(np.float16),
+        common=np.log(np.exp(log_shading[fit.frame_used]).mean(0)).astype(np.float32),
         openness=openness,
         skin_linear=tone,
     )

@@ -34,6 +34,8 @@ SMOOTHING = 0.03  # of the lobes' mean power
 COLOUR_TIE = 8.0  # how strongly a lobe keeps the common colour of the light
 OWN_ALBEDO = 0.8  # share of a point's own albedo that a moving light lets us trust
 CAMERA_GAIN = 0.85  # the moving light must explain this much better to be believed
+# Log light: pockets that hardly any light reaches are not divided by next to nothing.
+DEEPEST_SHADE = -1.2
 LEAST_SHADING = 0.12  # of the median: light that the model misses, in creases above all
 
 
@@ -99,7 +101,7 @@ def _fit(
     shading = np.stack([responses.shading(rotation, skin_linear, lobes) for rotation in turn])
     shading = np.broadcast_to(shading, (views, *shading.shape[1:]))
     usual = np.median(shading, (0, 1))
-    return np.log(shading + LEAST_SHADING * usual) - np.log(usual)
+    return np.maximum(np.log(shading + LEAST_SHADING * usual) - np.log(usual), DEEPEST_SHADE)
 
 
 class _Responses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,8 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 from ..atlas import AtlasTable, atlas_table, region
 
 GRID = 192
+SMOOTHING = 1.3  # texels of it
+LEAST_OPENNESS = 0.02
 # Regions that are not plain skin: they would be taken for shadow.
 NOT_PLAIN = ("lips", "brows", "eyelids", "nostrils", "scalp", "ears", "neck")
 
@@ -42,3 +45,13 @@ class SkinPoints:
         """(n,) 1 where skin should be of one colour; `openness` (n,) as in `RoomLight`."""
         outside = self.table.interpolate(region(self.table.template, *NOT_PLAIN))[self.skin]
         return (1.0 - outside) * np.clip(openness * 2.0 - 0.4, 0.0, 1.0)
+
+    def smooth(self, values: FloatArray, openness: FloatArray) -> NDArray[np.float32]:
+        """Values (n, C) without lines finer than the skin blurs light: the open points count most.
+
+        So the depth of a pocket, the slit between the lips above all, takes its rim's value.
+        """
+        weight = np.maximum(openness, LEAST_OPENNESS).astype(np.float32)
+        total = cv2.GaussianBlur(self.image(values * weight[:, None]), (0, 0), SMOOTHING)
+        share = cv2.GaussianBlur(self.image(weight), (0, 0), SMOOTHING)
+        return self.table.pick(total / share[..., None])[self.skin]
