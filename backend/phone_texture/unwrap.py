@@ -26,7 +26,7 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from ..atlas import AtlasTable, atlas_table, twin_coordinates
+from ..atlas import AtlasTable, atlas_table, region, twin_coordinates
 from ..images import srgb_from_linear
 from ..log_light import LUMINANCE, light_from_log
 from ..sampling.eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
@@ -87,7 +87,9 @@ def unwrap(
     log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
     seen = clear_of_slits(table, np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0))
     # What was not seen is continued as skin without light, and lit like the rest.
+    # But the usual colour of a nostril holds its darkness.
     shading = lit_alike.shading(table)
+    shading *= 1.0 - table.interpolate(region(template, "nostrils"))[:, None]
     log_rgb = shading + complete(table, log_rgb - shading, seen, twin_coordinates(table)).log_rgb
     progress(steps - 1.0, steps, "eyes and mouth")
     eyes = measure_eyes(capture, track)
