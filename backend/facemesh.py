@@ -1,6 +1,6 @@
 """Pictures in, MediaPipe's face landmarks and face boxes out; the only file that knows MediaPipe.
 
-The legacy Face Mesh carries its networks inside its wheel and runs offline. Only its three
+The legacy Face Mesh carries its networks inside its wheel and runs offline. Only four of its
 solutions are imported, which works without jax, sounddevice and sentencepiece.
 """
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .images import Image8
 
 LANDMARKS = 478
+HANDS, HAND_JOINTS = 2, 21
 
 
 @contextmanager
@@ -113,6 +114,27 @@ class FaceFinder(_Solution):
         boxes = [detection.location_data.relative_bounding_box for detection in found]
         corners = [(b.xmin + b.width / 2, b.ymin + b.height / 2, b.width, b.height) for b in boxes]
         return np.array(corners, np.float32).reshape(-1, 4) * (width, height, width, height)
+
+
+class HandFinder(_Solution):
+    """Finds up to two hands, picture by picture."""
+
+    def __init__(self) -> None:
+        _allow_denormals()
+        with _quiet():
+            from mediapipe.python.solutions.hands import Hands as Graph
+
+            super().__init__(
+                Graph(static_image_mode=True, max_num_hands=HANDS, min_detection_confidence=0.6)
+            )
+
+    def detect(self, image_srgb: Image8) -> NDArray[np.float32]:
+        """(H, W, 3) uint8 to joints (HANDS, 21, 2) in pixels; NaN: no such hand."""
+        found = self._graph.process(image_srgb).multi_hand_landmarks or []
+        out = np.full((HANDS, HAND_JOINTS, 2), np.nan, np.float32)
+        for place, hand in zip(out, found, strict=False):
+            place[:] = [(joint.x, joint.y) for joint in hand.landmark]
+        return out * np.array(image_srgb.shape[1::-1], np.float32)
 
 
 class PersonSegmenter(_Solution):

@@ -60,7 +60,8 @@ def make_scene(template: HeadTemplate, folder: Path, textured: bool) -> Scene:
         landmarks, np.ones(count, np.float32), np.arange(count), tuple(pictures),
         np.ones((count, 3), np.float32), CAMERA, True,
     )  # fmt: skip
-    track = FaceTrack(landmarks, np.ones(count, np.float32), landmarks, tuple(masks))
+    no_hands = np.full((count, 2, 21, 2), np.nan, np.float32)
+    track = FaceTrack(landmarks, np.ones(count, np.float32), landmarks, tuple(masks), no_hands)
     return Scene(template, neutral, poses, capture, track)
 
 

@@ -177,7 +177,8 @@ def _film(template: HeadTemplate, folder: Path, *, moves_with_camera: bool) -> C
         frame_paths=tuple(frames), frame_gain=np.ones((count, 3), np.float32),
         camera_guess=fit.camera, focal_known=True,
     )  # fmt: skip
-    track = FaceTrack(points, np.ones(count, np.float32), points, tuple(masks))
+    no_hands = np.full((count, 2, 21, 2), np.nan, np.float32)
+    track = FaceTrack(points, np.ones(count, np.float32), points, tuple(masks), no_hands)
     return Case(template, capture, track, fit, moles)
 
 

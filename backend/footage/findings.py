@@ -170,7 +170,7 @@ def _about_glasses(person: Person, yaw_deg: FloatArray) -> list[Finding]:
     return [
         Finding(
             "glasses",
-            "Something crosses the nose between the eyes, most likely glasses: they will be "
-            "painted on the skin, and the eyes behind them can be off. Film again without glasses.",
+            "Something crosses the nose between the eyes, most likely glasses: the skin behind "
+            "their rims is made up, and the eyes can be off. Film again without glasses.",
         )
     ]

@@ -19,6 +19,7 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..atlas import AtlasTable, region, sample_at
+from ..log_light import chroma, smooth_step
 
 # Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
 SMOOTHNESS = 0.3
@@ -31,6 +32,7 @@ LEAST_SCALP = 20  # vertices
 # The inside of a nostril against plain skin: dark, and red.
 NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
 SLIT_2048 = 6  # texels from unseen ones within which a lip may be the dark between the lips
+FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin
 USUAL_SKIN = np.array([0.40, 0.24, 0.17], np.float32)
 FADE_SIZE = 512
 FADE_SIGMAS = (1.5, 4.0, 10.0)
@@ -52,6 +54,17 @@ def clear_of_slits(table: AtlasTable, seen: FloatArray) -> NDArray[np.float32]:
     inner = table.pick(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
     narrow = table.interpolate(region(table.template, "lips", "nostrils"))
     return seen + narrow * (np.minimum(seen, inner) - seen)
+
+
+def without_foreign(
+    table: AtlasTable, albedo_log: FloatArray, seen: FloatArray
+) -> NDArray[np.float32]:
+    """`seen` (n,) less what has no colour of skin: collars, hats, coloured walls at the outline."""
+    bare = seen * (1.0 - table.interpolate(region(table.template, *NOT_BARE)))
+    if not (bare > 0.5).any():
+        return seen
+    away = chroma(albedo_log - np.median(albedo_log[bare > 0.5], 0))
+    return seen * (1.0 - smooth_step(*FOREIGN_COLOUR, np.linalg.norm(away, axis=1)))
 
 
 def complete(

@@ -26,15 +26,15 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from ..atlas import AtlasTable, atlas_table, region, twin_coordinates
+from ..atlas import AtlasTable, atlas_table
 from ..images import srgb_from_linear
 from ..log_light import LUMINANCE, light_from_log
 from ..sampling.eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
 from ..sampling.opened import SLIDE_STEP, Frames
 from .align import Mosaic, local_pattern
 from .bands import add_weighted, common_low_band, low_band
+from .bare_skin import BareSkin, bare_skin
 from .common_light import CommonLight
-from .fill import clear_of_slits, complete
 from .painted import IN_MOUTH, MOUTH_LIGHT, painted_parts
 
 ALIGN_SIZE = 1024
@@ -85,16 +85,18 @@ def unwrap(
     gathered = _gather(frames, lit_alike, table, looks, common, progress, steps)
     progress(steps - 3.0, steps, "filling what was not seen")
     log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
-    seen = clear_of_slits(table, np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0))
-    # What was not seen is continued as skin without light, and lit like the rest.
-    # But the usual colour of a nostril holds its darkness.
-    shading = lit_alike.shading(table)
-    shading *= 1.0 - table.interpolate(region(template, "nostrils"))[:, None]
-    log_rgb = shading + complete(table, log_rgb - shading, seen, twin_coordinates(table)).log_rgb
+    skin = bare_skin(
+        table,
+        fit.neutral_m,
+        log_rgb,
+        lit_alike.shading(table),
+        np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0),
+        glasses=any(finding.code == "glasses" for finding in capture.findings),
+    )
     progress(steps - 1.0, steps, "eyes and mouth")
     eyes = measure_eyes(capture, track)
-    linear = _with_painted_parts(table, fit, light_from_log(log_rgb), eyes)
-    return _texture_set(table, linear, seen, gathered, eyes, progress, steps)
+    linear = _with_painted_parts(table, fit, light_from_log(skin.log_rgb), eyes)
+    return _texture_set(table, linear, skin, gathered, eyes, progress, steps)
 
 
 def _outward_order(capture: Capture, fit: HeadFit) -> list[int]:
@@ -193,19 +195,19 @@ def _with_painted_parts(
 def _texture_set(
     table: AtlasTable,
     linear: FloatArray,
-    seen: FloatArray,
+    bare: BareSkin,
     gathered: Gathered,
     eyes: EyeColours,
     progress: Progress,
     steps: float,
 ) -> TextureSet:
     skin = table.is_material("skin")
-    coverage = np.where(skin, seen, 0.0).astype(np.float32)
+    coverage = np.where(skin, bare.seen, 0.0).astype(np.float32)
     agreement = 1.0 - 0.5 ** gathered.views.astype(np.float32)
-    findings = ()
+    findings = bare.findings
     if coverage[skin].mean() < LEAST_COVERAGE:
         percent = round(100 * float(coverage[skin].mean()))
-        findings = (
+        findings += (
             Finding(
                 "low_coverage",
                 f"Only {percent} % of the head was seen; the rest is made up. "

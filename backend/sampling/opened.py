@@ -17,6 +17,7 @@ from ..images import load_frame_linear, load_mask
 from ..log_light import LOG_FLOOR
 from ..posed_head import PosedHead, pose_head
 from .clothes import SkinKeeper
+from .hands import hidden_by_hands
 from .openings import openings
 from .views import TexelView, image_from_atlas, pixels_per_m, view_texels
 
@@ -31,7 +32,7 @@ class OpenedFrame:
     """A chosen frame, read and posed once, to be sampled several times."""
 
     posed: PosedHead
-    person: NDArray[np.float32]  # (H, W) without clothes
+    person: NDArray[np.float32]  # (H, W) without clothes and hands
     open_to: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
     linear: NDArray[np.float32]  # (H, W, 3)
     clipped: np.float32  # linear value from which a channel counts as clipped
@@ -77,9 +78,10 @@ class Frames:
         posed = pose_head(self.fit, k, self.template)
         linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
         bare = self.keeper.bare(linear, posed, person, pixels_per_m(posed, self.fit))
+        hands = hidden_by_hands(self.track.hands_px[k], self.capture.size_px)
         return OpenedFrame(
             posed=posed,
-            person=np.minimum(person, bare),
+            person=np.where(hands, 0.0, np.minimum(person, bare)).astype(np.float32),
             open_to=openings(self.track.frame_landmarks_px[k], self.capture.size_px),
             linear=linear,
             clipped=np.float32(CLIPPED * self.capture.frame_gain[k].min()),

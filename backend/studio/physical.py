@@ -20,10 +20,10 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from ..atlas import AtlasTable, atlas_table, region, twin_coordinates
+from ..atlas import AtlasTable, atlas_table, region
 from ..images import linear_from_srgb, srgb_from_linear
 from ..log_light import LUMINANCE, chroma, light_from_log, log_light, smooth_step
-from ..phone_texture.fill import NOSTRIL_LOG, complete
+from ..phone_texture.fill import NOSTRIL_LOG
 from ..phone_texture.painted import painted_parts
 from ..phone_texture.solid_noise import solid_noise
 from ..room_light.points import GRID, SkinPoints
@@ -39,7 +39,6 @@ SHINE_WHITENESS = 0.7  # share of the lamp's colour in it that is taken out
 # Share of plain skin's broad colour differences that is skin; the rest is coloured light.
 CHROMA_KEPT = 0.6
 BRIGHTEST, BRIGHTEST_EAR = 0.45, 0.15  # log luminance above the usual skin's
-FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin: collars, hats, coloured walls
 NOSTRIL_OPEN = (0.25, 0.60)  # openness inside a nostril, and on its rim
 ALBEDO_RANGE = (0.012, 0.85)
 # Blob size in metres and seed of the invented skin's texture.
@@ -65,9 +64,9 @@ def studio_texture(
     gain = table.sample(points.image(evenly_lit - filmed), cv2.INTER_CUBIC)
     openness = table.sample(points.image(light.openness))
     albedo_log = _dark_nostrils(table, phone_log + gain, openness, light.skin_linear)
-    progress(1, 3, "filling what was not seen")
-    whole = _fill(table, albedo_log, seen, light.skin_linear, fit)
-    linear = np.clip(light_from_log(whole), *ALBEDO_RANGE)
+    progress(1, 3, "giving structure to what was not seen")
+    albedo_log += ((1.0 - seen) * _structure(table, albedo_log, seen, fit))[:, None]
+    linear = np.clip(light_from_log(albedo_log), *ALBEDO_RANGE)
     painted, drawn = painted_parts(table, fit, phone.iris_linear)
     linear = np.where(drawn[:, None], painted, linear)
     openness[drawn] = 1.0
@@ -151,18 +150,6 @@ def _dark_nostrils(
     nostril = np.minimum(2.0 * table.interpolate(region(table.template, "nostrils")), 1.0)
     inside = (nostril * (1.0 - smooth_step(*NOSTRIL_OPEN, openness)))[:, None]
     return (albedo_log + inside * (np.log(tone) + NOSTRIL_LOG - albedo_log)).astype(np.float32)
-
-
-def _fill(
-    table: AtlasTable, albedo_log: FloatArray, seen: FloatArray, tone: FloatArray, fit: HeadFit
-) -> NDArray[np.float32]:
-    """Unseen skin: the other side, then the surroundings' colour with skin-like structure."""
-    difference = albedo_log - np.log(tone)
-    foreign = smooth_step(*FOREIGN_COLOUR, np.linalg.norm(chroma(difference), axis=1))
-    trusted = (seen * (1.0 - foreign)).astype(np.float32)
-    filled = complete(table, albedo_log, trusted, twin_coordinates(table))
-    structure = _structure(table, albedo_log, trusted, fit)
-    return filled.log_rgb + (filled.invented * structure)[:, None]
 
 
 def _structure(

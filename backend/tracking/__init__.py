@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from studio_avatar_addon.avatar.types import Capture, FaceTrack, Finding, Progress
+from studio_avatar_addon.avatar.types import Capture, FaceTrack, Finding, FloatArray, Progress
 
-from ..facemesh import FaceMesh, PersonSegmenter
+from ..facemesh import FaceMesh, HandFinder, PersonSegmenter
 from ..footage.view import head_view
 from ..images import pixels_8bit, read_image_8bit, write_png
+from .hands import hands_before
 from .landmarks import MISLED, detection_confidence, static_landmarks
 from .person_mask import person_mask
 
@@ -33,8 +34,9 @@ def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTra
     tracked = capture.detections_px[capture.frame_index]
     chosen = tracked.copy()
     mask_paths = []
+    hands_px = []
     misled = 0
-    with FaceMesh(tracking=False) as mesh, PersonSegmenter() as segmenter:
+    with FaceMesh(tracking=False) as mesh, PersonSegmenter() as segmenter, HandFinder() as finder:
         for k, frame in enumerate(capture.frame_index):
             progress(k, len(chosen), f"frame {frame}")
             image = read_image_8bit(capture.frame_paths[k])
@@ -44,6 +46,7 @@ def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTra
                 confidence[frame] = min(confidence[frame], MISLED)
             else:
                 chosen[k] = found
+            hands_px.append(finder.detect(image))
             mask_paths.append(masks_dir / MASK_NAME.format(frame))
             write_png(mask_paths[-1], pixels_8bit(person_mask(image, chosen[k], segmenter)))
     return FaceTrack(
@@ -51,11 +54,12 @@ def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTra
         confidence=confidence,
         frame_landmarks_px=chosen,
         mask_paths=tuple(mask_paths),
-        findings=_findings(misled, len(chosen)),
+        hands_px=np.stack(hands_px),
+        findings=(*_unclear(misled, len(chosen)), *_hands(np.stack(hands_px), chosen)),
     )
 
 
-def _findings(misled: int, count: int) -> tuple[Finding, ...]:
+def _unclear(misled: int, count: int) -> tuple[Finding, ...]:
     if misled <= MANY_MISLED * count:
         return ()
     return (
@@ -63,5 +67,18 @@ def _findings(misled: int, count: int) -> tuple[Finding, ...]:
             "face_unclear",
             f"The face could not be read surely in {misled} of {count} chosen frames. Film it with "
             "hair, hands and glasses away from the face, in even light.",
+        ),
+    )
+
+
+def _hands(hands_px: FloatArray, face_px: FloatArray) -> tuple[Finding, ...]:
+    before = int(hands_before(hands_px, face_px).sum())
+    if not before:
+        return ()
+    return (
+        Finding(
+            "hand_before_face",
+            f"A hand is before the face in {before} of {len(face_px)} chosen frames: it is kept "
+            "out of the texture, but the fit may follow it. Film again with the hands down.",
         ),
     )

@@ -1,0 +1,111 @@
+"""Hair, glasses and hands before the skin: told, taken off, marked as made up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from backend.atlas import AtlasTable, atlas_table, region
+from backend.facemesh import HandFinder
+from backend.log_light import LUMINANCE
+from backend.phone_texture.bare_skin import BareSkin, bare_skin
+from backend.phone_texture.glasses import find_rims
+from backend.phone_texture.solid_noise import solid_noise
+from backend.sampling.hands import hidden_by_hands
+from backend.tracking.hands import hands_before
+from studio_avatar_addon.avatar.template import load_template
+
+SIZE = 1024
+SKIN = np.log(np.array([0.45, 0.28, 0.20], np.float32))
+HAIR = np.log(np.array([0.05, 0.04, 0.032], np.float32))
+
+
+@pytest.fixture(scope="module")
+def table() -> AtlasTable:
+    return atlas_table(load_template(), SIZE)
+
+
+@pytest.fixture(scope="module")
+def position(table: AtlasTable) -> NDArray[np.float32]:
+    return table.interpolate(table.template.vertices_m)
+
+
+@pytest.fixture(scope="module")
+def plain(position: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mottled skin everywhere: (n, 3) log albedo."""
+    return (SKIN + 0.05 * solid_noise(position, 0.004, 3)[:, None]).astype(np.float32)
+
+
+def is_part(table: AtlasTable, name: str) -> NDArray[np.bool_]:
+    return table.interpolate(region(table.template, name)) > 0.5
+
+
+def made_bare(table: AtlasTable, albedo: NDArray[np.float32], glasses: bool = False) -> BareSkin:
+    """All of it seen, in even light."""
+    seen = table.is_material("skin").astype(np.float32)
+    head_m = table.template.vertices_m
+    return bare_skin(table, head_m, albedo, np.zeros_like(albedo), seen, glasses=glasses)
+
+
+def test_a_bald_head_stays_as_filmed(table, plain):
+    bare = made_bare(table, plain)
+    forehead = is_part(table, "forehead")
+    assert np.isnan(bare.hair.colour_log).all() and not bare.findings
+    assert bare.seen[is_part(table, "scalp")].mean() > 0.99
+    np.testing.assert_allclose(bare.log_rgb[forehead], plain[forehead], atol=1e-4)
+
+
+def test_hair_becomes_a_cropped_scalp_and_a_fringe_becomes_skin(table, plain, position):
+    scalp, forehead = is_part(table, "scalp"), is_part(table, "forehead")
+    heights = position[forehead, 2]
+    fringe = forehead & (position[:, 2] > np.quantile(heights, 0.35))
+    albedo = plain.copy()
+    albedo[scalp | fringe] = HAIR
+    bare = made_bare(table, albedo)
+    assert bare.seen[fringe].mean() < 0.02 and bare.seen[scalp].mean() < 0.02
+    assert bare.seen[is_part(table, "chin")].mean() > 0.98
+    np.testing.assert_allclose(bare.hair.colour_log, HAIR, atol=0.05)
+    assert [finding.code for finding in bare.findings] == ["hair_over_forehead"]
+    light = bare.log_rgb @ LUMINANCE
+    skin, hair = SKIN @ LUMINANCE, HAIR @ LUMINANCE
+    low = fringe & (position[:, 2] < np.quantile(heights, 0.5))
+    assert abs(np.median(light[low]) - skin) < 0.1
+    deep = table.interpolate(region(table.template, "scalp")) > 0.99
+    assert hair < np.median(light[deep]) < 0.5 * (skin + hair)
+
+
+def test_rims_are_found_and_skin_beside_them_is_not(table, plain, position):
+    eyes = table.template.eye_centre_m
+    front = is_part(table, "face") & (position[:, 1] < eyes[:, 1].mean())
+    rim = np.zeros(len(table), bool)
+    for eye in eyes:
+        away = np.hypot(position[:, 0] - eye[0], position[:, 2] - (eye[2] - 0.004))
+        rim |= front & (np.abs(away - 0.021) < 0.0012)
+    rim &= ~is_part(table, "brows")
+    albedo = plain.copy()
+    albedo[rim] -= 1.0
+    found = find_rims(table, albedo)
+    below = rim & (position[:, 2] < eyes[:, 2].mean())
+    assert (found[below] > 0.5).mean() > 0.9
+    assert found[is_part(table, "chin") | is_part(table, "forehead")].mean() < 0.02
+    bare = made_bare(table, albedo, glasses=True)
+    assert np.median(np.abs(bare.log_rgb[below] - SKIN)) < 0.1
+    without = made_bare(table, albedo)
+    assert without.seen[below].mean() > 0.9  # nobody wears any: nothing is taken off
+
+
+def test_a_hand_hides_what_is_below_it():
+    none = np.full((2, 21, 2), np.nan, np.float32)
+    hand = none.copy()
+    finger = np.linspace(0.0, 1.0, 21)
+    hand[0] = np.stack([60 + 40 * finger, 80 - 50 * finger], 1)
+    hidden = hidden_by_hands(hand, (160, 120))
+    assert hidden.shape == (120, 160) and hidden[55, 80] and not hidden[110, 10]
+    spread = 20.0 * np.random.default_rng(0).uniform(-1, 1, (478, 2))
+    faces = np.stack([spread + np.array(place) for place in ((75, 50), (130, 100))]).astype(
+        np.float32
+    )
+    assert hands_before(np.stack([hand, none]), faces).tolist() == [True, False]
+    with HandFinder() as finder:
+        assert np.isnan(finder.detect(np.full((120, 160, 3), 90, np.uint8))).all()
