@@ -19,7 +19,7 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from ..atlas import atlas_table
+from ..atlas import atlas_table, region
 from ..evenly import evenly
 from ..fitting.flow import normalised
 from ..log_light import LUMINANCE
@@ -66,6 +66,7 @@ class CoverageScores:
 
     precision: float = math.nan
     recall: float = math.nan
+    face_recall: float = math.nan  # scalp and neck are hidden by hair and clothes
     bleed_px: float = math.nan  # how far beyond the head's true outline samples lie: p99.9
 
 
@@ -130,9 +131,11 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
     skin = table.is_material("skin")
     told = table.sample(texture.coverage) > SEEN
     right = float((told & visible & skin).sum())
+    face = skin & visible & (table.interpolate(region(template, "face")) > SEEN)
     return CoverageScores(
         right / max(float((told & skin).sum()), 1.0),
         right / max(float((visible & skin).sum()), 1.0),
+        float(told[face].mean()) if face.any() else math.nan,
         bleed,
     )
 
