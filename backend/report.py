@@ -31,7 +31,7 @@ from studio_avatar_addon.avatar.types import (
 )
 
 from .evenly import evenly
-from .images import load_frame_srgb, pixels_8bit, write_png
+from .images import load_frame_srgb, pixels_8bit, srgb_from_linear, write_png
 from .phone_texture.common_light import CommonLight
 from .phone_texture.fidelity import measure_fidelity
 from .posed_head import pose_head, show_texture
@@ -54,6 +54,7 @@ def write_report(
     pictures = {
         "frames.png": lambda: _frames_sheet(results, order),
         "overlay.png": lambda: overlay_sheet(results.capture, results.track, results.fit, template),
+        "alignment.png": lambda: _alignment_sheet(results),
         "coverage.png": lambda: _coverage_sheet(results),
         "versions.png": lambda: _versions_sheet(results, template, evenly(order, VERSION_FRAMES)),
     }
@@ -92,6 +93,8 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
             "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
             "neck": round(coverage_percent(results.phone, template, "neck"), 1),
         },
+        "evened": _evened(capture.frame_gain),
+        "hair_srgb": _hair_srgb(results.phone),
         "light_stands_still_with_the": results.light.moves_with,
         "phone_texture": {
             "sharpness": round(float(np.median(fidelity.sharpness)), 2),
@@ -99,6 +102,24 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
         },
         "findings": findings,
     }
+
+
+def _evened(gain: FloatArray) -> dict[str, float]:
+    """By how much the frames' exposure and white balance were evened out; `gain` (K, 3)."""
+    stops = np.log2(gain.mean(axis=1))
+    tint = gain[:, 0] / gain[:, 2]
+    return {
+        "exposure_stops": round(float(np.ptp(stops)), 2),
+        "red_over_blue_percent": round(100.0 * float(tint.max() / tint.min() - 1.0), 1),
+    }
+
+
+def _hair_srgb(phone: TextureSet) -> list[float] | None:
+    """None: no hair seen."""
+    hair = phone.hair_linear
+    if hair is None or not np.isfinite(hair).all():
+        return None
+    return [round(float(channel), 3) for channel in srgb_from_linear(hair)]
 
 
 def fit_figures(fit: HeadFit, capture: Capture) -> dict[str, Any]:
@@ -195,6 +216,15 @@ def _overlay(
     told = ", ".join(f"{name} {px:.1f} px" for name, px in terms.items() if np.isfinite(px))
     label = f"frame {capture.frame_index[k]}: {fit.left_out[k] or told}"
     return _labelled(_cropped(picture, raster.covered), label)
+
+
+def _alignment_sheet(results: Results) -> NDArray[np.uint8]:
+    """The plain mean of all views, as the fit alone lays them and after their slides."""
+    both = results.phone.alignment_srgb
+    assert both is not None  # the phone texture's stage always draws it
+    sides = np.split(pixels_8bit(both), 2, axis=1)
+    titles = ("views as the fit lays them", "and aligned")
+    return _grid([_labelled(side, title) for side, title in zip(sides, titles, strict=True)], 2)
 
 
 def _coverage_sheet(results: Results) -> NDArray[np.uint8]:

@@ -17,7 +17,8 @@ from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
 from .images import pixels_8bit, pixels_16bit, read_image, unit_from_pixels, write_png
 
-IRIS_FILE = "iris.npz"
+COLOURS_FILE = "colours.npz"
+ALIGNMENT_FILE = "alignment.png"
 SCALAR_MAPS = ("coverage", "confidence", "roughness", "specular", "cavity")
 
 
@@ -32,7 +33,12 @@ def write_texture_set(folder: Path, textures: TextureSet) -> None:
         values = getattr(textures, name)
         if values is not None:
             write_png(folder / f"{name}.png", pixels_8bit(values))
-    write_arrays(folder / IRIS_FILE, iris_linear=textures.iris_linear)
+    if textures.alignment_srgb is not None:
+        write_png(folder / ALIGNMENT_FILE, pixels_8bit(textures.alignment_srgb))
+    colours = {"iris_linear": textures.iris_linear}
+    if textures.hair_linear is not None:
+        colours["hair_linear"] = textures.hair_linear
+    write_arrays(folder / COLOURS_FILE, **colours)
 
 
 def read_texture_set(folder: Path, values: Mapping[str, Any]) -> TextureSet:
@@ -46,6 +52,7 @@ def read_texture_set(folder: Path, values: Mapping[str, Any]) -> TextureSet:
         return unit_from_pixels(read_image(path)) if path.is_file() else None
 
     normal = optional("normal")
+    colours = read_arrays(folder / COLOURS_FILE)
     return TextureSet(
         base_color_srgb=unit_from_pixels(read_image(folder / "base_color.png")),
         coverage=unit_from_pixels(read_image(folder / "coverage.png")),
@@ -55,6 +62,8 @@ def read_texture_set(folder: Path, values: Mapping[str, Any]) -> TextureSet:
         roughness=optional("roughness"),
         specular=optional("specular"),
         cavity=optional("cavity"),
-        iris_linear=read_arrays(folder / IRIS_FILE)["iris_linear"],
+        alignment_srgb=optional("alignment"),
+        iris_linear=colours["iris_linear"],
+        hair_linear=colours.get("hair_linear"),
         **values,
     )

@@ -110,6 +110,13 @@ class STUDIO_AVATAR_PT_look(NeedsAvatar, bpy.types.Panel):
         column = layout.column(align=True)
         for control in materials.look_controls(head):
             column.prop(control.socket, "default_value", text=control.label)
+        draw_text(
+            layout,
+            context,
+            "Hair is not rebuilt: where it hid the scalp, that is drawn cropped short. "
+            "Put a groom of your own on it.",
+            icon="INFO",
+        )
 
 
 class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):

@@ -32,6 +32,7 @@ from ..log_light import LUMINANCE, light_from_log
 from ..sampling.eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
 from ..sampling.opened import SLIDE_STEP, Frames
 from .align import Mosaic, local_pattern
+from .alignment_picture import AlignmentPicture
 from .bands import add_weighted, common_low_band, low_band
 from .bare_skin import BareSkin, bare_skin
 from .common_light import CommonLight
@@ -78,7 +79,7 @@ def unwrap(
     order = _outward_order(capture, fit)
     steps = 2.0 * len(order) + 4.0
     lit_alike = CommonLight.of(light, template)
-    looks = _look_through(frames, lit_alike, order, quality, progress, steps)
+    looks, alignment = _look_through(frames, lit_alike, order, quality, progress, steps)
     lows = np.stack([look.low for look in looks])
     common = common_low_band(lows, np.stack([look.low_weight for look in looks]))
     table = atlas_table(template, quality.texture_size)
@@ -96,7 +97,9 @@ def unwrap(
     progress(steps - 1.0, steps, "eyes and mouth")
     eyes = measure_eyes(capture, track)
     linear = _with_painted_parts(table, fit, light_from_log(skin.log_rgb), eyes)
-    return _texture_set(table, linear, skin, gathered, eyes, progress, steps)
+    result = _texture_set(table, linear, skin, gathered, eyes)
+    progress(steps, steps, "")
+    return replace(result, alignment_srgb=alignment)
 
 
 def _outward_order(capture: Capture, fit: HeadFit) -> list[int]:
@@ -116,16 +119,20 @@ def _look_through(
     quality: Quality,
     progress: Progress,
     steps: float,
-) -> list[Look]:
-    """First pass: align every view to the mosaic of those before it; take its low band."""
+) -> tuple[list[Look], NDArray[np.float32]]:
+    """First pass: align every view to the mosaic of those before it; take its low band.
+
+    Also what that did to the blend, as `AlignmentPicture` draws it.
+    """
     size = min(ALIGN_SIZE, quality.texture_size // 2)
     table = atlas_table(frames.template, size)
-    mosaic = Mosaic(size)
+    mosaic, picture = Mosaic(size), AlignmentPicture(table)
     looks: list[Look] = []
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
         frame = frames.open(k)
         view, log_rgb = lit_alike.sample(frame, k, table, None)
+        picture.add(False, view, log_rgb)
         weight = table.image(view.weight, gutters=False)
         pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         slide = np.zeros((size // SLIDE_STEP, size // SLIDE_STEP, 2), np.float32)
@@ -135,9 +142,10 @@ def _look_through(
             weight = table.image(view.weight, gutters=False)
             pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
+        picture.add(True, view, log_rgb)
         filmed = table.image(log_rgb, gutters=False)
         looks.append(Look(k, slide, *low_band(filmed, weight)))
-    return _about_their_mean(looks)
+    return _about_their_mean(looks), picture.draw()
 
 
 def _about_their_mean(looks: list[Look]) -> list[Look]:
@@ -198,8 +206,6 @@ def _texture_set(
     bare: BareSkin,
     gathered: Gathered,
     eyes: EyeColours,
-    progress: Progress,
-    steps: float,
 ) -> TextureSet:
     skin = table.is_material("skin")
     coverage = np.where(skin, bare.seen, 0.0).astype(np.float32)
@@ -214,14 +220,13 @@ def _texture_set(
                 "Film again and turn the head further to both sides.",
             ),
         )
-    result = TextureSet(
+    return TextureSet(
         origin="phone",
         base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
         coverage=table.image(coverage),
         confidence=table.image((coverage * np.sqrt(gathered.best) * agreement).astype(np.float32)),
         view_count=table.image(np.where(skin, gathered.views, 0).astype(np.uint8)),
         iris_linear=eyes.iris,
+        hair_linear=np.exp(bare.hair.colour_log),
         findings=findings,
     )
-    progress(steps, steps, "")
-    return result

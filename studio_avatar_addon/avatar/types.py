@@ -191,6 +191,8 @@ class TextureSet:
     roughness: FloatArray | None = None  # (N, N) float32, perceptual
     specular: FloatArray | None = None  # (N, N) float32, Principled IOR Level
     cavity: FloatArray | None = None  # (N, N) float32, 1 = open
+    hair_linear: FloatArray | None = None  # (3,) float32 linear Rec.709; NaN: no hair seen
+    alignment_srgb: FloatArray | None = None  # (h, 2 w, 3) the views' mean unaligned, aligned
     findings: tuple[Finding, ...] = ()
 
     @property

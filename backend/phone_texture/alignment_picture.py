@@ -1,0 +1,38 @@
+"""Views before and after their slides in; what the slides did to the blend out, side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ..atlas import AtlasTable, region
+from ..images import srgb_from_linear
+from ..log_light import light_from_log
+from ..sampling.views import TexelView
+
+SHOWN = ("eyelids", "brows", "nose", "lips")
+
+
+class AlignmentPicture:
+    """The plain means of the views, over the n texels of a table."""
+
+    def __init__(self, table: AtlasTable) -> None:
+        self._table = table
+        self._total = np.zeros((2, len(table), 3), np.float32)
+        self._share = np.full((2, len(table)), 1e-6, np.float32)
+
+    def add(self, after: bool, view: TexelView, log_rgb: FloatArray) -> None:
+        self._total[int(after)] += view.weight[:, None] * log_rgb
+        self._share[int(after)] += view.weight
+
+    def draw(self) -> NDArray[np.float32]:
+        """(h, 2 w, 3) sRGB: the face's middle, before on the left, after on the right."""
+        table = self._table
+        inside = table.interpolate(region(table.template, *SHOWN)) > 0.5
+        row, column = np.divmod(table.texel[inside], table.size)
+        part = slice(row.min(), row.max() + 1), slice(column.min(), column.max() + 1)
+        means = self._total / self._share[..., None]
+        sides = [table.image(light_from_log(mean))[part] for mean in means]
+        return np.clip(srgb_from_linear(np.concatenate(sides, axis=1)), 0.0, 1.0)
