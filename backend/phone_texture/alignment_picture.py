@@ -12,7 +12,8 @@ from ..images import srgb_from_linear
 from ..log_light import light_from_log
 from ..sampling.views import TexelView
 
-SHOWN = ("eyelids", "brows", "nose", "lips")
+SHOWN = ("brows", "nose", "lips", "chin")
+LEAST_SHARE, UNSEEN = 0.01, 0.03
 
 
 class AlignmentPicture:
@@ -31,8 +32,12 @@ class AlignmentPicture:
         """(h, 2 w, 3) sRGB: the face's middle, before on the left, after on the right."""
         table = self._table
         inside = table.interpolate(region(table.template, *SHOWN)) > 0.5
+        # What is folded in behind lids and lips lies elsewhere in the atlas.
         row, column = np.divmod(table.texel[inside], table.size)
-        part = slice(row.min(), row.max() + 1), slice(column.min(), column.max() + 1)
-        means = self._total / self._share[..., None]
-        sides = [table.image(light_from_log(mean))[part] for mean in means]
+        (top, left), (bottom, right) = np.percentile(
+            np.stack([row, column], 1), (2, 98), axis=0
+        ).astype(int)
+        means = light_from_log(self._total / self._share[..., None])
+        means[self._share < LEAST_SHARE] = UNSEEN
+        sides = [table.image(mean)[top:bottom, left:right] for mean in means]
         return np.clip(srgb_from_linear(np.concatenate(sides, axis=1)), 0.0, 1.0)

@@ -39,7 +39,7 @@ MARGIN = 5  # coarse texels round hair in which strands thin out
 LIKELY_SHARE = 3.0  # the unseen scalp is as hairy as the seen one, times this
 # Cropped hair lets this share of the skin's colour through.
 SKIN_THROUGH = 0.22
-STRANDS = ((0.0006, 31, 0.11), (0.0018, 32, 0.07), (0.008, 33, 0.05))  # size in m, seed, log light
+STRANDS = ((0.0006, 31, 0.08), (0.0018, 32, 0.05), (0.008, 33, 0.04))  # size in m, seed, log light
 EDGE_M, EDGE_NOISE = 0.0016, 0.10
 EDGE = (0.3, 0.7)
 
