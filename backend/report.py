@@ -93,7 +93,7 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
             "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
             "neck": round(coverage_percent(results.phone, template, "neck"), 1),
         },
-        "evened": _evened(capture.frame_gain),
+        "evened": _evened(capture.frame_gain * np.exp(-results.light.exposure_log)),
         "hair_srgb": _hair_srgb(results.phone),
         "light_stands_still_with_the": results.light.moves_with,
         "phone_texture": {

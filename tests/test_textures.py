@@ -254,6 +254,19 @@ def test_views_are_brought_to_one_light_where_it_turns_with_the_camera(
     assert psnr_db[0] > psnr_db[1] + 3.0
 
 
+def test_exposure_is_told_from_light(still_light: Case, light: RoomLight) -> None:
+    case = still_light
+    assert light.moves_with == "head" and np.abs(light.exposure_log).max() < 0.03
+    wobble = np.array([1.0, 1.15, 0.9])[np.arange(len(case.fit.left_out)) % 3, None]
+    wobble = (wobble * np.array([1.05, 1.0, 0.95])).astype(np.float32)
+    wobble[::3] = 1.0
+    wobbling = replace(case, capture=replace(case.capture, frame_gain=wobble))
+    told = _light(wobbling)
+    assert told.moves_with == "head"
+    away = told.exposure_log - np.log(wobble)
+    assert np.abs(away - np.median(away, 0)).max() < 0.03
+
+
 def test_no_background_reaches_the_texture(phone: TextureSet, template: HeadTemplate) -> None:
     table = atlas_table(template, phone.size)
     skin = table.pick(phone.base_color_srgb)[table.is_material("skin")]

@@ -1,8 +1,8 @@
 """Small linear pictures of the chosen frames in, gains that even exposure and colour out.
 
-A face gets lighter and darker as it turns under a lamp: that is shading, not exposure. So the
-background is compared where it is the same in all frames; only where the camera went round the
-head, and the light stayed with the head, is the skin itself the measure.
+A face gets lighter and darker as it turns under a lamp: that is shading, not exposure. So only the
+background is compared, where it is the same in all frames. Where the camera went round the head,
+`room_light` compares the fitted skin itself, point by point.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def small_linear(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def even_gains(small: NDArray[np.float32], landmarks: FloatArray) -> NDArray[np.float32]:
-    """Pictures (K, h, w, 3) and landmarks (K, 478, 2) in their pixels to linear gains (K, 3)."""
+    """Pictures (K, h, w, 3) and landmarks (K, 478, 2) in their pixels to linear gains (K, 3).
+
+    All 1 where the background is not the same throughout.
+    """
     background = _background(small[0], landmarks)
     if background.mean() > MIN_BACKGROUND:
         logs = _log_ratio(small[:, background])
@@ -38,8 +41,7 @@ def even_gains(small: NDArray[np.float32], landmarks: FloatArray) -> NDArray[np.
             offset = np.median(logs, axis=1)
             if np.median(np.abs(logs - offset[:, None])) < SAME_SCENE:
                 return _gains(offset)
-    skin = _log_ratio(_skin(small, landmarks))
-    return _gains(np.median(skin, axis=1) if skin.size else np.zeros((len(small), 3)))
+    return np.ones((len(small), 3), np.float32)
 
 
 def _log_ratio(samples: FloatArray) -> FloatArray:
@@ -66,17 +68,3 @@ def _background(picture: FloatArray, landmarks: FloatArray) -> BoolArray:
             False
         )
     return background
-
-
-def _skin(small: NDArray[np.float32], landmarks: FloatArray) -> FloatArray:
-    """Colours (K, 478, 3) under the landmarks, slightly blurred."""
-    sampled = [
-        cv2.remap(
-            cv2.GaussianBlur(picture, (0, 0), 1.0),
-            points[None, :, 0].astype(np.float32) - 0.5,
-            points[None, :, 1].astype(np.float32) - 0.5,
-            cv2.INTER_LINEAR,
-        )[0]
-        for picture, points in zip(small, landmarks, strict=True)
-    ]
-    return np.stack(sampled)

@@ -39,8 +39,8 @@ class CommonLight:
 
     @property
     def differs(self) -> bool:
-        """Whether the views have different lights."""
-        return self.light.moves_with == "camera"
+        """Whether the views have different lights or exposures."""
+        return self.light.moves_with == "camera" or bool(self.light.exposure_log.any())
 
     def sample(
         self, frame: OpenedFrame, k: int, table: AtlasTable, slide: FloatArray | None
@@ -56,7 +56,8 @@ class CommonLight:
 
     def to_common(self, k: int) -> NDArray[np.float32]:
         """(GRID, GRID, 3) what brings chosen frame k to the common light."""
-        return self.points.image(self.light.common - self.light.log_shading[k].astype(np.float32))
+        shading = self.light.log_shading[k].astype(np.float32) + self.light.exposure_log[k]
+        return self.points.image(self.light.common - shading)
 
     def shading(self, table: AtlasTable) -> NDArray[np.float32]:
         """(n, 3) log shading of a table's texels in the common light."""

@@ -40,6 +40,7 @@ def estimate_light(
         moves_with=shading.moves_with,
         unexplained=np.array(shading.unexplained),
         log_shading=log_shading.astype(np.float16),
+        exposure_log=shading.exposure.astype(np.float32),
         common=np.log(np.exp(log_shading[fit.frame_used]).mean(0)).astype(np.float32),
         openness=openness,
         skin_linear=tone,

@@ -8,7 +8,7 @@ explains how a point changes from view to view is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from ..evenly import evenly
 from ..log_light import LUMINANCE
+from .exposure import exposure_offsets
 from .filmed import FilmedPoints
 from .surroundings import Surroundings
 from .visibility import even_directions
@@ -33,7 +34,7 @@ SPREAD = 0.18
 SMOOTHING = 0.03  # of the lobes' mean power
 COLOUR_TIE = 8.0  # how strongly a lobe keeps the common colour of the light
 OWN_ALBEDO = 0.8  # share of a point's own albedo that a moving light lets us trust
-CAMERA_GAIN = 0.85  # the moving light must explain this much better to be believed
+CAMERA_GAIN = 0.70  # the moving light must explain this much better to be believed
 # Log light: pockets that hardly any light reaches are not divided by next to nothing.
 DEEPEST_SHADE = -1.2
 LEAST_SHADING = 0.12  # of the median: light that the model misses, in creases above all
@@ -44,6 +45,7 @@ class Shading:
     """What the fitted light makes of a white, matte head."""
 
     log_shading: NDArray[np.float32]  # (K, n, 3) of each view
+    exposure: FloatArray  # (K, 3) log light by which views differ beyond their shading
     moves_with: str  # "head" or "camera": where the light stands still
     unexplained: tuple[float, float]  # change between views left by the head's, the camera's light
 
@@ -59,14 +61,18 @@ def fit_shading(
 
     The shading is relative to its median: the absolute tone is decided elsewhere.
     """
-    still = _fit(filmed, surroundings, usable, skin_linear, device, turns=False)
-    unexplained_still = _change_left(filmed, still, usable)
+    exposure = exposure_offsets(filmed)
+    evened = replace(filmed, radiance=filmed.radiance * np.exp(-exposure[:, None]))
+    still = _fit(evened, surroundings, usable, skin_linear, device, turns=False)
+    unexplained_still = _change_left(evened, still, usable)
     moving = _fit(filmed, surroundings, usable, skin_linear, device, turns=True)
     unexplained_moving = _change_left(filmed, moving, usable)
     camera = unexplained_moving < CAMERA_GAIN * unexplained_still
     log_shading = moving if camera else still
+    told = filmed if camera else evened
     return Shading(
-        log_shading=log_shading * _strength(filmed, log_shading, usable),
+        log_shading=log_shading * _strength(told, log_shading, usable),
+        exposure=np.zeros_like(exposure) if camera else exposure,
         moves_with="camera" if camera else "head",
         unexplained=(unexplained_still, unexplained_moving),
     )

@@ -169,6 +169,7 @@ class RoomLight:
     moves_with: str  # "head" or "camera": in whose frame the light stands still
     unexplained: FloatArray  # (2,) change between views left by the head's, the camera's light
     log_shading: FloatArray  # (K, n, 3) float16, in each chosen frame
+    exposure_log: FloatArray  # (K, 3) float32 log light by which frames differ beyond that
     common: FloatArray  # (n, 3) float32 log shading under the mean of the views' lights
     openness: FloatArray  # (n,) float32 share of the hemisphere that is open sky
     skin_linear: FloatArray  # (3,) float32 albedo that the skin most likely has
