@@ -176,6 +176,7 @@ def _film(template: HeadTemplate, folder: Path, *, moves_with_camera: bool) -> C
         sharpness=np.ones(count, np.float32), frame_index=np.arange(count),
         frame_paths=tuple(frames), frame_gain=np.ones((count, 3), np.float32),
         camera_guess=fit.camera, focal_known=True,
+        exposure_known=moves_with_camera,
     )  # fmt: skip
     no_hands = np.full((count, 2, 21, 2), np.nan, np.float32)
     track = FaceTrack(points, np.ones(count, np.float32), points, tuple(masks), no_hands)
@@ -349,7 +350,9 @@ def test_light_is_told_from_skin(around: Surroundings, moves_with: str) -> None:
         radiance=truth[..., None] * SKIN, weight=np.clip(facing, 0.0, 1.0), camera_from_head=turns
     )
     usable = np.clip(around.visibility.openness * 2.0 - 0.8, 0.0, 1.0)
-    fitted = fit_shading(filmed, around, usable, SKIN, torch.device("cpu"))
+    fitted = fit_shading(
+        filmed, around, usable, SKIN, torch.device("cpu"), exposure_known=moves_with == "camera"
+    )
     assert fitted.moves_with == moves_with
     seen = (filmed.weight > 0.3) & (usable > 0.5)
     log_truth = np.log(np.maximum(truth, 1e-6))

@@ -102,6 +102,7 @@ def _chosen(capture: Capture, track: FaceTrack, count: int) -> tuple[Capture, Fa
         track,
         frame_landmarks_px=track.frame_landmarks_px[kept],
         mask_paths=tuple(track.mask_paths[k] for k in kept),
+        hands_px=track.hands_px[kept],
     )
 
 

@@ -117,9 +117,10 @@ def read_footage(
         sharpness=np.nan_to_num(faces.person.per_frame(sharpness / sharpness.max(), count)),
         frame_index=frame_index,
         frame_paths=paths,
-        frame_gain=gains,
+        frame_gain=np.ones((len(paths), 3), np.float32) if gains is None else gains,
         camera_guess=faces.camera_guess,
         focal_known=faces.focal_known,
+        exposure_known=gains is not None,
         findings=footage_findings(facts, faces.survey, faces.person, faces.view),
     )
 
@@ -130,7 +131,7 @@ def _store_frames(
     landmarks: FloatArray,
     frames_dir: Path,
     progress: Progress,
-) -> tuple[tuple[Path, ...], FloatArray]:
+) -> tuple[tuple[Path, ...], FloatArray | None]:
     """Write the chosen frames; their paths and gains (K, 3)."""
     wanted = set(frame_index.tolist())
     paths, small = [], []

@@ -29,10 +29,10 @@ def small_linear(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return linear_from_srgb(unit_from_pixels(np.asarray(small, np.uint8)))
 
 
-def even_gains(small: NDArray[np.float32], landmarks: FloatArray) -> NDArray[np.float32]:
+def even_gains(small: NDArray[np.float32], landmarks: FloatArray) -> NDArray[np.float32] | None:
     """Pictures (K, h, w, 3) and landmarks (K, 478, 2) in their pixels to linear gains (K, 3).
 
-    All 1 where the background is not the same throughout.
+    None where the background is not the same throughout.
     """
     background = _background(small[0], landmarks)
     if background.mean() > MIN_BACKGROUND:
@@ -41,7 +41,7 @@ def even_gains(small: NDArray[np.float32], landmarks: FloatArray) -> NDArray[np.
             offset = np.median(logs, axis=1)
             if np.median(np.abs(logs - offset[:, None])) < SAME_SCENE:
                 return _gains(offset)
-    return np.ones((len(small), 3), np.float32)
+    return None
 
 
 def _log_ratio(samples: FloatArray) -> FloatArray:

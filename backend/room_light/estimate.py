@@ -33,7 +33,9 @@ def estimate_light(
     plain = around.points.plain(openness)
     tone = skin_tone(usual_colour(filmed, plain), measure_eyes(capture, track).sclera_filmed)
     progress(1, 1, "estimating the room's light")
-    shading = fit_shading(filmed, around, plain, tone, device)
+    shading = fit_shading(
+        filmed, around, plain, tone, device, exposure_known=capture.exposure_known
+    )
     log_shading = np.stack([around.points.smooth(view, openness) for view in shading.log_shading])
     progress(1, 1, f"the light stands still with the {shading.moves_with}")
     return RoomLight(

@@ -56,12 +56,16 @@ def fit_shading(
     usable: FloatArray,
     skin_linear: FloatArray,
     device: torch.device,
+    *,
+    exposure_known: bool,
 ) -> Shading:
     """`usable` (n,) in [0, 1]: points of plain skin; `skin_linear` (3,): albedo for the bounce.
 
     The shading is relative to its median: the absolute tone is decided elsewhere.
     """
-    exposure = exposure_offsets(filmed)
+    exposure = np.zeros((len(filmed.radiance), 3), np.float32)
+    if not exposure_known:
+        exposure = exposure_offsets(filmed)
     evened = replace(filmed, radiance=filmed.radiance * np.exp(-exposure[:, None]))
     still = _fit(evened, surroundings, usable, skin_linear, device, turns=False)
     unexplained_still = _change_left(evened, still, usable)

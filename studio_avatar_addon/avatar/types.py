@@ -110,6 +110,7 @@ class Capture:
     frame_gain: FloatArray  # (K, 3) float32 linear gains that even exposure and white balance out
     camera_guess: Camera
     focal_known: bool  # True where metadata or the artist told the focal length
+    exposure_known: bool  # True where the background told `frame_gain`; else that is 1
     findings: tuple[Finding, ...] = ()
 
     @property
