@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from backend.atlas import AtlasTable, atlas_table, sample_at, twin_coordinates
+from backend.benchmark.ghosting import ghosting
 from backend.detail import restore_detail
 from backend.detail.poisson import differences, with_gradients
 from backend.images import (
@@ -266,6 +267,16 @@ def test_exposure_is_told_from_light(still_light: Case, light: RoomLight) -> Non
     assert told.moves_with == "head"
     away = told.exposure_log - np.log(wobble)
     assert np.abs(away - np.median(away, 0)).max() < 0.03
+
+
+def test_ghosting_rises_with_a_second_copy() -> None:
+    random = np.random.default_rng(3)
+    marks = cv2.GaussianBlur(random.normal(size=(200, 200)).astype(np.float32), (0, 0), 1.2)
+    everywhere = np.ones(marks.shape, bool)
+    alone = ghosting(marks, everywhere)
+    double = ghosting(0.5 * (marks + np.roll(marks, 7, axis=1)), everywhere)
+    assert double > 3.0 * alone
+    assert np.isnan(ghosting(marks, ~everywhere))
 
 
 def test_no_background_reaches_the_texture(phone: TextureSet, template: HeadTemplate) -> None:

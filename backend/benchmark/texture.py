@@ -94,7 +94,7 @@ def benchmark_texture(heads: Path | None, out: Path | None) -> None:
 
 _HEADINGS = """\
                                               own views                      held back
-case               photos   blend         (sharpness; dB as filmed, relit, detail; marks, px)
+case               photos   blend         (sharpness; dB raw, relit, detail; ghosts; marks, px)
   coverage: precision, recall, recall on the face; bleed, px; seconds"""
 
 
@@ -139,7 +139,7 @@ def _line(row: TextureRow) -> str:
         return f"{start} {row.failure}"
     views = "".join(
         f"{v.sharpness:6.2f} {v.psnr_db:5.1f} {v.relit_db:5.1f} "
-        f"{v.detail_db:5.1f} {v.misplaced_px:5.2f}"
+        f"{v.detail_db:5.1f} {v.ghosting:5.2f} {v.misplaced_px:5.2f}"
         for v in (row.own, row.held_back)
     )
     cover = row.coverage
@@ -198,11 +198,13 @@ SUMMARY: tuple[tuple[str, str, bool, Callable[[TextureRow], float]], ...] = (
     ("own views", "dB", True, lambda row: row.own.psnr_db),
     ("own views, relit", "dB", True, lambda row: row.own.relit_db),
     ("own views, detail", "dB", True, lambda row: row.own.detail_db),
+    ("ghosting", "of the frame's", False, lambda row: row.own.ghosting),
     ("marks misplaced, p90", "px", False, lambda row: row.own.misplaced_px),
     ("held back, sharpness", "of the frame's", True, lambda row: row.held_back.sharpness),
     ("held back", "dB", True, lambda row: row.held_back.psnr_db),
     ("held back, relit", "dB", True, lambda row: row.held_back.relit_db),
     ("held back, detail", "dB", True, lambda row: row.held_back.detail_db),
+    ("held back, ghosting", "of the frame's", False, lambda row: row.held_back.ghosting),
     ("held back, misplaced, p90", "px", False, lambda row: row.held_back.misplaced_px),
     ("coverage, precision", "", True, lambda row: row.coverage.precision),
     ("coverage, recall", "", True, lambda row: row.coverage.recall),

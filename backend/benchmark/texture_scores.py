@@ -37,6 +37,7 @@ from ..sampling.opened import Frames
 from ..sampling.views import LEAST_COSINE
 from ..surface import vertex_normals
 from .capture_truth import CaptureTruth
+from .ghosting import ghosting
 
 HELD_BACK = 4
 HELD = "held back"
@@ -57,6 +58,7 @@ class ViewScores:
     psnr_db: float = math.nan
     relit_db: float = math.nan  # the same with each view's own light given back, where they differ
     detail_db: float = math.nan  # PSNR of what is finer than DETAIL_PX: no shade, little shine
+    ghosting: float = math.nan  # over the frame's own: 1 is none
     misplaced_px: float = math.nan  # p90 of the distance of marks from where frames have them
 
 
@@ -94,7 +96,15 @@ def score_views(
         relit_db = math.nan
         if lit_alike and lit_alike.differs:
             relit_db, _ = compare(in_own_light(again, lit_alike, frames, k))
-        scores.append((*compare(again), relit_db, _detail_db(again), _misplaced_px(again)))
+        scores.append(
+            (
+                *compare(again),
+                relit_db,
+                _detail_db(again),
+                _ghosting(again),
+                _misplaced_px(again),
+            )
+        )
     psnr_db, sharpness, *others = np.nanmedian(np.array(scores), axis=0).tolist()
     return ViewScores(sharpness, psnr_db, *others)
 
@@ -105,6 +115,13 @@ def _detail_db(again: ShownAgain) -> float:
     error = (again.shown - again.frame) * known[..., None]
     error -= cv2.GaussianBlur(error, (0, 0), DETAIL_PX) / share[..., None]
     return float(-10.0 * np.log10(np.mean(error[again.compared] ** 2)))
+
+
+def _ghosting(again: ShownAgain) -> float:
+    ours, theirs = (
+        ghosting(image @ LUMINANCE, again.compared) for image in (again.shown, again.frame)
+    )
+    return ours / max(theirs, 1e-6)
 
 
 def _misplaced_px(again: ShownAgain) -> float:
