@@ -81,6 +81,9 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
     share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), LEAST_POINTS)
     if share < LEAST_SCALP_SHARE:
         return bald
+    # Lamps tint hair, too: bare scalp begins at the forehead, an island of it is tinted hair.
+    bare = known & (part["scalp"] | part["forehead"]) & ~hair
+    hair |= bare & part["scalp"] & ~_joined_to(coarse, bare, part["forehead"])
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
     wide = cv2.dilate(coarse.image(hair.astype(np.float32), gutters=False), disc)
     scalp_m = rest[part["scalp"]]
@@ -97,7 +100,7 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
     return Hair(
         hides=table.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
         scalp=table.sample(coarse.image(np.clip(grows, 0.0, 1.0)), cv2.INTER_LINEAR),
-        colour_log=np.median(colour[hair], 0).astype(np.float32),
+        colour_log=np.median(colour[hair & like_hair], 0).astype(np.float32),
         over_forehead=_share(hair & ~growing, known & part["forehead"]),
     )
 
