@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from backend.atlas import AtlasTable, atlas_table, region
 from backend.facemesh import HandFinder
-from backend.log_light import LUMINANCE
+from backend.log_light import LUMINANCE, log_light
 from backend.phone_texture.bare_skin import BareSkin, bare_skin
 from backend.phone_texture.glasses import find_rims
 from backend.phone_texture.solid_noise import solid_noise
+from backend.room_light.tone import SKIN_TYPES
 from backend.sampling.hands import hidden_by_hands
 from backend.tracking.hands import hands_before
 from studio_avatar_addon.avatar.template import load_template
@@ -76,6 +77,15 @@ def test_hair_becomes_a_cropped_scalp_and_a_fringe_becomes_skin(table, plain, po
     assert abs(np.median(light[low]) - skin) < 0.1
     deep = table.interpolate(region(table.template, "scalp")) > 0.99
     assert hair < np.median(light[deep]) < 0.5 * (skin + hair)
+
+
+@pytest.mark.parametrize("skin", SKIN_TYPES)
+@pytest.mark.parametrize("hair", [(0.02, 0.02, 0.02), (0.02, 0.022, 0.026)])
+def test_black_hair_is_hair_on_any_skin(table, plain, skin, hair):
+    albedo = plain - SKIN + log_light(np.array(skin))
+    albedo[is_part(table, "scalp")] = log_light(np.array(hair))
+    bare = made_bare(table, albedo)
+    np.testing.assert_allclose(bare.hair.colour_log, log_light(np.array(hair)), atol=0.05)
 
 
 def test_rims_are_found_and_skin_beside_them_is_not(table, plain, position):

@@ -52,10 +52,12 @@ def bare_skin(
     # The usual colour of a nostril holds its darkness.
     shading = shading * (1.0 - table.interpolate(region(table.template, "nostrils")))[:, None]
     albedo_log = log_rgb - shading
-    seen = without_foreign(table, albedo_log, clear_of_slits(table, seen))
+    seen = clear_of_slits(table, seen)
     if glasses:
         seen = seen * (1.0 - find_rims(table, albedo_log))
+    # Before foreign colours go: black hair is as far from skin as a collar is.
     hair = find_hair(table, albedo_log, seen)
+    seen = without_foreign(table, albedo_log, seen)
     seen = seen * (1.0 - hair.hides)
     albedo_log = complete(table, albedo_log, seen, twin_coordinates(table)).log_rgb
     albedo_log = with_cropped_scalp(table, neutral_m, albedo_log, hair)
