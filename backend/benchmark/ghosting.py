@@ -1,7 +1,8 @@
 """A picture of skin in; how far it is seen double out.
 
-A ghost is a second copy a few pixels away: it raises a second peak in the local autocorrelation,
-beside the central one that every picture has.
+A second copy of a picture puts a ripple on its power spectrum, and so a peak at the copy's distance
+into the spectrum of that spectrum's logarithm, the cepstrum (Bogert, Healy and Tukey, 1963). The
+autocorrelation would show it, too, but it rises as much with plain blur.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import numpy as np
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 TILE_PX, STEP_PX = 48, 24
-NEAREST_PX, FARTHEST_PX = 4, 16  # of the second peak from the centre
+NEAREST_PX, FARTHEST_PX = 4, 16  # of the copy; nearer lies what blur does to the spectrum
 COARSEST_PX = 6.0
+FLOOR = 1e-3  # of the tile's mean power
 
 
 def ghosting(luminance: FloatArray, inside: BoolArray) -> float:
-    """Energy of the second peak over the central one's: mean over tiles of (H, W); NaN: no tile."""
+    """Highest peak of the cepstrum, mean over the tiles of (H, W) inside; NaN: no tile fits in."""
     known = inside.astype(np.float32)
     share = np.maximum(cv2.GaussianBlur(known, (0, 0), COARSEST_PX), 1e-3)
     detail = luminance - cv2.GaussianBlur(luminance * known, (0, 0), COARSEST_PX) / share
@@ -34,8 +36,7 @@ def ghosting(luminance: FloatArray, inside: BoolArray) -> float:
             if not inside[part].all():
                 continue
             power = np.abs(np.fft.fft2(detail[part] * window)) ** 2
-            correlation = np.fft.fftshift(np.fft.ifft2(power).real)
-            centre = float(correlation[TILE_PX // 2, TILE_PX // 2])
-            if centre > 0.0:
-                peaks.append(max(float(correlation[ring].max()) / centre, 0.0) ** 2)
+            if power.any():
+                cepstrum = np.fft.ifft2(np.log(power + FLOOR * power.mean())).real
+                peaks.append(float(np.fft.fftshift(cepstrum)[ring].max()))
     return float(np.mean(peaks)) if peaks else math.nan
