@@ -17,7 +17,7 @@ from ..images import linear_from_srgb, unit_from_pixels
 
 SMALL_SIDE_PX = 240
 DARKEST, LIGHTEST = 0.01, 0.9  # linear; noise below, clipping above
-MIN_BACKGROUND = 0.05  # share of the picture
+MIN_BACKGROUND = 0.01  # share of the picture: some hundred pixels
 SAME_SCENE = 0.12  # spread of the log ratio over the background of an unmoved camera
 GAIN_RANGE = (0.5, 2.0)
 
