@@ -1,4 +1,4 @@
-"""Pictures in, MediaPipe's face landmarks and face boxes out; the only file that knows MediaPipe.
+"""Pictures in, MediaPipe's faces, hands and persons out; the only file that knows MediaPipe.
 
 The legacy Face Mesh carries its networks inside its wheel and runs offline. Only four of its
 solutions are imported, which works without jax, sounddevice and sentencepiece.

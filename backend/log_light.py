@@ -9,10 +9,11 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 LOG_FLOOR = np.float32(0.004)
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+USUAL_SKIN = np.array([0.40, 0.24, 0.17], np.float32)  # linear, where a clip tells nothing better
 
 
 def log_light(linear: FloatArray) -> NDArray[np.float32]:
-    """Linear light to its logarithm, with a floor that keeps sensor noise in the dark small."""
+    """Linear light (...) to its logarithm; a floor keeps sensor noise in the dark small."""
     return np.log(np.maximum(linear, 0.0) + LOG_FLOOR).astype(np.float32)
 
 
@@ -27,6 +28,6 @@ def chroma(log_rgb: FloatArray) -> FloatArray:
 
 
 def smooth_step(low: float, high: float, value: FloatArray) -> FloatArray:
-    """0 below `low`, 1 above `high`, without a kink between."""
+    """Of values (...): 0 below `low`, 1 above `high`, without a kink between."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)

@@ -26,8 +26,10 @@ from studio_avatar_addon.avatar.types import (
 from . import (
     atlas,
     detail,
+    evenly,
     facemesh,
     footage,
+    images,
     log_light,
     marks,
     performance,
@@ -66,7 +68,7 @@ def create_avatar(
     store = StageStore(settings.out / STAGES_FOLDER, reporter)
     done = store.fingerprints
     in_atlas = (atlas, log_light, posed_head, raster, surface)
-    in_frames = (sampling, *in_atlas)
+    in_frames = (sampling, images, evenly, *in_atlas)
 
     capture = store.run(
         "footage", Capture, (clip_sha256, quality.frames, code_fingerprint(footage, facemesh)),

@@ -93,8 +93,10 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
             "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
             "neck": round(coverage_percent(results.phone, template, "neck"), 1),
         },
-        "evened": _evened(capture.frame_gain * np.exp(-results.light.exposure_log)),
-        "hair_srgb": _hair_srgb(results.phone),
+        "evened": _evened(
+            (capture.frame_gain * np.exp(-results.light.exposure_log))[fit.frame_used]
+        ),
+        "hair_filmed_srgb": _hair_srgb(results.phone),
         "light_stands_still_with_the": results.light.moves_with,
         "phone_texture": {
             "sharpness": round(float(np.median(fidelity.sharpness)), 2),
@@ -117,7 +119,7 @@ def _evened(gain: FloatArray) -> dict[str, float]:
 def _hair_srgb(phone: TextureSet) -> list[float] | None:
     """None: no hair seen."""
     hair = phone.hair_linear
-    if hair is None or not np.isfinite(hair).all():
+    if hair is None:
         return None
     return [round(float(channel), 3) for channel in srgb_from_linear(hair)]
 

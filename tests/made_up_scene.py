@@ -58,7 +58,7 @@ def make_scene(template: HeadTemplate, folder: Path, textured: bool) -> Scene:
     capture = Capture(
         Path("made_up.mp4"), "0" * 64, CAMERA.size_px, 30.0, 0, "srgb", np.arange(count) / 30.0,
         landmarks, np.ones(count, np.float32), np.arange(count), tuple(pictures),
-        np.ones((count, 3), np.float32), CAMERA, True, True,
+        np.ones((count, 3), np.float32), CAMERA, True, False, True,
     )  # fmt: skip
     no_hands = np.full((count, 2, 21, 2), np.nan, np.float32)
     track = FaceTrack(landmarks, np.ones(count, np.float32), landmarks, tuple(masks), no_hands)

@@ -52,7 +52,7 @@ def made_bare(table: AtlasTable, albedo: NDArray[np.float32], glasses: bool = Fa
 def test_a_bald_head_stays_as_filmed(table, plain):
     bare = made_bare(table, plain)
     forehead = is_part(table, "forehead")
-    assert np.isnan(bare.hair.colour_log).all() and not bare.findings
+    assert bare.hair.colour_log is None and not bare.findings
     assert bare.seen[is_part(table, "scalp")].mean() > 0.99
     np.testing.assert_allclose(bare.log_rgb[forehead], plain[forehead], atol=1e-4)
 
@@ -77,6 +77,18 @@ def test_hair_becomes_a_cropped_scalp_and_a_fringe_becomes_skin(table, plain, po
     assert abs(np.median(light[low]) - skin) < 0.1
     deep = table.interpolate(region(table.template, "scalp")) > 0.99
     assert hair < np.median(light[deep]) < 0.5 * (skin + hair)
+
+
+def test_hair_over_an_ear_is_taken_off_and_not_drawn_on(table, plain, position):
+    scalp, ears = is_part(table, "scalp"), is_part(table, "ears")
+    upper = ears & (position[:, 2] > np.quantile(position[ears, 2], 0.6))
+    albedo = plain.copy()
+    albedo[scalp | upper] = HAIR
+    bare = made_bare(table, albedo)
+    deep = upper & (table.interpolate(region(table.template, "ears")) > 0.95)
+    assert bare.seen[deep].mean() < 0.05
+    light = bare.log_rgb @ LUMINANCE
+    assert np.median(light[deep]) > 0.8 * (SKIN @ LUMINANCE) + 0.2 * (HAIR @ LUMINANCE)
 
 
 @pytest.mark.parametrize("skin", SKIN_TYPES)

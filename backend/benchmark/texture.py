@@ -113,7 +113,9 @@ def _measured(run: Run) -> list[TextureRow]:
         clock = StepClock()
         light = estimate_light(capture, track, blended, template, torch.device("cpu"), clock)
         ours = unwrap(capture, track, blended, light, template, quality, clock)
-        lights = {OURS: CommonLight.of(light, template)}
+        ours_light = {OURS: CommonLight.of(light, template)}
+        # Of frames held back the exposure is not known, only a light that turns with the camera.
+        held_light = ours_light if light.moves_with == "camera" else {}
         peak = peak_mb()
         own, others = (Frames.of(capture, track, some, template) for some in (blended, held))
         textures = {OURS: ours, **plain_textures(own, quality.texture_size)}
@@ -123,8 +125,8 @@ def _measured(run: Run) -> list[TextureRow]:
                 run.case,
                 run.footage,
                 method,
-                score_views(texture, own, lights.get(method)),
-                score_views(texture, others, lights.get(method)),
+                score_views(texture, own, ours_light.get(method)),
+                score_views(texture, others, held_light.get(method)),
                 score_coverage(texture, own, truth) if truth and truth.frames else CoverageScores(),
                 dict(clock.seconds) if method == OURS else {},
                 peak if method == OURS else math.nan,

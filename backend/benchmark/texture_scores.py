@@ -105,8 +105,13 @@ def score_views(
                 _misplaced_px(again),
             )
         )
-    psnr_db, sharpness, *others = np.nanmedian(np.array(scores), axis=0).tolist()
+    psnr_db, sharpness, *others = map(_median_known, np.array(scores).T)
     return ViewScores(sharpness, psnr_db, *others)
+
+
+def _median_known(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else math.nan
 
 
 def _detail_db(again: ShownAgain) -> float:

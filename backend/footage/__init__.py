@@ -20,7 +20,7 @@ from studio_avatar_addon.avatar.types import (
 from ..images import write_png
 from .choice import choose_frames
 from .exposure import even_gains, small_linear
-from .findings import footage_findings
+from .findings import footage_findings, wears_glasses
 from .people import MIN_FRAMES, Person, follow_person
 from .source import Source, footage_sha256, open_source
 from .survey import Survey, survey_source
@@ -120,6 +120,7 @@ def read_footage(
         frame_gain=np.ones((len(paths), 3), np.float32) if gains is None else gains,
         camera_guess=faces.camera_guess,
         focal_known=faces.focal_known,
+        glasses=wears_glasses(faces.person, faces.view.yaw_deg),
         exposure_known=gains is not None,
         findings=footage_findings(facts, faces.survey, faces.person, faces.view),
     )

@@ -33,7 +33,7 @@ def footage_findings(
         *_about_turn(view.yaw_deg),
         *_about_zoom(survey, person, view),
         *picture_findings(survey, person),
-        *_about_glasses(person, view.yaw_deg),
+        *_about_glasses(wears_glasses(person, view.yaw_deg)),
     )
 
 
@@ -162,10 +162,15 @@ def _about_zoom(survey: Survey, person: Person, view: HeadView) -> list[Finding]
     ]
 
 
-def _about_glasses(person: Person, yaw_deg: FloatArray) -> list[Finding]:
+def wears_glasses(person: Person, yaw_deg: FloatArray) -> bool:
+    """Whether something crosses the nose where it is seen from the front; `yaw_deg` (N,)."""
     frontal = np.flatnonzero(np.abs(yaw_deg) < NOSE_SEEN_DEG)
     lines = [person.sightings[n].nose_line for n in frontal]
-    if not lines or np.median(lines) < NOSE_LINE:
+    return bool(lines) and float(np.median(lines)) >= NOSE_LINE
+
+
+def _about_glasses(glasses: bool) -> list[Finding]:
+    if not glasses:
         return []
     return [
         Finding(

@@ -12,9 +12,10 @@ from studio_avatar_addon.avatar.types import Finding, FloatArray
 from ..atlas import AtlasTable, region, twin_coordinates
 from .fill import clear_of_slits, complete, without_foreign
 from .glasses import find_rims
+from .grain import skin_grain
 from .hair import Hair, find_hair, with_cropped_scalp
 
-MUCH_HAIR = 0.10  # of the forehead below the hairline
+MUCH_HAIR = 0.10  # of the forehead
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def bare_skin(
     hair = find_hair(table, albedo_log, seen)
     seen = without_foreign(table, albedo_log, seen)
     seen = seen * (1.0 - hair.hides)
-    albedo_log = complete(table, albedo_log, seen, twin_coordinates(table)).log_rgb
+    whole = complete(table, albedo_log, seen, twin_coordinates(table))
+    grain = skin_grain(table, neutral_m, albedo_log, seen)
+    albedo_log = whole.log_rgb + (whole.invented * grain)[:, None]
     albedo_log = with_cropped_scalp(table, neutral_m, albedo_log, hair)
     return BareSkin((shading + albedo_log).astype(np.float32), seen.astype(np.float32), hair)

@@ -28,7 +28,7 @@ FREE_LIFT, LIFT_SPREAD = 0.3, 0.7
 
 @dataclass(frozen=True)
 class CommonLight:
-    """`RoomLight` as images: GRID x GRID x 3 log light."""
+    """Brings the chosen frames to the mean of the lights of `RoomLight`."""
 
     points: SkinPoints
     light: RoomLight
@@ -43,12 +43,12 @@ class CommonLight:
         return self.light.moves_with == "camera" or bool(self.light.exposure_log.any())
 
     def sample(
-        self, frame: OpenedFrame, k: int, table: AtlasTable, slide: FloatArray | None
+        self, frame: OpenedFrame, table: AtlasTable, slide: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
-        """As `OpenedFrame.sample`, of chosen frame k, in the common light."""
+        """As `OpenedFrame.sample`, in the common light."""
         view, log_rgb = frame.sample(table, slide)
         if self.differs:
-            lift = table.sample(self.to_common(k), cv2.INTER_CUBIC)
+            lift = table.sample(self.to_common(frame.k), cv2.INTER_CUBIC)
             log_rgb += lift
             doubtful = np.maximum(lift @ LUMINANCE - FREE_LIFT, 0.0) / LIFT_SPREAD
             view.weight[:] *= np.exp(-(doubtful**2))

@@ -19,21 +19,20 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..atlas import AtlasTable, region, sample_at
-from ..log_light import chroma, smooth_step
+from ..log_light import USUAL_SKIN, chroma, smooth_step
 
 # Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
 SMOOTHNESS = 0.3
 # Faint pull to the usual colour: it wins some three quads away from what was seen.
 ANCHOR = 0.03
-# The membrane misses what varies within a quad; that remainder fades out over this many texels
-# of the coarse grid.
 NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
 LEAST_SCALP = 20  # vertices
 # The inside of a nostril against plain skin: dark, and red.
 NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
 SLIT_2048 = 6  # texels from unseen ones within which a lip may be the dark between the lips
 FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin
-USUAL_SKIN = np.array([0.40, 0.24, 0.17], np.float32)
+# The membrane misses what varies within a quad; that remainder fades out over this many texels
+# of the coarse grid.
 FADE_SIZE = 512
 FADE_SIGMAS = (1.5, 4.0, 10.0)
 
@@ -100,19 +99,19 @@ def continue_smoothly(
 def _usual_colours(
     table: AtlasTable, log_rgb: FloatArray, weight: FloatArray
 ) -> NDArray[np.float32]:
-    """(V, 3) median colour of the seen skin; of scalp (it may be hair) and lips their own."""
+    """(V, 3) median colour of the seen skin; of scalp and lips their own."""
     at_vertices, total = table.to_vertices(log_rgb, weight)
     known = total > 0.5
     scalp = region(table.template, "scalp")
     covered = region(table.template, *NOT_BARE)
     skin = at_vertices[known & (covered < 0.2)]
-    hair = at_vertices[known & (scalp > 0.8)]
+    bald = at_vertices[known & (scalp > 0.8)]
     skin_colour = np.median(skin, 0) if len(skin) else np.log(USUAL_SKIN)
-    hair_colour = np.median(hair, 0) if len(hair) >= LEAST_SCALP else skin_colour
+    scalp_colour = np.median(bald, 0) if len(bald) >= LEAST_SCALP else skin_colour
     lips = region(table.template, "lips")
     lip = at_vertices[known & (lips > 0.8)]
     lip_colour = np.median(lip, 0) if len(lip) else skin_colour
-    usual = skin_colour + scalp[:, None] * (hair_colour - skin_colour)
+    usual = skin_colour + scalp[:, None] * (scalp_colour - skin_colour)
     usual += lips[:, None] * (lip_colour - skin_colour)
     usual += region(table.template, "nostrils")[:, None] * NOSTRIL_LOG
     return usual.astype(np.float32)

@@ -46,18 +46,18 @@ EDGE = (0.3, 0.7)
 
 @dataclass(frozen=True)
 class Hair:
-    """Over n texels. `colour_log` (3,): log albedo; NaN where the clip shows no hair."""
+    """Over n texels. `colour_log` (3,): as filmed less the shading; None: no hair was seen."""
 
     hides: NDArray[np.float32]  # (n,) in [0, 1]: what was filmed here is hair
     scalp: NDArray[np.float32]  # (n,) in [0, 1]: where cropped hair grows
-    colour_log: NDArray[np.float32]
+    colour_log: NDArray[np.float32] | None
     over_forehead: float  # share of the seen forehead
 
 
 def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Hair:
     """`albedo_log` (n, 3): the texture without the room's light; `seen` (n,) in [0, 1]."""
     nothing = np.zeros(len(table), np.float32)
-    bald = Hair(nothing, nothing, np.full(3, np.nan, np.float32), 0.0)
+    bald = Hair(nothing, nothing, None, 0.0)
     coarse = atlas_table(table.template, COARSE)
     colour = coarse.sample(table.image(albedo_log), cv2.INTER_AREA)
     known = coarse.sample(table.image(seen), cv2.INTER_AREA) > SURELY_SEEN
@@ -66,15 +66,17 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
         name: coarse.interpolate(region(table.template, *names)) > SURELY_SEEN
         for name, names in (
             ("plain", PLAIN), ("never", NEVER_HAIR), ("scalp", ("scalp",)),
-            ("forehead", ("forehead",)),
+            ("forehead", ("forehead",)), ("ears", ("ears",)),
         )
     }  # fmt: skip
     plain = known & part["plain"]
     if plain.sum() < LEAST_POINTS:
         return bald
     rest = coarse.interpolate(table.template.vertices_m)
-    lowest = table.template.vertices_m[region(table.template, "eyes") > SURELY_SEEN, 2].mean()
-    high = (rest[:, 2] > lowest + LOWEST_M) | part["scalp"]
+    eyes_height_m = table.template.vertices_m[
+        region(table.template, "eyes") > SURELY_SEEN, 2
+    ].mean()
+    high = (rest[:, 2] > eyes_height_m + LOWEST_M) | part["scalp"] | part["ears"]
     like_hair = known & high & ~part["never"] & _like_hair(colour, np.median(colour[plain], 0))
     hair = _joined_to(coarse, like_hair, part["scalp"])
     seen_scalp = known & part["scalp"]
@@ -88,7 +90,7 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
     wide = cv2.dilate(coarse.image(hair.astype(np.float32), gutters=False), disc)
     scalp_m = rest[part["scalp"]]
     growing = cKDTree(scalp_m[:: max(len(scalp_m) // 5000, 1)]).query(rest)[0] < HAIRLINE_M
-    growing |= ~part["forehead"]
+    growing = (growing | ~part["forehead"]) & ~part["ears"]
     usual = region(table.template, "scalp") * min(share * LIKELY_SHARE, 1.0)
     grows = continue_smoothly(
         coarse,
@@ -109,7 +111,7 @@ def with_cropped_scalp(
     table: AtlasTable, neutral_m: FloatArray, albedo_log: FloatArray, hair: Hair
 ) -> NDArray[np.float32]:
     """`albedo_log` (n, 3), complete skin of a head (V, 3), with cropped hair where it grows."""
-    if not np.isfinite(hair.colour_log).all():
+    if hair.colour_log is None:
         return albedo_log
     near = np.flatnonzero(hair.scalp > 0.0)
     position = table.interpolate(neutral_m)[near]

@@ -29,7 +29,7 @@ from studio_avatar_addon.avatar.types import (
 from ..atlas import AtlasTable, atlas_table
 from ..images import srgb_from_linear
 from ..log_light import LUMINANCE, light_from_log
-from ..sampling.eyes import SCLERA_ALBEDO, EyeColours, measure_eyes
+from ..sampling.eyes import SCLERA_ALBEDO
 from ..sampling.opened import SLIDE_STEP, Frames
 from .align import Mosaic, local_pattern
 from .alignment_picture import AlignmentPicture
@@ -92,12 +92,11 @@ def unwrap(
         log_rgb,
         lit_alike.shading(table),
         np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0),
-        glasses=any(finding.code == "glasses" for finding in capture.findings),
+        glasses=capture.glasses,
     )
     progress(steps - 1.0, steps, "eyes and mouth")
-    eyes = measure_eyes(capture, track)
-    linear = _with_painted_parts(table, fit, light_from_log(skin.log_rgb), eyes)
-    result = _texture_set(table, linear, skin, gathered, eyes)
+    linear = _with_painted_parts(table, fit, light_from_log(skin.log_rgb), light)
+    result = _texture_set(table, linear, skin, gathered, light)
     progress(steps, steps, "")
     return replace(result, alignment_srgb=alignment)
 
@@ -131,14 +130,14 @@ def _look_through(
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
         frame = frames.open(k)
-        view, log_rgb = lit_alike.sample(frame, k, table, None)
+        view, log_rgb = lit_alike.sample(frame, table, None)
         picture.add(False, view, log_rgb)
         weight = table.image(view.weight, gutters=False)
         pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         slide = np.zeros((size // SLIDE_STEP, size // SLIDE_STEP, 2), np.float32)
         if looks:
             slide = mosaic.slide(pattern, weight)
-            view, log_rgb = lit_alike.sample(frame, k, table, slide)
+            view, log_rgb = lit_alike.sample(frame, table, slide)
             weight = table.image(view.weight, gutters=False)
             pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
@@ -181,7 +180,7 @@ def _gather(
     sharpness = frames.capture.sharpness[frames.capture.frame_index]
     for done, look in enumerate(looks):
         progress(len(looks) + done, steps, f"blending view {done + 1} of {len(looks)}")
-        view, log_rgb = lit_alike.sample(frames.open(look.k), look.k, table, look.slide)
+        view, log_rgb = lit_alike.sample(frames.open(look.k), table, look.slide)
         high = log_rgb - table.sample(look.low, cv2.INTER_CUBIC)
         shine = np.maximum((look.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
         matte = table.sample(np.exp(-6.0 * shine))
@@ -191,11 +190,11 @@ def _gather(
 
 
 def _with_painted_parts(
-    table: AtlasTable, fit: HeadFit, linear: FloatArray, eyes: EyeColours
+    table: AtlasTable, fit: HeadFit, linear: FloatArray, light: RoomLight
 ) -> NDArray[np.float32]:
     """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
-    painted, drawn = painted_parts(table, fit, eyes.iris)
-    filmed = painted * (eyes.sclera_filmed / SCLERA_ALBEDO)
+    painted, drawn = painted_parts(table, fit, light.iris_linear)
+    filmed = painted * (light.sclera_filmed / SCLERA_ALBEDO)
     filmed[table.is_material(*IN_MOUTH)] *= MOUTH_LIGHT
     return np.where(drawn[:, None], filmed, linear)
 
@@ -205,14 +204,18 @@ def _texture_set(
     linear: FloatArray,
     bare: BareSkin,
     gathered: Gathered,
-    eyes: EyeColours,
+    light: RoomLight,
 ) -> TextureSet:
     skin = table.is_material("skin")
     coverage = np.where(skin, bare.seen, 0.0).astype(np.float32)
-    agreement = 1.0 - 0.5 ** gathered.views.astype(np.float32)
+    views = np.where(coverage > 0.0, gathered.views, 0).astype(np.uint8)
+    agreement = 1.0 - 0.5 ** views.astype(np.float32)
+    # Turning further does not help where hair hides the skin.
+    hair, to_be_seen = bare.hair, skin & (bare.hair.hides < 0.5)
     findings = bare.findings
-    if coverage[skin].mean() < LEAST_COVERAGE:
-        percent = round(100 * float(coverage[skin].mean()))
+    share = float(coverage[to_be_seen].mean()) if to_be_seen.any() else 1.0
+    if share < LEAST_COVERAGE:
+        percent = round(100 * share)
         findings += (
             Finding(
                 "low_coverage",
@@ -225,8 +228,8 @@ def _texture_set(
         base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
         coverage=table.image(coverage),
         confidence=table.image((coverage * np.sqrt(gathered.best) * agreement).astype(np.float32)),
-        view_count=table.image(np.where(skin, gathered.views, 0).astype(np.uint8)),
-        iris_linear=eyes.iris,
-        hair_linear=np.exp(bare.hair.colour_log),
+        view_count=table.image(views),
+        iris_linear=light.iris_linear,
+        hair_linear=None if hair.colour_log is None else light_from_log(hair.colour_log),
         findings=findings,
     )

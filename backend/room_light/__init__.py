@@ -2,8 +2,10 @@
 
 visibility.py, surroundings.py   what every coarse point of the skin (points.py) can see
 filmed.py     in which colour each frame shows it
+exposure.py   how much of that is the frame's exposure
 light.py      the light, in the head's or the camera's frame, and its shading
 tone.py       how light the skin really is
+estimate.py   all of it
 """
 
 from .estimate import estimate_light

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit, Progress, RoomLight
+from studio_avatar_addon.avatar.types import (
+    BoolArray,
+    Capture,
+    FaceTrack,
+    FloatArray,
+    HeadFit,
+    Progress,
+    RoomLight,
+)
 
 from ..sampling.eyes import measure_eyes
 from ..sampling.opened import Frames
@@ -14,6 +23,8 @@ from .filmed import filmed_points, usual_colour
 from .light import fit_shading
 from .surroundings import look_around
 from .tone import skin_tone
+
+STEPS = 3
 
 
 def estimate_light(
@@ -26,24 +37,34 @@ def estimate_light(
 ) -> RoomLight:
     """The light of every chosen frame, and the mean light to which all views can be brought."""
     frames = Frames.of(capture, track, fit, template)
-    progress(0, 1, "looking around from every point of the skin")
+    progress(0, STEPS, "looking around from every point of the skin")
     around = look_around(fit, template)
-    filmed = filmed_points(frames, around.points, progress)
+    progress(1, STEPS, "reading the skin from the frames")
+    filmed = filmed_points(frames, around.points)
+    eyes = measure_eyes(capture, track)
     openness = around.visibility.openness.astype(np.float32)
     plain = around.points.plain(openness)
-    tone = skin_tone(usual_colour(filmed, plain), measure_eyes(capture, track).sclera_filmed)
-    progress(1, 1, "estimating the room's light")
+    tone = skin_tone(usual_colour(filmed, plain), eyes.sclera_filmed)
+    progress(2, STEPS, "estimating the room's light")
     shading = fit_shading(
         filmed, around, plain, tone, device, exposure_known=capture.exposure_known
     )
     log_shading = np.stack([around.points.smooth(view, openness) for view in shading.log_shading])
-    progress(1, 1, f"the light stands still with the {shading.moves_with}")
+    progress(STEPS, STEPS, f"the light stands still with the {shading.moves_with}")
     return RoomLight(
         moves_with=shading.moves_with,
         unexplained=np.array(shading.unexplained),
         log_shading=log_shading.astype(np.float16),
         exposure_log=shading.exposure.astype(np.float32),
-        common=np.log(np.exp(log_shading[fit.frame_used]).mean(0)).astype(np.float32),
+        common=_mean_light(log_shading, fit.frame_used),
         openness=openness,
         skin_linear=tone,
+        iris_linear=eyes.iris,
+        sclera_filmed=eyes.sclera_filmed,
     )
+
+
+def _mean_light(log_shading: FloatArray, used: BoolArray) -> NDArray[np.float32]:
+    """(n, 3) of the used of K views (K, n, 3), or of all where none is."""
+    counted = log_shading[used] if used.any() else log_shading
+    return np.log(np.exp(counted).mean(0)).astype(np.float32)

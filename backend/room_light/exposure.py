@@ -13,14 +13,14 @@ ROUNDS, SPREAD = 30, 0.08
 LARGEST = 0.7  # log light
 
 
-def exposure_offsets(filmed: FilmedPoints) -> FloatArray:
-    """Log offsets (K, 3) of frames, if the light stands still with the head.
+def exposure_offsets(filmed: FilmedPoints, log_shading: FloatArray) -> FloatArray:
+    """Log offsets (K, 3) of frames beyond their shading, (K, n, 3) or what broadcasts to it.
 
     Each point has a colour of its own and each frame an offset: alternating robust means.
     """
     usable = ((filmed.radiance > DARKEST) & (filmed.radiance < LIGHTEST)).all(axis=2)
     counts = filmed.weight * usable
-    logs = np.log(np.maximum(filmed.radiance, DARKEST))
+    logs = np.log(np.maximum(filmed.radiance, DARKEST)) - log_shading
     weight = counts
     offset = np.zeros((len(logs), 3), np.float32)
     told = counts.any(axis=1)

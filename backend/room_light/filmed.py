@@ -8,16 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.types import FloatArray, Progress
+from studio_avatar_addon.avatar.types import FloatArray
 
 from ..atlas import sample_at
-from ..log_light import LUMINANCE, chroma, log_light
+from ..log_light import LUMINANCE, USUAL_SKIN, chroma, log_light
 from ..sampling.opened import Frames
 from .points import SkinPoints
 
 # Log chroma at which a view shows something else of a point than the others do.
 OTHER_COLOUR = 0.25
-UNKNOWN_SKIN = np.array([0.35, 0.22, 0.16], np.float32)
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,12 @@ class FilmedPoints:
     camera_from_head: NDArray[np.float32]  # (K, 3, 3) rotations
 
 
-def filmed_points(frames: Frames, points: SkinPoints, progress: Progress) -> FilmedPoints:
+def filmed_points(frames: Frames, points: SkinPoints) -> FilmedPoints:
     """Of all chosen frames; those that the fit left out have no weight."""
     used = frames.fit.frame_used
     radiance = np.zeros((len(used), int(points.skin.sum()), 3), np.float32)
     weight = np.zeros(radiance.shape[:2], np.float32)
     for k in np.flatnonzero(used):
-        progress(float(k), len(used), f"reading view {k + 1} of {len(used)}")
         opened = frames.open(int(k))
         view = opened.see(points.table, None)
         # A coarse texel covers several pixels: average them.
@@ -61,7 +59,7 @@ def usual_colour(filmed: FilmedPoints, plain: FloatArray) -> NDArray[np.float32]
     mean = np.einsum("kn,knc->nc", filmed.weight, filmed.radiance) / total[:, None]
     known = mean[(plain > 0.5) & (total > 0.5)]
     if not len(known):
-        return UNKNOWN_SKIN
+        return USUAL_SKIN
     bright = known @ LUMINANCE
     low, high = np.quantile(bright, (0.5, 0.9))
     return np.median(known[(bright >= low) & (bright <= high)], 0).astype(np.float32)

@@ -63,22 +63,33 @@ def fit_shading(
 
     The shading is relative to its median: the absolute tone is decided elsewhere.
     """
-    exposure = np.zeros((len(filmed.radiance), 3), np.float32)
-    if not exposure_known:
-        exposure = exposure_offsets(filmed)
-    evened = replace(filmed, radiance=filmed.radiance * np.exp(-exposure[:, None]))
-    still = _fit(evened, surroundings, usable, skin_linear, device, turns=False)
-    unexplained_still = _change_left(evened, still, usable)
-    moving = _fit(filmed, surroundings, usable, skin_linear, device, turns=True)
-    unexplained_moving = _change_left(filmed, moving, usable)
-    camera = unexplained_moving < CAMERA_GAIN * unexplained_still
-    log_shading = moving if camera else still
-    told = filmed if camera else evened
+    if not (filmed.weight * usable).any():  # nothing can be told of the light
+        nothing = np.zeros_like(filmed.radiance)
+        return Shading(nothing, nothing[:, 0], "head", (0.0, 0.0))
+
+    def fit(light_turns: bool, exposure: FloatArray) -> tuple[FilmedPoints, FloatArray]:
+        evened = replace(filmed, radiance=filmed.radiance * np.exp(-exposure[:, None]))
+        shading = _fit(evened, surroundings, usable, skin_linear, device, turns=light_turns)
+        return evened, shading
+
+    unknown = np.zeros((len(filmed.radiance), 3), np.float32)
+    candidates: list[tuple[FloatArray, FilmedPoints, FloatArray, float]] = []
+    for light_turns in (False, True):
+        exposure = unknown
+        if not exposure_known:
+            # A light that stands with the head shades a point alike in all views.
+            first = fit(light_turns, unknown)[1] if light_turns else unknown[:, None]
+            exposure = exposure_offsets(filmed, first)
+        evened, shading = fit(light_turns, exposure)
+        candidates.append((exposure, evened, shading, _change_left(evened, shading, usable)))
+    still, moving = (left for *_, left in candidates)
+    camera = moving < CAMERA_GAIN * still
+    exposure, evened, shading, _ = candidates[int(camera)]
     return Shading(
-        log_shading=log_shading * _strength(told, log_shading, usable),
-        exposure=np.zeros_like(exposure) if camera else exposure,
+        log_shading=shading * _strength(evened, shading, usable),
+        exposure=exposure,
         moves_with="camera" if camera else "head",
-        unexplained=(unexplained_still, unexplained_moving),
+        unexplained=(still, moving),
     )
 
 

@@ -33,7 +33,6 @@ class EyeColours:
 
     iris: NDArray[np.float32]
     sclera_filmed: NDArray[np.float32]
-    measured: bool
 
 
 def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
@@ -53,11 +52,11 @@ def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
                 scleras.append(colours[1])
                 openings.append(opening)
     if not irises:
-        return EyeColours(USUAL_IRIS, USUAL_SCLERA_FILMED, False)
+        return EyeColours(USUAL_IRIS, USUAL_SCLERA_FILMED)
     best = np.argsort(openings)[len(openings) // 2 :]
     iris, sclera = np.median(np.array(irises)[best], 0), np.median(np.array(scleras)[best], 0)
     albedo = _plausible_iris(iris / np.maximum(sclera, 1e-3) * SCLERA_ALBEDO)
-    return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), True)
+    return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32))
 
 
 def _plausible_iris(albedo: FloatArray) -> FloatArray:

@@ -31,6 +31,7 @@ CLIPPED_WEIGHT = np.float32(0.2)
 class OpenedFrame:
     """A chosen frame, read and posed once, to be sampled several times."""
 
+    k: int  # among the chosen frames
     posed: PosedHead
     person: NDArray[np.float32]  # (H, W) without clothes and hands
     open_to: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
@@ -80,6 +81,7 @@ class Frames:
         bare = self.keeper.bare(linear, posed, person, pixels_per_m(posed, self.fit))
         hands = hidden_by_hands(self.track.hands_px[k], self.capture.size_px)
         return OpenedFrame(
+            k=k,
             posed=posed,
             person=np.where(hands, 0.0, np.minimum(person, bare)).astype(np.float32),
             open_to=openings(self.track.frame_landmarks_px[k], self.capture.size_px),
@@ -121,7 +123,7 @@ def _in_pixels(texel, triangle, jacobian, slide, step, scale, size):
 
 @numba.njit(cache=True, nogil=True)
 def _to_log_light(colour, weight, clipped):
-    """`bands.log_light` in place, and less weight for clipped colours, in one go over (n, 3)."""
+    """`log_light` in place, and less weight for clipped colours, in one go over (n, 3)."""
     for i in range(len(colour)):
         if max(colour[i, 0], colour[i, 1], colour[i, 2]) > clipped:
             weight[i] *= CLIPPED_WEIGHT

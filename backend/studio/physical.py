@@ -25,7 +25,6 @@ from ..images import linear_from_srgb, srgb_from_linear
 from ..log_light import LUMINANCE, chroma, light_from_log, log_light, smooth_step
 from ..phone_texture.fill import NOSTRIL_LOG
 from ..phone_texture.painted import painted_parts
-from ..phone_texture.solid_noise import solid_noise
 from ..room_light.points import GRID, SkinPoints
 
 LOW_SIGMA = 1.5  # texels of the coarse grid
@@ -41,8 +40,6 @@ CHROMA_KEPT = 0.6
 BRIGHTEST, BRIGHTEST_EAR = 0.45, 0.15  # log luminance above the usual skin's
 NOSTRIL_OPEN = (0.25, 0.60)  # openness inside a nostril, and on its rim
 ALBEDO_RANGE = (0.012, 0.85)
-# Blob size in metres and seed of the invented skin's texture.
-GRAINS_M = ((0.0045, 21), (0.0016, 22), (0.0006, 23))
 
 
 def studio_texture(
@@ -54,7 +51,7 @@ def studio_texture(
     progress: Progress,
 ) -> TextureSet:
     """Diffuse albedo as under even light, everywhere, with the openness as first cavity map."""
-    progress(0, 3, "dividing by the room's light")
+    progress(0, 1, "dividing by the room's light")
     points = SkinPoints.of(template)
     table = atlas_table(template, quality.texture_size)
     phone_log = log_light(linear_from_srgb(table.pick(phone.base_color_srgb)))
@@ -64,13 +61,11 @@ def studio_texture(
     gain = table.sample(points.image(evenly_lit - filmed), cv2.INTER_CUBIC)
     openness = table.sample(points.image(light.openness))
     albedo_log = _dark_nostrils(table, phone_log + gain, openness, light.skin_linear)
-    progress(1, 3, "giving structure to what was not seen")
-    albedo_log += ((1.0 - seen) * _structure(table, albedo_log, seen, fit))[:, None]
     linear = np.clip(light_from_log(albedo_log), *ALBEDO_RANGE)
     painted, drawn = painted_parts(table, fit, phone.iris_linear)
     linear = np.where(drawn[:, None], painted, linear)
     openness[drawn] = 1.0
-    progress(3, 3, "")
+    progress(1, 1, "")
     return TextureSet(
         origin="studio",
         base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
@@ -150,33 +145,3 @@ def _dark_nostrils(
     nostril = np.minimum(2.0 * table.interpolate(region(table.template, "nostrils")), 1.0)
     inside = (nostril * (1.0 - smooth_step(*NOSTRIL_OPEN, openness)))[:, None]
     return (albedo_log + inside * (np.log(tone) + NOSTRIL_LOG - albedo_log)).astype(np.float32)
-
-
-def _structure(
-    table: AtlasTable, albedo_log: FloatArray, seen: FloatArray, fit: HeadFit
-) -> NDArray[np.float32]:
-    """Noise (n,) with the strength of the seen skin's fine structure, band by band."""
-    skin = table.is_material("skin")
-    position = table.interpolate(fit.neutral_m)
-    image = table.image(albedo_log @ LUMINANCE)
-    clear = cv2.erode(table.image(np.where(skin, seen, 0.0).astype(np.float32)), np.ones((9, 9)))
-    inner = table.pick(clear) > 0.9
-    texels_per_m = _texels_per_m(table, fit)
-    out = np.zeros(len(table), np.float32)
-    finer = image
-    for grain, seed in sorted(GRAINS_M):
-        coarser = cv2.GaussianBlur(image, (0, 0), max(grain * texels_per_m / 2.0, 0.6))
-        band = table.pick(finer - coarser)[inner]
-        strength = 1.2 * np.median(np.abs(band)) if len(band) else 0.01
-        out += strength * solid_noise(position, grain, seed)
-        finer = coarser
-    return out
-
-
-def _texels_per_m(table: AtlasTable, fit: HeadFit) -> float:
-    """Median density of the skin's chart."""
-    triangles = table.template.triangles[np.unique(table.triangle[table.is_material("skin")])]
-    uv = table.template.triangle_uv[np.unique(table.triangle[table.is_material("skin")])]
-    side = np.linalg.norm(fit.neutral_m[triangles[:, 1]] - fit.neutral_m[triangles[:, 0]], axis=1)
-    in_atlas = np.linalg.norm(uv[:, 1] - uv[:, 0], axis=1) * table.size
-    return float(np.median(in_atlas / np.maximum(side, 1e-9)))

@@ -110,6 +110,7 @@ class Capture:
     frame_gain: FloatArray  # (K, 3) float32 linear gains that even exposure and white balance out
     camera_guess: Camera
     focal_known: bool  # True where metadata or the artist told the focal length
+    glasses: bool  # something crosses the nose between the eyes
     exposure_known: bool  # True where the background told `frame_gain`; else that is 1
     findings: tuple[Finding, ...] = ()
 
@@ -163,8 +164,8 @@ class HeadFit:
 class RoomLight:
     """What the room's light makes of a white, matte head. Made by `room_light`.
 
-    Over n coarse points of the skin; shading is the logarithm of linear RGB, and relative: its
-    median is 0.
+    Over n coarse points of the skin; shading is the logarithm of linear RGB relative to its usual
+    value, so about 0 in the middle.
     """
 
     moves_with: str  # "head" or "camera": in whose frame the light stands still
@@ -174,6 +175,8 @@ class RoomLight:
     common: FloatArray  # (n, 3) float32 log shading under the mean of the views' lights
     openness: FloatArray  # (n,) float32 share of the hemisphere that is open sky
     skin_linear: FloatArray  # (3,) float32 albedo that the skin most likely has
+    iris_linear: FloatArray  # (3,) float32 albedo
+    sclera_filmed: FloatArray  # (3,) float32 linear, as the clip shows it
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ class TextureSet:
     roughness: FloatArray | None = None  # (N, N) float32, perceptual
     specular: FloatArray | None = None  # (N, N) float32, Principled IOR Level
     cavity: FloatArray | None = None  # (N, N) float32, 1 = open
-    hair_linear: FloatArray | None = None  # (3,) float32 linear Rec.709; NaN: no hair seen
+    hair_linear: FloatArray | None = None  # (3,) float32 linear Rec.709 as filmed; None: no hair
     alignment_srgb: FloatArray | None = None  # (h, 2 w, 3) the views' mean unaligned, aligned
     findings: tuple[Finding, ...] = ()
 
