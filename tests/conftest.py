@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +131,43 @@ def empty_scene(enabled_addon: None):
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     return bpy.context.scene
+
+
+@pytest.fixture
+def scene(empty_scene):
+    from operator_calls import forget_jobs
+
+    yield empty_scene
+    forget_jobs()
+
+
+@pytest.fixture
+def operators(scene):
+    import bpy
+
+    return bpy.ops.studio_avatar
+
+
+@pytest.fixture
+def fake(monkeypatch, small_avatar, tmp_path) -> Callable[[str], None]:
+    """Put the scripted backend in the real one's place, behaving as named."""
+    from studio_avatar_addon import job_timer
+    from studio_avatar_addon.job_client import Backend
+
+    backend = Backend(Path(sys.executable), "fake_backend", Path(__file__).parent, tmp_path)
+    monkeypatch.setattr(job_timer, "configured_backend", lambda: backend)
+    monkeypatch.setenv("FAKE_AVATAR", str(small_avatar))
+    return partial(monkeypatch.setenv, "FAKE")
+
+
+@pytest.fixture
+def avatar(small_avatar, tmp_path) -> Path:
+    return Path(shutil.copytree(small_avatar, tmp_path / small_avatar.name))
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    """A file is all that the scripted backend needs; its name is a hard one."""
+    path = tmp_path / 'my "first" clip\'s näme.mp4'
+    path.write_bytes(b"no video")
+    return path

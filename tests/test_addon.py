@@ -1,265 +1,24 @@
-"""The add-on's operators on a real Blender with real files; only the slow process is scripted."""
+"""Operators on a loaded avatar, and their panels, on a real Blender with real files."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from panel_drawing import Layout, draw_tab, window_context  # noqa: E402
+from operator_calls import refused  # noqa: E402
+from panel_drawing import draw_tab  # noqa: E402
 
-from studio_avatar_addon import job_timer  # noqa: E402
-from studio_avatar_addon.avatar.errors import (  # noqa: E402
-    BackendCrashed,
-    FaceNotFound,
-    JobBusy,
-    JobCancelled,
-    JobError,
-)
 from studio_avatar_addon.avatar.layout import FORMAT  # noqa: E402
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES  # noqa: E402
-from studio_avatar_addon.job_client import Backend  # noqa: E402
-from studio_avatar_addon.job_status import JobStatus  # noqa: E402
 from studio_avatar_addon.job_timer import SESSION  # noqa: E402
-from studio_avatar_addon.operators.jobs import apply_later, load_result  # noqa: E402
-from studio_avatar_addon.scene.parts import avatar_root, avatars  # noqa: E402
-from studio_avatar_addon.scene.rig import rig_of  # noqa: E402
+from studio_avatar_addon.scene.parts import avatars  # noqa: E402
 
 APPLY_BOUND_S = 3.0
-POLL_BOUND_S = 0.020
-
-
-@pytest.fixture
-def scene(empty_scene) -> Iterator[bpy.types.Scene]:
-    yield empty_scene
-    forget_jobs()
-
-
-def forget_jobs() -> None:
-    """As after a restart of Blender."""
-    SESSION.close()
-    SESSION.status, SESSION.error = JobStatus(), None
-    SESSION.results.clear()
-
-
-@pytest.fixture
-def operators(scene):
-    return bpy.ops.studio_avatar
-
-
-@pytest.fixture
-def fake(monkeypatch, small_avatar, tmp_path) -> Callable[[str], None]:
-    """Put the scripted backend in the real one's place, behaving as named."""
-    backend = Backend(Path(sys.executable), "fake_backend", Path(__file__).parent, tmp_path)
-    monkeypatch.setattr(job_timer, "configured_backend", lambda: backend)
-    monkeypatch.setenv("FAKE_AVATAR", str(small_avatar))
-    return partial(monkeypatch.setenv, "FAKE")
-
-
-@pytest.fixture
-def clip(tmp_path) -> Path:
-    """A file is all that the scripted backend needs; its name is a hard one."""
-    path = tmp_path / 'my "first" clip\'s näme.mp4'
-    path.write_bytes(b"no video")
-    return path
-
-
-@pytest.fixture
-def avatar(small_avatar, tmp_path) -> Path:
-    return Path(shutil.copytree(small_avatar, tmp_path / small_avatar.name))
-
-
-def face_curves(head: bpy.types.Object) -> int:
-    """Number of curves that key the head's shapes, in any version of Blender."""
-    data = head.data.shape_keys.animation_data
-    if hasattr(data, "action_slot"):
-        return len(data.action.layers[0].strips[0].channelbag(data.action_slot).fcurves)
-    return len(data.action.fcurves)
-
-
-def refused(call: Callable[[], object]) -> str:
-    with pytest.raises(RuntimeError) as caught:
-        call()
-    return str(caught.value)
-
-
-def test_create_brings_the_whole_avatar(operators, scene, fake, clip, tmp_path):
-    fake("work")
-    out = tmp_path / "avatars" / "näme with 'quotes'"
-    operators.create_avatar(filepath=str(clip), directory=str(out), quality="draft")
-    (head,) = avatars(scene)
-    assert avatar_root(head) == out
-    names = [block.name for block in head.data.shape_keys.key_blocks]
-    assert names[:53] == ["Basis", *SHAPE_NAMES]
-    assert face_curves(head) > 0
-    assert rig_of(head).animation_data.action is not None
-    assert bpy.context.view_layer.objects.active == head
-    assert SESSION.error is None
-    request = json.loads((Path(scene.studio_avatar.last_job) / "request.json").read_text())
-    assert request["command"] == "create"
-    assert request["arguments"] == {
-        "footage": str(clip),
-        "out": str(out),
-        "quality": "draft",
-        "device": "auto",
-    }
-
-
-def test_create_takes_what_the_panel_holds(operators, scene, fake, clip, tmp_path):
-    fake("work")
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
-    operators.choose_footage(filepath=str(clip))
-    scene.studio_avatar.quality = "high"
-    operators.create_avatar()
-    arguments = json.loads((Path(scene.studio_avatar.last_job) / "request.json").read_text())
-    assert arguments["arguments"]["quality"] == "high"
-    assert avatar_root(avatars(scene)[0]) == tmp_path / "avatars" / clip.stem
-
-
-def test_created_twice_stays_one_avatar(operators, scene, fake, clip, tmp_path):
-    fake("work")
-    for _ in range(2):
-        operators.create_avatar(filepath=str(clip), directory=str(tmp_path / "out"))
-    assert len(avatars(scene)) == 1
-
-
-def test_timer_path_applies_without_holding_blender(scene, fake, clip, tmp_path):
-    """Timers do not run in the bpy module: the test calls what the timer would call."""
-    fake("work")
-    out = tmp_path / "out"
-    job = job_timer.begin(scene, "create", {"footage": str(clip), "out": str(out)}, out)
-    with pytest.raises(JobBusy):
-        job_timer.begin(scene, "create", {}, out)
-    applied = []
-
-    def on_done(result):
-        applied.append(result)
-        apply_later(scene.session_uid, load_result, "Create Avatar", result)
-
-    waits = []
-    while True:
-        began = time.thread_time()
-        if job_timer._tick(job, on_done) is None:
-            break
-        waits.append(time.thread_time() - began)
-        time.sleep(0.01)
-    assert max(waits) < POLL_BOUND_S
-    assert len(applied) == 1
-    assert len(avatars(scene)) == 1
-    assert not SESSION.running
-
-
-def test_timer_keeps_a_failure_for_the_panel(scene, fake, clip, tmp_path):
-    fake("fail")
-    job = job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
-    while job_timer._tick(job, pytest.fail) is not None:
-        time.sleep(0.01)
-    assert isinstance(SESSION.error, FaceNotFound)
-
-
-def test_result_for_a_scene_that_is_gone_says_where_it_lies(scene, small_avatar):
-    result = {"avatar": str(small_avatar)}
-    with pytest.raises(JobError, match="Load the avatar from"):
-        apply_later(-1, load_result, "Create Avatar", result)
-
-
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [
-        ("fail", "No face was found in the clip. Film the face from the front"),
-        ("killed", "Close other programs"),
-        ("missing_package", "lacks the package torch_that_nobody_has"),
-        ("newer_protocol", "Update the add-on"),
-        ("garbage", "no event"),
-    ],
-)
-def test_failure_reaches_caller_and_panel_and_leaves_the_scene(
-    operators, scene, fake, clip, tmp_path, mode, words
-):
-    fake(mode)
-    before = set(scene.objects)
-    message = refused(
-        lambda: operators.create_avatar(filepath=str(clip), directory=str(tmp_path / "out"))
-    )
-    assert words in message
-    assert SESSION.error is not None
-    assert words in str(SESSION.error)
-    assert set(scene.objects) == before
-    assert not SESSION.running
-    operators.dismiss_error()
-    assert SESSION.error is None
-
-
-def test_footage_that_is_missing_or_not_chosen(operators, scene, tmp_path):
-    assert "No footage is chosen" in refused(operators.create_avatar)
-    gone = str(tmp_path / "gone.mp4")
-    assert "Choose the clip again" in refused(lambda: operators.create_avatar(filepath=gone))
-    assert "Choose the clip again" in refused(lambda: operators.choose_footage(filepath=gone))
-
-
-def test_output_folder_that_cannot_be_written(operators, fake, clip, tmp_path):
-    fake("work")
-    (tmp_path / "taken").write_text("a file")
-    message = refused(
-        lambda: operators.create_avatar(filepath=str(clip), directory=str(tmp_path / "taken"))
-    )
-    assert "Choose an output folder" in message
-
-
-def test_second_job_is_refused_while_one_runs(operators, scene, fake, clip, tmp_path):
-    fake("hang")
-    job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
-    assert "still running" in refused(lambda: operators.create_avatar(filepath=str(clip)))
-    assert SESSION.running
-
-
-def test_cancel(operators, scene, fake, clip, tmp_path):
-    fake("work")
-    job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
-    operators.cancel_job()
-    with pytest.raises(JobCancelled):
-        job_timer.block()
-    assert isinstance(SESSION.error, JobCancelled)
-    assert not operators.cancel_job.poll()
-
-
-def test_reopened_file_tells_of_its_interrupted_job(operators, scene, fake, clip, tmp_path):
-    fake("killed")
-    refused(lambda: operators.create_avatar(filepath=str(clip), directory=str(tmp_path / "out")))
-    blend = str(tmp_path / "scene.blend")
-    bpy.ops.wm.save_as_mainfile(filepath=blend)
-    forget_jobs()
-    bpy.ops.wm.open_mainfile(filepath=blend)
-    assert "interrupted" in str(SESSION.error)
-    assert SESSION.status.stage == "fitting"
-
-
-def test_disabling_the_addon_ends_its_job(scene, fake, clip, tmp_path):
-    import addon_utils
-
-    fake("hang")
-    job = job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
-    addon_utils.disable("studio_avatar_addon")
-    try:
-        assert job._process.poll() is not None
-        assert not hasattr(bpy.types.Scene, "studio_avatar")
-    finally:
-        addon_utils.enable("studio_avatar_addon")
-
-
-def test_check_system(operators, fake):
-    fake("work")
-    operators.check_system()
-    assert SESSION.results["doctor"]["device"] == "cpu"
 
 
 def test_load_is_quick_and_starts_no_process(operators, scene, avatar):
@@ -399,35 +158,6 @@ def test_panels_with_an_avatar(operators, avatar):
     assert drawn.count("value") == len(SHAPE_NAMES)
     assert drawn.count("studio_avatar.set_texture_version") == 3
     assert "studio_avatar.render_turntable" in drawn
-
-
-def test_panel_of_a_running_job_and_of_its_error(operators, scene, fake, clip, tmp_path):
-    fake("hang")
-    job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
-    while not job_timer.SESSION.poll().stage:
-        time.sleep(0.01)
-    drawn = draw_tab()
-    assert "Fitting, 2 of 3" in drawn
-    assert "studio_avatar.cancel_job" in drawn
-    assert "studio_avatar.create_avatar" not in drawn
-    SESSION.job.kill()
-    with pytest.raises(BackendCrashed):
-        job_timer.block()
-    shown = " ".join(draw_tab())
-    assert "The system killed the backend" in shown
-    assert "Close other programs" in shown
-    assert "studio_avatar.dismiss_error" in shown
-
-
-def test_preferences_show_what_the_check_found(operators, scene, fake):
-    fake("work")
-    operators.check_system()
-    drawn: list[str] = []
-    addon = bpy.context.preferences.addons["studio_avatar_addon"].preferences
-    stand_in = SimpleNamespace(layout=Layout(drawn), bl_rna=addon.bl_rna)
-    type(addon).draw(stand_in, window_context())
-    assert {"backend_python", "device", "cache_folder"} <= set(drawn)
-    assert "Device: cpu, as requested" in drawn
 
 
 def test_mirror_copies_one_side_to_the_other(operators, scene, avatar):
