@@ -1,0 +1,48 @@
+"""Looks of persons: the studio's and several phones', small enough to be kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Persons and their studio textures (B, ...) in, phone textures (B, 3, N, N) sRGB out.
+Film = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Album:
+    """P persons in L looks, the first of them the studio's."""
+
+    looks: Tensor  # (P, L, 3, N, N) uint8 sRGB
+
+    @property
+    def persons(self) -> int:
+        return len(self.looks)
+
+    def draw(self, persons: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """(len(persons), count, 3, N, N) in [0, 1]: different looks of each of `persons`."""
+        order = torch.rand(len(persons), self.looks.shape[1], generator=generator).argsort(1)
+        return self.looks[persons[:, None], order[:, :count]].float() / 255
+
+
+def film_album(
+    studio_srgb: Tensor, film: Film, looks: int, texels: int, batch: int, seed: int
+) -> Album:
+    """`studio_srgb` (P, 3, M, M) uint8; `film` makes one phone look of persons by their number."""
+    generator = torch.Generator().manual_seed(seed)
+    stored = torch.empty(len(studio_srgb), looks, 3, texels, texels, dtype=torch.uint8)
+    for start in range(0, len(studio_srgb), batch):
+        part = torch.arange(start, min(start + batch, len(studio_srgb)))
+        stored[part, 0] = _small(studio_srgb[part].float() / 255, texels)
+        for look in range(1, looks):
+            stored[part, look] = _small(film(part, generator), texels)
+    return Album(stored)
+
+
+def _small(srgb: Tensor, texels: int) -> Tensor:
+    small = functional.interpolate(srgb, (texels, texels), mode="area")
+    return (small.clamp(0, 1) * 255).round().byte()

@@ -1,0 +1,39 @@
+"""A network and an album of persons it never saw in; how well it tells them apart out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .album import Album
+from .network import IdentityNet
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """Shares in [0, 1]."""
+
+    found: float  # phone looks whose nearest studio texture, of all persons, is their own
+    equal_error: float  # where as many strangers are accepted as own looks are refused
+
+
+@torch.no_grad()
+def recognition(net: IdentityNet, album: Album) -> Recognition:
+    vectors = torch.stack([net(looks.float() / 255) for looks in album.looks])  # (P, L, D)
+    studio, phone = vectors[:, 0], vectors[:, 1:]
+    likeness = torch.einsum("pld,qd->plq", phone, studio)
+    own = torch.arange(album.persons)
+    found = (likeness.argmax(2) == own[:, None]).float().mean()
+    same = likeness[own, :, own].flatten()
+    others = likeness[~torch.eye(album.persons, dtype=torch.bool)[:, None].expand_as(likeness)]
+    return Recognition(float(found), _equal_error(same, others))
+
+
+def _equal_error(same: Tensor, others: Tensor) -> float:
+    limits = torch.linspace(-1.0, 1.0, 401)
+    refused = (same[None] < limits[:, None]).float().mean(1)
+    accepted = (others[None] >= limits[:, None]).float().mean(1)
+    nearest = (refused - accepted).abs().argmin()
+    return float((refused[nearest] + accepted[nearest]) / 2)

@@ -1,0 +1,64 @@
+"""The identity network on made-up persons: patches of colour under coloured shade."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
+from backend.benchmark.capture_run import Silent
+from backend.training.identity.album import Album, film_album
+from backend.training.identity.network import IdentityNet, load, save
+from backend.training.identity.score import recognition
+from backend.training.identity.train import NotFinite, Preset, contrast, train_identity
+from studio_avatar_addon.avatar.errors import EnvironmentProblem
+
+PERSONS, TRAINED, TEXELS = 60, 40, 128
+QUICK = Preset(persons=10, looks=2, steps=16, learning_rate=2e-3)
+
+
+@pytest.fixture(scope="module")
+def album() -> Album:
+    marks = torch.rand(PERSONS, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    skin = 0.4 + 0.3 * interpolate(marks, (TEXELS, TEXELS))
+
+    def film(persons: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        shade = 0.4 + torch.rand(len(persons), 3, 2, 2, generator=generator)
+        return (skin[persons] * interpolate(shade, (TEXELS, TEXELS), mode="bilinear")).clamp(0, 1)
+
+    return film_album((255 * skin).byte(), film, looks=4, texels=TEXELS, batch=16, seed=2)
+
+
+def test_training_teaches_to_look_past_the_light(album):
+    unseen = Album(album.looks[TRAINED:])
+    torch.manual_seed(0)
+    before = recognition(IdentityNet().eval(), unseen)
+    trained = train_identity(Album(album.looks[:TRAINED]), QUICK, 1, torch.device("cpu"), Silent())
+    after = recognition(trained, unseen)
+    assert before.found < 0.8 and after.found > 0.9
+    assert after.equal_error < 0.7 * before.equal_error
+
+
+def test_contrast_is_least_where_persons_stand_apart():
+    apart = torch.eye(4).repeat_interleave(2, 0)
+    persons = torch.arange(4).repeat_interleave(2)
+    assert contrast(apart, persons) < 0.01 < contrast(apart, persons.roll(1))
+
+
+def test_a_loss_that_is_no_number_stops_with_its_step(album):
+    with pytest.raises(NotFinite, match="step"):
+        train_identity(album, Preset(10, 2, 20, 1e30), 1, torch.device("cpu"), Silent())
+
+
+def test_stored_weights_come_back_or_are_refused(tmp_path):
+    net = IdentityNet().eval()
+    save(net, "loss", tmp_path)
+    texture = torch.rand(2, 3, 256, 256)
+    assert torch.allclose(load("loss", tmp_path)(texture), net(texture), atol=2e-3)
+    file = tmp_path / "loss.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(EnvironmentProblem, match="not the file"):
+        load("loss", tmp_path)
+    with pytest.raises(EnvironmentProblem, match="cannot be read"):
+        load("score", tmp_path)
