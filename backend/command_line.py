@@ -66,6 +66,11 @@ BENCHMARKS = {
     "capture": ("benchmark.capture", "benchmark_capture", "the fit, on captures with known truth"),
     "texture": ("benchmark.texture", "benchmark_texture", "the phone texture, likewise"),
     "shapes": ("benchmark.shapes", "benchmark_shapes", "the 52 shapes: agreement and contact"),
+    "simulator": ("benchmark.simulator", "benchmark_simulator", "corpus and simulator, likewise"),
+}
+# What `train` can train: module, function and help.
+TRAININGS = {
+    "identity": ("training.identity.command", "train_identities", "who is it, in any light"),
 }
 
 
@@ -80,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _known_failures_in_words(lambda: _make(command, arguments["out"]))
     if command == "benchmark":
         return _known_failures_in_words(lambda: _measure(**arguments))
+    if command == "train":
+        return _known_failures_in_words(lambda: _train(**arguments))
     return _known_failures_in_words(lambda: _run_here(command, arguments))
 
 
@@ -125,6 +132,16 @@ def _parser() -> argparse.ArgumentParser:
             "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"
         )
         measure.add_argument("--out", type=Path, default=None, metavar="FILE", help="as JSON too")
+
+    train = commands.add_parser("train", help="train a network (in a checkout)")
+    networks = train.add_subparsers(dest="network", required=True)
+    for name, (_, _, text) in TRAININGS.items():
+        network = networks.add_parser(name, help=text)
+        network.add_argument("--preset", choices=("cpu", "gpu"), default="cpu")
+        network.add_argument(
+            "--hdris", type=Path, default=None, metavar="DIR", help="panoramas as further light"
+        )
+        network.add_argument("--out", type=Path, default=None, metavar="DIR")
 
     run = commands.add_parser("run", help="run a job folder, as the add-on does")
     run.add_argument("job", type=Path, metavar="JOB_DIR")
@@ -305,15 +322,28 @@ def _make(command: str, out: Path | None) -> int:
 
 def _measure(measure: str, heads: Path | None, out: Path | None) -> int:
     """Print one of BENCHMARKS. Raises EnvironmentProblem where benchmarks were not shipped."""
-    if importlib.util.find_spec(".benchmark", __package__) is None:
-        raise EnvironmentProblem(
-            "The benchmarks are not part of the installed extension.",
-            "Run them from a checkout of its sources.",
-        )
+    _only_in_a_checkout(".benchmark", "The benchmarks are")
     module, function, _ = BENCHMARKS[measure]
     with _third_party_packages():
         getattr(_module(module), function)(heads, out)
     return 0
+
+
+def _train(network: str, preset: str, hdris: Path | None, out: Path | None) -> int:
+    """Train one of TRAININGS. Raises EnvironmentProblem where training was not shipped."""
+    _only_in_a_checkout(".training", "The training is")
+    module, function, _ = TRAININGS[network]
+    with _third_party_packages():
+        print(getattr(_module(module), function)(preset, hdris, cache_folder() / "training", out))
+    return 0
+
+
+def _only_in_a_checkout(package: str, subject: str) -> None:
+    if importlib.util.find_spec(package, __package__) is None:
+        raise EnvironmentProblem(
+            f"{subject} not part of the installed extension.",
+            "Run it from a checkout of its sources.",
+        )
 
 
 def _known_failures_in_words(action: Callable[[], int]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import interpolate
@@ -14,7 +16,7 @@ from backend.training.identity.train import NotFinite, Preset, contrast, train_i
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 
 PERSONS, TRAINED, TEXELS = 60, 40, 128
-QUICK = Preset(persons=10, looks=2, steps=16, learning_rate=2e-3)
+QUICK = Preset(corpus=TRAINED, album=4, persons=10, looks=2, steps=16, learning_rate=2e-3)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def test_contrast_is_least_where_persons_stand_apart():
 
 def test_a_loss_that_is_no_number_stops_with_its_step(album):
     with pytest.raises(NotFinite, match="step"):
-        train_identity(album, Preset(10, 2, 20, 1e30), 1, torch.device("cpu"), Silent())
+        train_identity(album, replace(QUICK, learning_rate=1e30), 1, torch.device("cpu"), Silent())
 
 
 def test_stored_weights_come_back_or_are_refused(tmp_path):

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-TILE = 64  # texels
-WAVELENGTHS = (2.0, 4.0, 8.0, 16.0, 32.0)  # texels; octaves between them
+TILE = 32  # texels
+WAVELENGTHS = (2.0, 4.0, 8.0, 16.0)  # texels; octaves between them
 
 
 def detail_by_octave(log_luminance: FloatArray, inside: BoolArray) -> NDArray[np.float64]:
-    """Standard deviation (4,) of (N, N) in each octave, finest first; the median over the tiles
+    """Standard deviation (3,) of (N, N) in each octave, finest first; the median over the tiles
     that lie in `inside` (N, N). NaN where none does."""
     window = np.outer(np.hanning(TILE), np.hanning(TILE))
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(TILE), np.fft.fftfreq(TILE)))

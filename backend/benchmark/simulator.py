@@ -1,0 +1,257 @@
+"""`python -m backend benchmark simulator`: how true corpus and simulator are, and how fast."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.errors import StudioAvatarError
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+from studio_avatar_addon.avatar.types import QUALITY, FloatArray, TextureSet
+
+from ..atlas import atlas_table, region
+from ..command_line import cache_folder
+from ..fitting import fit_head
+from ..footage import read_footage
+from ..images import linear_from_srgb
+from ..log_light import LUMINANCE
+from ..phone_texture import unwrap
+from ..room_light import estimate_light
+from ..sample.anatomy import Anatomy
+from ..terminal import TerminalProgress
+from ..tracking import track_face
+from ..training.corpus.biophysics import ita_deg
+from ..training.corpus.painter import StudioTexture, paint
+from ..training.corpus.person import GRID_LINEAR, TYPES, draw_person
+from ..training.corpus.statistics import SkinStatistics, skin_statistics
+from ..training.corpus.studio_folder import open_studio_folder, wrapped_textures
+from ..training.identity.command import JUDGED, PRESETS, filmed_persons
+from ..training.identity.network import LOSS, SCORE, load
+from ..training.identity.score import recognition
+from ..training.simulator import Simulator, keep_freed_memory
+from ..training.simulator.check_light import check_light
+from ..training.stock import SkinStock, stored_bank, stored_simulator
+from .capture import clip_runs
+from .capture_run import Run, Silent
+from .figures import Figure, Section, Target
+from .reference import DEFAULT_HEADS
+from .rows import print_and_keep
+from .skin_spectrum import WAVELENGTHS, detail_by_octave
+
+SIZE = 256
+CPU = torch.device("cpu")
+LIT_HEADS, LIT_HDRIS, LIT_SEED = 2, 3, 300
+TONED, TONED_SIZE = 60, 1024
+BATCH, BATCHES = 16, 4
+SPEED_FLOOR = {"cpu": 20.0, "cuda": 2000.0}  # pairs a second
+SPECTRUM_PAIRS = 64
+SEEN = 0.9
+PLAIN = ("cheeks", "forehead")
+
+
+def benchmark_simulator(heads: Path | None, out: Path | None) -> None:
+    """Print the table, and write it to `out` as JSON. What needs the test material beside the
+    checkout is left out where that is missing, with a note."""
+    keep_freed_memory()
+    data = (heads or DEFAULT_HEADS).parent
+    cache = cache_folder() / "training"
+    template = load_template()
+    sections = [
+        *_light_section(template, data / "hdri"),
+        _tone_section(template),
+        *_real_skin_section(template, data),
+    ]
+    hdris = data / "hdri" if (data / "hdri").is_dir() else None
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    simulator = stored_simulator(cache, device, SIZE, hdris, TerminalProgress())
+    skins = SkinStock.of(stored_bank(cache, range(JUDGED), SIZE), device)
+    sections += [
+        _speed_section(simulator, skins),
+        _spectrum_section(template, simulator, skins),
+        _identity_section(cache, simulator),
+    ]
+    print_and_keep([], sections, out)
+
+
+def _light_section(template: HeadTemplate, hdris: Path) -> list[Section]:
+    started = time.monotonic()
+    title = "Light on the skin against Cycles, relative error"
+    found = sorted(hdris.glob("*.hdr"))[:LIT_HDRIS]
+    if not found:
+        return [Section(title, 0.0, (), f"There are no panoramas in {hdris.name}.")]
+    random = np.random.default_rng(LIT_SEED)
+    identities = random.normal(size=(LIT_HEADS, len(template.identity_names))).clip(-2, 2)
+    with TemporaryDirectory() as folder:
+        errors = check_light(template, identities, found, Path(folder))
+    figures = [
+        Figure("worst median", 100 * max(e.median for e in errors), "%", Target(5.0)),
+        Figure("worst p95", 100 * max(e.p95 for e in errors), "%", Target(15.0)),
+    ]
+    for error in errors:
+        name = f"{error.hdri}, turned {error.rotation_deg:.0f} deg"
+        figures += [
+            Figure(f"{name}, median", 100 * error.median, "%"),
+            Figure(f"{name}, p95", 100 * error.p95, "%"),
+            Figure(f"{name}, bias", 100 * error.bias, "%"),
+        ]
+    return [Section(title, time.monotonic() - started, tuple(figures))]
+
+
+def _tone_section(template: HeadTemplate) -> Section:
+    """The corpus' skin tones beside the grid of Fitzpatrick's types, and its variation."""
+    started = time.monotonic()
+    anatomy = Anatomy(atlas_table(template, TONED_SIZE), template.vertices_m)
+    measured = [
+        skin_statistics(paint(draw_person(seed), anatomy, CPU), anatomy) for seed in range(TONED)
+    ]
+    figures: list[Figure] = []
+    for kind in range(TYPES):
+        mine = np.median([measured[i].median_linear for i in range(kind, TONED, TYPES)], axis=0)
+        grid = np.array(GRID_LINEAR[kind])
+        away = float(ita_deg(mine) - ita_deg(grid))
+        worst = float(np.abs(mine / grid - 1).max())
+        figures += [
+            Figure(f"type {kind + 1}, ITA away from the grid's", abs(away), "deg", Target(5.0)),
+            Figure(f"type {kind + 1}, worst channel's error", 100 * worst, "%", Target(10.0)),
+        ]
+    return Section(
+        f"{TONED} persons of the corpus",
+        time.monotonic() - started,
+        (*figures, *_variation(measured)),
+    )
+
+
+def _variation(measured: list[SkinStatistics]) -> tuple[Figure, ...]:
+    low, fine = ([getattr(m, name) for m in measured] for name in ("low_frequency", "fine_detail"))
+    return (
+        Figure("log luminance, coarser than 8 mm", 1000 * float(np.median(low)), "e-3"),
+        Figure("log luminance, finer", 1000 * float(np.median(fine)), "e-3"),
+    )
+
+
+def _real_skin_section(template: HeadTemplate, data: Path) -> list[Section]:
+    started = time.monotonic()
+    title = "Real studio textures, wrapped"
+    try:
+        folder = open_studio_folder(
+            data / "skins" / "makehuman", data / "heads" / "makehuman" / "base.obj"
+        )
+        anatomy = Anatomy(atlas_table(template, TONED_SIZE), template.vertices_m)
+        textures: list[StudioTexture] = wrapped_textures(folder, anatomy, CPU)
+    except StudioAvatarError as error:
+        return [Section(title, 0.0, (), error.problem)]
+    measured = [skin_statistics(texture, anatomy) for texture in textures]
+    figures = [
+        Figure(f"{path.stem}, ITA", m.ita_deg, "deg")
+        for path, m in zip(folder.images, measured, strict=True)
+    ]
+    return [Section(title, time.monotonic() - started, (*figures, *_variation(measured)))]
+
+
+def _speed_section(simulator: Simulator, skins: SkinStock) -> Section:
+    device = simulator.sphere.directions.device
+    generator = torch.Generator(device).manual_seed(1)
+    started = time.monotonic()
+    for batch in range(BATCHES + 1):
+        if batch == 1:  # the first one warms up
+            started = time.monotonic()
+        index = torch.randint(len(skins), (BATCH,), generator=generator, device=device)
+        simulator.simulate(skins.take(index), generator)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    seconds = time.monotonic() - started
+    target = Target(SPEED_FLOOR[device.type], at_least=True)
+    figure = Figure(
+        f"at {SIZE} texels on {device.type}", BATCH * BATCHES / seconds, "pairs/s", target
+    )
+    note = f"{torch.get_num_threads()} threads"
+    return Section("Speed", seconds, (figure,), note)
+
+
+def _spectrum_section(template: HeadTemplate, simulator: Simulator, skins: SkinStock) -> Section:
+    """Skin detail of simulated and of real phone textures at equal texel size."""
+    started = time.monotonic()
+    device = simulator.sphere.directions.device
+    generator = torch.Generator(device).manual_seed(2)
+    simulated = []
+    for start in range(0, SPECTRUM_PAIRS, BATCH):
+        index = torch.arange(start, start + BATCH, device=device) % len(skins)
+        pair = simulator.simulate(skins.take(index), generator)
+        for srgb, coverage in zip(pair.phone_srgb, pair.coverage, strict=True):
+            picture = srgb.permute(1, 2, 0).cpu().numpy()
+            simulated.append(_detail(template, picture, coverage.cpu().numpy()))
+    figures = _octaves("simulated", np.nanmedian(simulated, axis=0))
+    failures = []
+    for run in clip_runs():
+        if run.truth is None and run.quality == "standard":
+            try:
+                texture = phone_texture_of(run, template)
+            except StudioAvatarError as error:
+                failures.append(f"{run.case}: {error.problem}")
+                continue
+            small, coverage = (_shrunk(m) for m in (texture.base_color_srgb, texture.coverage))
+            figures += _octaves(run.case, _detail(template, small, coverage))
+    return Section(
+        "Detail of phone textures by octave, log luminance",
+        time.monotonic() - started,
+        tuple(figures),
+        "; ".join(failures),
+    )
+
+
+def phone_texture_of(run: Run, template: HeadTemplate) -> TextureSet:
+    """A clip's phone texture, as the product makes it."""
+    silent = Silent()
+    with TemporaryDirectory() as scratch:
+        quality = QUALITY[run.quality]
+        capture = read_footage(run.source, Path(scratch), quality, silent)
+        track = track_face(capture, Path(scratch), silent)
+        fit = fit_head(capture, track, template, silent)
+        light = estimate_light(capture, track, fit, template, CPU, silent)
+        return unwrap(capture, track, fit, light, template, quality, silent)
+
+
+def _detail(template: HeadTemplate, srgb: FloatArray, coverage: FloatArray) -> NDArray[np.float64]:
+    table = atlas_table(template, len(srgb))
+    plain = table.image(table.interpolate(region(template, *PLAIN)), gutters=False) > 0.5
+    luminance = linear_from_srgb(srgb) @ LUMINANCE
+    return detail_by_octave(np.log(np.maximum(luminance, 1e-3)), plain & (coverage > SEEN))
+
+
+def _octaves(name: str, detail: FloatArray) -> list[Figure]:
+    return [
+        Figure(f"{name}, {low:.0f} to {high:.0f} texels", 1000 * float(value), "e-3")
+        for value, low, high in zip(detail, WAVELENGTHS, WAVELENGTHS[1:], strict=False)
+        if not math.isnan(value)
+    ]
+
+
+def _shrunk(image: FloatArray) -> NDArray[np.float32]:
+    """(N, N, ...) to SIZE by means over blocks."""
+    step = len(image) // SIZE
+    blocks = image.reshape(SIZE, step, SIZE, step, *image.shape[2:])
+    return blocks.mean((1, 3)).astype(np.float32)
+
+
+def _identity_section(cache: Path, simulator: Simulator) -> Section:
+    started = time.monotonic()
+    title = f"Identity networks on {JUDGED} persons never seen"
+    figures: list[Figure] = []
+    try:
+        networks = {name: load(name) for name in (LOSS, SCORE)}
+    except StudioAvatarError as error:
+        return Section(title, 0.0, (), error.problem)
+    album = filmed_persons(cache, simulator, range(JUDGED), PRESETS["cpu"], TerminalProgress())
+    for name, network in networks.items():
+        score = recognition(network, album)
+        figures += [
+            Figure(f"{name}: own studio texture found", 100 * score.found, "%"),
+            Figure(f"{name}: equal error", 100 * score.equal_error, "%"),
+        ]
+    return Section(title, time.monotonic() - started, tuple(figures))

@@ -1,0 +1,174 @@
+"""An anatomy in; the places of its face as torch fields out, the same for atlas and hair roots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import MATERIALS
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ...atlas import AtlasTable
+from ...sample.anatomy import LID_LOWER, LID_UPPER, LIP_LOWER, LIP_UPPER, MM_PER_M, PLACES, Anatomy
+from ...sample.organs import eye_colors, tissue_colors
+from ...sample.strokes import outline_mask
+from .noise import fractal_noise
+
+_ROOTS, _ROOTS_SEED = 240_000, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """n points of one head's surface. Fields are float32 tensors (n,) on `device`."""
+
+    anatomy: Anatomy
+    device: torch.device
+    texel_mm: float  # what is finer than this is left out; 0: nothing is
+
+    def __len__(self) -> int:
+        return len(self.anatomy.table)
+
+    def tensor(self, values: NDArray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
+
+    @cached_property
+    def points_mm(self) -> torch.Tensor:
+        """(n, 3) head frame"""
+        return self.tensor(self.anatomy.points)
+
+    @cached_property
+    def skin(self) -> torch.Tensor:
+        return self.tensor(self.anatomy.table.is_material("skin"))
+
+    @cached_property
+    def lips(self) -> torch.Tensor:
+        """The template's soft region, before a person's border is drawn into it."""
+        return self.region("lips")
+
+    @cached_property
+    def upper_lid_mm(self) -> torch.Tensor:
+        """Distance to the upper lids' margins."""
+        return self._to_lines(LID_UPPER)
+
+    @cached_property
+    def lower_lid_mm(self) -> torch.Tensor:
+        return self._to_lines(LID_LOWER)
+
+    @cached_property
+    def lip_seam_mm(self) -> torch.Tensor:
+        """Distance to the line between the lips."""
+        marks = self.anatomy.landmarks
+        line = 0.5 * (marks[list(LIP_UPPER)] + marks[list(LIP_LOWER)])
+        return self.tensor(self.anatomy.distance_to_line(line))
+
+    @cached_property
+    def upper_lip(self) -> torch.Tensor:
+        """1 on the upper lip, 0 on the lower."""
+        middle = 0.5 * (self.place("lip_upper_middle") + self.place("lip_lower_middle"))[2]
+        return torch.sigmoid((self.points_mm[:, 2] - float(middle)) / 1.2)
+
+    @cached_property
+    def bare(self) -> torch.Tensor:
+        """True on cheeks, nose and forehead, away from brows, lids, lips, beard and hairline."""
+        wanted = self.region("cheeks") + self.region("forehead") + self.region("nose")
+        hidden = self.region("brows") + self.lips + self.region("nostrils") + self.region("ears")
+        hidden += self.region("scalp") + (self.bump("hairline", 14.0) > 0.4)
+        lids = torch.minimum(self.upper_lid_mm, self.lower_lid_mm) < 6.0
+        front = self.points_mm[:, 1] < float(self.place("outer_canthus")[1]) + 12.0
+        above = self.points_mm[:, 2] > float(self.place("subnasale")[2])
+        return (wanted > 0.5) & (hidden < 0.1) & ~lids & front & above & (self.skin > 0)
+
+    @cached_property
+    def organs(self) -> torch.Tensor:
+        """Linear albedo (3, n) of eyes, mouth, teeth and lashes; 0 on skin."""
+        return self.tensor((eye_colors(self.anatomy) + tissue_colors(self.anatomy)).T)
+
+    def _to_lines(self, landmarks: tuple[tuple[int, ...], tuple[int, ...]]) -> torch.Tensor:
+        lines = [self.anatomy.landmarks[list(names)] for names in landmarks]
+        return self.tensor(np.minimum(*(self.anatomy.distance_to_line(line) for line in lines)))
+
+    def place(self, name: str) -> FloatArray:
+        """(3,) mm, of the left side."""
+        return self.anatomy.places(name)[0]
+
+    def region(self, name: str) -> torch.Tensor:
+        return self.tensor(self.anatomy.region(name))
+
+    def bump(
+        self, name: str, radius_mm: float, shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ) -> torch.Tensor:
+        """Gaussian round a place on both sides; `shift_mm` counts x away from the midline."""
+        total = torch.zeros(len(self), device=self.device)
+        for place in self.anatomy.landmarks[list(PLACES[name])]:
+            side = np.array([np.sign(place[0]) if abs(place[0]) > 5 else 1.0, 1.0, 1.0])
+            arm = self.points_mm - self.tensor(place + side * np.array(shift_mm))
+            total += torch.exp((arm * arm).sum(1) * (-0.5 / radius_mm**2))
+        return total.clamp(max=1.0)
+
+    def noise(
+        self, wavelength_mm: float, octaves: int, seed: int, gain: float = 0.6
+    ) -> torch.Tensor:
+        return fractal_noise(self.points_mm, wavelength_mm, octaves, seed, self.texel_mm, gain)
+
+    def inside(self, outlines_mm: list[FloatArray], softness_mm: float) -> torch.Tensor:
+        """Share of the chart's outlines given for the left side, mirrored to the right."""
+        both = [*outlines_mm, *(outline * [-1.0, 1.0] for outline in outlines_mm)]
+        return self.tensor(outline_mask(self.anatomy.chart, both, softness_mm))
+
+    @cached_property
+    def roots(self) -> Face:
+        """Points strewn evenly over the skin, the same for every size of the atlas."""
+        return Face(Anatomy(_strewn(self.anatomy), self.anatomy.vertices_m), self.device, 0.3)
+
+    def pick_roots(
+        self, density: torch.Tensor, count: int, random: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Indices (count,) of these points, drawn by `density` (n,); none where it is all 0."""
+        summed = np.cumsum(density.double().cpu().numpy())
+        if summed[-1] <= 0.0:
+            return np.zeros(0, np.int64)
+        return np.searchsorted(summed, random.uniform(0.0, summed[-1], count)).clip(
+            max=len(summed) - 1
+        )
+
+
+@lru_cache(maxsize=2)
+def face_of(anatomy: Anatomy, device: torch.device) -> Face:
+    """The fields of an anatomy, kept while persons are painted on the same head."""
+    table = anatomy.table
+    corners = anatomy.vertices_m[table.template.triangles] * MM_PER_M
+    area = _areas(corners)[table.template.triangle_material == MATERIALS.index("skin")].sum()
+    return Face(anatomy, device, float(np.sqrt(area / table.is_material("skin").sum())))
+
+
+def _areas(corners: FloatArray) -> FloatArray:
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return 0.5 * np.linalg.norm(across, axis=1)
+
+
+def _strewn(anatomy: Anatomy) -> AtlasTable:
+    """A table of random points of the skin, even by area."""
+    template = anatomy.template
+    random = np.random.default_rng(_ROOTS_SEED)
+    area = _areas(anatomy.vertices_m[template.triangles].astype(np.float64))
+    summed = np.cumsum(area * (template.triangle_material == MATERIALS.index("skin")))
+    triangle = np.searchsorted(summed, random.uniform(0.0, summed[-1], _ROOTS))
+    u, v = random.random((2, _ROOTS))
+    u, v = np.where(u + v > 1.0, 1.0 - u, u), np.where(u + v > 1.0, 1.0 - v, v)
+    return AtlasTable(
+        template=template,
+        size=0,
+        texel=np.arange(_ROOTS, dtype=np.int32),
+        triangle=triangle.astype(np.int32),
+        barycentric=np.stack([1.0 - u - v, u, v], 1).astype(np.float32),
+    )
+
+
+def smoothstep(low: float, high: float, values: torch.Tensor) -> torch.Tensor:
+    """0 below `low`, 1 above `high`, smooth between; `low` may be the larger one."""
+    share = ((values - low) / (high - low)).clamp(0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)

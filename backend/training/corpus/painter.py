@@ -1,0 +1,150 @@
+"""A person and an anatomy in; the studio texture of that person, without any light in it, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ...sample.anatomy import Anatomy
+from ...sample.complexion import Moles
+from ...sample.organs import IRIS_LINEAR
+from .complexion import Layers, bare_albedo
+from .face import Face, face_of, smoothstep
+from .hair import Hair, beard_density, grow_hair, scalp_density
+from .marks import place_marks
+from .person import Person
+from .relief import lip_lines, pores, skin_height_m, skin_shine, wrinkles
+
+SIZES = (256, 4096)
+_DARKEST, _BRIGHTEST = 0.002, 0.98
+_IRIS_MM = 5.85
+
+
+@dataclass(frozen=True, eq=False)
+class StudioTexture:
+    """Square maps of one person, top row first, continued into the gutters; float32 tensors."""
+
+    albedo: torch.Tensor  # (3, N, N) linear Rec.709 in (0, 1)
+    roughness: torch.Tensor  # (N, N) perceptual, in [0, 1]
+    specular: torch.Tensor  # (N, N) Principled's IOR level
+    height_m: torch.Tensor  # (N, N) above the smooth surface
+    moles: Moles
+    iris_linear: tuple[float, float, float]
+
+    @property
+    def size(self) -> int:
+        return self.roughness.shape[-1]
+
+
+def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTexture:
+    """Paint `person` on the head `anatomy`, whose table's size is the texture's.
+
+    The same person, head and size give the same bits on a processor; another size shows the same
+    details in the same places. Raises ValueError for a size out of SIZES.
+    """
+    size = anatomy.table.size
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise ValueError(f"a texture has {SIZES[0]} to {SIZES[1]} texels a side, not {size}")
+    face = face_of(anatomy, device)
+    lips = _lip_share(face, person)
+    beard = beard_density(face, person)
+    layers = Layers(
+        lips=lips,
+        beard=beard,
+        wrinkles=wrinkles(face, person) * (1.0 - lips),
+        pores=pores(face, person) * (1.0 - lips),
+        lip_lines=lip_lines(face, person),
+    )
+    marks = place_marks(face, person, _free(face.roots, person))
+    hair = grow_hair(face, person, beard)
+    linear = bare_albedo(face, person, layers, marks)
+    linear = _with_make_up(face, person, layers, linear)
+    linear = linear * (1.0 - 0.85 * face.region("nostrils").clamp(0.0, 1.0))
+    linear = _with_hair(face, person, hair, linear)
+    linear = torch.where(face.skin > 0, linear, with_iris(face, person.iris_linear))
+    height = skin_height_m(
+        face, person, layers.pores, layers.wrinkles, layers.lip_lines, lips, marks.height_um
+    )
+    roughness, specular = skin_shine(face, person, lips)
+    return StudioTexture(
+        albedo=texture_image(face, linear.clamp(_DARKEST, _BRIGHTEST)),
+        roughness=texture_image(face, roughness),
+        specular=texture_image(face, specular),
+        height_m=texture_image(face, height * face.skin),
+        moles=marks.moles,
+        iris_linear=person.iris_linear,
+    )
+
+
+def texture_image(face: Face, values: torch.Tensor) -> torch.Tensor:
+    """Texel values (..., n) as an image (..., N, N), continued into the gutters."""
+    nearest = torch.from_numpy(face.anatomy.table.nearest.astype(np.int64)).to(face.device)
+    return values[..., nearest]
+
+
+def _lip_share(face: Face, person: Person) -> torch.Tensor:
+    """Share of lip (n,), with a border that is neither straight nor sharp."""
+    ragged = 0.05 * face.noise(6.0, 3, person.seed * 97 + 71, 0.45)
+    return smoothstep(0.22, 0.70, face.lips + ragged)
+
+
+def _free(roots: Face, person: Person) -> torch.Tensor:
+    """(roots,) in [0, 1]: skin that shows, without hair or lip, on face and neck."""
+    hidden = 1.5 * roots.lips + scalp_density(roots, person) + roots.region("nostrils")
+    hidden += roots.bump("outer_canthus", 3.0)
+    if person.beard not in ("none", "stubble"):
+        hidden += beard_density(roots, person)
+    lids = smoothstep(4.0, 1.5, torch.minimum(roots.upper_lid_mm, roots.lower_lid_mm))
+    return (1.0 - hidden - lids).clamp(0.0, 1.0)
+
+
+def _with_make_up(face: Face, person: Person, layers: Layers, linear: torch.Tensor) -> torch.Tensor:
+    """Lipstick, blush, eye shadow and liner over (3, n), and the line of the lashes' roots."""
+    worn = person.make_up
+    cover = worn.lipstick * layers.lips * (1.0 - 0.12 * layers.lip_lines).clamp(0.6, 1.0)
+    linear = _laid_over(linear, cover, worn.lipstick_linear, face)
+    cheek = face.bump("cheek", 14.0, (8.0, 0.0, 3.0)) * worn.blush
+    rose = torch.tensor([0.05, 0.32, 0.24], device=face.device)
+    linear = linear * torch.exp(-rose[:, None] * cheek)
+    lid = torch.exp(-0.5 * (face.upper_lid_mm / 5.0) ** 2) * (face.upper_lid_mm < face.lower_lid_mm)
+    linear = _laid_over(linear, worn.shadow * lid, worn.shadow_linear, face)
+    blur = 0.5 * face.texel_mm
+    upper, lower = (
+        wide / float(np.hypot(wide, blur)) * torch.exp(-((away / float(np.hypot(wide, blur))) ** 2))
+        for wide, away in ((0.9, face.upper_lid_mm), (0.45, face.lower_lid_mm))
+    )
+    dark = torch.maximum(upper * max(worn.liner, 0.6 * person.lashes), 0.4 * lower * person.lashes)
+    return _laid_over(linear, dark, (0.012, 0.009, 0.008), face)
+
+
+def _with_hair(face: Face, person: Person, hair: Hair, linear: torch.Tensor) -> torch.Tensor:
+    tufts = hair.tufts.exp()
+    linear = _laid_over(linear, 0.92 * hair.brows, person.brow_linear, face)
+    for cover, colour in ((hair.beard, person.beard_linear), (hair.scalp, person.hair_linear)):
+        tinted = tufts * torch.tensor(colour, device=face.device)[:, None]
+        linear = linear + 0.95 * cover * (tinted - linear)
+    return linear
+
+
+def _laid_over(
+    linear: torch.Tensor, cover: torch.Tensor, colour: tuple[float, float, float], face: Face
+) -> torch.Tensor:
+    paint_linear = torch.tensor(colour, device=face.device)[:, None]
+    return linear + cover * (paint_linear - linear)
+
+
+def with_iris(face: Face, iris_linear: tuple[float, float, float]) -> torch.Tensor:
+    """Colours (3, n) of eyes and mouth with another iris in place of the sample's."""
+    eye = face.tensor(face.anatomy.table.is_material("eye"))
+    away = torch.full_like(eye, np.inf)
+    for centre in face.anatomy.eye_centres:
+        arm = face.points_mm - face.tensor(centre)
+        length = torch.linalg.vector_norm(arm, dim=1).clamp(min=1e-6)
+        angle = (-arm[:, 1] / length).clamp(-1.0, 1.0).arccos()
+        # Beyond 30 mm it is the other eye.
+        away = torch.minimum(away, torch.where(length < 30.0, 12.0 * angle, np.inf))
+    inside = eye * smoothstep(_IRIS_MM + 0.35, _IRIS_MM - 0.35, away.clamp(max=99.0))
+    ratio = face.tensor(np.array(iris_linear) / IRIS_LINEAR)
+    return face.organs * (1.0 + inside * (ratio[:, None] - 1.0))

@@ -1,0 +1,99 @@
+"""Template and texture size in; what the simulator must know of every texel out, as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from scipy.spatial import cKDTree
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+
+from ...atlas import atlas_table, region, twin_coordinates
+from .tables import GRID
+
+# Where the phone texture's stage does not expect the colour of bare skin.
+NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
+SURELY_SCALP = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class AtlasMaps:
+    """Of an atlas of N x N texels, on one device; images (1, 1, N, N) float32 unless told."""
+
+    size: int
+    skin: torch.Tensor  # 1 on skin
+    bare: torch.Tensor  # in [0, 1]: plain skin of the face
+    slits: torch.Tensor  # lips and nostrils, whose rims the stage takes off
+    scalp: torch.Tensor
+    forehead: torch.Tensor
+    ears: torch.Tensor
+    scalp_distance_m: torch.Tensor  # on the head at rest; negative inside
+    height_m: torch.Tensor  # above the eyes, at rest
+    beside_eye_m: torch.Tensor  # away from the nearer eye's middle, towards the temple
+    ahead: torch.Tensor  # 1 where the head's front is
+    twin: torch.Tensor  # (1, N, N, 2) where the other side's texel lies, for grid_sample
+    has_twin: torch.Tensor
+    point_texel: torch.Tensor  # (n,) int64 coarse texel of each skin point
+    nearest_point: torch.Tensor  # (GRID * GRID,) int64 skin point of each coarse texel
+
+    @classmethod
+    def of(cls, template: HeadTemplate, size: int, device: torch.device) -> AtlasMaps:
+        table = atlas_table(template, size)
+        rest = table.interpolate(template.vertices_m)
+        skin = table.is_material("skin")
+        eyes = template.eye_centre_m
+        scalp = table.interpolate(region(template, "scalp"))
+        growing = scalp > SURELY_SCALP
+        outside = cKDTree(rest[skin & growing][::7]).query(rest)[0]
+        inside = cKDTree(rest[skin & ~growing][::7]).query(rest)[0]
+        twin = twin_coordinates(table)
+        there = np.isfinite(twin[:, 0])
+
+        def image(values: np.ndarray) -> torch.Tensor:
+            made = np.ascontiguousarray(table.image(values.astype(np.float32)))
+            return torch.from_numpy(made)[None, None].to(device)
+
+        def part(*names: str) -> torch.Tensor:
+            return image(table.interpolate(region(template, *names)) * skin)
+
+        point_texel, nearest_point = _skin_points(template)
+        place = np.where(there[:, None], twin, 0.0) * (2.0 / size) - 1.0
+        return cls(
+            size=size,
+            skin=image(skin),
+            bare=image((1.0 - table.interpolate(region(template, *NOT_BARE))) * skin),
+            slits=part("lips", "nostrils"),
+            scalp=part("scalp"),
+            forehead=part("forehead"),
+            ears=part("ears"),
+            scalp_distance_m=image(np.where(growing, -inside, outside)),
+            height_m=image(rest[:, 2] - eyes[:, 2].mean()),
+            beside_eye_m=image(np.abs(rest[:, 0]) - np.abs(eyes[:, 0]).mean()),
+            ahead=image((rest[:, 1] < eyes[:, 1].mean()) * skin),
+            twin=torch.from_numpy(table.image(place.astype(np.float32)))[None].to(device),
+            has_twin=image(there * skin),
+            point_texel=point_texel.to(device),
+            nearest_point=nearest_point.to(device),
+        )
+
+    def coarse_image(self, values: torch.Tensor) -> torch.Tensor:
+        """Values of the skin points (B, n, C) as images (B, C, GRID, GRID) without holes."""
+        return values[:, self.nearest_point].transpose(1, 2).unflatten(2, (GRID, GRID))
+
+    def at_points(self, image: torch.Tensor) -> torch.Tensor:
+        """Images (B, C, N, N) at the skin points: (B, n, C)."""
+        coarse = functional.interpolate(image, size=(GRID, GRID), mode="area")
+        return coarse.flatten(2)[:, :, self.point_texel].transpose(1, 2)
+
+
+def _skin_points(template: HeadTemplate) -> tuple[torch.Tensor, torch.Tensor]:
+    """The coarse texels (n,) of the skin points, and of each coarse texel its nearest point."""
+    table = atlas_table(template, GRID)
+    texel = table.texel[table.is_material("skin")]
+    place = np.stack(np.divmod(texel, GRID), 1)
+    everywhere = np.stack(np.divmod(np.arange(GRID * GRID), GRID), 1)
+    nearest = cKDTree(place).query(everywhere)[1]
+    return torch.from_numpy(texel.astype(np.int64)), torch.from_numpy(nearest.astype(np.int64))

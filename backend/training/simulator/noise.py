@@ -1,0 +1,34 @@
+"""Random numbers and smooth random fields, from a generator on its own device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as functional
+
+
+def uniform(
+    generator: torch.Generator, shape: Sequence[int], low: float, high: float
+) -> torch.Tensor:
+    """Evenly between `low` and `high`."""
+    return low + (high - low) * torch.rand(*shape, generator=generator, device=generator.device)
+
+
+def normal(generator: torch.Generator, shape: Sequence[int]) -> torch.Tensor:
+    """Of mean 0 and deviation 1."""
+    return torch.randn(*shape, generator=generator, device=generator.device)
+
+
+def smooth_field(
+    generator: torch.Generator, shape: tuple[int, int], cells: int, size: int
+) -> torch.Tensor:
+    """Smooth noise (*shape, size, size) of deviation about 1 and `cells` blobs a side."""
+    field = normal(generator, (*shape, cells, cells))
+    return functional.interpolate(field, size=(size, size), mode="bicubic", align_corners=False)
+
+
+def smooth_step(low: float, high: float, value: torch.Tensor) -> torch.Tensor:
+    """0 below `low`, 1 above `high`, without a kink between."""
+    t = ((value - low) / (high - low)).clamp(0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)

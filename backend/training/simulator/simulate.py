@@ -1,0 +1,282 @@
+"""Studio textures and a bank of heads in; what the pipeline would have made of a phone clip out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as functional
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+
+from ...log_light import LOG_FLOOR, LUMINANCE
+from ...phone_texture.common_light import FREE_LIFT, LIFT_SPREAD
+from ...phone_texture.unwrap import CERTAIN_WEIGHT
+from ...room_light.light import DEEPEST_SHADE, LEAST_SHADING
+from ...sampling.views import FULL_COSINE, LEAST_COSINE
+from .atlas_maps import AtlasMaps
+from .blend import blend, blended, enlarged, low_bands
+from .environments import Environments
+from .fill import complete, with_cropped_scalp
+from .filming import FRAMES_PER_VIEW, Filming, draw_filmings
+from .hiding import Hiding, draw_hiding
+from .light import USUAL_SPECULAR, Heads, Lit, Seen
+from .noise import normal, smooth_field, uniform
+from .phone_camera import processed
+from .sphere import Sphere
+from .tables import HeadTables
+from .tone import light_from_log, log_from_pixels, log_light, luminance, srgb_from_linear
+
+VIEWS = 6
+MOVES_WITH = ("head", "camera")
+# White, matte paper beside the face, as filmed; `room_light.tone` expects the same.
+WHITE_LOG, WHITE_LOG_SD = -0.08, 0.30
+USUAL_ALBEDO, FACE_METERING = 0.25, 0.55  # cameras meter the face, in part
+WHITE_BALANCE = (0.55, 1.0)  # share of the light's colour that cameras take out
+LEAST_LIGHT = 0.01  # of what a face gets: pockets are lit by more bounces than one
+LIGHT_ERROR = 0.10  # log light, of the stage's idea of a view's light
+LIGHT_ERROR_CELLS = 5
+GRAIN = 0.03  # log light, of made-up skin
+LEAST_WEIGHT = 0.02
+SHADING_SHARE = 2  # the light is blended at half the texture's size: it has no finer structure
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """B phone textures as the pipeline makes them, and the truth about them; N x N texels."""
+
+    phone_srgb: torch.Tensor  # (B, 3, N, N) float32 in [0, 1]
+    coverage: torch.Tensor  # (B, N, N) float32 in [0, 1]: share of the texel that was really seen
+    confidence: torch.Tensor  # (B, N, N) float32 in [0, 1]
+    view_count: torch.Tensor  # (B, N, N) uint8
+    studio_srgb: torch.Tensor  # (B, 3, N, N) float32 in [0, 1]: the diffuse albedo
+    log_shading: (
+        torch.Tensor
+    )  # (B, 3, N, N) phone over studio in linear light, before shine and tone
+    moves_with: torch.Tensor  # (B,) int64 into MOVES_WITH: in whose frame the light stood still
+    head: torch.Tensor  # (B,) int64 into the bank
+
+
+@dataclass(frozen=True, eq=False)
+class Skins:
+    """B studio textures."""
+
+    albedo: torch.Tensor  # (B, 3, N, N) linear
+    roughness: torch.Tensor  # (B, N, N) perceptual
+    specular: torch.Tensor  # (B, N, N) Principled's IOR level
+
+
+@dataclass(frozen=True, eq=False)
+class Filmed:
+    """The views of B clips, blended; in log light."""
+
+    log_rgb: torch.Tensor  # (B, 3, N, N)
+    log_shading: torch.Tensor  # (B, 3, N, N) what of it is light
+    mean_light: torch.Tensor  # (B, 3, N, N) of all views, also where none saw
+    weight: torch.Tensor  # (B, V, N, N) of each view
+
+
+@dataclass(frozen=True, eq=False)
+class Simulator:
+    """All that a device keeps between batches.
+
+    On a CPU call `keep_freed_memory` first: it makes several times as many pairs a second then.
+    """
+
+    tables: HeadTables
+    environments: Environments
+    atlas: AtlasMaps
+    sphere: Sphere
+    views: int = VIEWS
+
+    @classmethod
+    def on(
+        cls,
+        device: torch.device,
+        template: HeadTemplate,
+        tables: HeadTables,
+        environments: Environments,
+        size: int = 256,
+    ) -> Simulator:
+        return cls(
+            tables=tables.to(device),
+            environments=environments.to(device),
+            atlas=AtlasMaps.of(template, size, device),
+            sphere=Sphere.on(device),
+        )
+
+    def simulate(self, skins: Skins, generator: torch.Generator) -> Pair:
+        """Each skin on a random head, in a random light and clip; the generator on this device."""
+        count, device = len(skins.albedo), generator.device
+
+        def drawn(bank: int) -> torch.Tensor:
+            return torch.randint(bank, (count,), generator=generator, device=device)
+
+        heads = Heads(self.tables, drawn(len(self.tables)), self.sphere)
+        environments = self.environments.take(drawn(len(self.environments)))
+        filming = draw_filmings(generator, self.views, environments)
+        hiding = draw_hiding(generator, self.atlas, log_light(skins.albedo))
+        seen = heads.seen_from(filming.cameras_m)
+        lit = _exposed(self.atlas, heads, environments, filming, seen, skins, generator)
+        light_log = torch.log(lit.irradiance.clamp(min=LEAST_LIGHT))
+        lift = _to_common(self.atlas, light_log, filming, generator)  # (B, V, 3, G, G)
+        weight, rank = _weights(self.atlas, seen, filming, lift)
+        views = _filmed(self.atlas, lit, skins, filming, hiding, lift)
+        log_rgb, shares = blend(views, weight, rank)
+        shading = self.atlas.coarse_image(light_log.flatten(2)).unflatten(1, (self.views, 3))
+        mean_light = torch.log(shading.exp().mean(1))
+        half = enlarged((shading + lift).flatten(1, 2), self.atlas.size // SHADING_SHARE)
+        half = half.unflatten(1, (self.views, 3))
+        filmed = Filmed(
+            log_rgb=log_rgb,
+            log_shading=enlarged(blended(half, low_bands(half, weight), shares), self.atlas.size),
+            mean_light=enlarged(mean_light, self.atlas.size),
+            weight=weight,
+        )
+        return _finished(self.atlas, skins, hiding, filmed, filming, heads, generator)
+
+
+def _exposed(
+    atlas: AtlasMaps, heads: Heads, environments: Environments, filming: Filming, seen: Seen,
+    skins: Skins, generator: torch.Generator,
+) -> Lit:  # fmt: skip
+    """The light on the points in each view, at the exposure and white balance of a phone."""
+    albedo = atlas.at_points(skins.albedo)
+    roughness = atlas.at_points(skins.roughness[:, None])[..., 0]
+    light = heads.irradiance(environments, filming.turns, albedo)
+    shine = heads.shine(environments, filming.turns, seen, light, roughness)
+    irradiance = light.linear
+    face = atlas.at_points(atlas.bare)  # (1, n, 1)
+    counted = (face * seen.openness * seen.cosine.clamp(min=0.0))[..., None]
+    total = counted.sum((1, 2), keepdim=True)
+    usual = (irradiance * counted).sum((1, 2), keepdim=True) / total  # (B, 1, 1, 3)
+    tone = ((albedo * face).sum(1) / face.sum(1))[:, None, None]
+    weights = usual.new_tensor(LUMINANCE)
+    level = (usual @ weights)[..., None]
+    count = len(albedo)
+    neutral = (level / usual) ** uniform(generator, (count, 1, 1, 1), *WHITE_BALANCE)
+    metered = (USUAL_ALBEDO / (tone @ weights)[..., None]) ** FACE_METERING
+    white = torch.exp(WHITE_LOG + WHITE_LOG_SD * normal(generator, (count, 1, 1, 1)))
+    gain = neutral * metered * white / level * torch.exp(filming.gain_log)[:, None]
+    return Lit(irradiance * gain, shine * gain)
+
+
+def _to_common(
+    atlas: AtlasMaps, light_log: torch.Tensor, filming: Filming, generator: torch.Generator
+) -> torch.Tensor:
+    """(B, V, 3, G, G) log light by which the stage brings each view to the mean light.
+
+    It knows exposures and lights only so well; lights of the head's frame it leaves alone.
+    """
+    count, _, views, _ = light_log.shape
+    strength = uniform(generator, (count, 1, 1, 1), 0.0, 1.0).sqrt()
+    common = torch.log(light_log.exp().mean(2, keepdim=True))
+    to_common = strength * (_as_estimated(common) - _as_estimated(light_log))
+    evened = strength * -filming.gain_log[:, None]
+    turns = filming.light_turns[:, None, None, None]
+    lift = torch.where(turns, to_common, evened.expand_as(to_common))
+    lift = atlas.coarse_image(lift.flatten(2))
+    error = smooth_field(generator, (count, views), LIGHT_ERROR_CELLS, lift.shape[-1])
+    error = error * (LIGHT_ERROR * uniform(generator, (count, 1, 1, 1), 0.0, 1.0))
+    lift = lift.unflatten(1, (views, 3))
+    return lift + (error * filming.light_turns[:, None, None, None])[:, :, None]
+
+
+def _as_estimated(shading: torch.Tensor) -> torch.Tensor:
+    """Log shading with the stage's limits on what it believes of dark places."""
+    return torch.log(shading.exp() + LEAST_SHADING).clamp(min=DEEPEST_SHADE)
+
+
+def _weights(
+    atlas: AtlasMaps, seen: Seen, filming: Filming, lift: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far to trust each view (B, V, N, N), and how well it sees: as `sampling.views` tells."""
+    turned = (seen.cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE)
+    clear = (2.0 * seen.openness - 1.0).clamp(min=0.0)
+    both = torch.cat([turned.clamp(0.0, 1.0) * clear, seen.cosine.clamp(min=0.0)], 2)
+    trust, cosine = atlas.coarse_image(both).chunk(2, 1)
+    doubtful = (luminance(lift) - FREE_LIFT).clamp(min=0.0) / LIFT_SPREAD
+    trust = trust * torch.exp(-(doubtful**2))
+    rank = trust * cosine * filming.sharpness[:, :, None, None]
+    weight, rank = (enlarged(part, atlas.size) for part in (trust, rank))
+    # What lies less than a texel inside an edge is not seen.
+    weight = functional.threshold(weight, LEAST_WEIGHT, 0.0) * atlas.skin
+    return weight, rank * (weight > 0.0)
+
+
+def _filmed(
+    atlas: AtlasMaps, lit: Lit, skins: Skins, filming: Filming, hiding: Hiding, lift: torch.Tensor
+) -> torch.Tensor:
+    """Each view's texture (B, V, 3, N, N) in log light, brought to the common light."""
+    size = atlas.size
+    count, _, views, _ = lit.irradiance.shape
+    both = torch.cat([lit.irradiance.flatten(2), lit.shine.flatten(2)], 2)
+    coarse = atlas.coarse_image(both).unflatten(1, (2, views, 3))
+    # The light, the shine and what brings both to the common light are equally smooth.
+    light, shine = (coarse * lift.exp()[:, None]).unbind(1)
+    specular = (skins.specular / USUAL_SPECULAR)[:, None]
+    shown = skins.albedo * hiding.rim_shade.exp()
+    blurred = enlarged(functional.avg_pool2d(shown, 2), size)
+    shown = shown + filming.blur[:, None, None, None] * (blurred - shown)
+    grid = _texel_grid(size, skins.albedo.device)
+    out = torch.empty(views, count, 3, size, size, device=skins.albedo.device)
+    for view in range(views):
+        slide = enlarged(filming.slide_texels[:, view], size) * (2.0 / size)
+        place = grid + slide.permute(0, 2, 3, 1)
+        albedo = functional.grid_sample(shown, place, padding_mode="border", align_corners=False)
+        linear = albedo * enlarged(light[:, view], size)
+        linear.addcmul_(specular, enlarged(shine[:, view], size))
+        torch.log(linear.add_(float(LOG_FLOOR)), out=out[view])
+    return out.transpose(0, 1)
+
+
+def _texel_grid(size: int, device: torch.device) -> torch.Tensor:
+    """(N, N, 2) the texels' centres for grid_sample."""
+    place = (torch.arange(size, device=device) + 0.5) * (2.0 / size) - 1.0
+    row, column = torch.meshgrid(place, place, indexing="ij")
+    return torch.stack([column, row], 2)
+
+
+def _finished(
+    atlas: AtlasMaps, skins: Skins, hiding: Hiding, filmed: Filmed, filming: Filming,
+    heads: Heads, generator: torch.Generator,
+) -> Pair:  # fmt: skip
+    """The phone's processing of the blend, then bare skin, filled where no view saw it."""
+    count = len(filmed.log_rgb)
+    is_skin = atlas.skin > 0.5
+    face = (filmed.mean_light * atlas.bare).sum((2, 3), keepdim=True) / atlas.bare.sum()
+    painted = skins.albedo * face.exp()  # eyes and mouth are drawn
+    linear = torch.where(is_skin, light_from_log(filmed.log_rgb), painted)
+    as_filmed = log_from_pixels(processed(generator, linear))
+    best = filmed.weight.amax(1, keepdim=True)
+    seen = _seen(atlas, best, hiding)
+    known = uniform(generator, (count, 1, 1, 1), 0.4, 1.0)  # of the light, by the stage
+    shading = known * _as_estimated(filmed.mean_light - face)
+    albedo_log = as_filmed - shading
+    filled = complete(atlas, albedo_log, seen)
+    grain = smooth_field(generator, (count, 1), atlas.size // 2, atlas.size)
+    whole = filled.log_rgb + GRAIN * grain * filled.invented
+    whole = with_cropped_scalp(atlas, whole, hiding, albedo_log, best, grain) + shading
+    srgb = srgb_from_linear(light_from_log(torch.where(is_skin, whole, as_filmed)))
+    views = FRAMES_PER_VIEW * (filmed.weight > 0.0).sum(1) * (seen[:, 0] > 0.0)
+    agreement = 1.0 - 0.5 ** views.float()
+    # Made-up skin is lit by the mean light.
+    lit = filmed.mean_light + seen * (filmed.log_shading - filmed.mean_light)
+    return Pair(
+        phone_srgb=srgb.clamp(0.0, 1.0),
+        coverage=seen[:, 0],
+        confidence=seen[:, 0] * best[:, 0].sqrt() * agreement,
+        view_count=views.to(torch.uint8),
+        studio_srgb=srgb_from_linear(skins.albedo).clamp(0.0, 1.0),
+        log_shading=torch.where(is_skin, lit, face),
+        moves_with=filming.light_turns.long(),
+        head=heads.index,
+    )
+
+
+def _seen(atlas: AtlasMaps, best: torch.Tensor, hiding: Hiding) -> torch.Tensor:
+    """(B, 1, N, N) coverage: seen, less the rims of slits, of glasses, hair and clothes."""
+    seen = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
+    inner = -functional.max_pool2d(-seen, 3, stride=1, padding=1)
+    seen = seen + atlas.slits * (torch.minimum(seen, inner) - seen)
+    return seen * (1.0 - hiding.rims) * (1.0 - hiding.hides) * (1.0 - hiding.foreign)

@@ -1,0 +1,108 @@
+"""What every training draws from: painted persons, heads and lights, kept between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+from studio_avatar_addon.avatar.types import Progress
+
+from .corpus.bank import Bank, build_bank, corpus_version
+from .simulator import (
+    Environments,
+    HeadTables,
+    Simulator,
+    Skins,
+    bake_tables,
+    draw_environments,
+    joined,
+    load_tables,
+    read_hdris,
+    save_tables,
+)
+from .simulator.tables import TABLES_VERSION
+from .simulator.tone import linear_from_srgb, srgb_from_linear
+
+HEADS, ENVIRONMENTS = 24, 512
+HEADS_SEED, ENVIRONMENTS_SEED = 100, 200
+# Identity parameters beyond this many standard deviations make caricatures.
+WIDEST = 2.0
+# Of HDRIs, where a folder is given; each lights the head from every side.
+HDRI_SHARE = 4
+
+
+@dataclass(frozen=True, eq=False)
+class SkinStock:
+    """P studio textures, 8 bits each, on one device."""
+
+    albedo_srgb: torch.Tensor  # (P, 3, N, N) uint8
+    roughness: torch.Tensor  # (P, N, N) uint8, of 255
+    specular: torch.Tensor  # (P, N, N) uint8, of 255
+
+    def __len__(self) -> int:
+        return len(self.albedo_srgb)
+
+    @classmethod
+    def of(cls, bank: Bank, device: torch.device) -> SkinStock:
+        albedo, roughness, specular = [], [], []
+        for i in range(len(bank)):
+            texture = bank.texture(i, device)
+            albedo.append(_bytes(srgb_from_linear(texture.albedo)))
+            roughness.append(_bytes(texture.roughness))
+            specular.append(_bytes(texture.specular))
+        return cls(torch.stack(albedo), torch.stack(roughness), torch.stack(specular))
+
+    def take(self, index: torch.Tensor) -> Skins:
+        """Those of `index` (B,)."""
+        return Skins(
+            linear_from_srgb(self.albedo_srgb[index].float() / 255),
+            self.roughness[index].float() / 255,
+            self.specular[index].float() / 255,
+        )
+
+
+def stored_bank(folder: Path, seeds: Sequence[int], size: int) -> Bank:
+    """The persons of `seeds`, painted now where `folder` does not hold them yet."""
+    return build_bank(folder / f"bank_{size}_{corpus_version()}", seeds, size)
+
+
+def stored_tables(folder: Path, template: HeadTemplate, heads: int = HEADS) -> HeadTables:
+    """Tables of random heads, baked now where `folder` does not hold them yet."""
+    path = folder / f"heads_{heads}_{TABLES_VERSION}_{template.sha256[:12]}.npz"
+    if not path.is_file():
+        random = np.random.default_rng(HEADS_SEED)
+        drawn = random.normal(size=(heads, len(template.identity_names)))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_tables(bake_tables(template, np.clip(drawn, -WIDEST, WIDEST)), path)
+    return load_tables(path, template)
+
+
+def lights(hdris: Path | None) -> Environments:
+    """Made-up environments, and those of a folder of panoramas."""
+    generator = torch.Generator().manual_seed(ENVIRONMENTS_SEED)
+    drawn = draw_environments(generator, ENVIRONMENTS)
+    if hdris is None:
+        return drawn
+    real = read_hdris(hdris)
+    repeated = torch.arange(len(real)).repeat(max(ENVIRONMENTS // HDRI_SHARE // len(real), 1))
+    return joined([drawn, real.take(repeated)])
+
+
+def stored_simulator(
+    folder: Path, device: torch.device, size: int, hdris: Path | None, progress: Progress
+) -> Simulator:
+    """The simulator with the heads of `folder` and all lights."""
+    template = load_template()
+    progress(0, 1, "baking what heads see of the room")
+    tables = stored_tables(folder, template)
+    progress(1, 1, "")
+    return Simulator.on(device, template, tables, lights(hdris), size)
+
+
+def _bytes(values: torch.Tensor) -> torch.Tensor:
+    return (values.clamp(0, 1) * 255).round().byte()

@@ -1,0 +1,244 @@
+"""The training simulator: its light against known answers, its textures against the stage's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.training.simulator import (
+    Environments,
+    HeadTables,
+    Pair,
+    Simulator,
+    Skins,
+    bake_tables,
+    draw_environments,
+    draw_sheet,
+    load_tables,
+    save_tables,
+)
+from backend.training.simulator import filming as filming_module
+from backend.training.simulator.atlas_maps import AtlasMaps
+from backend.training.simulator.filming import draw_filmings
+from backend.training.simulator.light import Heads
+from backend.training.simulator.sphere import DIRECTIONS, Sphere
+from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
+from studio_avatar_addon.avatar.errors import EnvironmentProblem
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+
+CPU = torch.device("cpu")
+SIZE = 128
+
+
+@pytest.fixture(scope="module")
+def template() -> HeadTemplate:
+    return load_template()
+
+
+@pytest.fixture(scope="module")
+def tables(template: HeadTemplate) -> HeadTables:
+    identity = np.zeros((1, len(template.identity_names)), np.float32)
+    return bake_tables(template, identity)
+
+
+@pytest.fixture(scope="module")
+def heads(tables: HeadTables) -> Heads:
+    return Heads(tables, torch.zeros(1, dtype=torch.int64), Sphere.on(CPU))
+
+
+@pytest.fixture(scope="module")
+def atlas(template: HeadTemplate) -> AtlasMaps:
+    return AtlasMaps.of(template, SIZE, CPU)
+
+
+def environment(radiance: float, sun: tuple[float, float, float] | None = None) -> Environments:
+    """The same light from everywhere, and a white sun in a direction."""
+    direction = torch.tensor([sun or (0.0, 0.0, 1.0)])
+    return Environments(
+        radiance=torch.full((1, 3, DIRECTIONS), radiance),
+        sun_direction=direction / direction.norm(),
+        sun_light=torch.full((1, 3), 0.0 if sun is None else 1.0),
+        sun_radius_rad=torch.full((1,), 0.005),
+        with_camera=torch.zeros(1, dtype=torch.bool),
+    )
+
+
+def unturned(views: int = 1) -> torch.Tensor:
+    return torch.eye(3).expand(1, views, 3, 3)
+
+
+def skins(count: int, albedo: float = 0.4) -> Skins:
+    """Mottled grey skin, so that a slide or blur shows."""
+    generator = torch.Generator().manual_seed(7)
+    mottle = 1.0 + 0.1 * torch.randn(count, 1, SIZE, SIZE, generator=generator)
+    return Skins(
+        albedo=(albedo * mottle).expand(-1, 3, -1, -1).clamp(0.01, 0.99),
+        roughness=torch.full((count, SIZE, SIZE), 0.45),
+        specular=torch.full((count, SIZE, SIZE), 0.35),
+    )
+
+
+def simulator(template: HeadTemplate, tables: HeadTables, environments: Environments) -> Simulator:
+    return Simulator.on(CPU, template, tables, environments, SIZE)
+
+
+@pytest.fixture(scope="module")
+def pair(template: HeadTemplate, tables: HeadTables) -> Pair:
+    environments = draw_environments(torch.Generator().manual_seed(1), 40)
+    made = simulator(template, tables, environments)
+    return made.simulate(skins(6), torch.Generator().manual_seed(2))
+
+
+def test_in_a_white_furnace_a_point_gets_what_is_open_and_what_the_head_throws(heads: Heads):
+    """Without albedo the openness; of albedo 1 the hidden share comes back once, never above 1."""
+    count = heads.tables.bits.shape[1]
+    dark = heads.irradiance(environment(1.0), unturned(), torch.zeros(1, count, 3)).linear
+    white = heads.irradiance(environment(1.0), unturned(), torch.ones(1, count, 3)).linear
+    plain = heads._blurred(heads.openness[:, :, None, None].expand(-1, -1, -1, 3))
+    assert torch.allclose(dark, plain, atol=0.02)
+    assert (white >= dark - 1e-4).all()
+    assert white.max() < 1.03
+    # One bounce leaves out what is thrown twice: less than a tenth on most of the head.
+    assert white.median() > 0.97
+    assert torch.quantile(white, 0.1) > 0.75
+
+
+def test_sun_from_the_left_lights_the_left_and_the_nose_casts_a_shadow(
+    heads: Heads, template: HeadTemplate
+):
+    light = heads.irradiance(
+        environment(0.0, (1.0, -0.35, 0.1)), unturned(), torch.zeros(1, heads.points_m.shape[1], 3)
+    )
+    linear = light.linear[0, :, 0, 0]
+    points, normals = heads.points_m[0], heads.normals[0]
+    cheek = (points[:, 0].abs() > 0.03) & (points[:, 2].abs() < 0.02) & (points[:, 1] < -0.04)
+    left, right = cheek & (points[:, 0] > 0), cheek & (points[:, 0] < 0)
+    assert linear[left].mean() > 0.4
+    assert linear[right].mean() < 0.1
+    # Beside the nose, on the far side, are points that face the sun but do not see it.
+    eyes = template.eye_centre_m[:, 2].mean()
+    beside = (points[:, 0] < -0.008) & (points[:, 0] > -0.035) & (points[:, 1] < -0.07)
+    beside &= (points[:, 2] < eyes - 0.015) & (points[:, 2] > eyes - 0.05)
+    towards = light.towards[0, 0]
+    facing = beside & (normals @ towards > 0.15)
+    assert facing.sum() >= 5
+    assert (light.open[0, facing, 0] < 0.5).float().mean() > 0.5
+
+
+def test_mirrored_environments_light_a_symmetric_head_mirrored(heads: Heads):
+    """Left and right, and with them the turn of the environment, are not swapped."""
+    directions = heads.sphere.directions
+    radiance = torch.exp(3.0 * (directions @ torch.tensor([1.0, 0.0, 0.0]) - 1.0))
+    lit = replace(environment(0.0), radiance=radiance.expand(1, 3, -1).contiguous())
+    count = heads.points_m.shape[1]
+    none = torch.zeros(1, count, 3)
+    quarter = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    turns = torch.stack([torch.eye(3), quarter])[None]  # environment from head
+    light = heads.irradiance(lit, turns, none).linear[0, :, :, 0]
+    x, y = heads.normals[0, :, 0], heads.normals[0, :, 1]
+    assert light[x > 0.8, 0].mean() > 4 * light[x < -0.8, 0].mean()
+    # The head's -Y is the environment's +X after a quarter turn about Z.
+    assert light[y < -0.8, 1].mean() > 4 * light[y > 0.8, 1].mean()
+
+
+def test_light_of_the_camera_differs_from_view_to_view_and_light_of_the_head_does_not(
+    heads: Heads, atlas: AtlasMaps
+):
+    environments = environment(0.1, (0.3, -1.0, 0.2)).take(torch.zeros(24, dtype=torch.int64))
+    filming = draw_filmings(torch.Generator().manual_seed(3), 5, environments)
+    many = Heads(heads.tables, torch.zeros(24, dtype=torch.int64), heads.sphere)
+    none = torch.zeros(24, heads.points_m.shape[1], 3)
+    light = many.irradiance(environments, filming.turns, none).linear[..., 0]
+    change = light.std(2).mean(1)
+    assert filming.light_turns.any() and not filming.light_turns.all()
+    assert change[~filming.light_turns].max() < 1e-5
+    assert change[filming.light_turns].min() > 0.005
+    # A light at the camera stays in front of the face that the camera sees: turn, then look.
+    at_camera = filming.cameras_m / filming.cameras_m.norm(dim=2, keepdim=True)
+    first = filming.turns @ at_camera[..., None]
+    spread = (first - first.mean(1, keepdim=True)).norm(dim=2)[..., 0].amax(1)
+    assert spread[filming.light_turns].max() < 0.5 < spread[~filming.light_turns].max()
+
+
+def test_textures_are_as_the_stage_makes_them(pair: Pair):
+    assert pair.phone_srgb.shape == pair.studio_srgb.shape == (6, 3, SIZE, SIZE)
+    assert pair.log_shading.shape == pair.phone_srgb.shape
+    for image in (pair.phone_srgb, pair.studio_srgb, pair.coverage, pair.confidence):
+        assert image.dtype == torch.float32
+        assert image.isfinite().all() and image.min() >= 0.0 and image.max() <= 1.0
+    assert pair.view_count.dtype == torch.uint8
+    unseen = pair.coverage == 0.0
+    assert unseen.any() and not unseen.all()
+    assert (pair.view_count[unseen] == 0).all() and (pair.view_count[~unseen] > 0).all()
+    assert (pair.confidence <= pair.coverage).all()
+    assert pair.head.tolist() == [0] * 6
+    assert set(pair.moves_with.tolist()) <= {0, 1}
+
+
+def test_shading_is_what_lies_between_studio_and_phone(pair: Pair, atlas: AtlasMaps):
+    """In log light they correlate; the rest is shine, tone and error."""
+    seen = (pair.coverage > 0.9) & (atlas.bare[0] > 0.9)
+    for index in range(len(pair.head)):
+        phone, studio, shading = (
+            image[index].mean(0)[seen[index]]
+            for image in (pair.phone_srgb, pair.studio_srgb, pair.log_shading)
+        )
+        # sRGB's curve is nearly a power of 2.2.
+        gain = 2.2 * (torch.log(phone + 1e-3) - torch.log(studio))
+        if shading.std() > 0.1:
+            assert torch.corrcoef(torch.stack([gain, shading]))[0, 1] > 0.6
+
+
+def test_narrow_filming_leaves_the_sides_unseen(
+    template: HeadTemplate, tables: HeadTables, atlas: AtlasMaps, monkeypatch: pytest.MonkeyPatch
+):
+    made = simulator(template, tables, environment(1.0))
+    seen = []
+    for degrees in (12.0, 60.0):
+        reach = math.radians(degrees)
+        monkeypatch.setattr(filming_module, "YAW_RAD", (reach, reach))
+        seen.append(made.simulate(skins(4), torch.Generator().manual_seed(4)).coverage)
+    ears = atlas.ears[0, 0] > 0.5
+    nose = (atlas.bare[0, 0] > 0.5) & (atlas.height_m[0, 0].abs() < 0.03)
+    nose &= (atlas.beside_eye_m[0, 0] < -0.02) & (atlas.ahead[0, 0] > 0.5)
+    assert seen[0][:, nose].mean() > 0.8
+    assert seen[1][:, ears].mean() > seen[0][:, ears].mean() + 0.15
+
+
+def test_same_seed_same_pair(template: HeadTemplate, tables: HeadTables):
+    def made() -> Pair:
+        generator = torch.Generator().manual_seed(5)
+        environments = draw_environments(generator, 8)
+        return simulator(template, tables, environments).simulate(skins(2), generator)
+
+    first, second = made(), made()
+    assert torch.equal(first.phone_srgb, second.phone_srgb)
+    assert torch.equal(first.coverage, second.coverage)
+
+
+def test_tables_of_another_version_or_head_are_refused(
+    template: HeadTemplate, tables: HeadTables, tmp_path: Path
+):
+    path = tmp_path / "heads.npz"
+    save_tables(tables, path)
+    assert torch.equal(load_tables(path, template).bits, tables.bits)
+    with pytest.raises(EnvironmentProblem, match="another head template"):
+        load_tables(path, replace(template, sha256="0"))
+    stored = read_arrays(path) | {"version": np.array(0)}
+    write_arrays(path, **stored)
+    with pytest.raises(EnvironmentProblem, match=r"version 0.*Bake"):
+        load_tables(path, template)
+    path.write_bytes(b"no archive")
+    with pytest.raises(EnvironmentProblem, match="cannot be read"):
+        load_tables(path, template)
+
+
+def test_sheet_shows_every_pair(pair: Pair):
+    sheet = draw_sheet(pair, across=4, tile_px=32)
+    assert sheet.shape == (2 * 32, 4 * 3 * 32, 3)
+    assert sheet[:32].std() > 5
