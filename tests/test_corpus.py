@@ -142,6 +142,8 @@ def test_a_folder_of_textures_comes_into_the_atlas(tmp_path, template, anatomy):
     picture = np.zeros((512, 512, 3), np.uint8)
     picture[:] = (90, 120, 180)
     picture[:, :256] = (60, 90, 140)
+    grain = np.random.default_rng(0).integers(-9, 10, (512, 512, 1))
+    picture = (picture + grain).astype(np.uint8)
     cv2.imwrite(str(tmp_path / "two_tones.png"), picture)
     folder = open_studio_folder(tmp_path, write_head(tmp_path, template))
     (texture,) = wrapped_textures(folder, anatomy, CPU)

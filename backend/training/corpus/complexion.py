@@ -18,7 +18,7 @@ from .person import MELANIN_BY_TYPE, Person
 
 _DARKEST_MISSES = (1.04, 0.912, 1.042)  # grid / two layers at type VI
 # Deviation of log albedo from coarse and from fine uneven pigment, at strength 1.
-_COARSE, _FINE = 0.150, 0.084
+_COARSE, _FINE = 0.110, 0.075
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def _reach(person: Person) -> float:
 
 def _melanin(face: Face, person: Person, seed: int) -> torch.Tensor:
     """Log factor (n,) on the person's melanin."""
-    coarse = 0.75 * face.noise(48.0, 2, seed + 1) + 0.65 * face.noise(15.0, 2, seed + 2)
+    coarse = 0.95 * face.noise(70.0, 2, seed + 1, 0.5) + 0.30 * face.noise(17.0, 2, seed + 2)
     fine = 0.75 * face.noise(5.5, 4, seed + 3, 0.85) + 0.65 * face.noise(1.6, 3, seed + 4, 0.85)
     # Uneven pigment comes in patches; evenly rough skin looks like plaster.
     patches = (1.0 + 0.3 * face.noise(22.0, 2, seed + 5)).clamp(0.35, 1.9)
@@ -78,7 +78,7 @@ def _melanin(face: Face, person: Person, seed: int) -> torch.Tensor:
     sunny = face.bump("forehead", 34.0) + 0.7 * face.bump("nose_bridge", 16.0)
     sunny += 0.5 * face.bump("cheek", 24.0) - 0.7 * face.region("neck")
     shaded = face.bump("mouth_corner", 11.0) + 0.6 * face.bump("chin_boss", 14.0)
-    albedo += 0.05 * person.sun * sunny + 0.03 * person.lip_dark * shaded
+    albedo += 0.075 * person.sun * sunny + 0.05 * person.lip_dark * shaded
     return albedo / _reach(person)
 
 
@@ -135,6 +135,7 @@ def _tint(face: Face, person: Person, layers: Layers) -> torch.Tensor:
     """Factor (3, n): carotene, which the blood and melanin do not cover, and beard roots."""
     sallow = face.bump("forehead", 28.0) + 0.8 * face.bump("chin_boss", 18.0)
     sallow = person.sallow * (sallow + 0.6 * face.bump("under_eye", 10.0)) * (1.0 - layers.lips)
+    sallow = sallow - sallow[face.bare].median()  # the tone stays the one drawn
     carotene = torch.tensor([0.0, 0.012, 0.075], device=face.device)
     # Hair roots lie deep: what comes back past them is bluer than what they take.
     roots = torch.tensor([0.42, 0.33, 0.27], device=face.device)
@@ -144,5 +145,5 @@ def _tint(face: Face, person: Person, layers: Layers) -> torch.Tensor:
     deep = torch.tensor([0.14, 0.40, 0.32], device=face.device) / (1.0 + 3.0 * person.melanin)
     red = person.lip_red * layers.lips * (0.9 + 0.14 * layers.lip_lines)
     carotene = carotene / (1.0 + 6.0 * person.melanin)
-    loss = carotene[:, None] * sallow + roots[:, None] * 0.8 * grown + deep[:, None] * red
+    loss = carotene[:, None] * sallow + roots[:, None] * 0.55 * grown + deep[:, None] * red
     return torch.exp(-loss)

@@ -1,8 +1,8 @@
 """Points in space to smooth random fields and strewn spots, in torch: an atlas has no seams there.
 
 Fields are looked up in one repeating volume of band-limited noise, turned and shifted by seed,
-which is some ten times faster than hashing a lattice at every texel. What a texel cannot hold is left
-out, so that the same person looks the same at every size.
+which is some ten times faster than hashing a lattice at every texel. What a texel cannot hold is
+left out, so that the same person looks the same at every size.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def draw_person(seed: int) -> Person:
         eumelanin=eumelanin,
         blood=blood,
         oxygenation=float(np.clip(random.normal(OXYGENATION, 0.05), 0.6, 0.9)),
-        mottle=float(random.lognormal(0.0, 0.28) * (0.8 + 0.5 * old)),
+        mottle=float(random.lognormal(0.0, 0.2) * (0.85 + 0.3 * old)),
         flush=float(random.lognormal(0.0, 0.45)),
         under_eye=float(random.gamma(2.0, 0.5) * (0.7 + 0.5 * old)),
         lid_shade=float(random.gamma(3.0, 0.33)),
@@ -180,7 +180,7 @@ def draw_person(seed: int) -> Person:
 
 
 def _pigments(kind: int, random: np.random.Generator) -> tuple[float, float, float]:
-    """Melanin, eumelanin share and blood: the type's, spread by a third of the way to the next."""
+    """Melanin, eumelanin share and blood: the type's, spread by up to .45 of a type."""
     place = kind + random.triangular(-0.45, 0.0, 0.45)
     types = np.arange(-1, TYPES + 1)
     # One more type at either end, or the outermost would lie on their inner side alone.

@@ -11,22 +11,30 @@ import torch
 from ...sample.anatomy import Anatomy
 from ...sample.complexion import BLOOD, MELANIN
 from .biophysics import skin_table
-from .face import face_of, smoothstep
+from .face import Face, face_of, smoothstep
 from .marks import place_marks
 from .painter import StudioTexture, texture_image
 from .person import draw_person
 
 _MELANIN_SD, _BLOOD_SD = 0.28, 0.22
+_ALIKE = 0.5  # difference of log albedo
 
 
 def vary(textures: Sequence[StudioTexture], anatomy: Anatomy, seed: int) -> StudioTexture:
     """One of real `textures` on `anatomy`, half of the time mixed with another, in a shifted tone
     and with the marks of the made-up person of that seed. `seed` is 0 or more."""
     random = np.random.default_rng([seed, 71])
-    first, second = random.choice(len(textures), 2, replace=len(textures) < 2)
-    chosen = textures[first]
-    if random.random() < 0.5:
-        chosen = blended(chosen, textures[second], anatomy, seed)
+    chosen = textures[int(random.integers(len(textures)))]
+    face = face_of(anatomy, chosen.albedo.device)
+    tone = _log_tone(chosen, face)
+    # Light and dark do not mix: lips and hair of the one would be stains on the other.
+    alike = [
+        other
+        for other in textures
+        if other is not chosen and float((_log_tone(other, face) - tone).abs().max()) < _ALIKE
+    ]
+    if alike and random.random() < 0.5:
+        chosen = blended(chosen, alike[int(random.integers(len(alike)))], anatomy, seed)
     melanin, blood = random.normal(0.0, (_MELANIN_SD, _BLOOD_SD))
     return with_marks(toned(chosen, anatomy, float(melanin), float(blood)), anatomy, seed)
 
@@ -71,9 +79,13 @@ def blended(
     """
     face = face_of(anatomy, first.albedo.device)
     share = smoothstep(-1.5, 1.5, face.noise(70.0, 2, seed * 97 + 7)) * face.region("face")
-    share = share * (1.0 - face.region("scalp").clamp(max=1.0))
-    bare = texture_image(face, face.bare)
+    share = share * face.skin * (1.0 - face.region("scalp").clamp(max=1.0))
     log, other = first.albedo.log(), second.albedo.log()
-    shift = log[:, bare].median(dim=1).values - other[:, bare].median(dim=1).values
+    shift = _log_tone(first, face) - _log_tone(second, face)
     mixed = torch.lerp(log, other + shift[:, None, None], texture_image(face, share))
     return replace(first, albedo=mixed.exp().clamp(0.002, 0.98))
+
+
+def _log_tone(texture: StudioTexture, face: Face) -> torch.Tensor:
+    """(3,) median log albedo of the bare face."""
+    return texture.albedo[:, texture_image(face, face.bare)].log().median(dim=1).values

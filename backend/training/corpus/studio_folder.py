@@ -27,7 +27,7 @@ from .relief import lip_lines, pores, skin_height_m, skin_shine
 WITHHELD = ("old_lightskinned_male", "young_darkskinned_male")
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _SMALLEST_PX = 512
-_BACKGROUND_STEPS, _BACKGROUND_SHARE = 6, 0.2
+_BACKGROUND_STEPS, _BACKGROUND_SHARE = 2, 0.2
 _NEIGHBOURS = 24
 _DARKEST, _BRIGHTEST = 0.002, 0.98
 
@@ -168,8 +168,8 @@ def _on_background(image: NDArray[np.uint8], there: NDArray) -> NDArray[np.bool_
     if near.mean() < _BACKGROUND_SHARE:
         return np.zeros(len(there), bool)
     # Skin may be of that colour here and there: only where all is flat is it background.
-    flat = cv2.erode(near.astype(np.uint8), np.ones((9, 9), np.uint8))
-    spread = cv2.dilate(flat, np.ones((17, 17), np.uint8)).astype(np.float32)
+    flat = cv2.erode(near.astype(np.uint8), np.ones((15, 15), np.uint8))
+    spread = cv2.dilate(flat, np.ones((25, 25), np.uint8)).astype(np.float32)
     return sample_at(spread, there.astype(np.float32)) > 0.0
 
 
