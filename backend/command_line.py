@@ -59,6 +59,7 @@ MAKERS = {
     "sheet": ("head.sheet", "render_sheet", "draw the head template from all sides"),
     "shapes": ("head.shape_sheet", "render_shapes", "draw the 52 shapes"),
     "sample": ("sample.command", "film_sample", "film the sample"),
+    "corpus": ("training.pictures", "render_corpus", "draw the training's textures"),
 }
 # What `benchmark` can measure: module, function and help.
 BENCHMARKS = {

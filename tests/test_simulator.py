@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from backend.training.simulator import (
+    MOVES_WITH,
     Environments,
     HeadTables,
     Pair,
@@ -177,7 +178,7 @@ def test_textures_are_as_the_stage_makes_them(pair: Pair):
     assert (pair.view_count[unseen] == 0).all() and (pair.view_count[~unseen] > 0).all()
     assert (pair.confidence <= pair.coverage).all()
     assert pair.head.tolist() == [0] * 6
-    assert set(pair.moves_with.tolist()) <= {0, 1}
+    assert {MOVES_WITH[kind] for kind in pair.moves_with} == {"head", "camera"}
 
 
 def test_shading_is_what_lies_between_studio_and_phone(pair: Pair, atlas: AtlasMaps):

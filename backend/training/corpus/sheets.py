@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,12 +12,11 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import HeadTemplate
 
 from ...atlas import atlas_table
-from ...images import pixels_8bit, srgb_from_linear, write_png
+from ...images import pixels_8bit, srgb_from_linear
 from ...sample.anatomy import Anatomy
 from .painter import StudioTexture, paint
 from .person import draw_person
 
-_SHEET_TEXTURE, _COLUMNS = 256, 8
 _CLOSE_TEXTURE, _CLOSE_PX = 2048, 320
 # Places of the face: millimetres outward and up, of the left side.
 _CLOSE_UPS = {
@@ -36,22 +34,14 @@ def texture_srgb(texture: StudioTexture) -> NDArray[np.uint8]:
     return pixels_8bit(srgb_from_linear(linear))
 
 
-def write_sheet(path: Path, template: HeadTemplate, seeds: Sequence[int]) -> None:
-    """Textures of 256 texels, eight a row."""
-    anatomy = Anatomy(atlas_table(template, _SHEET_TEXTURE), template.vertices_m)
-    tiles = [texture_srgb(paint(draw_person(s), anatomy, torch.device("cpu"))) for s in seeds]
-    write_png(path, tiled(tiles, _COLUMNS))
-
-
-def write_close_ups(path: Path, template: HeadTemplate, seeds: Sequence[int]) -> None:
+def close_up_sheet(template: HeadTemplate, seeds: Sequence[int]) -> NDArray[np.uint8]:
     """A row for each person: cheek, lips, brow, ear and chin of the texture at 2048 texels."""
     anatomy = Anatomy(atlas_table(template, _CLOSE_TEXTURE), template.vertices_m)
     tiles: list[NDArray[np.uint8]] = []
     for seed in seeds:
-        tiles += close_ups(
-            texture_srgb(paint(draw_person(seed), anatomy, torch.device("cpu"))), anatomy
-        )
-    write_png(path, tiled(tiles, len(_CLOSE_UPS)))
+        painted = paint(draw_person(seed), anatomy, torch.device("cpu"))
+        tiles += close_ups(texture_srgb(painted), anatomy)
+    return tiled(tiles, len(_CLOSE_UPS))
 
 
 def close_ups(image: NDArray[np.uint8], anatomy: Anatomy) -> list[NDArray[np.uint8]]:

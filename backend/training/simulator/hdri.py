@@ -17,9 +17,9 @@ from .environments import SUN_RADIUS_RAD, Environments
 from .sphere import DIRECTIONS
 
 WIDTH = 512  # to which panoramas are brought first: half a degree is finer than a sun's glow
-SUN_REACH_RAD = 0.05
+SUN_REACH_RAD = 0.10  # a window as small as that casts shadows like a sun's
 # A sun: within its reach the panorama gives at least this share of all its light.
-LEAST_SUN = 0.05
+LEAST_SUN = 0.02
 
 
 def read_hdris(folder: Path) -> Environments:

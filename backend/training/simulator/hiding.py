@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -73,7 +74,10 @@ def mean_light(log_rgb: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 def _rims(
-    generator: torch.Generator, atlas: AtlasMaps, worn: torch.Tensor, between
+    generator: torch.Generator,
+    atlas: AtlasMaps,
+    worn: torch.Tensor,
+    between: Callable[[float, float], torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Where the stage takes rims off, and the shade of those it misses."""
     width, height = between(*RIM_WIDTH_M), between(*RIM_HEIGHT_M)

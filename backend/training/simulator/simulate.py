@@ -34,6 +34,7 @@ WHITE_LOG, WHITE_LOG_SD = -0.08, 0.30
 USUAL_ALBEDO, FACE_METERING = 0.25, 0.55  # cameras meter the face, in part
 WHITE_BALANCE = (0.55, 1.0)  # share of the light's colour that cameras take out
 LEAST_LIGHT = 0.01  # of what a face gets: pockets are lit by more bounces than one
+BRIGHTEST_SHADE = 0.8  # log light
 LIGHT_ERROR = 0.10  # log light, of the stage's idea of a view's light
 LIGHT_ERROR_CELLS = 5
 GRAIN = 0.03  # log light, of made-up skin
@@ -183,8 +184,8 @@ def _to_common(
 
 
 def _as_estimated(shading: torch.Tensor) -> torch.Tensor:
-    """Log shading with the stage's limits on what it believes of dark places."""
-    return torch.log(shading.exp() + LEAST_SHADING).clamp(min=DEEPEST_SHADE)
+    """Log shading as the stage tells it: pockets are not believed, nor light that no view shows."""
+    return torch.log(shading.exp() + LEAST_SHADING).clamp(DEEPEST_SHADE, BRIGHTEST_SHADE)
 
 
 def _weights(

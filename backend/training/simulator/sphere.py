@@ -22,7 +22,7 @@ NEIGHBOURS = 4
 TABLE_SIZE = (128, 256)
 # Of the interpolation between directions that lie 9 degrees apart: of their light, which must not
 # leak from windows, and of what a point sees there, whose edges must not show steps.
-LIGHT_SPREAD_RAD, OPEN_SPREAD_RAD = 0.04, 0.10
+LIGHT_SPREAD_RAD, OPEN_SPREAD_RAD = 0.065, 0.10
 # Perceptual roughness of the pictures in which shine looks the light up.
 ROUGHNESS_LEVELS = (0.25, 0.40, 0.60)
 

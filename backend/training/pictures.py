@@ -1,0 +1,45 @@
+"""The corpus and the simulator to pictures for the documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from studio_avatar_addon.avatar.template import load_template
+
+from ..command_line import cache_folder
+from ..filming import CHECKOUT
+from ..images import write_jpeg
+from ..terminal import TerminalProgress
+from .corpus.sheets import close_up_sheet, texture_srgb, tiled
+from .simulator import draw_sheet
+from .stock import SkinStock, stored_bank, stored_simulator
+
+DOCS = CHECKOUT / "docs"
+PERSONS, SIZE, CLOSE = 64, 256, 6
+ACROSS, TILE_PX = 8, 160
+PAIRS_SEED = 7
+QUALITY = 85
+
+
+def render_corpus(out: Path = DOCS) -> Path:
+    """Write corpus.jpg (64 textures), skin.jpg (close-ups at 2048 texels) and pairs.jpg (64
+    simulated phone textures beside their studio textures, and what was seen) to the folder `out`,
+    which is returned. The persons are held out of all training."""
+    cpu, cache = torch.device("cpu"), cache_folder() / "training"
+    bank, tile_px = stored_bank(cache, range(PERSONS), SIZE), (TILE_PX, TILE_PX)
+    small = [
+        cv2.resize(texture_srgb(bank.texture(i, cpu)), tile_px, interpolation=cv2.INTER_AREA)
+        for i in range(PERSONS)
+    ]
+    write_jpeg(out / "corpus.jpg", tiled([np.asarray(s, np.uint8) for s in small], ACROSS), QUALITY)
+    write_jpeg(out / "skin.jpg", close_up_sheet(load_template(), range(CLOSE)), QUALITY)
+    simulator = stored_simulator(cache, cpu, SIZE, None, TerminalProgress())
+    skins = SkinStock.of(bank, cpu)
+    generator = torch.Generator().manual_seed(PAIRS_SEED)
+    pair = simulator.simulate(skins.take(torch.arange(PERSONS)), generator)
+    write_jpeg(out / "pairs.jpg", draw_sheet(pair, ACROSS // 2, TILE_PX), QUALITY)
+    return out
