@@ -142,6 +142,14 @@ def _parser() -> argparse.ArgumentParser:
         network.add_argument(
             "--hdris", type=Path, default=None, metavar="DIR", help="panoramas as further light"
         )
+        network.add_argument(
+            "--studio-textures", type=Path, default=None, metavar="DIR",
+            help="evenly lit textures of real people, beside the painted ones",
+        )  # fmt: skip
+        network.add_argument(
+            "--studio-mesh", type=Path, default=None, metavar="FILE",
+            help="the Wavefront file that they belong to; the only one in their folder",
+        )  # fmt: skip
         network.add_argument("--out", type=Path, default=None, metavar="DIR")
 
     run = commands.add_parser("run", help="run a job folder, as the add-on does")
@@ -330,12 +338,16 @@ def _measure(measure: str, heads: Path | None, out: Path | None) -> int:
     return 0
 
 
-def _train(network: str, preset: str, hdris: Path | None, out: Path | None) -> int:
+def _train(network: str, preset: str, **given: Path | None) -> int:
     """Train one of TRAININGS. Raises EnvironmentProblem where training was not shipped."""
     _only_in_a_checkout(".training", "The training is")
     module, function, _ = TRAININGS[network]
     with _third_party_packages():
-        print(getattr(_module(module), function)(preset, hdris, cache_folder() / "training", out))
+        textures, mesh = given["studio_textures"], given["studio_mesh"]
+        folders = _module("training.corpus.studio_folder")
+        studio = folders.open_studio_folder(textures, mesh) if textures else None
+        train = getattr(_module(module), function)
+        print(train(preset, studio, given["hdris"], cache_folder() / "training", given["out"]))
     return 0
 
 

@@ -16,7 +16,7 @@ from backend.training.identity.train import NotFinite, Preset, contrast, train_i
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 
 PERSONS, TRAINED, TEXELS = 60, 40, 128
-QUICK = Preset(corpus=TRAINED, album=4, persons=10, looks=2, steps=16, learning_rate=2e-3)
+QUICK = Preset(corpus=TRAINED, real=0, album=4, persons=10, looks=2, steps=16, learning_rate=2e-3)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from ..training.corpus.painter import StudioTexture, paint
 from ..training.corpus.person import GRID_LINEAR, TYPES, draw_person
 from ..training.corpus.statistics import SkinStatistics, skin_statistics
 from ..training.corpus.studio_folder import open_studio_folder, wrapped_textures
-from ..training.identity.command import JUDGED, PRESETS, filmed_persons
+from ..training.identity.command import JUDGED, JUDGED_SEED, filmed
 from ..training.identity.network import LOSS, SCORE, load
 from ..training.identity.score import recognition
 from ..training.simulator import Simulator, keep_freed_memory
@@ -51,6 +51,7 @@ TONED, TONED_SIZE = 60, 1024
 BATCH, BATCHES = 16, 4
 SPEED_FLOOR = {"cpu": 20.0, "cuda": 2000.0}  # pairs a second
 SPECTRUM_PAIRS = 64
+LOOKS = 5
 SEEN = 0.9
 PLAIN = ("cheeks", "forehead")
 
@@ -74,7 +75,7 @@ def benchmark_simulator(heads: Path | None, out: Path | None) -> None:
     sections += [
         _speed_section(simulator, skins),
         _spectrum_section(template, simulator, skins),
-        _identity_section(cache, simulator),
+        _identity_section(simulator, skins),
     ]
     print_and_keep([], sections, out)
 
@@ -239,7 +240,7 @@ def _shrunk(image: FloatArray) -> NDArray[np.float32]:
     return blocks.mean((1, 3)).astype(np.float32)
 
 
-def _identity_section(cache: Path, simulator: Simulator) -> Section:
+def _identity_section(simulator: Simulator, skins: SkinStock) -> Section:
     started = time.monotonic()
     title = f"Identity networks on {JUDGED} persons never seen"
     figures: list[Figure] = []
@@ -247,7 +248,7 @@ def _identity_section(cache: Path, simulator: Simulator) -> Section:
         networks = {name: load(name) for name in (LOSS, SCORE)}
     except StudioAvatarError as error:
         return Section(title, 0.0, (), error.problem)
-    album = filmed_persons(cache, simulator, range(JUDGED), PRESETS["cpu"], TerminalProgress())
+    album = filmed(simulator, skins, LOOKS, JUDGED_SEED, TerminalProgress())
     for name, network in networks.items():
         score = recognition(network, album)
         figures += [

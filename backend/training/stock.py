@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,12 @@ import torch
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Progress
 
+from ..atlas import atlas_table
+from ..sample.anatomy import Anatomy
 from .corpus.bank import Bank, build_bank, corpus_version
+from .corpus.painter import StudioTexture
+from .corpus.real_variation import vary
+from .corpus.studio_folder import StudioFolder, wrapped_textures
 from .simulator import (
     Environments,
     HeadTables,
@@ -49,13 +54,32 @@ class SkinStock:
 
     @classmethod
     def of(cls, bank: Bank, device: torch.device) -> SkinStock:
-        albedo, roughness, specular = [], [], []
-        for i in range(len(bank)):
-            texture = bank.texture(i, device)
-            albedo.append(_bytes(srgb_from_linear(texture.albedo)))
-            roughness.append(_bytes(texture.roughness))
-            specular.append(_bytes(texture.specular))
-        return cls(torch.stack(albedo), torch.stack(roughness), torch.stack(specular))
+        return cls._stacked(bank.texture(i, device) for i in range(len(bank)))
+
+    @classmethod
+    def of_real(
+        cls, folder: StudioFolder, count: int, size: int, device: torch.device
+    ) -> SkinStock:
+        """`count` variations of the folder's textures. Raises CorpusError as `wrapped_textures`."""
+        template = load_template()
+        anatomy = Anatomy(atlas_table(template, size), template.vertices_m)
+        real = wrapped_textures(folder, anatomy, device)
+        return cls._stacked(vary(real, anatomy, seed) for seed in range(count))
+
+    @classmethod
+    def _stacked(cls, textures: Iterable[StudioTexture]) -> SkinStock:
+        maps = [
+            (_bytes(srgb_from_linear(t.albedo)), _bytes(t.roughness), _bytes(t.specular))
+            for t in textures
+        ]
+        return cls(*map(torch.stack, zip(*maps, strict=True)))
+
+    def joined(self, other: SkinStock) -> SkinStock:
+        return SkinStock(
+            torch.cat([self.albedo_srgb, other.albedo_srgb]),
+            torch.cat([self.roughness, other.roughness]),
+            torch.cat([self.specular, other.specular]),
+        )
 
     def take(self, index: torch.Tensor) -> Skins:
         """Those of `index` (B,)."""

@@ -40,11 +40,14 @@ class StudioFolder:
     mesh: Path
 
 
-def open_studio_folder(folder: Path, mesh: Path, names: Sequence[str] = ()) -> StudioFolder:
+def open_studio_folder(
+    folder: Path, mesh: Path | None = None, names: Sequence[str] = ()
+) -> StudioFolder:
     """The folder's textures but for the withheld ones, or those of `names` (without suffix).
 
-    Naming a withheld one is asking for it: only tests and the benchmark do. Raises CorpusError
-    where the folder is missing, holds no images, or none of a name.
+    `mesh`: else the only Wavefront file in the folder. Naming a withheld texture is asking for it:
+    only tests and the benchmark do. Raises CorpusError where the folder is missing, holds no
+    images, none of a name, or no mesh.
     """
     found = sorted(p for p in folder.glob("*") if p.suffix.lower() in _SUFFIXES)
     if not found:
@@ -60,7 +63,17 @@ def open_studio_folder(folder: Path, mesh: Path, names: Sequence[str] = ()) -> S
             f"It has {', '.join(known)}.",
         )
     wanted = names or [name for name in known if name not in WITHHELD]
-    return StudioFolder(tuple(known[name] for name in wanted), mesh)
+    return StudioFolder(tuple(known[name] for name in wanted), mesh or _only_mesh(folder))
+
+
+def _only_mesh(folder: Path) -> Path:
+    found = sorted(folder.glob("*.obj"))
+    if len(found) != 1:
+        raise CorpusError(
+            f"The folder {folder} holds {len(found)} meshes (.obj) instead of one.",
+            "Name the mesh to which the textures belong.",
+        )
+    return found[0]
 
 
 def read_studio_image(path: Path) -> NDArray[np.uint8]:

@@ -24,7 +24,8 @@ EXPOSURE, TINT = 0.25, 0.06  # standard deviations of log gain
 
 @dataclass(frozen=True)
 class Preset:
-    corpus: int  # persons
+    corpus: int  # painted persons
+    real: int  # variations of real textures, where a studio gives some
     album: int  # looks of each of them, the studio's among them
     persons: int  # a batch
     looks: int  # of each in a batch
@@ -32,8 +33,8 @@ class Preset:
     learning_rate: float
 
 
-CPU = Preset(corpus=480, album=5, persons=24, looks=3, steps=600, learning_rate=2e-3)
-GPU = Preset(corpus=6000, album=9, persons=192, looks=4, steps=8000, learning_rate=3e-3)
+CPU = Preset(corpus=480, real=96, album=5, persons=24, looks=3, steps=600, learning_rate=2e-3)
+GPU = Preset(corpus=6000, real=1200, album=9, persons=192, looks=4, steps=8000, learning_rate=3e-3)
 
 
 class NotFinite(RuntimeError):
