@@ -48,9 +48,9 @@ SIZE = 256
 CPU = torch.device("cpu")
 LIT_HEADS, LIT_HDRIS, LIT_SEED = 2, 3, 300
 TONED, TONED_SIZE = 60, 1024
-BATCH, BATCHES = 16, 4
+BATCH, BATCHES = {"cpu": 16, "cuda": 256}, 4
 SPEED_FLOOR = {"cpu": 20.0, "cuda": 2000.0}  # pairs a second
-SPECTRUM_PAIRS = 64
+SPECTRUM_SIZE, SPECTRUM_PAIRS, SPECTRUM_BATCH = 512, 24, 4
 LOOKS = 5
 SEEN = 0.9
 PLAIN = ("cheeks", "forehead")
@@ -74,7 +74,7 @@ def benchmark_simulator(heads: Path | None, out: Path | None) -> None:
     skins = SkinStock.of(stored_bank(cache, range(JUDGED), SIZE), device)
     sections += [
         _speed_section(simulator, skins),
-        _spectrum_section(template, simulator, skins),
+        _spectrum_section(template, cache, hdris),
         _identity_section(simulator, skins),
     ]
     print_and_keep([], sections, out)
@@ -158,37 +158,40 @@ def _real_skin_section(template: HeadTemplate, data: Path) -> list[Section]:
 def _speed_section(simulator: Simulator, skins: SkinStock) -> Section:
     device = simulator.sphere.directions.device
     generator = torch.Generator(device).manual_seed(1)
-    started = time.monotonic()
+    count, started = BATCH[device.type], time.monotonic()
     for batch in range(BATCHES + 1):
         if batch == 1:  # the first one warms up
+            _finish(device)
             started = time.monotonic()
-        index = torch.randint(len(skins), (BATCH,), generator=generator, device=device)
+        index = torch.randint(len(skins), (count,), generator=generator, device=device)
         simulator.simulate(skins.take(index), generator)
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    _finish(device)
     seconds = time.monotonic() - started
     target = Target(SPEED_FLOOR[device.type], at_least=True)
-    figure = Figure(
-        f"at {SIZE} texels on {device.type}", BATCH * BATCHES / seconds, "pairs/s", target
+    speed = Figure(
+        f"at {SIZE} texels on {device.type}", count * BATCHES / seconds, "pairs/s", target
     )
-    note = f"{torch.get_num_threads()} threads"
-    return Section("Speed", seconds, (figure,), note)
+    return Section("Speed", seconds, (speed,), f"{torch.get_num_threads()} threads")
 
 
-def _spectrum_section(template: HeadTemplate, simulator: Simulator, skins: SkinStock) -> Section:
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _spectrum_section(template: HeadTemplate, cache: Path, hdris: Path | None) -> Section:
     """Skin detail of simulated and of real phone textures at equal texel size."""
     started = time.monotonic()
-    device = simulator.sphere.directions.device
-    generator = torch.Generator(device).manual_seed(2)
+    simulator = stored_simulator(cache, CPU, SPECTRUM_SIZE, hdris, TerminalProgress())
+    skins = SkinStock.of(stored_bank(cache, range(SPECTRUM_PAIRS), SPECTRUM_SIZE), CPU)
+    generator = torch.Generator().manual_seed(2)
     simulated = []
-    for start in range(0, SPECTRUM_PAIRS, BATCH):
-        index = torch.arange(start, start + BATCH, device=device) % len(skins)
+    for start in range(0, SPECTRUM_PAIRS, SPECTRUM_BATCH):
+        index = torch.arange(start, start + SPECTRUM_BATCH)
         pair = simulator.simulate(skins.take(index), generator)
         for srgb, coverage in zip(pair.phone_srgb, pair.coverage, strict=True):
-            picture = srgb.permute(1, 2, 0).cpu().numpy()
-            simulated.append(_detail(template, picture, coverage.cpu().numpy()))
-    figures = _octaves("simulated", np.nanmedian(simulated, axis=0))
-    failures = []
+            simulated.append(_detail(template, srgb.permute(1, 2, 0).numpy(), coverage.numpy()))
+    real, failures = {}, []
     for run in clip_runs():
         if run.truth is None and run.quality == "standard":
             try:
@@ -197,7 +200,14 @@ def _spectrum_section(template: HeadTemplate, simulator: Simulator, skins: SkinS
                 failures.append(f"{run.case}: {error.problem}")
                 continue
             small, coverage = (_shrunk(m) for m in (texture.base_color_srgb, texture.coverage))
-            figures += _octaves(run.case, _detail(template, small, coverage))
+            real[run.case] = _detail(template, small, coverage)
+    ours = np.nanmedian(simulated, axis=0)
+    figures = _octaves("simulated", ours)
+    for case, detail in real.items():
+        figures += _octaves(case, detail)
+    if real:
+        ratio = ours / np.nanmedian(list(real.values()), axis=0)
+        figures += _octaves("simulated over the clips' median, in thousandths", ratio)
     return Section(
         "Detail of phone textures by octave, log luminance",
         time.monotonic() - started,
@@ -234,9 +244,9 @@ def _octaves(name: str, detail: FloatArray) -> list[Figure]:
 
 
 def _shrunk(image: FloatArray) -> NDArray[np.float32]:
-    """(N, N, ...) to SIZE by means over blocks."""
-    step = len(image) // SIZE
-    blocks = image.reshape(SIZE, step, SIZE, step, *image.shape[2:])
+    """(N, N, ...) to SPECTRUM_SIZE by means over blocks."""
+    size, step = SPECTRUM_SIZE, len(image) // SPECTRUM_SIZE
+    blocks = image.reshape(size, step, size, step, *image.shape[2:])
     return blocks.mean((1, 3)).astype(np.float32)
 
 

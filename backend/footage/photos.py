@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from studio_avatar_addon.avatar.errors import FootageUnreadable
 
+from ..colour_profile import in_srgb
 from .source import SourceFacts, focal_from_equivalent, photo_files
 
 # The texture stages hold several frames at once; 4K video is the largest they are meant for.
@@ -73,7 +73,7 @@ class Photo:
     def srgb(self) -> NDArray[np.uint8]:
         try:
             with Image.open(self._file) as stored:
-                pixels = np.asarray(_in_srgb(ImageOps.exif_transpose(stored)), np.uint8)
+                pixels = np.asarray(_rgb(ImageOps.exif_transpose(stored)), np.uint8)
         except (OSError, SyntaxError, ValueError) as error:
             raise FootageUnreadable(
                 f"The photo {self._file.name} is damaged.", "Copy it again or remove it."
@@ -84,15 +84,9 @@ class Photo:
         return pixels
 
 
-def _in_srgb(photo: Image.Image) -> Image.Image:
-    """Phones store photos in Display P3 and say so in a profile."""
-    profile = photo.info.get("icc_profile")
-    if profile and photo.mode == "RGB":
-        try:
-            stored = ImageCms.ImageCmsProfile(BytesIO(profile))
-            return ImageCms.profileToProfile(photo, stored, ImageCms.createProfile("sRGB")) or photo
-        except ImageCms.PyCMSError:
-            return photo  # a broken profile: shown as sRGB, as browsers do
+def _rgb(photo: Image.Image) -> Image.Image:
+    if photo.mode == "RGB":
+        return in_srgb(photo)
     if photo.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8)).convert("RGB")
     return photo.convert("RGB")

@@ -58,13 +58,16 @@ class SkinStock:
 
     @classmethod
     def of_real(
-        cls, folder: StudioFolder, count: int, size: int, device: torch.device
+        cls, folder: StudioFolder, seeds: Sequence[int], size: int, device: torch.device
     ) -> SkinStock:
-        """`count` variations of the folder's textures. Raises CorpusError as `wrapped_textures`."""
+        """Variations of the folder's textures, with marks of the painted persons of `seeds`.
+
+        Raises CorpusError as `wrapped_textures`.
+        """
         template = load_template()
         anatomy = Anatomy(atlas_table(template, size), template.vertices_m)
         real = wrapped_textures(folder, anatomy, device)
-        return cls._stacked(vary(real, anatomy, seed) for seed in range(count))
+        return cls._stacked(vary(real, anatomy, seed) for seed in seeds)
 
     @classmethod
     def _stacked(cls, textures: Iterable[StudioTexture]) -> SkinStock:

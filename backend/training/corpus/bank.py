@@ -38,10 +38,14 @@ WORKERS = 2
 # What decides how a person looks; a change of the rest leaves stored banks good.
 _PAINTERS = (
     "bank", "biophysics", "complexion", "face", "hair", "marks", "noise", "painter", "person",
-    "relief",
+    "relief", "sheets",
+)  # fmt: skip
+_SHARED = (
+    "atlas", "images", "sample/anatomy", "sample/complexion", "sample/noise", "sample/organs",
+    "sample/relief", "sample/strokes",
 )  # fmt: skip
 _HEIGHT_STEP_M = 1e-7
-_REBUILD = "Build the bank anew into an empty folder."
+_REBUILD = "Delete that folder; it is made again when it is needed."
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,11 @@ class Bank:
 def corpus_version() -> str:
     """A mark (16 hex digits) of the code that paints and of the head template it paints on."""
     here = Path(__file__).parent
-    sample = here.parents[1] / "sample"
+    backend = here.parents[1]
     mark = hashlib.sha256(load_template().sha256.encode())
     painters = [here / f"{name}.py" for name in _PAINTERS]
-    for path in [*painters, *sorted(sample.glob("*.py")), here.parents[1] / "atlas.py"]:
+    shared = [backend / f"{name}.py" for name in _SHARED]
+    for path in [*painters, *shared]:
         mark.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return mark.hexdigest()[:16]
 
@@ -110,15 +115,12 @@ def build_bank(out: Path, seeds: Sequence[int], size: int) -> Bank:
         if known.size != size:
             raise CorpusError(f"The bank {out} has {known.size} texels a side.", _REBUILD)
     out.mkdir(parents=True, exist_ok=True)
+    missing = [seed for seed in seeds if not (out / f"{seed}_moles.npy").is_file()]
+    if missing:
+        with ProcessPoolExecutor(WORKERS, get_context("spawn")) as processes:
+            list(processes.map(_store, [out] * len(missing), missing, [size] * len(missing)))
     with whole_file(out / INDEX) as partial:
         partial.write_text(json.dumps(asdict(index), indent=1), "utf-8")
-    missing = [seed for seed in seeds if not (out / f"{seed}_moles.npy").is_file()]
-    workers = min(WORKERS, len(missing))
-    if workers > 1:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as processes:
-            list(processes.map(_store, [out] * len(missing), missing, [size] * len(missing)))
-    elif workers == 1:
-        _store(out, missing[0], size)
     return open_bank(out)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.spatial import KDTree
 
 from ...atlas import sample_at
+from ...colour_profile import in_srgb
 from ...images import linear_from_srgb
 from ...sample.anatomy import Anatomy
 from ...sample.complexion import Moles
@@ -63,6 +66,11 @@ def open_studio_folder(
             f"It has {', '.join(known)}.",
         )
     wanted = names or [name for name in known if name not in WITHHELD]
+    if not wanted:
+        raise CorpusError(
+            f"The folder {folder} holds only textures that are kept for benchmarks.",
+            "Put further ones into it.",
+        )
     return StudioFolder(tuple(known[name] for name in wanted), mesh or _only_mesh(folder))
 
 
@@ -99,7 +107,8 @@ def read_studio_image(path: Path) -> NDArray[np.uint8]:
         raise CorpusError(
             f"The texture {path.name} is greyscale.", "Name the base colour, saved as RGB."
         )
-    if _jpeg_channels(stored) == 4:
+    picture = Image.open(BytesIO(stored))
+    if picture.mode == "CMYK":
         raise CorpusError(
             f"The texture {path.name} is CMYK, meant for printing.", "Convert it to sRGB."
         )
@@ -109,21 +118,7 @@ def read_studio_image(path: Path) -> NDArray[np.uint8]:
             f"The texture {path.name} has {width} x {height} pixels.",
             f"It must be square with at least {_SMALLEST_PX} pixels a side.",
         )
-    return np.ascontiguousarray(pixels[:, :, 2::-1], np.uint8)
-
-
-def _jpeg_channels(stored: bytes) -> int:
-    """Colour components that a JPEG's frame header names; 0 for other files."""
-    if stored[:2] != b"\xff\xd8":
-        return 0
-    at = 2
-    while at + 9 < len(stored):
-        marker, length = stored[at + 1], int.from_bytes(stored[at + 2 : at + 4], "big")
-        # Frame headers are C0 to CF, save for the tables C4, C8 and CC.
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return stored[at + 9]
-        at += 2 + length
-    return 0
+    return np.array(in_srgb(picture.convert("RGB")), np.uint8)
 
 
 def wrapped_textures(

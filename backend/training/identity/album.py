@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Persons and their studio textures (B, ...) in, phone textures (B, 3, N, N) sRGB out.
-Film = Callable[[Tensor, torch.Generator], Tensor]
+# Numbers of persons (B,) in, one phone texture of each (B, 3, N, N) sRGB out.
+Film = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +29,14 @@ class Album:
         return self.looks[persons[:, None], order[:, :count]].float() / 255
 
 
-def film_album(
-    studio_srgb: Tensor, film: Film, looks: int, texels: int, batch: int, seed: int
-) -> Album:
-    """`studio_srgb` (P, 3, M, M) uint8; `film` makes one phone look of persons by their number."""
-    generator = torch.Generator().manual_seed(seed)
+def film_album(studio_srgb: Tensor, film: Film, looks: int, texels: int, batch: int) -> Album:
+    """`studio_srgb` (P, 3, M, M) uint8; each call of `film` shows persons in another look."""
     stored = torch.empty(len(studio_srgb), looks, 3, texels, texels, dtype=torch.uint8)
     for start in range(0, len(studio_srgb), batch):
         part = torch.arange(start, min(start + batch, len(studio_srgb)))
         stored[part, 0] = _small(studio_srgb[part].float() / 255, texels)
         for look in range(1, looks):
-            stored[part, look] = _small(film(part, generator), texels)
+            stored[part, look] = _small(film(part), texels)
     return Album(stored)
 
 

@@ -1,4 +1,4 @@
-"""`python -m backend train identity`: corpus and simulator in, the two shipped networks out."""
+"""`python -m backend train identity`: corpus and simulator in, two networks out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JUDGED_SEED, ALBUM_SEED = 5, 6
 def train_identities(
     preset_name: str, studio: StudioFolder | None, hdris: Path | None, cache: Path, out: Path | None
 ) -> Path:
-    """Train both networks and store them in `out`, else where they ship; returns the folder.
+    """Train both networks and store them in `out`, else among the sources; returns the folder.
 
     Variations of the real textures of `studio` join the painted persons.
     """
@@ -40,8 +40,9 @@ def train_identities(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     simulator = stored_simulator(cache, device, SIZE, hdris, progress)
     trained = range(FIRST_TRAINED, FIRST_TRAINED + preset.corpus)
+    real_seeds = range(trained.stop, trained.stop + preset.real)
     # First what may be refused.
-    real = None if studio is None else SkinStock.of_real(studio, preset.real, SIZE, device)
+    real = None if studio is None else SkinStock.of_real(studio, real_seeds, SIZE, device)
     progress(0, 1, f"painting {preset.corpus} persons")
     skins = SkinStock.of(stored_bank(cache, trained, SIZE), device)
     skins = skins if real is None else skins.joined(real)
@@ -67,8 +68,9 @@ def filmed(
     """Each of `skins` in the studio and filmed `looks - 1` times."""
     progress(0, 1, f"filming {len(skins)} persons")
     device = skins.albedo_srgb.device
+    generator = torch.Generator(device).manual_seed(seed)
 
-    def film(persons: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def film(persons: torch.Tensor) -> torch.Tensor:
         return simulator.simulate(skins.take(persons.to(device)), generator).phone_srgb.cpu()
 
-    return film_album(skins.albedo_srgb.cpu(), film, looks, Shape().texels, BATCH, seed)
+    return film_album(skins.albedo_srgb.cpu(), film, looks, Shape().texels, BATCH)

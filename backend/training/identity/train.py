@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.types import Progress
 
 from .album import Album
@@ -37,17 +38,18 @@ CPU = Preset(corpus=480, real=96, album=5, persons=24, looks=3, steps=600, learn
 GPU = Preset(corpus=6000, real=1200, album=9, persons=192, looks=4, steps=8000, learning_rate=3e-3)
 
 
-class NotFinite(RuntimeError):
+class NotFinite(StudioAvatarError):
     """The loss of a step is not a number: the data or the rate of learning is wrong."""
 
 
 def train_identity(
     album: Album, preset: Preset, seed: int, device: torch.device, progress: Progress
 ) -> IdentityNet:
-    """Deterministic for a seed on one device. Raises NotFinite with the step's number."""
-    torch.manual_seed(seed)
+    """Deterministic for a seed on a processor. Raises NotFinite with the step's number."""
     generator = torch.Generator().manual_seed(seed)
-    net = IdentityNet().to(device).train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = IdentityNet().to(device).train()
     optimizer = torch.optim.AdamW(net.parameters(), preset.learning_rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: _rate(n / preset.steps))
     person = torch.arange(preset.persons).repeat_interleave(preset.looks).to(device)
@@ -57,7 +59,10 @@ def train_identity(
         looks = _exposed(looks, generator).to(device, memory_format=torch.channels_last)
         loss = contrast(net(looks), person[: len(looks)])
         if not torch.isfinite(loss):
-            raise NotFinite(f"The loss of step {step} is not finite.")
+            raise NotFinite(
+                f"The loss of step {step} is not finite, so training stopped.",
+                "Check the studio textures and panoramas, or learn more slowly.",
+            )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
