@@ -344,6 +344,11 @@ def _train(network: str, preset: str, **given: Path | None) -> int:
     module, function, _ = TRAININGS[network]
     with _third_party_packages():
         textures, mesh = given["studio_textures"], given["studio_mesh"]
+        if mesh and not textures:
+            raise EnvironmentProblem(
+                f"The mesh {mesh.name} is given without its textures.",
+                "Name their folder with --studio-textures.",
+            )
         folders = _module("training.corpus.studio_folder")
         studio = folders.open_studio_folder(textures, mesh) if textures else None
         train = getattr(_module(module), function)

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from backend.benchmark.capture_run import Silent
+from backend.command_line import main
 from backend.training.identity.album import Album, film_album
 from backend.training.identity.network import IdentityNet, load, save
 from backend.training.identity.score import recognition
@@ -66,3 +67,16 @@ def test_stored_weights_come_back_or_are_refused(tmp_path):
         load("loss", tmp_path)
     with pytest.raises(EnvironmentProblem, match="cannot be read"):
         load("score", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--studio-textures", "{folder}"], "holds no textures"),
+        (["--studio-mesh", "{folder}/head.obj"], "without its textures"),
+    ],
+)
+def test_training_refuses_what_it_cannot_use_in_words(given, words, tmp_path, capsys):
+    asked = [word.format(folder=tmp_path) for word in given]
+    assert main(["train", "identity", *asked]) == 1
+    assert words in capsys.readouterr().err
