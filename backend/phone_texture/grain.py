@@ -14,6 +14,8 @@ from .solid_noise import solid_noise
 
 # Blob size in metres and seed of the invented skin's texture.
 GRAINS_M = ((0.0045, 21), (0.0016, 22), (0.0006, 23))
+# A Gaussian's deviation by its median distance from 0, over the deviation of the noise.
+STRENGTH = 1.48 / 1.215
 
 
 def skin_grain(
@@ -34,7 +36,7 @@ def skin_grain(
     for grain, seed in sorted(GRAINS_M):
         coarser = cv2.GaussianBlur(image, (0, 0), max(grain * texels_per_m / 2.0, 0.6))
         band = table.pick(finer - coarser)[inner]
-        strength = 1.2 * np.median(np.abs(band)) if len(band) else 0.01
+        strength = STRENGTH * np.median(np.abs(band)) if len(band) else 0.01
         out += strength * solid_noise(position, grain, seed)
         finer = coarser
     return out
