@@ -40,8 +40,10 @@ LIKELY_SHARE = 3.0  # the unseen scalp is as hairy as the seen one, times this
 # Cropped hair lets this share of the skin's colour through.
 SKIN_THROUGH = 0.22
 STRANDS = ((0.0006, 31, 0.08), (0.0018, 32, 0.05), (0.008, 33, 0.04))  # size in m, seed, log light
-EDGE_M, EDGE_NOISE = 0.0016, 0.10
-EDGE = (0.3, 0.7)
+# A hairline thins out over some millimetres, hair by hair.
+EDGE_SOFTNESS = 4.0  # coarse texels
+EDGE_M, EDGE_NOISE = 0.0007, 0.20
+EDGE = (0.15, 0.85)
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,10 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
         usual[:, None],
     )[:, 0]
     grows *= growing & high
+    scalp = coarse.image(np.clip(grows, 0.0, 1.0))
     return Hair(
         hides=table.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
-        scalp=table.sample(coarse.image(np.clip(grows, 0.0, 1.0)), cv2.INTER_LINEAR),
+        scalp=table.sample(cv2.GaussianBlur(scalp, (0, 0), EDGE_SOFTNESS), cv2.INTER_LINEAR),
         colour_log=np.median(colour[hair & like_hair], 0).astype(np.float32),
         over_forehead=_share(hair & ~growing, known & part["forehead"]),
     )
@@ -115,7 +118,9 @@ def with_cropped_scalp(
         return albedo_log
     near = np.flatnonzero(hair.scalp > 0.0)
     position = table.interpolate(neutral_m)[near]
-    edge = hair.scalp[near] + EDGE_NOISE * solid_noise(position, EDGE_M, 30)
+    share = hair.scalp[near]
+    ragged = 4.0 * share * (1.0 - share)  # no stray hair where none grows
+    edge = share + EDGE_NOISE * ragged * solid_noise(position, EDGE_M, 30)
     inside = smooth_step(*EDGE, edge)[:, None]
     strands = np.zeros(len(near), np.float32)
     for size_m, seed, strength in STRANDS:
