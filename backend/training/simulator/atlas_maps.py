@@ -7,15 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray
 
-from ...atlas import atlas_table, region, twin_coordinates
+from ...atlas import AtlasTable, atlas_table, region, twin_coordinates
+from ...phone_texture.fill import NOT_BARE
+from ...phone_texture.hair import LOWEST_M, NEVER_HAIR, PLAIN
+from ...phone_texture.painted import FLAT, IN_MOUTH
+from ...phone_texture.solid_noise import solid_noise
 from .tables import GRID
 
-# Where the phone texture's stage does not expect the colour of bare skin.
-NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
 SURELY_SCALP = 0.5
 
 
@@ -28,6 +32,8 @@ class AtlasMaps:
     bare: torch.Tensor  # in [0, 1]: plain skin of the face
     slits: torch.Tensor  # lips and nostrils, whose rims the stage takes off
     scalp: torch.Tensor
+    may_be_hair: torch.Tensor  # 1 where the stage looks for hair
+    plain_texel: torch.Tensor  # (k,) int64 texels whose median is the face's colour to the stage
     forehead: torch.Tensor
     ears: torch.Tensor
     scalp_distance_m: torch.Tensor  # on the head at rest; negative inside
@@ -38,6 +44,9 @@ class AtlasMaps:
     has_twin: torch.Tensor
     point_texel: torch.Tensor  # (n,) int64 coarse texel of each skin point
     nearest_point: torch.Tensor  # (GRID * GRID,) int64 skin point of each coarse texel
+    flat: torch.Tensor  # 1 where the stage draws the same for everybody: teeth, gums, lashes ...
+    flat_albedo: torch.Tensor  # (1, 3, N, N) linear, what it draws there
+    in_mouth: torch.Tensor  # 1 on what the stage draws in less light
 
     @classmethod
     def of(cls, template: HeadTemplate, size: int, device: torch.device) -> AtlasMaps:
@@ -54,11 +63,18 @@ class AtlasMaps:
 
         def image(values: np.ndarray) -> torch.Tensor:
             made = np.ascontiguousarray(table.image(values.astype(np.float32)))
-            return torch.from_numpy(made)[None, None].to(device)
+            layers = made[None] if made.ndim == 2 else made.transpose(2, 0, 1)
+            return torch.from_numpy(np.ascontiguousarray(layers))[None].to(device)
 
         def part(*names: str) -> torch.Tensor:
             return image(table.interpolate(region(template, *names)) * skin)
 
+        height = rest[:, 2] - eyes[:, 2].mean()
+        never = table.interpolate(region(template, *NEVER_HAIR)) > SURELY_SCALP
+        ear = table.interpolate(region(template, "ears")) > SURELY_SCALP
+        may_be_hair = skin & ~never & ((height > LOWEST_M) | growing | ear)
+        plain = skin & (table.interpolate(region(template, *PLAIN)) > SURELY_SCALP)
+        flat, flat_albedo = _drawn_flat(table, rest)
         point_texel, nearest_point = _skin_points(template)
         place = np.where(there[:, None], twin, 0.0) * (2.0 / size) - 1.0
         return cls(
@@ -67,16 +83,21 @@ class AtlasMaps:
             bare=image((1.0 - table.interpolate(region(template, *NOT_BARE))) * skin),
             slits=part("lips", "nostrils"),
             scalp=part("scalp"),
+            may_be_hair=image(may_be_hair),
+            plain_texel=torch.from_numpy(table.texel[plain].astype(np.int64)).to(device),
             forehead=part("forehead"),
             ears=part("ears"),
             scalp_distance_m=image(np.where(growing, -inside, outside)),
-            height_m=image(rest[:, 2] - eyes[:, 2].mean()),
+            height_m=image(height),
             beside_eye_m=image(np.abs(rest[:, 0]) - np.abs(eyes[:, 0]).mean()),
             ahead=image((rest[:, 1] < eyes[:, 1].mean()) * skin),
             twin=torch.from_numpy(table.image(place.astype(np.float32)))[None].to(device),
             has_twin=image(there * skin),
             point_texel=point_texel.to(device),
             nearest_point=nearest_point.to(device),
+            flat=image(flat),
+            flat_albedo=image(flat_albedo),
+            in_mouth=image(table.is_material(*IN_MOUTH)),
         )
 
     def coarse_image(self, values: torch.Tensor) -> torch.Tensor:
@@ -87,6 +108,18 @@ class AtlasMaps:
         """Images (B, C, N, N) at the skin points: (B, n, C)."""
         coarse = functional.interpolate(image, size=(GRID, GRID), mode="area")
         return coarse.flatten(2)[:, :, self.point_texel].transpose(1, 2)
+
+
+def _drawn_flat(
+    table: AtlasTable, rest_m: FloatArray
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Which texels (n,) the stage draws alike for everybody, and their linear albedo (n, 3)."""
+    albedo = np.zeros((len(table), 3), np.float32)
+    for name, colour in FLAT.items():
+        here = table.is_material(name)
+        mottle = 0.05 * solid_noise(rest_m[here], 0.0022, seed=len(name))
+        albedo[here] = np.array(colour, np.float32) * np.exp(mottle)[:, None]
+    return table.is_material(*FLAT), albedo
 
 
 def _skin_points(template: HeadTemplate) -> tuple[torch.Tensor, torch.Tensor]:

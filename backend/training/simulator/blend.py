@@ -23,7 +23,8 @@ from ...phone_texture.bands import (
 from ...phone_texture.unwrap import RANK_POWER, SHINE_TOLERANCE
 from .tone import luminance
 
-# The stage's low band is a quarter of its atlas' size.
+# The low band's texels, against the texture's. The stage's has LOW_SIZE a side whatever its atlas
+# has; that is more than such a blur needs, and the blur is as wide here, as a share of the atlas.
 LOW_SHARE = 4
 SMALLEST_RANK = 0.02
 
@@ -90,8 +91,9 @@ def low_bands(log_rgb: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     total = torch.cat(weighed, 1)
     share = functional.avg_pool2d(weight, LOW_SHARE)
     size = share.shape[-1]
-    total = _blurred(total)
-    spread = _blurred(share)
+    sigma = LOW_SIGMA * size / LOW_SIZE
+    total = blurred(total, sigma)
+    spread = blurred(share, sigma)
     # Wider, fainter octaves: plain means over cells of the octave's width.
     for octave, strength in OCTAVES[1:]:
         cells = max(int(LOW_SIZE / (octave * LOW_SIGMA * 2.0)), 2)
@@ -117,11 +119,10 @@ def _resized(weight: torch.Tensor, size: int) -> torch.Tensor:
     return functional.interpolate(weight, size=(size, size), mode="area")
 
 
-def _blurred(image: torch.Tensor) -> torch.Tensor:
-    """Gaussian of the stage's low band over images (B, C, L, L)."""
-    sigma = LOW_SIGMA * image.shape[-1] / LOW_SIZE
+def blurred(image: torch.Tensor, sigma_texels: float) -> torch.Tensor:
+    """Gaussian over images (B, C, L, L)."""
     place = torch.arange(image.shape[-1], device=image.device)
-    kernel = torch.exp(-0.5 * ((place - place[:, None]) / sigma) ** 2)
+    kernel = torch.exp(-0.5 * ((place - place[:, None]) / sigma_texels) ** 2)
     kernel = kernel / kernel.sum(1, keepdim=True)
     # As products with a small matrix: faster than a convolution of one channel each.
     return kernel @ image @ kernel.T

@@ -27,6 +27,7 @@ STONE, GRASS = (1.1, 1.0, 0.85), (0.95, 1.05, 0.62)
 SUN_RADIUS_RAD = 0.005
 # Soft edges of what is drawn into directions that lie 9 degrees apart.
 EDGE_RAD = 0.10
+CORNER_SHADE = 0.45  # of a room's walls
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +152,9 @@ def _room(draw: _Draw, softness: torch.Tensor) -> torch.Tensor:
     )
     paint = paint * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.45, 1.2], device=paint.device)[:, None]
     radiance = torch.gather(paint, 1, wall[..., None].expand(-1, -1, 3))
-    # Light falls off towards the corners far from windows and lamps.
-    radiance = radiance * (0.55 + 0.45 * (meets / half[:, None]).prod(2, keepdim=True)).clamp(0.3)
+    # Light falls off towards the corners, where all three shares of the way are 1.
+    cornered = (meets / half[:, None]).abs().prod(2, keepdim=True)
+    radiance = radiance * (1.0 - CORNER_SHADE * cornered)
     for number in range(WINDOWS):
         radiance = radiance + _window(draw, softness, number, half, meets, wall)
     for number in range(LAMPS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 
 import torch
 import torch.nn.functional as functional
@@ -11,11 +12,15 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 
 from ...log_light import LOG_FLOOR, LUMINANCE
 from ...phone_texture.common_light import FREE_LIFT, LIFT_SPREAD
+from ...phone_texture.fill import SLIT_2048
+from ...phone_texture.painted import MOUTH_LIGHT
 from ...phone_texture.unwrap import CERTAIN_WEIGHT
 from ...room_light.light import DEEPEST_SHADE, LEAST_SHADING
+from ...room_light.tone import SCLERA_SD, SCLERA_SHADE, USUAL_LIGHT, USUAL_LIGHT_SD
+from ...sampling.eyes import SCLERA_ALBEDO
 from ...sampling.views import FULL_COSINE, LEAST_COSINE
 from .atlas_maps import AtlasMaps
-from .blend import blend, blended, enlarged, low_bands
+from .blend import blend, blended, blurred, enlarged, low_bands
 from .environments import Environments
 from .fill import complete, with_cropped_scalp
 from .filming import FRAMES_PER_VIEW, Filming, draw_filmings
@@ -29,16 +34,13 @@ from .tone import light_from_log, log_from_pixels, log_light, luminance, srgb_fr
 
 VIEWS = 6
 MOVES_WITH = ("head", "camera")
-# White, matte paper beside the face, as filmed; `room_light.tone` expects the same.
-WHITE_LOG, WHITE_LOG_SD = -0.08, 0.30
 USUAL_ALBEDO, FACE_METERING = 0.25, 0.55  # cameras meter the face, in part
 WHITE_BALANCE = (0.55, 1.0)  # share of the light's colour that cameras take out
-LEAST_LIGHT = 0.01  # of what a face gets: pockets are lit by more bounces than one
-BRIGHTEST_SHADE = 0.8  # log light
+LEAST_LIGHT = 0.01  # of the median: pockets are lit by more bounces than one
 LIGHT_ERROR = 0.10  # log light, of the stage's idea of a view's light
 LIGHT_ERROR_CELLS = 5
 GRAIN = 0.03  # log light, of made-up skin
-LEAST_WEIGHT = 0.02
+LEAST_SEEN = 0.02  # a fainter weight is none
 SHADING_SHARE = 2  # the light is blended at half the texture's size: it has no finer structure
 
 
@@ -74,7 +76,16 @@ class Filmed:
     log_rgb: torch.Tensor  # (B, 3, N, N)
     log_shading: torch.Tensor  # (B, 3, N, N) what of it is light
     mean_light: torch.Tensor  # (B, 3, N, N) of all views, also where none saw
+    common: torch.Tensor  # (B, 3, N, N) what the stage takes for the light in it
     weight: torch.Tensor  # (B, V, N, N) of each view
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What the stage makes of the light of B clips; log light relative to its median."""
+
+    lift: torch.Tensor  # (B, V, 3, G, G) what brings each view to the common light
+    common: torch.Tensor  # (B, 3, G, G) the mean of the views' lights
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,19 +130,22 @@ class Simulator:
         hiding = draw_hiding(generator, self.atlas, log_light(skins.albedo))
         seen = heads.seen_from(filming.cameras_m)
         lit = _exposed(self.atlas, heads, environments, filming, seen, skins, generator)
-        light_log = torch.log(lit.irradiance.clamp(min=LEAST_LIGHT))
-        lift = _to_common(self.atlas, light_log, filming, generator)  # (B, V, 3, G, G)
-        weight, rank = _weights(self.atlas, seen, filming, lift)
-        views = _filmed(self.atlas, lit, skins, filming, hiding, lift)
+        usual = _usual_light(lit.irradiance)
+        light_log = torch.log(torch.maximum(lit.irradiance, LEAST_LIGHT * usual))
+        estimate = estimated_light(self.atlas, light_log, filming, generator)
+        weight, rank = _weights(self.atlas, seen, filming, estimate.lift)
+        views = _filmed(self.atlas, lit, skins, filming, hiding, estimate.lift)
         log_rgb, shares = blend(views, weight, rank)
         shading = self.atlas.coarse_image(light_log.flatten(2)).unflatten(1, (self.views, 3))
         mean_light = torch.log(shading.exp().mean(1))
-        half = enlarged((shading + lift).flatten(1, 2), self.atlas.size // SHADING_SHARE)
+        lit_alike = (shading + estimate.lift).flatten(1, 2)
+        half = enlarged(lit_alike, self.atlas.size // SHADING_SHARE)
         half = half.unflatten(1, (self.views, 3))
         filmed = Filmed(
             log_rgb=log_rgb,
             log_shading=enlarged(blended(half, low_bands(half, weight), shares), self.atlas.size),
             mean_light=enlarged(mean_light, self.atlas.size),
+            common=enlarged(estimate.common, self.atlas.size),
             weight=weight,
         )
         return _finished(self.atlas, skins, hiding, filmed, filming, heads, generator)
@@ -157,35 +171,41 @@ def _exposed(
     count = len(albedo)
     neutral = (level / usual) ** uniform(generator, (count, 1, 1, 1), *WHITE_BALANCE)
     metered = (USUAL_ALBEDO / (tone @ weights)[..., None]) ** FACE_METERING
-    white = torch.exp(WHITE_LOG + WHITE_LOG_SD * normal(generator, (count, 1, 1, 1)))
+    white = USUAL_LIGHT * torch.exp(USUAL_LIGHT_SD * normal(generator, (count, 1, 1, 1)))
     gain = neutral * metered * white / level * torch.exp(filming.gain_log)[:, None]
     return Lit(irradiance * gain, shine * gain)
 
 
-def _to_common(
-    atlas: AtlasMaps, light_log: torch.Tensor, filming: Filming, generator: torch.Generator
-) -> torch.Tensor:
-    """(B, V, 3, G, G) log light by which the stage brings each view to the mean light.
+def _usual_light(linear: torch.Tensor) -> torch.Tensor:
+    """Median (B, 1, 1, 3) of light (B, n, V, 3): over the points and views, as the stage's fit."""
+    return linear.flatten(1, 2).median(1).values[:, None, None]
 
-    It knows exposures and lights only so well; lights of the head's frame it leaves alone.
-    """
+
+def estimated_light(
+    atlas: AtlasMaps, light_log: torch.Tensor, filming: Filming, generator: torch.Generator
+) -> Estimate:
+    """Of log light (B, n, V, 3), as filmed. The stage knows exposures and lights only so well."""
     count, _, views, _ = light_log.shape
-    strength = uniform(generator, (count, 1, 1, 1), 0.0, 1.0).sqrt()
-    common = torch.log(light_log.exp().mean(2, keepdim=True))
-    to_common = strength * (_as_estimated(common) - _as_estimated(light_log))
-    evened = strength * -filming.gain_log[:, None]
-    turns = filming.light_turns[:, None, None, None]
-    lift = torch.where(turns, to_common, evened.expand_as(to_common))
-    lift = atlas.coarse_image(lift.flatten(2))
+    known = uniform(generator, (count, 1, 1, 1), 0.0, 1.0).sqrt()
+    exposure = filming.gain_log[:, None]
+    shading = known * _as_estimated((light_log - exposure).exp())
+    common = torch.log(shading.exp().mean(2, keepdim=True))
+    # A light of the head's frame is the same in all views: there the exposure alone is evened.
+    lift = atlas.coarse_image((common - shading - known * exposure).flatten(2))
     error = smooth_field(generator, (count, views), LIGHT_ERROR_CELLS, lift.shape[-1])
     error = error * (LIGHT_ERROR * uniform(generator, (count, 1, 1, 1), 0.0, 1.0))
-    lift = lift.unflatten(1, (views, 3))
-    return lift + (error * filming.light_turns[:, None, None, None])[:, :, None]
+    error = error * filming.light_turns[:, None, None, None]
+    lift = lift.unflatten(1, (views, 3)) + error[:, :, None]
+    return Estimate(lift, atlas.coarse_image(common[:, :, 0]))
 
 
-def _as_estimated(shading: torch.Tensor) -> torch.Tensor:
-    """Log shading as the stage tells it: pockets are not believed, nor light that no view shows."""
-    return torch.log(shading.exp() + LEAST_SHADING).clamp(DEEPEST_SHADE, BRIGHTEST_SHADE)
+def _as_estimated(linear: torch.Tensor) -> torch.Tensor:
+    """Light (B, n, V, 3) as `room_light.light` tells it: log, relative to its median.
+
+    Pockets are not believed.
+    """
+    relative = linear / _usual_light(linear)
+    return torch.log(relative + LEAST_SHADING).clamp(min=DEEPEST_SHADE)
 
 
 def _weights(
@@ -201,7 +221,7 @@ def _weights(
     rank = trust * cosine * filming.sharpness[:, :, None, None]
     weight, rank = (enlarged(part, atlas.size) for part in (trust, rank))
     # What lies less than a texel inside an edge is not seen.
-    weight = functional.threshold(weight, LEAST_WEIGHT, 0.0) * atlas.skin
+    weight = functional.threshold(weight, LEAST_SEEN, 0.0) * atlas.skin
     return weight, rank * (weight > 0.0)
 
 
@@ -245,20 +265,18 @@ def _finished(
     """The phone's processing of the blend, then bare skin, filled where no view saw it."""
     count = len(filmed.log_rgb)
     is_skin = atlas.skin > 0.5
-    face = (filmed.mean_light * atlas.bare).sum((2, 3), keepdim=True) / atlas.bare.sum()
-    painted = skins.albedo * face.exp()  # eyes and mouth are drawn
-    linear = torch.where(is_skin, light_from_log(filmed.log_rgb), painted)
-    as_filmed = log_from_pixels(processed(generator, linear))
+    as_filmed = log_from_pixels(processed(generator, light_from_log(filmed.log_rgb)))
     best = filmed.weight.amax(1, keepdim=True)
     seen = _seen(atlas, best, hiding)
-    known = uniform(generator, (count, 1, 1, 1), 0.4, 1.0)  # of the light, by the stage
-    shading = known * _as_estimated(filmed.mean_light - face)
-    albedo_log = as_filmed - shading
+    albedo_log = as_filmed - filmed.common
     filled = complete(atlas, albedo_log, seen)
     grain = smooth_field(generator, (count, 1), atlas.size // 2, atlas.size)
     whole = filled.log_rgb + GRAIN * grain * filled.invented
-    whole = with_cropped_scalp(atlas, whole, hiding, albedo_log, best, grain) + shading
-    srgb = srgb_from_linear(light_from_log(torch.where(is_skin, whole, as_filmed)))
+    whole = with_cropped_scalp(atlas, whole, hiding, albedo_log, best, grain) + filmed.common
+    drawn_light = _light_of_drawn(atlas, filmed.mean_light, generator)
+    drawn = skins.albedo + atlas.flat * (atlas.flat_albedo - skins.albedo)
+    linear = torch.where(is_skin, light_from_log(whole), drawn * drawn_light.exp())
+    srgb = srgb_from_linear(linear)
     views = FRAMES_PER_VIEW * (filmed.weight > 0.0).sum(1) * (seen[:, 0] > 0.0)
     agreement = 1.0 - 0.5 ** views.float()
     # Made-up skin is lit by the mean light.
@@ -269,15 +287,32 @@ def _finished(
         confidence=seen[:, 0] * best[:, 0].sqrt() * agreement,
         view_count=views.to(torch.uint8),
         studio_srgb=srgb_from_linear(skins.albedo).clamp(0.0, 1.0),
-        log_shading=torch.where(is_skin, lit, face),
+        log_shading=torch.where(is_skin, lit, drawn_light),
         moves_with=filming.light_turns.long(),
         head=heads.index,
     )
 
 
+def _light_of_drawn(
+    atlas: AtlasMaps, mean_light: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Log light (B, 3, N, N) in which the stage draws eyes and mouth: as the sclera shows it.
+
+    The sclera's light is the face's (mean_light (B, 3, N, N)) less the shade of lids and socket.
+    """
+    face = (mean_light * atlas.bare).sum((2, 3), keepdim=True) / atlas.bare.sum()
+    shade = SCLERA_SHADE * torch.exp(SCLERA_SD * normal(generator, (len(face), 1, 1, 1)))
+    sclera = face.new_tensor(SCLERA_ALBEDO)[:, None, None]
+    filmed = (sclera * shade * face.exp()).clamp(max=1.0)
+    return torch.log(filmed / sclera) + log(MOUTH_LIGHT) * atlas.in_mouth
+
+
 def _seen(atlas: AtlasMaps, best: torch.Tensor, hiding: Hiding) -> torch.Tensor:
     """(B, 1, N, N) coverage: seen, less the rims of slits, of glasses, hair and clothes."""
     seen = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
-    inner = -functional.max_pool2d(-seen, 3, stride=1, padding=1)
+    reach = SLIT_2048 * atlas.size / 2048
+    radius = max(round(reach), 1)
+    inner = -functional.max_pool2d(-seen, 2 * radius + 1, stride=1, padding=radius)
+    inner = blurred(inner, reach / 2)
     seen = seen + atlas.slits * (torch.minimum(seen, inner) - seen)
     return seen * (1.0 - hiding.rims) * (1.0 - hiding.hides) * (1.0 - hiding.foreign)
