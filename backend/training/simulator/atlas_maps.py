@@ -33,7 +33,7 @@ class AtlasMaps:
     slits: torch.Tensor  # lips and nostrils, whose rims the stage takes off
     scalp: torch.Tensor
     may_be_hair: torch.Tensor  # 1 where the stage looks for hair
-    plain_texel: torch.Tensor  # (k,) int64 texels whose median is the face's colour to the stage
+    plain_texel: torch.Tensor  # (k,) int64 some of the face's plain texels
     forehead: torch.Tensor
     ears: torch.Tensor
     scalp_distance_m: torch.Tensor  # on the head at rest; negative inside
@@ -84,7 +84,7 @@ class AtlasMaps:
             slits=part("lips", "nostrils"),
             scalp=part("scalp"),
             may_be_hair=image(may_be_hair),
-            plain_texel=torch.from_numpy(table.texel[plain].astype(np.int64)).to(device),
+            plain_texel=torch.from_numpy(table.texel[plain][::4].astype(np.int64)).to(device),
             forehead=part("forehead"),
             ears=part("ears"),
             scalp_distance_m=image(np.where(growing, -inside, outside)),

@@ -35,8 +35,8 @@ RIM_WIDTH_M, RIM_HEIGHT_M = (0.022, 0.030), (0.016, 0.025)  # half a lens
 RIM_M, RIM_MARGIN_M = (0.0006, 0.0020), 0.0015
 BRIDGE_M = 0.014  # towards the nose from the eye's middle, where the rims meet it
 # What hangs together is found on a coarser picture: texels of N a side, and how far it reaches.
-JOINED_SHARE, JOINED_STEPS = 2, 32
-BARE_SHARE, BARE_STEPS = 4, 48
+JOINED_SHARE, JOINED_STEPS = 4, 16
+BARE_SHARE, BARE_STEPS = 8, 24
 COLLAR, COLLAR_M = 0.6, (-0.17, -0.12)  # from the eyes' height
 
 

@@ -1,41 +1,88 @@
-"""Linear textures in; what a phone's processing and codec leave of them out."""
+"""Linear views in; what a phone's processing leaves of each, and a codec of their blend, out."""
 
 from __future__ import annotations
 
-from math import pi
+from dataclasses import dataclass
+from math import log, pi
 
 import torch
 
+from ...log_light import LOG_FLOOR
 from .noise import normal, uniform
 from .tone import luminance, srgb_from_linear
 
 SHOULDER = 0.5  # linear, from which phones roll highlights off, more or less
+GAMMA = 2.2  # close enough to sRGB's curve for what is drawn at random
 CONTRAST = (-0.15, 0.45)  # share of an S-curve
 SATURATION = (0.9, 1.15)
-# Noise that is left after blending, in sRGB; most clips are shot in fair light.
-NOISIEST = 0.015
+NOISIEST = 0.015  # in sRGB, of a view at a texel's size; most clips are shot in fair light
+NOISE_SHIFT_TEXELS = 37  # by which views share one field of noise
 BLOCK = 8
 COARSEST_STEP = 0.05  # of the codec's lowest frequency, in sRGB
 CHROMA_STEPS = 2.0  # codecs keep colours more coarsely than luminance
 
 
-def processed(generator: torch.Generator, linear: torch.Tensor) -> torch.Tensor:
-    """Tone curve, clipping, noise, a codec's blocks and 8 bits: (B, 3, N, N) sRGB, uint8."""
-    count = len(linear)
-    soft = uniform(generator, (count, 1, 1, 1), 0.0, 1.0)
-    over = (linear - SHOULDER).clamp(min=0.0)
-    rolled = SHOULDER + (1.0 - SHOULDER) * (1.0 - torch.exp(-over / (1.0 - SHOULDER)))
-    linear = linear + soft * (torch.minimum(linear, rolled) - linear)
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """The phones of B clips; (B, 1, 1, 1) unless told."""
+
+    softness: torch.Tensor  # in [0, 1] of the highlights' roll-off
+    contrast: torch.Tensor
+    saturation: torch.Tensor
+    noise: torch.Tensor  # (B, 3, N, N) in sRGB, in the mid-tones
+
+    def filmed(self, view: int, linear: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log light (B, 3, N, N) of `linear`, which is spent, as a frame keeps it.
+
+        And its brightest channel (B, 1, N, N).
+        """
+        log_rgb, srgb = self._curved(linear)
+        shift = NOISE_SHIFT_TEXELS * view
+        noise = torch.roll(self.noise, (shift, shift), (2, 3))
+        # Shot noise: in sRGB it is strongest in the shadows.
+        log_rgb.addcmul_(noise, srgb.reciprocal_().mul_(1.3).sub_(1.0), value=GAMMA)
+        log_rgb.clamp_(max=log(1.0 + float(LOG_FLOOR)))
+        return log_rgb, log_rgb.amax(1, keepdim=True)
+
+    def curve(self, linear: torch.Tensor) -> torch.Tensor:
+        """Log light of `linear` (B, 3, N, N) without noise, clipped."""
+        return self._curved(linear.clone())[0].clamp_(max=log(1.0 + float(LOG_FLOOR)))
+
+    def _curved(self, linear: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log light, and about its sRGB in (0, 1]."""
+        room = 1.0 - SHOULDER
+        over = linear.sub(SHOULDER).clamp_(min=0.0)
+        rolled = over.mul(-1.0 / room).expm1_().mul_(-room)
+        log_rgb = linear.addcmul_(self.softness, rolled.sub_(over))
+        log_rgb = log_rgb.add_(float(LOG_FLOOR)).log_()
+        srgb = log_rgb.mul(1.0 / GAMMA).exp_().clamp_(max=1.0)
+        # An S-curve of sRGB, s + c s (1 - s) (2 s - 1), as a factor.
+        bent = srgb.mul(2.0).sub_(1.0).mul_(srgb.neg().add_(1.0)).mul_(self.contrast)
+        log_rgb.add_(bent.log1p_(), alpha=GAMMA)
+        grey = luminance(log_rgb)[:, None]
+        return log_rgb.sub_(grey).mul_(self.saturation).add_(grey), srgb
+
+
+def draw_camera(generator: torch.Generator, count: int, size: int) -> Camera:
+    """For textures of `size` texels."""
+
+    def between(low: float, high: float) -> torch.Tensor:
+        return uniform(generator, (count, 1, 1, 1), low, high)
+
+    strength = NOISIEST * between(0.0, 1.0) ** 2
+    return Camera(
+        softness=between(0.0, 1.0),
+        contrast=between(*CONTRAST),
+        saturation=between(*SATURATION),
+        noise=strength * normal(generator, (count, 3, size, size)),
+    )
+
+
+def coded(generator: torch.Generator, linear: torch.Tensor) -> torch.Tensor:
+    """A codec's blocks and 8 bits: (B, 3, N, N) linear to sRGB, uint8."""
     srgb = srgb_from_linear(linear).clamp(0.0, 1.0)
-    contrast = uniform(generator, (count, 1, 1, 1), *CONTRAST)
-    srgb = srgb + contrast * srgb * (1.0 - srgb) * (2.0 * srgb - 1.0)
-    grey = luminance(srgb)[:, None]
-    srgb = grey + uniform(generator, (count, 1, 1, 1), *SATURATION) * (srgb - grey)
-    strength = NOISIEST * uniform(generator, (count, 1, 1, 1), 0.0, 1.0) ** 2
-    # Shot noise: in sRGB it is strongest in the shadows.
-    srgb = srgb + strength * (1.3 - srgb) * normal(generator, tuple(srgb.shape))
-    step = COARSEST_STEP * uniform(generator, (count, 1, 1, 1, 1, 1), 0.0, 1.0) ** 2
-    return torch.round(_coded(srgb.clamp(0.0, 1.0), step).clamp(0.0, 1.0) * 255.0).to(torch.uint8)
+    step = COARSEST_STEP * uniform(generator, (len(srgb), 1, 1, 1, 1, 1), 0.0, 1.0) ** 2
+    return torch.round(_coded(srgb, step).clamp(0.0, 1.0) * 255.0).to(torch.uint8)
 
 
 def _coded(srgb: torch.Tensor, step: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ from ...phone_texture.unwrap import CERTAIN_WEIGHT
 from ...room_light.light import DEEPEST_SHADE, LEAST_SHADING
 from ...room_light.tone import SCLERA_SD, SCLERA_SHADE, USUAL_LIGHT, USUAL_LIGHT_SD
 from ...sampling.eyes import SCLERA_ALBEDO
+from ...sampling.opened import CLIPPED, CLIPPED_WEIGHT
 from ...sampling.views import FULL_COSINE, LEAST_COSINE
 from .atlas_maps import AtlasMaps
 from .blend import blend, blended, blurred, enlarged, low_bands
@@ -27,7 +28,7 @@ from .filming import FRAMES_PER_VIEW, Filming, draw_filmings
 from .hiding import Hiding, draw_hiding
 from .light import USUAL_SPECULAR, Heads, Lit, Seen
 from .noise import normal, smooth_field, uniform
-from .phone_camera import processed
+from .phone_camera import Camera, coded, draw_camera
 from .sphere import Sphere
 from .tables import HeadTables
 from .tone import light_from_log, log_from_pixels, log_light, luminance, srgb_from_linear
@@ -40,6 +41,8 @@ LEAST_LIGHT = 0.01  # of the median: pockets are lit by more bounces than one
 LIGHT_ERROR = 0.10  # log light, of the stage's idea of a view's light
 LIGHT_ERROR_CELLS = 5
 GRAIN = 0.03  # log light, of made-up skin
+CLIPPED_LOG = log(CLIPPED + float(LOG_FLOOR))
+MEDIAN_STEP = 4  # every so many points tell the median
 LEAST_SEEN = 0.02  # a fainter weight is none
 SHADING_SHARE = 2  # the light is blended at half the texture's size: it has no finer structure
 
@@ -133,8 +136,10 @@ class Simulator:
         usual = _usual_light(lit.irradiance)
         light_log = torch.log(torch.maximum(lit.irradiance, LEAST_LIGHT * usual))
         estimate = estimated_light(self.atlas, light_log, filming, generator)
+        camera = draw_camera(generator, count, self.atlas.size)
+        views, sound = _filmed(self.atlas, lit, skins, filming, hiding, camera, estimate.lift)
         weight, rank = _weights(self.atlas, seen, filming, estimate.lift)
-        views = _filmed(self.atlas, lit, skins, filming, hiding, estimate.lift)
+        weight, rank = weight * sound, rank * sound
         log_rgb, shares = blend(views, weight, rank)
         shading = self.atlas.coarse_image(light_log.flatten(2)).unflatten(1, (self.views, 3))
         mean_light = torch.log(shading.exp().mean(1))
@@ -148,7 +153,7 @@ class Simulator:
             common=enlarged(estimate.common, self.atlas.size),
             weight=weight,
         )
-        return _finished(self.atlas, skins, hiding, filmed, filming, heads, generator)
+        return _finished(self.atlas, skins, hiding, filmed, filming, camera, heads, generator)
 
 
 def _exposed(
@@ -178,7 +183,8 @@ def _exposed(
 
 def _usual_light(linear: torch.Tensor) -> torch.Tensor:
     """Median (B, 1, 1, 3) of light (B, n, V, 3): over the points and views, as the stage's fit."""
-    return linear.flatten(1, 2).median(1).values[:, None, None]
+    some = linear[:, ::MEDIAN_STEP].flatten(1, 2)
+    return some.median(1).values[:, None, None]
 
 
 def estimated_light(
@@ -226,29 +232,33 @@ def _weights(
 
 
 def _filmed(
-    atlas: AtlasMaps, lit: Lit, skins: Skins, filming: Filming, hiding: Hiding, lift: torch.Tensor
-) -> torch.Tensor:
-    """Each view's texture (B, V, 3, N, N) in log light, brought to the common light."""
+    atlas: AtlasMaps, lit: Lit, skins: Skins, filming: Filming, hiding: Hiding, camera: Camera,
+    lift: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Each view's texture (B, V, 3, N, N) in log light, as a frame keeps it, brought to the common
+    light; and the share (B, V, N, N) of its weight that clipping leaves it."""
     size = atlas.size
     count, _, views, _ = lit.irradiance.shape
     both = torch.cat([lit.irradiance.flatten(2), lit.shine.flatten(2)], 2)
-    coarse = atlas.coarse_image(both).unflatten(1, (2, views, 3))
-    # The light, the shine and what brings both to the common light are equally smooth.
-    light, shine = (coarse * lift.exp()[:, None]).unbind(1)
+    light, shine = atlas.coarse_image(both).unflatten(1, (2, views, 3)).unbind(1)
     specular = (skins.specular / USUAL_SPECULAR)[:, None]
     shown = skins.albedo * hiding.rim_shade.exp()
     blurred = enlarged(functional.avg_pool2d(shown, 2), size)
     shown = shown + filming.blur[:, None, None, None] * (blurred - shown)
     grid = _texel_grid(size, skins.albedo.device)
     out = torch.empty(views, count, 3, size, size, device=skins.albedo.device)
+    sound = torch.empty(views, count, size, size, device=skins.albedo.device)
     for view in range(views):
         slide = enlarged(filming.slide_texels[:, view], size) * (2.0 / size)
         place = grid + slide.permute(0, 2, 3, 1)
         albedo = functional.grid_sample(shown, place, padding_mode="border", align_corners=False)
         linear = albedo * enlarged(light[:, view], size)
         linear.addcmul_(specular, enlarged(shine[:, view], size))
-        torch.log(linear.add_(float(LOG_FLOOR)), out=out[view])
-    return out.transpose(0, 1)
+        log_rgb, brightest = camera.filmed(view, linear)
+        torch.add(log_rgb, enlarged(lift[:, view], size), out=out[view])
+        clipped = brightest[:, 0] > CLIPPED_LOG
+        sound[view] = 1.0 - (1.0 - float(CLIPPED_WEIGHT)) * clipped
+    return out.transpose(0, 1), sound.transpose(0, 1)
 
 
 def _texel_grid(size: int, device: torch.device) -> torch.Tensor:
@@ -260,12 +270,12 @@ def _texel_grid(size: int, device: torch.device) -> torch.Tensor:
 
 def _finished(
     atlas: AtlasMaps, skins: Skins, hiding: Hiding, filmed: Filmed, filming: Filming,
-    heads: Heads, generator: torch.Generator,
+    camera: Camera, heads: Heads, generator: torch.Generator,
 ) -> Pair:  # fmt: skip
-    """The phone's processing of the blend, then bare skin, filled where no view saw it."""
+    """A codec's work on the blend, then bare skin, filled where no view saw it."""
     count = len(filmed.log_rgb)
     is_skin = atlas.skin > 0.5
-    as_filmed = log_from_pixels(processed(generator, light_from_log(filmed.log_rgb)))
+    as_filmed = log_from_pixels(coded(generator, light_from_log(filmed.log_rgb)))
     best = filmed.weight.amax(1, keepdim=True)
     seen = _seen(atlas, best, hiding)
     albedo_log = as_filmed - filmed.common
@@ -273,7 +283,7 @@ def _finished(
     grain = smooth_field(generator, (count, 1), atlas.size // 2, atlas.size)
     whole = filled.log_rgb + GRAIN * grain * filled.invented
     whole = with_cropped_scalp(atlas, whole, hiding, albedo_log, best, grain) + filmed.common
-    drawn_light = _light_of_drawn(atlas, filmed.mean_light, generator)
+    drawn_light = _light_of_drawn(atlas, filmed.mean_light, camera, generator)
     drawn = skins.albedo + atlas.flat * (atlas.flat_albedo - skins.albedo)
     linear = torch.where(is_skin, light_from_log(whole), drawn * drawn_light.exp())
     srgb = srgb_from_linear(linear)
@@ -294,7 +304,7 @@ def _finished(
 
 
 def _light_of_drawn(
-    atlas: AtlasMaps, mean_light: torch.Tensor, generator: torch.Generator
+    atlas: AtlasMaps, mean_light: torch.Tensor, camera: Camera, generator: torch.Generator
 ) -> torch.Tensor:
     """Log light (B, 3, N, N) in which the stage draws eyes and mouth: as the sclera shows it.
 
@@ -303,8 +313,8 @@ def _light_of_drawn(
     face = (mean_light * atlas.bare).sum((2, 3), keepdim=True) / atlas.bare.sum()
     shade = SCLERA_SHADE * torch.exp(SCLERA_SD * normal(generator, (len(face), 1, 1, 1)))
     sclera = face.new_tensor(SCLERA_ALBEDO)[:, None, None]
-    filmed = (sclera * shade * face.exp()).clamp(max=1.0)
-    return torch.log(filmed / sclera) + log(MOUTH_LIGHT) * atlas.in_mouth
+    filmed = camera.curve(sclera * shade * face.exp())
+    return filmed - torch.log(sclera) + log(MOUTH_LIGHT) * atlas.in_mouth
 
 
 def _seen(atlas: AtlasMaps, best: torch.Tensor, hiding: Hiding) -> torch.Tensor:
