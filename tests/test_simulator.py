@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -21,6 +22,7 @@ from backend.training.simulator import (
     draw_environments,
     draw_sheet,
     load_tables,
+    read_hdris,
     save_tables,
 )
 from backend.training.simulator import filming as filming_module
@@ -28,6 +30,7 @@ from backend.training.simulator.atlas_maps import AtlasMaps
 from backend.training.simulator.filming import draw_filmings
 from backend.training.simulator.hiding import draw_hiding, find_hair
 from backend.training.simulator.light import Heads
+from backend.training.simulator.phone_camera import draw_camera
 from backend.training.simulator.simulate import Estimate, estimated_light
 from backend.training.simulator.sphere import DIRECTIONS, Sphere
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
@@ -285,6 +288,38 @@ def test_tables_of_another_version_or_head_are_refused(
     path.write_bytes(b"no archive")
     with pytest.raises(EnvironmentProblem, match="cannot be read"):
         load_tables(path, template)
+
+
+def test_skins_of_another_size_than_the_atlas_are_refused(
+    template: HeadTemplate, tables: HeadTables
+):
+    made = simulator(template, tables, environment(1.0))
+    small = skins(1)
+    small = Skins(small.albedo[..., ::2, ::2], small.roughness, small.specular)
+    with pytest.raises(ValueError, match="atlas of 128 texels"):
+        made.simulate(small, torch.Generator().manual_seed(1))
+
+
+def test_panoramas_without_light_are_refused(tmp_path: Path):
+    path = tmp_path / "room.hdr"
+    path.write_bytes(b"")
+    with pytest.raises(EnvironmentProblem, match="no panorama that can be read"):
+        read_hdris(tmp_path)
+    cv2.imwrite(str(path), np.zeros((32, 64, 3), np.float32))
+    with pytest.raises(EnvironmentProblem, match="holds no light"):
+        read_hdris(tmp_path)
+    cv2.imwrite(str(path), np.ones((32, 64, 3), np.float32))
+    assert read_hdris(tmp_path).radiance.mean() == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_frame_clips_what_is_too_bright_and_keeps_the_order_of_the_rest():
+    camera = draw_camera(torch.Generator().manual_seed(1), 64, 2, 4)
+    dark, bright = (
+        camera.filmed(1, torch.full((64, 3, 4, 4), linear))[0].exp() for linear in (0.1, 4.0)
+    )
+    assert bright.max() <= 1.0041
+    assert bright.mean() > 0.9
+    assert dark.median() == pytest.approx(0.1, rel=0.3)
 
 
 def test_sheet_shows_every_pair(pair: Pair):

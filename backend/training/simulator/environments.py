@@ -37,7 +37,7 @@ class Environments:
     radiance: torch.Tensor  # (E, 3, D) float32 linear, without the sun
     sun_direction: torch.Tensor  # (E, 3) unit, towards the sun
     sun_light: torch.Tensor  # (E, 3) irradiance over pi of a surface that faces it; 0: no sun
-    sun_radius_rad: torch.Tensor  # (E,) of its disc: how soft its shadows are
+    sun_radius_rad: torch.Tensor  # (E,) of its disc, which softens its shadows
     with_camera: torch.Tensor  # (E,) bool: a light that is fixed to the camera, whatever moves
 
     @property

@@ -18,6 +18,7 @@ from .sphere import DIRECTIONS
 
 WIDTH = 512  # to which panoramas are brought first: half a degree is finer than a sun's glow
 SUN_REACH_RAD = 0.10  # a window as small as that casts shadows like a sun's
+REMEDY = "Remove it from the folder, or put a whole copy there."
 # A sun: within its reach the panorama gives at least this share of all its light.
 LEAST_SUN = 0.02
 
@@ -49,9 +50,12 @@ def read_hdri(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], NDA
     EnvironmentProblem where it cannot be read.
     """
     data = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
+    # OpenCV throws at no bytes at all, and returns None for any that it cannot read.
+    picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR) if len(data) else None
     if picture is None:
-        raise EnvironmentProblem(f"{path.name} is no panorama that can be read.", "Remove it.")
+        raise EnvironmentProblem(f"{path.name} is no panorama that can be read.", REMEDY)
+    if not np.isfinite(picture).all() or picture.max() <= 0.0:
+        raise EnvironmentProblem(f"{path.name} holds no light.", REMEDY)
     picture = cv2.resize(picture, (WIDTH, WIDTH // 2), interpolation=cv2.INTER_AREA)
     colour = picture[..., ::-1].reshape(-1, 3).astype(np.float64)
     direction, area = _pixels()

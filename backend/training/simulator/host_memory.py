@@ -14,10 +14,13 @@ def keep_freed_memory() -> None:
     """Stop glibc from handing large tensors back to the system after every operation.
 
     The system clears them each time they are asked for again, which takes several times as long
-    as most operations on them. Elsewhere than on Linux nothing is done.
+    as most operations on them. Where the system's library is another one nothing is done.
     """
-    if sys.platform == "linux":
-        library = ctypes.CDLL(None)
-        library.mallopt(_MMAP_MAX, 0)  # no mapping of its own for a large tensor
-        library.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
-        library.mallopt(_TOP_PAD, _STEP_BYTES)
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallopt"):  # musl
+        return
+    library.mallopt(_MMAP_MAX, 0)  # no mapping of its own for a large tensor
+    library.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+    library.mallopt(_TOP_PAD, _STEP_BYTES)

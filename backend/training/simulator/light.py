@@ -34,7 +34,7 @@ class Irradiance:
     linear: torch.Tensor  # (B, n, V, 3) over pi: what a white, matte point would show
     towards: torch.Tensor  # (B, V, 3) the sun, in the head frame
     facing: torch.Tensor  # (B, n, V) the normal's cosine to it, in [0, 1]
-    open: torch.Tensor  # (B, n, V) how much of its disc the point sees
+    open: torch.Tensor  # (B, n, V) in [0, 1]: whether the point sees it, with a soft edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +82,9 @@ class Heads:
         self, environments: Environments, turns: torch.Tensor, albedo: torch.Tensor
     ) -> Irradiance:
         """One bounce and the skin's blur included.
+
+        Whether a point sees the sun is told between the directions of `sphere`: the edges of its
+        shadows lie right to some degrees, and their width is EDGE's far more than the sun's own.
 
         `turns` (B, V, 3, 3) environment from head; `albedo` (B, n, 3).
         """

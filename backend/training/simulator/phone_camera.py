@@ -16,7 +16,6 @@ GAMMA = 2.2  # close enough to sRGB's curve for what is drawn at random
 CONTRAST = (-0.15, 0.45)  # share of an S-curve
 SATURATION = (0.9, 1.15)
 NOISIEST = 0.015  # in sRGB, of a view at a texel's size; most clips are shot in fair light
-NOISE_SHIFT_TEXELS = 37  # by which views share one field of noise
 BLOCK = 8
 COARSEST_STEP = 0.05  # of the codec's lowest frequency, in sRGB
 CHROMA_STEPS = 2.0  # codecs keep colours more coarsely than luminance
@@ -29,7 +28,7 @@ class Camera:
     softness: torch.Tensor  # in [0, 1] of the highlights' roll-off
     contrast: torch.Tensor
     saturation: torch.Tensor
-    noise: torch.Tensor  # (B, 3, N, N) in sRGB, in the mid-tones
+    noise: torch.Tensor  # (B, 3, N + V, N + V) in sRGB; each view sees it a texel farther on
 
     def filmed(self, view: int, linear: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Log light (B, 3, N, N) of `linear`, which is spent, as a frame keeps it.
@@ -37,10 +36,10 @@ class Camera:
         And its brightest channel (B, 1, N, N).
         """
         log_rgb, srgb = self._curved(linear)
-        shift = NOISE_SHIFT_TEXELS * view
-        noise = torch.roll(self.noise, (shift, shift), (2, 3))
-        # Shot noise: in sRGB it is strongest in the shadows.
-        log_rgb.addcmul_(noise, srgb.reciprocal_().mul_(1.3).sub_(1.0), value=GAMMA)
+        size = linear.shape[-1]
+        noise = self.noise[:, :, view : view + size, view : view + size]
+        # Shot noise: in sRGB it is strongest in the shadows, (1.3 - s) in all.
+        log_rgb.addcmul_(noise, srgb.reciprocal_(), value=1.3 * GAMMA).sub_(noise, alpha=GAMMA)
         log_rgb.clamp_(max=log(1.0 + float(LOG_FLOOR)))
         return log_rgb, log_rgb.amax(1, keepdim=True)
 
@@ -57,13 +56,14 @@ class Camera:
         log_rgb = log_rgb.add_(float(LOG_FLOOR)).log_()
         srgb = log_rgb.mul(1.0 / GAMMA).exp_().clamp_(max=1.0)
         # An S-curve of sRGB, s + c s (1 - s) (2 s - 1), as a factor.
-        bent = srgb.mul(2.0).sub_(1.0).mul_(srgb.neg().add_(1.0)).mul_(self.contrast)
+        bent = torch.addcmul(3.0 * self.contrast, srgb, -2.0 * self.contrast)
+        bent = bent.mul_(srgb).sub_(self.contrast)
         log_rgb.add_(bent.log1p_(), alpha=GAMMA)
         grey = luminance(log_rgb)[:, None]
-        return log_rgb.sub_(grey).mul_(self.saturation).add_(grey), srgb
+        return torch.lerp(grey, log_rgb, self.saturation), srgb
 
 
-def draw_camera(generator: torch.Generator, count: int, size: int) -> Camera:
+def draw_camera(generator: torch.Generator, count: int, views: int, size: int) -> Camera:
     """For textures of `size` texels."""
 
     def between(low: float, high: float) -> torch.Tensor:
@@ -74,7 +74,7 @@ def draw_camera(generator: torch.Generator, count: int, size: int) -> Camera:
         softness=between(0.0, 1.0),
         contrast=between(*CONTRAST),
         saturation=between(*SATURATION),
-        noise=strength * normal(generator, (count, 3, size, size)),
+        noise=strength * normal(generator, (count, 3, size + views, size + views)),
     )
 
 

@@ -121,7 +121,15 @@ class Simulator:
         )
 
     def simulate(self, skins: Skins, generator: torch.Generator) -> Pair:
-        """Each skin on a random head, in a random light and clip; the generator on this device."""
+        """Each skin on a random head, in a random light and clip; the generator on this device.
+
+        Raises ValueError where the skins have another size than the atlas.
+        """
+        size = self.atlas.size
+        if skins.albedo.shape[1:] != (3, size, size):
+            raise ValueError(
+                f"Skins of {tuple(skins.albedo.shape)} do not fit an atlas of {size} texels a side."
+            )
         count, device = len(skins.albedo), generator.device
 
         def drawn(bank: int) -> torch.Tensor:
@@ -136,7 +144,7 @@ class Simulator:
         usual = _usual_light(lit.irradiance)
         light_log = torch.log(torch.maximum(lit.irradiance, LEAST_LIGHT * usual))
         estimate = estimated_light(self.atlas, light_log, filming, generator)
-        camera = draw_camera(generator, count, self.atlas.size)
+        camera = draw_camera(generator, count, self.views, self.atlas.size)
         views, sound = _filmed(self.atlas, lit, skins, filming, hiding, camera, estimate.lift)
         weight, rank = _weights(self.atlas, seen, filming, estimate.lift)
         weight, rank = weight * sound, rank * sound

@@ -100,8 +100,9 @@ class Sphere:
 
 def unpack(bits: torch.Tensor) -> torch.Tensor:
     """Bits (..., D / 8) uint8 to (..., D) float32, 1: open."""
-    shift = torch.arange(8, dtype=torch.uint8, device=bits.device)
-    return ((bits[..., None] >> shift) & 1).flatten(-2).float()
+    shift = torch.arange(8, device=bits.device)
+    of_byte = ((torch.arange(256, device=bits.device)[:, None] >> shift) & 1).float()
+    return of_byte.index_select(0, bits.flatten().int()).view(*bits.shape[:-1], -1)
 
 
 def pack(is_open: np.ndarray) -> np.ndarray:
