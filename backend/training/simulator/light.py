@@ -83,8 +83,8 @@ class Heads:
     ) -> Irradiance:
         """One bounce and the skin's blur included.
 
-        Whether a point sees the sun is told between the directions of `sphere`: the edges of its
-        shadows lie right to some degrees, and their width is EDGE's far more than the sun's own.
+        Whether a point sees the sun is interpolated between the directions of `sphere`: its
+        shadows' edges lie right to a few degrees only, and are about as soft.
 
         `turns` (B, V, 3, 3) environment from head; `albedo` (B, n, 3).
         """
