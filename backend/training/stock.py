@@ -30,7 +30,7 @@ from .simulator import (
     read_hdris,
     save_tables,
 )
-from .simulator.tables import TABLES_VERSION
+from .simulator.tables import tables_version
 from .simulator.tone import linear_from_srgb, srgb_from_linear
 
 HEADS, ENVIRONMENTS = 24, 512
@@ -100,7 +100,7 @@ def stored_bank(folder: Path, seeds: Sequence[int], size: int) -> Bank:
 
 def stored_tables(folder: Path, template: HeadTemplate, heads: int = HEADS) -> HeadTables:
     """Tables of random heads, baked now where `folder` does not hold them yet."""
-    path = folder / f"heads_{heads}_{TABLES_VERSION}_{template.sha256[:12]}.npz"
+    path = folder / f"heads_{heads}_{tables_version()}_{template.sha256[:12]}.npz"
     if not path.is_file():
         random = np.random.default_rng(HEADS_SEED)
         drawn = random.normal(size=(heads, len(template.identity_names)))

@@ -170,10 +170,3 @@ def _spread(distance_m: FloatArray) -> NDArray[np.float32]:
     sigma = np.array(SUBSURFACE_M)
     near = np.exp(-0.5 * (distance_m[..., None] / sigma) ** 2).sum(1)
     return (near / (1.0 + near)).astype(np.float32)
-
-
-def __getattr__(name: str) -> str:
-    """The version by the name of the constant that it was; for those who still ask for it."""
-    if name == "TABLES_VERSION":
-        return tables_version()
-    raise AttributeError(name)
