@@ -37,12 +37,13 @@ INDEX = "bank.json"
 WORKERS = 2
 # What decides how a person looks; a change of the rest leaves stored banks good.
 _PAINTERS = (
-    "bank", "biophysics", "complexion", "face", "hair", "marks", "noise", "painter", "person",
-    "relief", "sheets",
+    "bank", "beard", "biophysics", "brows", "complexion", "face", "hair", "lips", "marks", "noise",
+    "openness", "painter", "person", "relief", "scalp", "shades", "sheets", "strands",
+    "texel_steps",
 )  # fmt: skip
 _SHARED = (
-    "atlas", "images", "sample/anatomy", "sample/complexion", "sample/noise", "sample/organs",
-    "sample/relief", "sample/strokes",
+    "atlas", "images", "room_light/visibility", "sample/anatomy", "sample/complexion",
+    "sample/noise", "sample/organs", "sample/relief", "sample/strokes", "surface",
 )  # fmt: skip
 _HEIGHT_STEP_M = 1e-7
 _REBUILD = "Delete that folder; it is made again when it is needed."

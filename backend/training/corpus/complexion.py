@@ -12,9 +12,11 @@ import numpy as np
 import torch
 
 from .biophysics import skin_albedo, skin_table
-from .face import Face, smoothstep
+from .face import Face
+from .lips import Lips, lip_pigment
 from .marks import Marks
 from .person import MELANIN_BY_TYPE, Person
+from .shades import shades_of
 
 _DARKEST_MISSES = (1.04, 0.912, 1.042)  # grid / two layers at type VI
 # Deviation of log albedo from coarse and from fine uneven pigment, at strength 1.
@@ -23,42 +25,39 @@ _COARSE, _FINE = 0.110, 0.075
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """What lies on and in the skin: shares (n,) in [0, 1]."""
+    """What lies on and in the skin; shares (n,) in [0, 1]."""
 
-    lips: torch.Tensor
+    lips: Lips
     beard: torch.Tensor  # where beard grows
     wrinkles: torch.Tensor  # depth
     pores: torch.Tensor  # depth
-    lip_lines: torch.Tensor  # depth, signed
 
 
 def bare_albedo(face: Face, person: Person, layers: Layers, marks: Marks) -> torch.Tensor:
     """Linear albedo (3, n) of skin and lips, without hair and make-up."""
     seed = person.seed * 97
-    melanin = _evened(face, _melanin(face, person, seed), layers)
-    blood = _evened(face, _blood(face, person, seed), layers)
-    lids = _lid_shade(face)
-    under = torch.exp(-0.5 * ((face.lower_lid_mm - 6.0) / 4.0) ** 2)
-    under = under * face.bump("under_eye", 11.0, (-8.0, 0.0, 2.0))
-    melanin += (0.06 * person.lid_shade * lids + 0.05 * person.under_eye * under) / _reach(person)
-    blood += 0.25 * person.under_eye * under + 0.25 * person.lid_shade * lids
-    oxygen = torch.full_like(melanin, person.oxygenation)
-    oxygen -= 0.15 * person.under_eye * under + 0.10 * lids
-    oxygen += layers.lips * (0.9 - oxygen)
-    melanin += (0.22 * layers.pores + 0.06 * layers.wrinkles) / _reach(person)
-    blood += 0.25 * layers.wrinkles
-    _add_lips(face, person, layers, melanin, blood)
+    shades = shades_of(face, person)
+    red, red_blood, red_loss = lip_pigment(face, person, layers.lips)
+    lined = 0.22 * layers.pores + 0.16 * layers.wrinkles
+    skin = 1.0 - layers.lips.share
+    melanin = _melanin(face, person, seed) + (shades.melanin * skin + lined) / _reach(person)
+    melanin = _evened(face, melanin, layers) + red
+    blood = _blood(face, person, seed) + shades.blood * skin + 0.3 * layers.wrinkles
+    blood = _evened(face, blood, layers) + red_blood
+    oxygen = person.oxygenation + shades.oxygen
+    oxygen = oxygen + layers.lips.share * (0.9 - oxygen)
     spread = person.melanin * melanin.exp() * marks.melanin_factor
-    spread = spread + marks.melanin_added * (1.0 - 0.7 * layers.lips)
+    spread = spread + marks.melanin_added * (1.0 - 0.7 * layers.lips.share)
     flow = person.blood * blood.exp() * marks.blood_factor
     linear = skin_table(person.eumelanin, face.device)(spread, flow, oxygen)
-    return linear * _tint(face, person, layers) * _residual(person, face.device)[:, None]
+    linear = linear * torch.exp(-red_loss) * _tint(face, person, layers)
+    return linear * _residual(person, face.device)[:, None]
 
 
 def _evened(face: Face, field: torch.Tensor, layers: Layers) -> torch.Tensor:
     """The field without its median over the face, so that the person keeps the tone drawn for it;
     weaker on the lips, which have lines instead."""
-    return (field - field[face.bare].median()) * (1.0 - 0.65 * layers.lips)
+    return (field - field[face.bare].median()) * (1.0 - 0.65 * layers.lips.share)
 
 
 def _reach(person: Person) -> float:
@@ -76,7 +75,7 @@ def _melanin(face: Face, person: Person, seed: int) -> torch.Tensor:
     patches = (1.0 + 0.3 * face.noise(22.0, 2, seed + 5)).clamp(0.35, 1.9)
     albedo = person.mottle * _melanin_share(person) * (_COARSE * coarse + _FINE * patches * fine)
     sunny = face.bump("forehead", 34.0) + 0.7 * face.bump("nose_bridge", 16.0)
-    sunny += 0.5 * face.bump("cheek", 24.0) - 0.7 * face.region("neck")
+    sunny += 0.5 * face.bump("cheek", 24.0)
     shaded = face.bump("mouth_corner", 11.0) + 0.6 * face.bump("chin_boss", 14.0)
     albedo += 0.075 * person.sun * sunny + 0.05 * person.lip_dark * shaded
     return albedo / _reach(person)
@@ -94,34 +93,10 @@ def _blood(face: Face, person: Person, seed: int) -> torch.Tensor:
     field = person.mottle * field
     flush = 0.55 * face.bump("cheek", 17.0, (6.0, 0.0, -4.0)) + 0.55 * face.bump("nose_tip", 10.0)
     flush += 0.5 * face.bump("ala", 6.0) + 0.22 * face.bump("chin_boss", 12.0)
-    flush += 0.4 * face.region("ears") + 0.25 * face.bump("inner_canthus", 6.0)
+    flush += 0.25 * face.bump("inner_canthus", 6.0)
     blotches = 1.0 + 0.30 * face.noise(7.0, 3, seed + 24).clamp(-2.0, 2.0)
     pale = 0.15 * face.bump("forehead", 30.0) + 0.2 * face.bump("under_eye", 9.0, (6.0, 0.0, -3.0))
     return field + person.flush * flush * blotches - pale
-
-
-def _lid_shade(face: Face) -> torch.Tensor:
-    """Thin skin round the eyes, darkest at the upper lid."""
-    upper = torch.exp(-0.5 * (face.upper_lid_mm / 6.0) ** 2)
-    return torch.maximum(upper, 0.6 * torch.exp(-0.5 * (face.lower_lid_mm / 3.5) ** 2))
-
-
-def _add_lips(
-    face: Face, person: Person, layers: Layers, melanin: torch.Tensor, blood: torch.Tensor
-) -> None:
-    """Much blood under thin skin; in dark skin brown and mauve, rosy inside the lower lip."""
-    lips = layers.lips
-    dark = float(np.interp(person.skin_type, [1, 3, 5], [0.0, 0.5, 1.0]))
-    inner = torch.exp(-0.5 * (face.lip_seam_mm / 4.5) ** 2)
-    rosy = dark * (0.45 + 0.75 * inner * (1.0 - face.upper_lip))
-    melanin += lips * (0.14 * person.lip_dark * (1.0 + face.upper_lip) + 0.25 - 0.6 * rosy)
-    patchy = face.noise(5.0, 3, person.seed * 97 + 73)
-    red = person.lip_red * (1.5 + 0.15 * inner + 0.12 * patchy)
-    blood += lips * (red + 0.11 * layers.lip_lines)
-    melanin += lips * 0.07 * layers.lip_lines
-    # The rim of the red is paler than the skin round it.
-    rim = smoothstep(0.08, 0.25, face.lips) * (1.0 - lips)
-    blood -= 0.25 * rim
 
 
 def _residual(person: Person, device: torch.device) -> torch.Tensor:
@@ -134,7 +109,8 @@ def _residual(person: Person, device: torch.device) -> torch.Tensor:
 def _tint(face: Face, person: Person, layers: Layers) -> torch.Tensor:
     """Factor (3, n): carotene, which the blood and melanin do not cover, and beard roots."""
     sallow = face.bump("forehead", 28.0) + 0.8 * face.bump("chin_boss", 18.0)
-    sallow = person.sallow * (sallow + 0.6 * face.bump("under_eye", 10.0)) * (1.0 - layers.lips)
+    sallow = person.sallow * (sallow + 0.6 * face.bump("under_eye", 10.0))
+    sallow = sallow * (1.0 - layers.lips.share)
     sallow = sallow - sallow[face.bare].median()  # the tone stays the one drawn
     carotene = torch.tensor([0.0, 0.012, 0.075], device=face.device)
     # Hair roots lie deep: what comes back past them is bluer than what they take.
@@ -143,7 +119,7 @@ def _tint(face: Face, person: Person, layers: Layers) -> torch.Tensor:
     # Through the thin skin of the lips light goes to the deep blood and back, which the two layers
     # do not hold; melanin hides most of it.
     deep = torch.tensor([0.14, 0.40, 0.32], device=face.device) / (1.0 + 3.0 * person.melanin)
-    red = person.lip_red * layers.lips * (0.9 + 0.14 * layers.lip_lines)
+    red = person.lip_red * layers.lips.share * (0.75 + 0.10 * layers.lips.creases)
     carotene = carotene / (1.0 + 6.0 * person.melanin)
     loss = carotene[:, None] * sallow + roots[:, None] * 0.55 * grown + deep[:, None] * red
     return torch.exp(-loss)

@@ -13,11 +13,25 @@ from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas import AtlasTable
-from ...sample.anatomy import LID_LOWER, LID_UPPER, LIP_LOWER, LIP_UPPER, MM_PER_M, PLACES, Anatomy
+from ...sample.anatomy import (
+    LID_LOWER,
+    LID_UPPER,
+    LIP_LOWER,
+    LIP_UPPER,
+    MM_PER_M,
+    PLACES,
+    Anatomy,
+    to_chart,
+)
 from ...sample.organs import eye_colors, tissue_colors
 from ...sample.strokes import outline_mask
 from .noise import fractal_noise
+from .openness import Openness, openness_of
+from .texel_steps import longest_step_mm
 
+# Where the lips meet, right corner to left.
+_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+_INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 _ROOTS, _ROOTS_SEED = 240_000, 3
 
 
@@ -27,7 +41,7 @@ class Face:
 
     anatomy: Anatomy
     device: torch.device
-    texel_mm: float  # what is finer than this is left out; 0: nothing is
+    texel_mm: float  # what is finer than this is left out
 
     def __len__(self) -> int:
         return len(self.anatomy.table)
@@ -59,17 +73,42 @@ class Face:
         return self._to_lines(LID_LOWER)
 
     @cached_property
+    def step_mm(self) -> torch.Tensor:
+        """How far apart texels lie here, the longer way: the neck's are stretched tenfold."""
+        table = self.anatomy.table
+        if not table.size:
+            return torch.full((len(self),), self.texel_mm, device=self.device)
+        return self.tensor(table.interpolate(longest_step_mm(self.anatomy)))
+
+    @cached_property
     def lip_seam_mm(self) -> torch.Tensor:
         """Distance to the line between the lips."""
-        marks = self.anatomy.landmarks
-        line = 0.5 * (marks[list(LIP_UPPER)] + marks[list(LIP_LOWER)])
-        return self.tensor(self.anatomy.distance_to_line(line))
+        return self.tensor(self.anatomy.distance_to_line(self._lip_seam))
+
+    @cached_property
+    def lip_seam_z_mm(self) -> torch.Tensor:
+        """Height of the line between the lips above or below each point."""
+        seam = self._lip_seam
+        return self.tensor(np.interp(self.anatomy.points[:, 0], seam[:, 0], seam[:, 2]))
 
     @cached_property
     def upper_lip(self) -> torch.Tensor:
         """1 on the upper lip, 0 on the lower."""
-        middle = 0.5 * (self.place("lip_upper_middle") + self.place("lip_lower_middle"))[2]
-        return torch.sigmoid((self.points_mm[:, 2] - float(middle)) / 1.2)
+        return torch.sigmoid((self.points_mm[:, 2] - self.lip_seam_z_mm) / 0.5)
+
+    @cached_property
+    def lip_inside_mm(self) -> torch.Tensor:
+        """Distance to the border of the lips' red, negative outside of it."""
+        marks = self.anatomy.landmarks
+        border = marks[[*LIP_UPPER, *LIP_LOWER[-2::-1]]]
+        away = self.anatomy.distance_to_line(border)
+        inside = outline_mask(self.anatomy.chart, [to_chart(border)], 0.2) > 0.5
+        return self.tensor(np.where(inside & (self.anatomy.points[:, 1] < 0.0), away, -away))
+
+    @cached_property
+    def _lip_seam(self) -> FloatArray:
+        marks = self.anatomy.landmarks
+        return 0.5 * (marks[list(_INNER_UPPER)] + marks[list(_INNER_LOWER)])
 
     @cached_property
     def bare(self) -> torch.Tensor:
@@ -86,6 +125,20 @@ class Face:
     def organs(self) -> torch.Tensor:
         """Linear albedo (3, n) of eyes, mouth, teeth and lashes; 0 on skin."""
         return self.tensor((eye_colors(self.anatomy) + tissue_colors(self.anatomy)).T)
+
+    @cached_property
+    def folds(self) -> torch.Tensor:
+        """How much neighbouring skin hides, in [0, 1]: ear folds, creases; 0 in the open."""
+        return self.tensor(1.0 - self.anatomy.table.interpolate(self._openness.small))
+
+    @cached_property
+    def hollows(self) -> torch.Tensor:
+        """As `folds`, by what lies within centimetres: eye sockets, beside the nose."""
+        return self.tensor(1.0 - self.anatomy.table.interpolate(self._openness.large))
+
+    @cached_property
+    def _openness(self) -> Openness:
+        return openness_of(self.anatomy.template, self.anatomy.vertices_m)
 
     def _to_lines(self, landmarks: tuple[tuple[int, ...], tuple[int, ...]]) -> torch.Tensor:
         lines = [self.anatomy.landmarks[list(names)] for names in landmarks]
@@ -112,7 +165,7 @@ class Face:
     def noise(
         self, wavelength_mm: float, octaves: int, seed: int, gain: float = 0.6
     ) -> torch.Tensor:
-        return fractal_noise(self.points_mm, wavelength_mm, octaves, seed, self.texel_mm, gain)
+        return fractal_noise(self.points_mm, wavelength_mm, octaves, seed, self.step_mm, gain)
 
     def inside(self, outlines_mm: list[FloatArray], softness_mm: float) -> torch.Tensor:
         """Share of the chart's outlines given for the left side, mirrored to the right."""

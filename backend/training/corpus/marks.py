@@ -109,7 +109,7 @@ def _freckles(face: Face, person: Person) -> torch.Tensor:
     for spacing, size, strength in ((2.6, 0.42, 0.9), (4.2, 0.8, 0.8), (8.0, 1.4, 0.7)):
         away, number = strewn_spots(shaken, spacing, person.seed + int(spacing * 10))
         radius = size * (0.6 + 0.9 * torch.frac(number * 7.31))
-        total += strength * _present(odds, number) * _spot(away, radius, face.texel_mm)
+        total += strength * _present(odds, number) * _spot(away, radius, face.step_mm)
     return total.clamp(max=1.4)
 
 
@@ -124,7 +124,7 @@ def _age_spots(face: Face, person: Person) -> torch.Tensor:
     for spacing, size in ((10.0, 1.5), (19.0, 3.2)):
         away, number = strewn_spots(face.points_mm, spacing, person.seed + int(spacing * 10))
         radius = size * (0.6 + 0.8 * torch.frac(number * 7.31))
-        spot = _spot((away + 0.35 * radius * ragged).clamp(min=0.0), radius, face.texel_mm)
+        spot = _spot((away + 0.35 * radius * ragged).clamp(min=0.0), radius, face.step_mm)
         total += _present(0.8 * person.age_spots * sunny, number) * spot
     return 0.75 * total.clamp(max=1.2)
 
@@ -134,7 +134,7 @@ def _present(odds: torch.Tensor, number: torch.Tensor) -> torch.Tensor:
     return ((odds - number) / 0.1).clamp(0.0, 1.0)
 
 
-def _spot(away_mm: torch.Tensor, radius_mm: torch.Tensor, texel_mm: float) -> torch.Tensor:
+def _spot(away_mm: torch.Tensor, radius_mm: torch.Tensor, texel_mm: torch.Tensor) -> torch.Tensor:
     blur = 0.5 * texel_mm
     wide = (radius_mm**2 + blur**2).sqrt()
     return (radius_mm / wide) ** 2 * torch.exp(-((away_mm / wide) ** 4))

@@ -24,21 +24,28 @@ def fractal_noise(
     wavelength_mm: float,
     octaves: int,
     seed: int,
-    texel_mm: float,
+    texel_mm: float | torch.Tensor,
     gain: float = 0.6,
 ) -> torch.Tensor:
     """Noise (n,) at points (n, 3), mean 0, standard deviation about 1.
 
     Each further octave halves the wavelength and has `gain` times the amplitude; waves shorter than
-    texels hold are missing, and with them their share of the deviation.
+    texels hold are missing, and with them their share of the deviation. `texel_mm`: one size for
+    all points or one each (n,).
     """
     total = torch.zeros(len(points_mm), device=points_mm.device)
     for octave in range(octaves):
         wave = wavelength_mm / 2.0**octave
-        kept = float(np.clip((wave / texel_mm - _GONE) / (_WHOLE - _GONE), 0.0, 1.0))
-        if kept > 0.0:
+        kept = _kept(wave, texel_mm)
+        if bool((kept > 0.0).any()):
             total += kept * gain**octave * _octave(points_mm, wave, seed * 31 + octave)
     return total / float(np.sqrt(sum(gain ** (2 * octave) for octave in range(octaves))))
+
+
+def _kept(wavelength_mm: float, texel_mm: float | torch.Tensor) -> torch.Tensor:
+    """Share of a wave that texels of this size hold, one for all or one each."""
+    texels = wavelength_mm / torch.as_tensor(texel_mm)
+    return ((texels - _GONE) / (_WHOLE - _GONE)).clamp(0.0, 1.0)
 
 
 def _octave(points_mm: torch.Tensor, wavelength_mm: float, seed: int) -> torch.Tensor:

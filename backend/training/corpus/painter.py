@@ -10,12 +10,15 @@ import torch
 from ...sample.anatomy import Anatomy
 from ...sample.complexion import Moles
 from ...sample.organs import IRIS_LINEAR
+from .beard import beard_density
 from .complexion import Layers, bare_albedo
 from .face import Face, face_of, smoothstep
-from .hair import Hair, beard_density, grow_hair, scalp_density
+from .hair import Hair, grow_hair
+from .lips import lips_of
 from .marks import place_marks
 from .person import Person
-from .relief import lip_lines, pores, skin_height_m, skin_shine, wrinkles
+from .relief import pores, skin_height_m, skin_shine, wrinkles
+from .scalp import scalp_density
 
 SIZES = (256, 4096)
 _DARKEST, _BRIGHTEST = 0.002, 0.98
@@ -48,14 +51,13 @@ def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTextu
     if not SIZES[0] <= size <= SIZES[1]:
         raise ValueError(f"a texture has {SIZES[0]} to {SIZES[1]} texels a side, not {size}")
     face = face_of(anatomy, device)
-    lips = _lip_share(face, person)
+    lips = lips_of(face, person)
     beard = beard_density(face, person)
     layers = Layers(
         lips=lips,
         beard=beard,
-        wrinkles=wrinkles(face, person) * (1.0 - lips),
-        pores=pores(face, person) * (1.0 - lips),
-        lip_lines=lip_lines(face, person),
+        wrinkles=wrinkles(face, person) * (1.0 - lips.share),
+        pores=pores(face, person) * (1.0 - lips.share),
     )
     marks = place_marks(face, person, _free(face.roots, person))
     hair = grow_hair(face, person, beard)
@@ -65,9 +67,9 @@ def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTextu
     linear = _with_hair(face, person, hair, linear)
     linear = torch.where(face.skin > 0, linear, with_iris(face, person.iris_linear))
     height = skin_height_m(
-        face, person, layers.pores, layers.wrinkles, layers.lip_lines, lips, marks.height_um
+        face, person, layers.pores, layers.wrinkles, lips.creases, lips.share, marks.height_um
     )
-    roughness, specular = skin_shine(face, person, lips)
+    roughness, specular = skin_shine(face, person, lips.share)
     return StudioTexture(
         albedo=texture_image(face, linear.clamp(_DARKEST, _BRIGHTEST)),
         roughness=texture_image(face, roughness),
@@ -84,12 +86,6 @@ def texture_image(face: Face, values: torch.Tensor) -> torch.Tensor:
     return values[..., nearest]
 
 
-def _lip_share(face: Face, person: Person) -> torch.Tensor:
-    """Share of lip (n,), with a border that is neither straight nor sharp."""
-    ragged = 0.05 * face.noise(6.0, 3, person.seed * 97 + 71, 0.45)
-    return smoothstep(0.22, 0.70, face.lips + ragged)
-
-
 def _free(roots: Face, person: Person) -> torch.Tensor:
     """(roots,) in [0, 1]: skin that shows, without hair or lip, on face and neck."""
     hidden = 1.5 * roots.lips + scalp_density(roots, person) + roots.region("nostrils")
@@ -103,20 +99,37 @@ def _free(roots: Face, person: Person) -> torch.Tensor:
 def _with_make_up(face: Face, person: Person, layers: Layers, linear: torch.Tensor) -> torch.Tensor:
     """Lipstick, blush, eye shadow and liner over (3, n), and the line of the lashes' roots."""
     worn = person.make_up
-    cover = worn.lipstick * layers.lips * (1.0 - 0.12 * layers.lip_lines).clamp(0.6, 1.0)
+    # Lipstick wears off first where the lips meet, and stays in the creases.
+    worn_off = 1.0 - 0.35 * layers.lips.wet + 0.10 * layers.lips.creases.clamp(-1.0, 1.0)
+    worn_off = worn_off + 0.10 * face.noise(4.0, 3, person.seed * 97 + 72)
+    cover = (0.85 * worn.lipstick * layers.lips.share * worn_off).clamp(0.0, 0.9)
     linear = _laid_over(linear, cover, worn.lipstick_linear, face)
     cheek = face.bump("cheek", 14.0, (8.0, 0.0, 3.0)) * worn.blush
     rose = torch.tensor([0.05, 0.32, 0.24], device=face.device)
     linear = linear * torch.exp(-rose[:, None] * cheek)
     lid = torch.exp(-0.5 * (face.upper_lid_mm / 5.0) ** 2) * (face.upper_lid_mm < face.lower_lid_mm)
     linear = _laid_over(linear, worn.shadow * lid, worn.shadow_linear, face)
+    return _laid_over(linear, _lash_line(face, person), (0.020, 0.013, 0.010), face)
+
+
+def _lash_line(face: Face, person: Person) -> torch.Tensor:
+    """Cover (n,) by the roots of lashes and by liner: soft, broken, fading out to the nose."""
+    worn, seed = person.make_up, person.seed * 97
+    drawn = float(np.random.default_rng([person.seed, 55]).uniform(0.45, 1.0))
     blur = 0.5 * face.texel_mm
-    upper, lower = (
-        wide / float(np.hypot(wide, blur)) * torch.exp(-((away / float(np.hypot(wide, blur))) ** 2))
-        for wide, away in ((0.9, face.upper_lid_mm), (0.45, face.lower_lid_mm))
-    )
-    dark = torch.maximum(upper * max(worn.liner, 0.6 * person.lashes), 0.4 * lower * person.lashes)
-    return _laid_over(linear, dark, (0.012, 0.009, 0.008), face)
+
+    def line(away_mm: torch.Tensor, wide_mm: float) -> torch.Tensor:
+        wide = float(np.hypot(wide_mm, blur))
+        return wide_mm / wide * torch.exp(-((away_mm / wide) ** 2))
+
+    single = (0.75 + 0.35 * face.noise(1.6, 2, seed + 77)).clamp(0.2, 1.0)
+    uneven = (0.85 + 0.2 * face.noise(5.0, 2, seed + 78)).clamp(0.4, 1.0)
+    outward = 1.0 - 0.75 * face.bump("inner_canthus", 7.0)
+    lashes = person.lashes * single
+    upper = 0.45 * lashes * line(face.upper_lid_mm, 0.6)
+    liner = 0.7 * worn.liner * uneven * line(face.upper_lid_mm, drawn)
+    lower = 0.25 * lashes * line(face.lower_lid_mm, 0.45)
+    return torch.maximum(torch.maximum(upper, liner), lower) * outward
 
 
 def _with_hair(face: Face, person: Person, hair: Hair, linear: torch.Tensor) -> torch.Tensor:

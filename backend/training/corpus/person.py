@@ -146,7 +146,11 @@ def draw_person(seed: int) -> Person:
         lip_red=float(random.lognormal(0.0, 0.25)),
         lip_dark=float(random.gamma(2.0, 0.5)),
         sallow=float(random.gamma(2.0, 0.5)),
-        brow_strands=int(random.normal(760, 190) * (0.85 if female else 1.1) * (1.0 - 0.35 * old)),
+        brow_strands=int(
+            np.clip(random.lognormal(np.log(640), 0.42), 180, 1500)
+            * (0.85 if female else 1.1)
+            * (1.0 - 0.35 * old)
+        ),
         brow_width=float(np.clip(random.normal(0.85 if female else 1.12, 0.24), 0.4, 1.8)),
         brow_length_mm=float(random.normal(6.5 if female else 7.5, 0.8) + 2.0 * old**3),
         brow_linear=own_hair,
@@ -202,7 +206,8 @@ def _hair_colours(
     grey = np.clip((age - random.normal(48, 9)) / 25.0, 0.0, 1.0)
     brow = 0.75 * colour + 0.25 * np.minimum(colour, _HAIR[2])
     hair = colour + grey * (_GREY * random.uniform(0.7, 1.3) - colour)
-    return _triple(hair), _triple(brow + 0.4 * grey**1.5 * (_GREY - brow))
+    pale = 1.0 + random.gamma(1.2, 0.45)  # many people's brows are paler than their hair
+    return _triple(hair), _triple(brow * pale + 0.4 * grey**1.5 * (_GREY - brow))
 
 
 def _iris(kind: int, random: np.random.Generator) -> tuple[float, float, float]:

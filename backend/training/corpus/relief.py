@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ...sample.strokes import Canvas
 from .face import Face, smoothstep
-from .noise import fractal_noise, strewn_spots
+from .noise import strewn_spots
 from .person import Person
 
 # Principled's IOR level: .35 is skin's F0 of .028.
@@ -120,18 +120,9 @@ def pores(face: Face, person: Person) -> torch.Tensor:
     place = (place + 0.4 * face.bump("forehead", 25.0) + 0.2).clamp(max=1.0) * person.pores
     away, number = strewn_spots(face.points_mm, _PORE_SPACING_MM, 9)
     radius = (0.18 + 0.18 * number) * (0.6 + 0.4 * place.clamp(max=1.5))
-    blur = 0.5 * face.texel_mm
-    wide = (radius**2 + blur**2).sqrt()
+    wide = (radius**2 + (0.5 * face.step_mm) ** 2).sqrt()
     depth = (radius / wide) ** 2 * torch.exp(-((away / wide) ** 2))
     return (place * (0.4 + 0.9 * number) * depth).clamp(max=1.0)
-
-
-def lip_lines(face: Face, person: Person) -> torch.Tensor:
-    """Vertical creases (n,) of the lips, deviation about 1, positive in a crease."""
-    # Stretched across the lip, so that the noise runs from its border to the seam.
-    flat = face.points_mm * face.tensor(np.array([1.0, 0.4, 0.15]))
-    creases = fractal_noise(flat, 1.5, 3, person.seed * 97 + 72, face.texel_mm, 0.8)
-    return creases.clamp(-1.5, 2.5) * (0.8 + 0.5 * person.wrinkles)
 
 
 def skin_height_m(

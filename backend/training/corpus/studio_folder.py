@@ -22,9 +22,10 @@ from ...sample.complexion import Moles
 from .errors import CorpusError
 from .face import Face, face_of
 from .foreign_mesh import ForeignPlaces, foreign_places, read_foreign_mesh
+from .lips import lips_of
 from .painter import StudioTexture, texture_image, with_iris
 from .person import draw_person
-from .relief import lip_lines, pores, skin_height_m, skin_shine
+from .relief import pores, skin_height_m, skin_shine
 
 # Of the first set, one light and one dark: no network may see them before the benchmark does.
 WITHHELD = ("old_lightskinned_male", "young_darkskinned_male")
@@ -146,11 +147,9 @@ def _texture(
     trusted = places.trusted & ~_on_background(image, there)
     skin = face.tensor(_filled(face, linear, trusted).T)
     albedo = torch.where(face.skin > 0, skin, with_iris(face, person.iris_linear))
-    lips, none = face.lips, torch.zeros(len(face), device=face.device)
-    height = skin_height_m(
-        face, person, pores(face, person), none, lip_lines(face, person), lips, none
-    )
-    roughness, specular = skin_shine(face, person, lips)
+    lips, none = lips_of(face, person), torch.zeros(len(face), device=face.device)
+    height = skin_height_m(face, person, pores(face, person), none, lips.creases, lips.share, none)
+    roughness, specular = skin_shine(face, person, lips.share)
     return StudioTexture(
         albedo=texture_image(face, albedo.clamp(_DARKEST, _BRIGHTEST)),
         roughness=texture_image(face, roughness),

@@ -1,0 +1,119 @@
+"""A person and a face in; where the scalp bears hair, and how that covers it, out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ...sample.strokes import Canvas, hair_strokes
+from .face import Face, smoothstep
+from .person import Person
+from .strands import HAIR_MM, drawn_count, looked_up, px_per_mm_of, skin_mm2
+
+# The whorl, as a direction from the middle of the skull: hair grows away from it.
+_WHORL, _SKULL_RADIUS_MM = np.array([0.12, 0.62, 0.78]), 95.0
+_MIDDLE_OF_SKULL_MM = np.array([0.0, 0.0, 40.0], np.float32)
+
+
+def scalp_density(face: Face, person: Person) -> torch.Tensor:
+    """Share (n,) of hair-bearing scalp: the template's, with hairline, temples and sideburns."""
+    at, up = face.anatomy.chart_place, person.hairline_mm
+    random = np.random.default_rng([person.seed, 53])
+    soft = random.uniform(5.0, 11.0)
+    # Sideburns reach as low, and stand as far before the ear, as the person wears them.
+    reach, narrow = random.uniform(-6.0, 20.0), random.uniform(-4.0, 8.0)
+    bay = random.uniform(-4.0, 8.0)
+    left = np.array([
+        at("hairline", 0.0, 5.0 + up - person.peak_mm),
+        at("hairline", 16.0, 6.0 + up),
+        at("hairline", 36.0, 7.0 + up + 0.5 * person.peak_mm + bay),
+        at("hairline", 60.0, 8.0 + 0.5 * up + 0.7 * bay),
+        at("temple", -13.0 + bay, 30.0 + 0.3 * up),
+        at("temple", -8.0 + 0.5 * bay, 14.0),
+        at("tragus", -22.0 + narrow, 34.0),
+        at("tragus", -17.0 + narrow, 18.0),
+        at("tragus", -9.0, reach),
+        at("tragus", 8.0, reach),
+        at("tragus", 14.0, 45.0),
+        at("tragus", 14.0, 300.0),
+        at("hairline", 0.0, 300.0),
+    ])  # fmt: skip
+    seed = person.seed * 97
+    wobble = 0.7 * face.noise(14.0, 3, seed + 91) + 0.7 * face.noise(5.0, 3, seed + 92, 0.8)
+    drawn = face.inside([left], soft)
+    grown = smoothstep(0.10, 0.95, face.region("scalp") + 0.10 * wobble)
+    density = torch.maximum(smoothstep(0.12, 1.0, drawn + 0.09 * wobble), grown)
+    points = face.points_mm
+    ear = float(face.place("tragus")[2])
+    # Sideburns thin out downward, those of women and children sooner.
+    soft_burns = person.female or person.age_years < 18
+    left_over, lowest, highest = (0.0, 4.0, 48.0) if soft_burns else (0.12, 0.0, 44.0)
+    burns = smoothstep(ear + lowest, ear + highest, points[:, 2] + 3.0 * wobble)
+    burns = left_over + (1.0 - left_over) * burns
+    before = smoothstep(12.0, -4.0, points[:, 1] - float(face.place("tragus")[1]))
+    density = density * (1.0 + before * (burns - 1.0))
+    if person.scalp == "receding":
+        corner = face.bump("hairline", 22.0, (40.0, 12.0, 8.0))
+        crown = torch.exp(-0.5 * (_whorl_chart(face).square().sum(1) / 32.0**2))
+        front = face.bump("hairline", 14.0, (0.0, 2.0, 6.0))
+        density = density * (1.0 - corner) * (1.0 - 0.6 * crown) * (1.0 - 0.7 * front)
+    if person.scalp == "bald":
+        rim = ear + 44.0 + 5.0 * wobble - 0.12 * points[:, 1]
+        density = density * smoothstep(22.0, -22.0, points[:, 2] - rim + 5.0 * wobble)
+    return density.clamp(0.0, 1.0) * (1.0 - face.region("ears").clamp(max=1.0))
+
+
+def scalp_cover(face: Face, person: Person, random: np.random.Generator) -> torch.Tensor:
+    """Cover (n,) by hair growing away from the whorl, cropped or combed long."""
+    roots = face.roots
+    density = scalp_density(roots, person)
+    if float(density.max()) <= 0.0:
+        return torch.zeros(len(face), device=face.device)
+    long = person.scalp == "full"
+    px_per_mm = px_per_mm_of(face)
+    hairs = float(density.sum()) / len(roots) * skin_mm2(face) * (1.3 if long else 2.0)
+    index = roots.pick_roots(density**1.4, drawn_count(round(hairs), px_per_mm), random)
+    root = _whorl_chart(roots).cpu().numpy()[index] + random.normal(0.0, 0.5, (len(index), 2))
+    waves = roots.noise(26.0, 2, person.seed * 97 + 97).cpu().numpy()[index]
+    loose = 0.22 + 1.1 * person.hair_curl
+    heading = np.arctan2(root[:, 1], root[:, 0]) + 0.5 + (0.25 if long else 0.1) * waves
+    heading += random.normal(0.0, loose, len(root))
+    # From shaven yesterday to combed.
+    shorn = 0.0 if long else float(random.uniform(0.0, 0.9))
+    longest = (8.0, 18.0) if long and person.hair_curl < 0.5 else (2.0, 4.5)
+    longest = longest[0] - 1.4 * shorn, longest[1] - 3.2 * shorn
+    length = random.uniform(*longest, len(root)) * np.interp(
+        density.cpu()[index], [0, 0.8], [0.25, 1]
+    )
+    bend = random.normal(0.0, 0.3 + 1.8 * person.hair_curl, len(root))
+    chart = _whorl_chart(face).cpu().numpy()
+    canvas = Canvas.around(root, 20.0, px_per_mm)
+    strokes = hair_strokes(root, heading, length, bend)
+    canvas.draw(strokes, HAIR_MM, random.uniform(0.6, 1.0, len(root)))
+    strands = looked_up(face, canvas, chart, face.anatomy.table.is_material("skin"))
+    # On the ears there are none; over the rest the shade of the hair below closes up.
+    own = scalp_density(face, person)
+    strands = strands * (1.0 - face.region("ears").clamp(max=1.0))
+    # The chart of the skull stretches at the nape; hair that hangs down there is cut off.
+    low = float(face.place("jaw_angle")[2])
+    strands = strands * smoothstep(low - 10.0, low + 25.0, face.points_mm[:, 2])
+    closed = 0.9 if long else 0.75 - 0.4 * shorn
+    under = closed * smoothstep(0.05, 1.0, own) ** 1.7 * (1.0 + 0.12 * _thin_places(face, person))
+    return (strands + (1.0 - strands) * under).clamp(0.0, 1.0)
+
+
+def _thin_places(face: Face, person: Person) -> torch.Tensor:
+    """Noise (n,): skin shimmers through unevenly."""
+    return face.noise(8.0, 4, person.seed * 97 + 93, 0.75)
+
+
+def _whorl_chart(face: Face) -> torch.Tensor:
+    """Azimuthal chart (n, 2) in mm of the skull about the whorl: true distances from there."""
+    axis = _WHORL / np.linalg.norm(_WHORL)
+    right = np.cross([0.0, -1.0, 0.0], axis)
+    right /= np.linalg.norm(right)
+    arm = face.points_mm - face.tensor(_MIDDLE_OF_SKULL_MM)
+    arm = arm / torch.linalg.vector_norm(arm, dim=1, keepdim=True).clamp(min=1e-6)
+    radius = _SKULL_RADIUS_MM * (arm @ face.tensor(axis)).clamp(-1.0, 1.0).arccos()
+    around = torch.atan2(arm @ face.tensor(np.cross(axis, right)), arm @ face.tensor(right))
+    return torch.stack([radius * around.cos(), radius * around.sin()], 1)
