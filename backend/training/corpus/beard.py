@@ -16,6 +16,7 @@ def beard_density(face: Face, person: Person) -> torch.Tensor:
     at, high = face.anatomy.chart_place, person.beard_line_mm
     random = np.random.default_rng([person.seed, 52])
     # Every man's own: how the line sags over the cheek, how wide it runs to the ear, how far down.
+    # The landmark of the tragus lies 22 mm before the ear itself.
     sag, wide, low = random.normal(0.0, (3.0, 2.5, 7.0))
     soft, thin_cheek = random.uniform(5.0, 10.0), random.uniform(0.0, 0.65)
     left = np.array([
@@ -24,36 +25,40 @@ def beard_density(face: Face, person: Person) -> torch.Tensor:
         at("mouth_corner", 8.0, 6.0 + 0.3 * high),
         at("mouth_corner", 22.0, 0.8 * high - sag),
         0.45 * at("mouth_corner", 0.0, -12.0 + high - sag) + 0.55 * at("tragus", 0.0, -14.0 + high),
-        at("tragus", -16.0 - wide, 2.0 + high),
-        at("tragus", -11.0 - wide, 30.0),
-        at("tragus", 3.0, 30.0),
-        at("tragus", 5.0, -6.0),
-        at("jaw_angle", 6.0, -4.0 + 0.6 * low),
+        at("tragus", 2.0 - wide, 2.0 + high),
+        at("tragus", 8.0 - wide, 30.0),
+        at("tragus", 26.0, 30.0),
+        at("tragus", 24.0, -20.0),
+        at("jaw_angle", 22.0, -8.0 + 0.6 * low),
         0.8 * at("jaw_angle") * [1.0, 0.0] + at("chin", 0.0, -14.0 + low),
         at("chin", 0.0, -28.0 + low),
     ])  # fmt: skip
     seed = person.seed * 97
-    wander = 0.10 * face.noise(17.0, 3, seed + 82)
+    wander = 0.10 * face.noise(15.0, 2, seed + 82)
     area = smoothstep(0.12, 1.0, face.inside([left], soft) + wander)
     thick = torch.maximum(face.bump("chin_boss", 24.0), face.bump("mouth_corner", 18.0))
     thick = torch.maximum(thick, face.bump("jaw_angle", 20.0, (-8.0, 0.0, -8.0)))
-    patchy = 1.0 - thin_cheek * (1.0 - thick) + 0.16 * face.noise(13.0, 3, seed + 81)
+    patchy = 1.0 - thin_cheek * (1.0 - thick) + 0.16 * face.noise(9.0, 2, seed + 81)
     # Hair begins at the border of the lips' red, sparse for a millimetre or two.
     bare = smoothstep(-2.2, 0.4, face.lip_inside_mm) + face.region("ears")
     bare += 0.6 * face.bump("subnasale", 3.5, (0.0, -3.0, -4.0))
     bare += float(random.uniform(0.1, 0.6)) * face.bump("mouth_corner", 4.5, (-9.0, 0.0, -12.0))
-    front = smoothstep(34.0, 5.0, face.points_mm[:, 1])
+    front = smoothstep(34.0, 8.0, face.points_mm[:, 1])
     return (area * patchy * front * (1.0 - bare.clamp(max=1.0))).clamp(0.0, 1.0)
 
 
 def beard_cover(
-    face: Face, person: Person, area: torch.Tensor, random: np.random.Generator
+    face: Face,
+    person: Person,
+    area: torch.Tensor,
+    root_density: torch.Tensor,
+    random: np.random.Generator,
 ) -> torch.Tensor:
     """Cover (n,) by the beard of the person's style: millimetres of stubble or longer hair."""
     if person.beard == "none":
         return torch.zeros(len(face), device=face.device)
     roots = face.roots
-    density = beard_density(roots, person) * _style(roots, person)
+    density = root_density * _style(roots, person)
     grown = smoothstep(0.0, 0.85, density)
     long = person.beard != "stubble"
     px_per_mm = px_per_mm_of(face)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from .biophysics import skin_albedo, skin_table
-from .face import Face
+from .face import Face, smoothstep
 from .lips import Lips, lip_pigment
 from .marks import Marks
 from .person import MELANIN_BY_TYPE, Person
@@ -20,7 +20,7 @@ from .shades import shades_of
 
 _DARKEST_MISSES = (1.04, 0.912, 1.042)  # grid / two layers at type VI
 # Deviation of log albedo from coarse and from fine uneven pigment, at strength 1.
-_COARSE, _FINE = 0.110, 0.075
+_COARSE, _FINE = 0.130, 0.077
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def bare_albedo(face: Face, person: Person, layers: Layers, marks: Marks) -> tor
     seed = person.seed * 97
     shades = shades_of(face, person)
     red, red_blood, red_loss = lip_pigment(face, person, layers.lips)
-    lined = 0.22 * layers.pores + 0.16 * layers.wrinkles
+    lined = 0.40 * layers.pores + 0.16 * layers.wrinkles
     skin = 1.0 - layers.lips.share
     melanin = _melanin(face, person, seed) + (shades.melanin * skin + lined) / _reach(person)
     melanin = _evened(face, melanin, layers) + red
@@ -50,7 +50,7 @@ def bare_albedo(face: Face, person: Person, layers: Layers, marks: Marks) -> tor
     spread = spread + marks.melanin_added * (1.0 - 0.7 * layers.lips.share)
     flow = person.blood * blood.exp() * marks.blood_factor
     linear = skin_table(person.eumelanin, face.device)(spread, flow, oxygen)
-    linear = linear * torch.exp(-red_loss) * _tint(face, person, layers)
+    linear = linear * torch.exp(-red_loss) * _tint(face, person, layers, shades.warm)
     return linear * _residual(person, face.device)[:, None]
 
 
@@ -69,16 +69,25 @@ def _reach(person: Person) -> float:
 
 def _melanin(face: Face, person: Person, seed: int) -> torch.Tensor:
     """Log factor (n,) on the person's melanin."""
-    coarse = 0.95 * face.noise(70.0, 2, seed + 1, 0.5) + 0.30 * face.noise(17.0, 2, seed + 2)
-    fine = 0.75 * face.noise(5.5, 4, seed + 3, 0.85) + 0.65 * face.noise(1.6, 3, seed + 4, 0.85)
+    coarse = 0.90 * face.noise(70.0, 2, seed + 1, 0.5) + 0.50 * face.noise(17.0, 2, seed + 2)
+    fine = 0.80 * face.noise(5.5, 4, seed + 3, 0.85) + 0.55 * face.noise(1.6, 3, seed + 4, 0.85)
     # Uneven pigment comes in patches; evenly rough skin looks like plaster.
-    patches = (1.0 + 0.3 * face.noise(22.0, 2, seed + 5)).clamp(0.35, 1.9)
+    patches = (1.0 + 0.35 * face.noise(22.0, 2, seed + 5)).clamp(0.35, 1.9)
+    fine = fine + 0.75 * _clusters(face, 4.6, seed + 6)
     albedo = person.mottle * _melanin_share(person) * (_COARSE * coarse + _FINE * patches * fine)
     sunny = face.bump("forehead", 34.0) + 0.7 * face.bump("nose_bridge", 16.0)
     sunny += 0.5 * face.bump("cheek", 24.0)
     shaded = face.bump("mouth_corner", 11.0) + 0.6 * face.bump("chin_boss", 14.0)
     albedo += 0.075 * person.sun * sunny + 0.05 * person.lip_dark * shaded
     return albedo / _reach(person)
+
+
+def _clusters(face: Face, wavelength_mm: float, seed: int) -> torch.Tensor:
+    """Spots that stand in groups (n,), deviation about 1: islands of a noise, where another one
+    lets them be."""
+    grouped = smoothstep(-0.7, 1.1, face.noise(4.5 * wavelength_mm, 2, seed + 7))
+    islands = smoothstep(0.2, 1.5, face.noise(wavelength_mm, 3, seed, 0.65))
+    return 3.4 * (islands * grouped - 0.11)
 
 
 def _melanin_share(person: Person) -> float:
@@ -88,8 +97,8 @@ def _melanin_share(person: Person) -> float:
 
 def _blood(face: Face, person: Person, seed: int) -> torch.Tensor:
     """Log factor (n,) on the person's blood."""
-    field = 0.20 * face.noise(34.0, 2, seed + 21) + 0.15 * face.noise(9.0, 3, seed + 22)
-    field += 0.26 * face.noise(2.6, 4, seed + 23, 0.85)
+    field = 0.20 * face.noise(34.0, 2, seed + 21) + 0.12 * face.noise(9.0, 3, seed + 22)
+    field += 0.26 * face.noise(2.6, 4, seed + 23, 0.85) + 0.16 * _clusters(face, 6.5, seed + 25)
     field = person.mottle * field
     flush = 0.55 * face.bump("cheek", 17.0, (6.0, 0.0, -4.0)) + 0.55 * face.bump("nose_tip", 10.0)
     flush += 0.5 * face.bump("ala", 6.0) + 0.22 * face.bump("chin_boss", 12.0)
@@ -106,7 +115,7 @@ def _residual(person: Person, device: torch.device) -> torch.Tensor:
     return torch.tensor(_DARKEST_MISSES, device=device) ** share
 
 
-def _tint(face: Face, person: Person, layers: Layers) -> torch.Tensor:
+def _tint(face: Face, person: Person, layers: Layers, warm: torch.Tensor) -> torch.Tensor:
     """Factor (3, n): carotene, which the blood and melanin do not cover, and beard roots."""
     sallow = face.bump("forehead", 28.0) + 0.8 * face.bump("chin_boss", 18.0)
     sallow = person.sallow * (sallow + 0.6 * face.bump("under_eye", 10.0))
@@ -119,7 +128,9 @@ def _tint(face: Face, person: Person, layers: Layers) -> torch.Tensor:
     # Through the thin skin of the lips light goes to the deep blood and back, which the two layers
     # do not hold; melanin hides most of it.
     deep = torch.tensor([0.14, 0.40, 0.32], device=face.device) / (1.0 + 3.0 * person.melanin)
-    red = person.lip_red * layers.lips.share * (0.75 + 0.10 * layers.lips.creases)
+    red = person.lip_red * layers.lips.share * (0.55 + 0.10 * layers.lips.creases)
+    thin = torch.tensor([0.0, 0.02, 0.12], device=face.device)
     carotene = carotene / (1.0 + 6.0 * person.melanin)
-    loss = carotene[:, None] * sallow + roots[:, None] * 0.55 * grown + deep[:, None] * red
+    loss = carotene[:, None] * sallow + thin[:, None] * warm * (1.0 - layers.lips.share)
+    loss = loss + roots[:, None] * 0.55 * grown + deep[:, None] * red
     return torch.exp(-loss)

@@ -24,7 +24,7 @@ from ...sample.anatomy import (
     to_chart,
 )
 from ...sample.organs import eye_colors, tissue_colors
-from ...sample.strokes import outline_mask
+from ...sample.strokes import Canvas, outline_mask
 from .noise import fractal_noise
 from .openness import Openness, openness_of
 from .texel_steps import longest_step_mm
@@ -170,7 +170,13 @@ class Face:
     def inside(self, outlines_mm: list[FloatArray], softness_mm: float) -> torch.Tensor:
         """Share of the chart's outlines given for the left side, mirrored to the right."""
         both = [*outlines_mm, *(outline * [-1.0, 1.0] for outline in outlines_mm)]
-        return self.tensor(outline_mask(self.anatomy.chart, both, softness_mm))
+        # Soft borders need few pixels.
+        px_per_mm = float(np.clip(6.0 / softness_mm, 0.7, 3.0))
+        canvas = Canvas.around(np.concatenate(both), 4.0 * softness_mm, px_per_mm)
+        for outline in both:
+            canvas.fill(outline)
+        canvas.soften(softness_mm)
+        return self.tensor(canvas.at(self.anatomy.chart))
 
     @cached_property
     def roots(self) -> Face:

@@ -11,6 +11,7 @@ from .face import Face, smoothstep
 from .noise import fractal_noise
 from .person import Person
 
+_NEAR_MM = 8.0
 _BORDER_MM = (1.4, 2.6)  # softness of the border, from person to person
 
 
@@ -29,31 +30,42 @@ def lips_of(face: Face, person: Person) -> Lips:
     seed = person.seed * 97
     random = np.random.default_rng([person.seed, 41])
     soft, fuller = random.uniform(*_BORDER_MM), random.normal(0.1, 0.5)
-    wavy = 0.35 * face.noise(7.0, 2, seed + 71) + 0.45 * face.noise(2.4, 2, seed + 74)
-    inside = face.lip_inside_mm + fuller - 0.8 * person.wrinkles + wavy
-    creases = lip_creases(face, person)
+    near = (face.lip_inside_mm > -_NEAR_MM).nonzero()[:, 0]
+    points, step_mm = face.points_mm[near], face.step_mm[near]
+    wavy = 0.35 * fractal_noise(points, 7.0, 2, seed + 71, step_mm)
+    wavy += 0.45 * fractal_noise(points, 2.4, 2, seed + 74, step_mm)
+    inside = face.lip_inside_mm[near] + fuller - 0.8 * person.wrinkles + wavy
+    creases = _creases(points, face.lip_seam_z_mm[near], step_mm, seed)
+    creases = creases * (0.8 + 0.5 * person.wrinkles)
     # Creases run out over the border, each a little way.
-    share = smoothstep(-0.6 * soft, 0.4 * soft, inside + 0.25 * creases * (face.lips > 0.05))
+    share = smoothstep(-0.6 * soft, 0.4 * soft, inside + 0.25 * creases)
     rim = torch.exp(-0.5 * ((inside + 1.6) / 1.3) ** 2) * (1.0 - share)
-    wet = torch.exp(-((face.lip_seam_mm / float(np.hypot(1.1, 0.5 * face.texel_mm))) ** 2))
-    return Lips(share, creases, rim * (face.lips > 0.0), wet * share)
+    wide = float(np.hypot(1.1, 0.5 * face.texel_mm))
+    wet = share * torch.exp(-((face.lip_seam_mm[near] / wide) ** 2))
+
+    def everywhere(values: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(face), device=face.device).index_copy(0, near, values)
+
+    return Lips(everywhere(share), everywhere(creases), everywhere(rim), everywhere(wet))
 
 
-def lip_creases(face: Face, person: Person) -> torch.Tensor:
-    """Fine creases (n,) across the lips: of unlike length and depth, fanning out to the corners."""
-    seed = person.seed * 97
-    across, up = face.points_mm[:, 0], face.points_mm[:, 2] - face.lip_seam_z_mm
-    fanned = across / (1.0 + 0.02 * up.abs()) + 0.5 * face.noise(6.0, 2, seed + 75)
+def _creases(
+    points: torch.Tensor, seam_z_mm: torch.Tensor, step_mm: torch.Tensor, seed: int
+) -> torch.Tensor:
+    """Fine creases (k,) across the lips: of unlike length and depth, fanning out to the corners."""
+    across, up = points[:, 0], points[:, 2] - seam_z_mm
+    fanned = across / (1.0 + 0.02 * up.abs())
+    fanned = fanned + 0.5 * fractal_noise(points, 6.0, 2, seed + 75, step_mm)
     flat = torch.stack([fanned, 0.16 * up, 0.03 * across], 1)
     total = torch.zeros_like(across)
     for wave, weight, k in ((3.4, 0.6, 0), (1.7, 1.0, 1), (0.9, 0.7, 2)):
         # The zero lines of a noise are thin and wander; patches end them here and there.
-        sharp = 1.0 - (fractal_noise(flat, wave, 1, seed + 76 + k, face.step_mm).abs() / 0.45)
-        some = smoothstep(-0.9, 1.0, face.noise(3.0, 2, seed + 80 + k, 0.8))
+        sharp = 1.0 - fractal_noise(flat, wave, 1, seed + 76 + k, step_mm).abs() / 0.45
+        some = smoothstep(-0.9, 1.0, fractal_noise(points, 3.0, 2, seed + 80 + k, step_mm, 0.8))
         # Where texels cannot hold them the noise is 0 everywhere, which is no line.
-        held = ((wave / face.step_mm - 1.6) / 1.6).clamp(0.0, 1.0)
+        held = ((wave / step_mm - 1.6) / 1.6).clamp(0.0, 1.0)
         total += weight * held * (sharp.clamp(min=0.0) * some - 0.17)
-    return (2.2 * total).clamp(-1.5, 2.8) * (0.8 + 0.5 * person.wrinkles)
+    return (2.2 * total).clamp(-1.5, 2.8)
 
 
 def lip_pigment(
@@ -67,11 +79,11 @@ def lip_pigment(
     dark = float(np.interp(person.skin_type, [1, 3, 5], [0.0, 0.5, 1.0]))
     inner = torch.exp(-0.5 * (face.lip_seam_mm / 4.5) ** 2)
     rosy = dark * (0.45 + 0.75 * inner * (1.0 - face.upper_lip))
-    own = 0.14 * person.lip_dark * (1.0 + face.upper_lip) + 0.05 + 0.25 * dark
-    melanin = lips.share * (own - 0.6 * rosy)
+    own = 0.14 * person.lip_dark * (1.0 + 0.5 * face.upper_lip) + 0.05 + 0.10 * dark
+    melanin = lips.share * (own - 0.50 * rosy)
     patchy = face.noise(5.0, 3, seed + 73)
-    red = person.lip_red * (1.3 + 0.2 * inner + 0.15 * patchy)
-    blood = lips.share * (red + 0.10 * lips.creases) - 0.22 * lips.rim
-    loss = lips.share * (0.20 * face.upper_lip + 0.055 * lips.creases - 0.10 * (1.0 - inner))
-    loss += 0.38 * lips.wet + 0.9 * lips.share * face.folds - 0.05 * lips.rim
+    red = person.lip_red * (1.05 + 0.2 * inner + 0.15 * patchy)
+    blood = lips.share * (red + 0.10 * lips.creases + 0.5 * lips.wet) - 0.22 * lips.rim
+    loss = lips.share * (0.16 * face.upper_lip + 0.055 * lips.creases - 0.12 * (1.0 - inner))
+    loss += 0.12 * lips.wet + 0.3 * lips.share * face.folds - 0.05 * lips.rim
     return melanin, blood, loss

@@ -10,15 +10,13 @@ import torch
 from ...sample.anatomy import Anatomy
 from ...sample.complexion import Moles
 from ...sample.organs import IRIS_LINEAR
-from .beard import beard_density
 from .complexion import Layers, bare_albedo
 from .face import Face, face_of, smoothstep
-from .hair import Hair, grow_hair
+from .hair import Growth, Hair, grow_hair, growth_of
 from .lips import lips_of
 from .marks import place_marks
 from .person import Person
 from .relief import pores, skin_height_m, skin_shine, wrinkles
-from .scalp import scalp_density
 
 SIZES = (256, 4096)
 _DARKEST, _BRIGHTEST = 0.002, 0.98
@@ -52,15 +50,15 @@ def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTextu
         raise ValueError(f"a texture has {SIZES[0]} to {SIZES[1]} texels a side, not {size}")
     face = face_of(anatomy, device)
     lips = lips_of(face, person)
-    beard = beard_density(face, person)
+    own, roots = growth_of(face, person), growth_of(face.roots, person)
     layers = Layers(
         lips=lips,
-        beard=beard,
+        beard=own.beard,
         wrinkles=wrinkles(face, person) * (1.0 - lips.share),
         pores=pores(face, person) * (1.0 - lips.share),
     )
-    marks = place_marks(face, person, _free(face.roots, person))
-    hair = grow_hair(face, person, beard)
+    marks = place_marks(face, person, _free(face.roots, person, roots))
+    hair = grow_hair(face, person, own, roots)
     linear = bare_albedo(face, person, layers, marks)
     linear = _with_make_up(face, person, layers, linear)
     linear = linear * (1.0 - 0.85 * face.region("nostrils").clamp(0.0, 1.0))
@@ -86,12 +84,12 @@ def texture_image(face: Face, values: torch.Tensor) -> torch.Tensor:
     return values[..., nearest]
 
 
-def _free(roots: Face, person: Person) -> torch.Tensor:
+def _free(roots: Face, person: Person, growth: Growth) -> torch.Tensor:
     """(roots,) in [0, 1]: skin that shows, without hair or lip, on face and neck."""
-    hidden = 1.5 * roots.lips + scalp_density(roots, person) + roots.region("nostrils")
+    hidden = 1.5 * roots.lips + growth.scalp + roots.region("nostrils")
     hidden += roots.bump("outer_canthus", 3.0)
     if person.beard not in ("none", "stubble"):
-        hidden += beard_density(roots, person)
+        hidden += growth.beard
     lids = smoothstep(4.0, 1.5, torch.minimum(roots.upper_lid_mm, roots.lower_lid_mm))
     return (1.0 - hidden - lids).clamp(0.0, 1.0)
 

@@ -20,7 +20,8 @@ def scalp_density(face: Face, person: Person) -> torch.Tensor:
     at, up = face.anatomy.chart_place, person.hairline_mm
     random = np.random.default_rng([person.seed, 53])
     soft = random.uniform(5.0, 11.0)
-    # Sideburns reach as low, and stand as far before the ear, as the person wears them.
+    # Sideburns reach as low, and stand as far before the ear, as the person wears them; the
+    # landmark of the tragus lies 22 mm before the ear itself.
     reach, narrow = random.uniform(-6.0, 20.0), random.uniform(-4.0, 8.0)
     bay = random.uniform(-4.0, 8.0)
     left = np.array([
@@ -30,16 +31,15 @@ def scalp_density(face: Face, person: Person) -> torch.Tensor:
         at("hairline", 60.0, 8.0 + 0.5 * up + 0.7 * bay),
         at("temple", -13.0 + bay, 30.0 + 0.3 * up),
         at("temple", -8.0 + 0.5 * bay, 14.0),
-        at("tragus", -22.0 + narrow, 34.0),
-        at("tragus", -17.0 + narrow, 18.0),
-        at("tragus", -9.0, reach),
-        at("tragus", 8.0, reach),
-        at("tragus", 14.0, 45.0),
-        at("tragus", 14.0, 300.0),
+        at("tragus", -2.0 + narrow, 34.0),
+        at("tragus", 4.0 + narrow, 18.0),
+        at("tragus", 11.0, reach),
+        at("tragus", 28.0, reach),
+        at("tragus", 28.0, 300.0),
         at("hairline", 0.0, 300.0),
     ])  # fmt: skip
     seed = person.seed * 97
-    wobble = 0.7 * face.noise(14.0, 3, seed + 91) + 0.7 * face.noise(5.0, 3, seed + 92, 0.8)
+    wobble = face.noise(12.0, 4, seed + 91, 0.8)
     drawn = face.inside([left], soft)
     grown = smoothstep(0.10, 0.95, face.region("scalp") + 0.10 * wobble)
     density = torch.maximum(smoothstep(0.12, 1.0, drawn + 0.09 * wobble), grown)
@@ -50,7 +50,7 @@ def scalp_density(face: Face, person: Person) -> torch.Tensor:
     left_over, lowest, highest = (0.0, 4.0, 48.0) if soft_burns else (0.12, 0.0, 44.0)
     burns = smoothstep(ear + lowest, ear + highest, points[:, 2] + 3.0 * wobble)
     burns = left_over + (1.0 - left_over) * burns
-    before = smoothstep(12.0, -4.0, points[:, 1] - float(face.place("tragus")[1]))
+    before = smoothstep(34.0, 20.0, points[:, 1] - float(face.place("tragus")[1]))
     density = density * (1.0 + before * (burns - 1.0))
     if person.scalp == "receding":
         corner = face.bump("hairline", 22.0, (40.0, 12.0, 8.0))
@@ -63,10 +63,15 @@ def scalp_density(face: Face, person: Person) -> torch.Tensor:
     return density.clamp(0.0, 1.0) * (1.0 - face.region("ears").clamp(max=1.0))
 
 
-def scalp_cover(face: Face, person: Person, random: np.random.Generator) -> torch.Tensor:
+def scalp_cover(
+    face: Face,
+    person: Person,
+    own: torch.Tensor,
+    density: torch.Tensor,
+    random: np.random.Generator,
+) -> torch.Tensor:
     """Cover (n,) by hair growing away from the whorl, cropped or combed long."""
     roots = face.roots
-    density = scalp_density(roots, person)
     if float(density.max()) <= 0.0:
         return torch.zeros(len(face), device=face.device)
     long = person.scalp == "full"
@@ -92,12 +97,11 @@ def scalp_cover(face: Face, person: Person, random: np.random.Generator) -> torc
     canvas.draw(strokes, HAIR_MM, random.uniform(0.6, 1.0, len(root)))
     strands = looked_up(face, canvas, chart, face.anatomy.table.is_material("skin"))
     # On the ears there are none; over the rest the shade of the hair below closes up.
-    own = scalp_density(face, person)
     strands = strands * (1.0 - face.region("ears").clamp(max=1.0))
     # The chart of the skull stretches at the nape; hair that hangs down there is cut off.
     low = float(face.place("jaw_angle")[2])
     strands = strands * smoothstep(low - 10.0, low + 25.0, face.points_mm[:, 2])
-    closed = 0.9 if long else 0.75 - 0.4 * shorn
+    closed = 0.9 if long else 0.85 - 0.4 * shorn
     under = closed * smoothstep(0.05, 1.0, own) ** 1.7 * (1.0 + 0.12 * _thin_places(face, person))
     return (strands + (1.0 - strands) * under).clamp(0.0, 1.0)
 

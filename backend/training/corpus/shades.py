@@ -22,38 +22,43 @@ class Shades:
     melanin: torch.Tensor  # loss of log albedo in green by pigment
     blood: torch.Tensor  # log factor on the blood
     oxygen: torch.Tensor  # change of the oxygenation
+    warm: torch.Tensor  # share of what thin skin takes from blue light beyond its blood
 
 
 def shades_of(face: Face, person: Person) -> Shades:
     """Colour of the face's parts, beside the uneven pigment of all skin."""
     random = np.random.default_rng([person.seed, 43])
-    ear, crease, corner, neck, light = random.lognormal(0.0, 0.3, 5)
+    ear, crease, corner, neck, light = random.lognormal(0.0, 0.25, 5)
     seed = person.seed * 97
     uneven = (1.0 + 0.22 * face.noise(6.0, 3, seed + 44)).clamp(0.4, 1.6)
     lids, under = _round_eyes(face, person)
-    melanin = 0.20 * person.lid_shade * lids + 0.09 * person.under_eye * under
-    blood = 0.55 * person.lid_shade * lids + 0.40 * person.under_eye * under
-    ears = face.region("ears").clamp(max=1.0)
+    lids, under = lids * min(person.lid_shade, 1.7), under * min(person.under_eye, 2.2)
+    # Dark skin hides its blood: there it is all pigment.
+    dark = float(np.interp(person.skin_type, [1, 4], [0.0, 1.0]))
+    melanin = (0.30 + 0.20 * dark) * lids + (0.14 + 0.08 * dark) * under
+    blood = 0.75 * lids + 0.50 * under
+    ears = smoothstep(0.0, 1.0, face.region("ears"))
     deep = (face.hollows * 2.2).clamp(max=1.0)
     # The rim's thin skin is reddest, the concha darkest; behind the ear it is as the neck.
-    blood += ear * ears * uneven * (0.55 + 0.45 * smoothstep(0.25, 0.02, face.hollows))
-    melanin += ears * (0.06 + 0.42 * crease * deep)
+    blood += ear * ears * uneven * (0.60 + 0.35 * smoothstep(0.25, 0.02, face.hollows))
+    melanin += ears * (0.11 + 0.36 * crease * deep)
     open_skin = 1.0 - ears
     nose = face.bump("ala", 11.0) + face.bump("nose_tip", 14.0)
-    melanin += 0.9 * crease * open_skin * face.hollows * nose.clamp(max=1.0)
-    blood += 2.2 * crease * open_skin * face.hollows * nose.clamp(max=1.0)
+    melanin += 0.45 * crease * open_skin * face.hollows * nose.clamp(max=1.0)
+    blood += 1.3 * crease * open_skin * face.hollows * nose.clamp(max=1.0)
     mouth = face.bump("mouth_corner", 3.2) + 0.4 * face.bump("mouth_corner", 7.0)
     melanin += 0.13 * corner * mouth
     blood += 0.30 * corner * mouth
     fold = face.bump("lip_lower_middle", 6.0, (0.0, 0.0, -6.0))
     melanin += 0.05 * crease * fold
     below = smoothstep(0.0, 26.0, float(face.place("chin")[2]) + 4.0 - face.points_mm[:, 2])
-    melanin += 0.10 * neck * below
-    blood += 0.22 * neck * below * uneven
-    bright = 0.06 * face.bump("forehead", 24.0) + 0.04 * face.bump("cheek", 14.0)
+    melanin += (0.13 + 0.08 * dark) * neck * below
+    blood += 0.3 * neck * below * uneven
+    bright = 0.13 * face.bump("forehead", 24.0) + 0.11 * face.bump("cheek", 14.0)
     melanin -= light * bright
     blood -= 0.15 * light * face.bump("forehead", 26.0)
-    return Shades(melanin, blood, -0.15 * person.under_eye * under - 0.10 * lids)
+    oxygen = 0.12 * ears - 0.12 * under - 0.06 * lids
+    return Shades(melanin, blood, oxygen, ears + 0.4 * lids)
 
 
 def _round_eyes(face: Face, person: Person) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,7 +69,7 @@ def _round_eyes(face: Face, person: Person) -> tuple[torch.Tensor, torch.Tensor]
     inner = face.bump("inner_canthus", 6.5, (-3.0, 0.0, 5.0))
     lower = torch.exp(-0.5 * (face.lower_lid_mm / 3.5) ** 2)
     above = above * (1.0 + 1.3 * face.hollows)
-    lids = 0.6 * torch.maximum(above, lower) + 0.35 * near + 0.5 * inner
+    lids = 0.6 * torch.maximum(above, lower) + 0.30 * near + 0.35 * inner
     bag = torch.exp(-0.5 * ((face.lower_lid_mm - 6.0) / 4.0) ** 2)
     veil = bag * face.bump("under_eye", 11.0, (-8.0, 0.0, 2.0))
     patchy = (1.0 + 0.2 * face.noise(5.0, 3, person.seed * 97 + 45)).clamp(0.4, 1.6)
