@@ -47,7 +47,7 @@ from .skin_spectrum import WAVELENGTHS, detail_by_octave
 SIZE = 256
 CPU = torch.device("cpu")
 LIT_HEADS, LIT_HDRIS, LIT_SEED = 2, 3, 300
-TONED, TONED_SIZE = 60, 1024
+TONED, TONED_SIZE = 60, 512
 BATCH, BATCHES = {"cpu": 16, "cuda": 256}, 4
 SPEED_FLOOR = {"cpu": 20.0, "cuda": 2000.0}  # pairs a second
 SPECTRUM_SIZE, SPECTRUM_PAIRS, SPECTRUM_BATCH = 512, 24, 4
