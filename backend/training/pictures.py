@@ -14,21 +14,22 @@ from ..command_line import cache_folder
 from ..filming import CHECKOUT
 from ..images import write_jpeg
 from ..terminal import TerminalProgress
-from .corpus.sheets import close_up_sheet, texture_srgb, tiled
+from .corpus.sheets import close_up_sheet, head_sheet, texture_srgb, tiled
 from .simulator import draw_sheet
 from .stock import SkinStock, stored_bank, stored_simulator
 
 DOCS = CHECKOUT / "docs"
 PERSONS, SIZE, CLOSE = 64, 256, 6
+HEADS_SIZE, HEAD_PX = 1024, 320
 ACROSS, TILE_PX = 8, 160
 PAIRS_SEED = 7
 QUALITY = 85
 
 
 def render_corpus(out: Path = DOCS) -> Path:
-    """Write corpus.jpg (64 textures), skin.jpg (close-ups at 2048 texels) and pairs.jpg (64
-    simulated phone textures beside their studio textures, and what was seen) to the folder `out`,
-    which is returned. The persons are held out of all training."""
+    """Write corpus.jpg (64 textures), heads.jpg (six on the head from three sides), skin.jpg
+    (close-ups at 2048 texels) and pairs.jpg (64 simulated phone textures beside their studio
+    textures, and what was seen) to the folder `out`, which is returned. The persons are held out of all training."""
     cpu, cache = torch.device("cpu"), cache_folder() / "training"
     bank, tile_px = stored_bank(cache, range(PERSONS), SIZE), (TILE_PX, TILE_PX)
     small = [
@@ -36,6 +37,9 @@ def render_corpus(out: Path = DOCS) -> Path:
         for i in range(PERSONS)
     ]
     write_jpeg(out / "corpus.jpg", tiled([np.asarray(s, np.uint8) for s in small], ACROSS), QUALITY)
+    large = stored_bank(cache, range(CLOSE), HEADS_SIZE)
+    worn = [texture_srgb(large.texture(i, cpu)) for i in range(CLOSE)]
+    write_jpeg(out / "heads.jpg", head_sheet(load_template(), worn, HEAD_PX), QUALITY)
     write_jpeg(out / "skin.jpg", close_up_sheet(load_template(), range(CLOSE)), QUALITY)
     simulator = stored_simulator(cache, cpu, SIZE, None, TerminalProgress())
     skins = SkinStock.of(bank, cpu)

@@ -20,7 +20,7 @@ from .shades import shades_of
 
 _DARKEST_MISSES = (1.04, 0.912, 1.042)  # grid / two layers at type VI
 # Deviation of log albedo from coarse and from fine uneven pigment, at strength 1.
-_COARSE, _FINE = 0.130, 0.077
+_COARSE, _FINE = 0.130, 0.068
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def bare_albedo(face: Face, person: Person, layers: Layers, marks: Marks) -> tor
     seed = person.seed * 97
     shades = shades_of(face, person)
     red, red_blood, red_loss = lip_pigment(face, person, layers.lips)
-    lined = 0.40 * layers.pores + 0.16 * layers.wrinkles
+    lined = 0.20 * layers.pores + 0.16 * layers.wrinkles
     skin = 1.0 - layers.lips.share
     melanin = _melanin(face, person, seed) + (shades.melanin * skin + lined) / _reach(person)
     melanin = _evened(face, melanin, layers) + red
@@ -70,7 +70,7 @@ def _reach(person: Person) -> float:
 def _melanin(face: Face, person: Person, seed: int) -> torch.Tensor:
     """Log factor (n,) on the person's melanin."""
     coarse = 0.90 * face.noise(70.0, 2, seed + 1, 0.5) + 0.50 * face.noise(17.0, 2, seed + 2)
-    fine = 0.80 * face.noise(5.5, 4, seed + 3, 0.85) + 0.55 * face.noise(1.6, 3, seed + 4, 0.85)
+    fine = 0.85 * face.noise(5.5, 4, seed + 3, 0.7) + 0.32 * face.noise(1.6, 3, seed + 4, 0.85)
     # Uneven pigment comes in patches; evenly rough skin looks like plaster.
     patches = (1.0 + 0.35 * face.noise(22.0, 2, seed + 5)).clamp(0.35, 1.9)
     fine = fine + 0.75 * _clusters(face, 4.6, seed + 6)
@@ -98,7 +98,7 @@ def _melanin_share(person: Person) -> float:
 def _blood(face: Face, person: Person, seed: int) -> torch.Tensor:
     """Log factor (n,) on the person's blood."""
     field = 0.20 * face.noise(34.0, 2, seed + 21) + 0.12 * face.noise(9.0, 3, seed + 22)
-    field += 0.26 * face.noise(2.6, 4, seed + 23, 0.85) + 0.16 * _clusters(face, 6.5, seed + 25)
+    field += 0.22 * face.noise(2.6, 4, seed + 23, 0.75) + 0.16 * _clusters(face, 6.5, seed + 25)
     field = person.mottle * field
     flush = 0.55 * face.bump("cheek", 17.0, (6.0, 0.0, -4.0)) + 0.55 * face.bump("nose_tip", 10.0)
     flush += 0.5 * face.bump("ala", 6.0) + 0.22 * face.bump("chin_boss", 12.0)

@@ -12,7 +12,7 @@ from .noise import fractal_noise
 from .person import Person
 
 _NEAR_MM = 8.0
-_BORDER_MM = (1.4, 2.6)  # softness of the border, from person to person
+_BORDER_MM = (1.2, 2.2)  # softness of the border, from person to person
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +33,12 @@ def lips_of(face: Face, person: Person) -> Lips:
     near = (face.lip_inside_mm > -_NEAR_MM).nonzero()[:, 0]
     points, step_mm = face.points_mm[near], face.step_mm[near]
     wavy = 0.35 * fractal_noise(points, 7.0, 2, seed + 71, step_mm)
-    wavy += 0.45 * fractal_noise(points, 2.4, 2, seed + 74, step_mm)
+    wavy += 0.18 * fractal_noise(points, 2.4, 2, seed + 74, step_mm)
     inside = face.lip_inside_mm[near] + fuller - 0.8 * person.wrinkles + wavy
     creases = _creases(points, face.lip_seam_z_mm[near], step_mm, seed)
     creases = creases * (0.8 + 0.5 * person.wrinkles)
     # Creases run out over the border, each a little way.
-    share = smoothstep(-0.6 * soft, 0.4 * soft, inside + 0.25 * creases)
+    share = smoothstep(-0.7 * soft, 0.7 * soft, inside + 0.06 * creases)
     rim = torch.exp(-0.5 * ((inside + 1.6) / 1.3) ** 2) * (1.0 - share)
     wide = float(np.hypot(1.1, 0.5 * face.texel_mm))
     wet = share * torch.exp(-((face.lip_seam_mm[near] / wide) ** 2))
@@ -55,7 +55,7 @@ def _creases(
     """Fine creases (k,) across the lips: of unlike length and depth, fanning out to the corners."""
     across, up = points[:, 0], points[:, 2] - seam_z_mm
     fanned = across / (1.0 + 0.02 * up.abs())
-    fanned = fanned + 0.5 * fractal_noise(points, 6.0, 2, seed + 75, step_mm)
+    fanned = fanned + 0.25 * fractal_noise(points, 6.0, 2, seed + 75, step_mm)
     flat = torch.stack([fanned, 0.16 * up, 0.03 * across], 1)
     total = torch.zeros_like(across)
     for wave, weight, k in ((3.4, 0.6, 0), (1.7, 1.0, 1), (0.9, 0.7, 2)):
@@ -84,6 +84,6 @@ def lip_pigment(
     patchy = face.noise(5.0, 3, seed + 73)
     red = person.lip_red * (1.05 + 0.2 * inner + 0.15 * patchy)
     blood = lips.share * (red + 0.10 * lips.creases + 0.5 * lips.wet) - 0.22 * lips.rim
-    loss = lips.share * (0.16 * face.upper_lip + 0.055 * lips.creases - 0.12 * (1.0 - inner))
+    loss = lips.share * (0.16 * face.upper_lip + 0.075 * lips.creases - 0.12 * (1.0 - inner))
     loss += 0.12 * lips.wet + 0.3 * lips.share * face.folds - 0.05 * lips.rim
     return melanin, blood, loss

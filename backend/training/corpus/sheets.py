@@ -1,4 +1,4 @@
-"""Persons in; pictures of many of their textures, and of places close up, out: to be looked at."""
+"""Persons in; pictures of their textures, flat, on heads and close up, out: to be looked at."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from ...atlas import atlas_table
 from ...images import pixels_8bit, srgb_from_linear
 from ...sample.anatomy import Anatomy
+from .on_head import heads
 from .painter import StudioTexture, paint
 from .person import draw_person
 
@@ -42,6 +43,14 @@ def close_up_sheet(template: HeadTemplate, seeds: Sequence[int]) -> NDArray[np.u
         painted = paint(draw_person(seed), anatomy, torch.device("cpu"))
         tiles += close_ups(texture_srgb(painted), anatomy)
     return tiled(tiles, len(_CLOSE_UPS))
+
+
+def head_sheet(
+    template: HeadTemplate, images: Sequence[NDArray[np.uint8]], size_px: int
+) -> NDArray[np.uint8]:
+    """A column for each texture (N, N, 3): the head under it, turned by `YAWS_DEG`."""
+    columns = [np.vstack(heads(image, template, size_px)) for image in images]
+    return np.hstack(columns)
 
 
 def close_ups(image: NDArray[np.uint8], anatomy: Anatomy) -> list[NDArray[np.uint8]]:
