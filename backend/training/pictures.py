@@ -29,7 +29,8 @@ QUALITY = 85
 def render_corpus(out: Path = DOCS) -> Path:
     """Write corpus.jpg (64 textures), heads.jpg (six on the head from three sides), skin.jpg
     (close-ups at 2048 texels) and pairs.jpg (64 simulated phone textures beside their studio
-    textures, and what was seen) to the folder `out`, which is returned. The persons are held out of all training."""
+    textures, and what was seen) to the folder `out`, which is returned. The persons are held out
+    of all training."""
     cpu, cache = torch.device("cpu"), cache_folder() / "training"
     bank, tile_px = stored_bank(cache, range(PERSONS), SIZE), (TILE_PX, TILE_PX)
     small = [
