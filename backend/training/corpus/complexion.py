@@ -46,7 +46,7 @@ def bare_albedo(face: Face, person: Person, layers: Layers, marks: Marks) -> tor
     blood = _evened(face, blood, layers) + red_blood
     oxygen = person.oxygenation + shades.oxygen
     oxygen = oxygen + layers.lips.share * (0.9 - oxygen)
-    spread = person.melanin * melanin.exp() * marks.melanin_factor
+    spread = person.melanin * _melanin_factor(melanin, person) * marks.melanin_factor
     spread = spread + marks.melanin_added * (1.0 - 0.7 * layers.lips.share)
     flow = person.blood * blood.exp() * marks.blood_factor
     linear = skin_table(person.eumelanin, face.device)(spread, flow, oxygen)
@@ -80,6 +80,14 @@ def _melanin(face: Face, person: Person, seed: int) -> torch.Tensor:
     shaded = face.bump("mouth_corner", 11.0) + 0.6 * face.bump("chin_boss", 14.0)
     albedo += 0.075 * person.sun * sunny + 0.05 * person.lip_dark * shaded
     return albedo / _reach(person)
+
+
+def _melanin_factor(log_factor: torch.Tensor, person: Person) -> torch.Tensor:
+    """The factor (n,) on melanin: in light skin what is lost is proportional to the amount, and an
+    exponential's tail would be stains."""
+    straight = float(np.interp(person.skin_type, [0, 3], [1.0, 0.25]))
+    more = (1.0 + straight * log_factor.clamp(min=0.0)) ** (1.0 / straight)
+    return more * log_factor.clamp(max=0.0).exp()
 
 
 def _clusters(face: Face, wavelength_mm: float, seed: int) -> torch.Tensor:
