@@ -18,7 +18,7 @@ import pytest
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.layout import FORMAT
-from studio_avatar_addon.avatar.template import load_template
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 CLIP_SECONDS = 1.0
@@ -171,3 +171,23 @@ def clip(tmp_path) -> Path:
     path = tmp_path / 'my "first" clip\'s näme.mp4'
     path.write_bytes(b"no video")
     return path
+
+
+@pytest.fixture(scope="session")
+def template() -> HeadTemplate:
+    return load_template()
+
+
+@pytest.fixture(scope="session")
+def still_light(template, tmp_path_factory):
+    """The filmed head whose light stands still with it."""
+    from filmed_head import film
+
+    return film(template, tmp_path_factory.mktemp("still"), moves_with_camera=False)
+
+
+@pytest.fixture(scope="session")
+def light(still_light):
+    from filmed_head import light_of
+
+    return light_of(still_light)

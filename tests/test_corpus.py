@@ -11,13 +11,14 @@ import torch
 
 from backend.atlas import atlas_table
 from backend.benchmark.reference import DETECTOR_LANDMARKS
+from backend.room_light.tone import SKIN_TYPES
 from backend.sample.anatomy import Anatomy
 from backend.training.corpus.bank import INDEX, build_bank, open_bank
 from backend.training.corpus.biophysics import ita_deg
 from backend.training.corpus.errors import CorpusError
 from backend.training.corpus.foreign_mesh import read_foreign_mesh
 from backend.training.corpus.painter import paint
-from backend.training.corpus.person import GRID_LINEAR, TYPES, draw_person
+from backend.training.corpus.person import TYPES, draw_person
 from backend.training.corpus.real_variation import toned, vary
 from backend.training.corpus.statistics import skin_statistics
 from backend.training.corpus.studio_folder import (
@@ -55,7 +56,7 @@ def test_the_types_have_the_tones_of_the_grid(textures, anatomy):
     figures = [skin_statistics(texture, anatomy) for texture in textures]
     for kind in range(TYPES):
         median = np.median([f.median_linear for f in figures[kind::TYPES]], axis=0)
-        grid = np.array(GRID_LINEAR[kind])
+        grid = SKIN_TYPES[kind]
         assert np.abs(median / grid - 1.0).max() < 0.20
         assert abs(float(ita_deg(median) - ita_deg(grid))) < 8.0
 
@@ -108,7 +109,7 @@ def test_persons_are_of_all_types_ages_and_both_sexes():
     persons = [draw_person(seed) for seed in range(300)]
     assert [p.skin_type for p in persons[:6]] == list(range(6))
     ages = [p.age_years for p in persons]
-    assert (min(ages), max(ages)) <= (10, 85) and min(ages) >= 8 and max(ages) >= 80
+    assert 8 <= min(ages) <= 10 and 80 <= max(ages) <= 85
     assert 0.4 < np.mean([p.female for p in persons]) < 0.6
     assert {p.beard for p in persons} == {"none", "stubble", "moustache", "goatee", "full"}
     assert all(p.beard == "none" for p in persons if p.female or p.age_years < 16)

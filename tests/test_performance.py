@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filmed_head import fit_seen_from
 from footage_making import NoProgress
 from scipy.spatial.transform import Rotation
 
@@ -15,7 +17,7 @@ from backend.performance import performance_from_landmarks
 from studio_avatar_addon.avatar.errors import FaceNotFound
 from studio_avatar_addon.avatar.frames import gaze_rotation, transform
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
-from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Camera, HeadFit, Performance
 
 CAMERA = Camera((1280, 720), (1400.0, 1400.0), (640.0, 360.0))
@@ -27,31 +29,9 @@ IRIS_CENTRES = (473, 468)
 CAMERA_FROM_HEAD = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 
-@pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
-
-
 def neutral_fit(template: HeadTemplate, camera: Camera = CAMERA) -> HeadFit:
     """The template itself as somebody's head."""
-    return HeadFit(
-        identity=np.zeros(len(template.identity_deltas_m), np.float32),
-        neutral_m=template.vertices_m,
-        shape_deltas_m=template.shape_deltas_m,
-        corrective_deltas_m=template.corrective_deltas_m,
-        joints_m=template.bone_ends_m,
-        eye_centre_m=template.eye_centre_m,
-        eye_radius_m=template.eye_radius_m,
-        camera=camera,
-        camera_from_head=np.eye(4)[None],
-        expression=np.zeros((1, 52), np.float32),
-        gaze_rad=np.zeros((1, 2, 2), np.float32),
-        landmark_px=np.zeros(1, np.float32),
-        outline_px=np.zeros(1, np.float32),
-        track_px=np.zeros(1, np.float32),
-        focal_log_sd=0.0,
-        left_out=("",),
-    )
+    return replace(fit_seen_from(template, np.eye(4)[None]), camera=camera)
 
 
 def true_weights(time_s: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ from filmed_head import (
     QUALITY,
     SKIN,
     YAWS_DEG,
-    Case,
     Silent,
     fidelity_of,
     film,
@@ -28,30 +27,12 @@ from backend.room_light.light import fit_shading
 from backend.room_light.surroundings import Surroundings, look_around
 from backend.room_light.tone import SKIN_TYPES, skin_tone
 from backend.room_light.visibility import cast_visibility, even_directions
-from studio_avatar_addon.avatar.template import HeadTemplate, load_template
-from studio_avatar_addon.avatar.types import (
-    RoomLight,
-)
-
-
-@pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
+from studio_avatar_addon.avatar.template import HeadTemplate
 
 
 @pytest.fixture(scope="module")
 def around(template: HeadTemplate) -> Surroundings:
     return look_around(fit_seen_from(template, np.stack([pose(0.0)])), template)
-
-
-@pytest.fixture(scope="module")
-def still_light(template: HeadTemplate, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    return film(template, tmp_path_factory.mktemp("still"), moves_with_camera=False)
-
-
-@pytest.fixture(scope="module")
-def light(still_light: Case) -> RoomLight:
-    return light_of(still_light)
 
 
 def test_views_are_brought_to_one_light_where_it_turns_with_the_camera(

@@ -15,8 +15,6 @@ from filmed_head import (
     Silent,
     albedo_of,
     fidelity_of,
-    film,
-    light_of,
 )
 from numpy.typing import NDArray
 
@@ -37,7 +35,7 @@ from backend.posed_head import pose_head
 from backend.sampling.clothes import SkinKeeper
 from backend.sampling.views import pixels_per_m
 from backend.studio import studio_texture
-from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import (
     RoomLight,
     TextureSet,
@@ -45,23 +43,8 @@ from studio_avatar_addon.avatar.types import (
 
 
 @pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
-
-
-@pytest.fixture(scope="module")
 def table(template: HeadTemplate) -> AtlasTable:
     return atlas_table(template, 256)
-
-
-@pytest.fixture(scope="module")
-def still_light(template: HeadTemplate, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    return film(template, tmp_path_factory.mktemp("still"), moves_with_camera=False)
-
-
-@pytest.fixture(scope="module")
-def light(still_light: Case) -> RoomLight:
-    return light_of(still_light)
 
 
 @pytest.fixture(scope="module")

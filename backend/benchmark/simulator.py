@@ -23,12 +23,13 @@ from ..images import linear_from_srgb
 from ..log_light import LUMINANCE
 from ..phone_texture import unwrap
 from ..room_light import estimate_light
+from ..room_light.tone import SKIN_TYPES
 from ..sample.anatomy import Anatomy
 from ..terminal import TerminalProgress
 from ..tracking import track_face
 from ..training.corpus.biophysics import ita_deg
 from ..training.corpus.painter import StudioTexture, paint
-from ..training.corpus.person import GRID_LINEAR, TYPES, draw_person
+from ..training.corpus.person import TYPES, draw_person
 from ..training.corpus.statistics import SkinStatistics, skin_statistics
 from ..training.corpus.studio_folder import open_studio_folder, wrapped_textures
 from ..training.identity.command import JUDGED, JUDGED_SEED, filmed
@@ -114,7 +115,7 @@ def _tone_section(template: HeadTemplate) -> Section:
     figures: list[Figure] = []
     for kind in range(TYPES):
         mine = np.median([measured[i].median_linear for i in range(kind, TONED, TYPES)], axis=0)
-        grid = np.array(GRID_LINEAR[kind])
+        grid = SKIN_TYPES[kind]
         away = float(ita_deg(mine) - ita_deg(grid))
         worst = float(np.abs(mine / grid - 1).max())
         figures += [

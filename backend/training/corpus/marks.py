@@ -34,11 +34,11 @@ def place_marks(face: Face, person: Person, free: torch.Tensor) -> Marks:
     moles = _strew_moles(face, person, free, random)
     added, height = _mole_melanin(face, person, moles)
     factor = torch.exp(_freckles(face, person) + _age_spots(face, person))
-    blood = torch.ones_like(added)
-    _lay_acne(face, person, free, random, factor, blood, height)
-    _lay_scars(face, person, free, random, factor, blood, height)
-    blood = blood * torch.exp(1.1 * person.vessels * _vessels(face, person))
-    return Marks(added, factor, blood, height, moles)
+    marks = Marks(added, factor, torch.ones_like(added), height, moles)
+    _lay_acne(face, person, free, random, marks)
+    _lay_scars(face, person, free, random, marks)
+    marks.blood_factor.mul_(torch.exp(1.1 * person.vessels * _vessels(face, person)))
+    return marks
 
 
 def _strew_moles(
@@ -141,15 +141,9 @@ def _spot(away_mm: torch.Tensor, radius_mm: torch.Tensor, texel_mm: torch.Tensor
 
 
 def _lay_acne(
-    face: Face,
-    person: Person,
-    free: torch.Tensor,
-    random: np.random.Generator,
-    melanin: torch.Tensor,
-    blood: torch.Tensor,
-    height: torch.Tensor,
+    face: Face, person: Person, free: torch.Tensor, random: np.random.Generator, marks: Marks
 ) -> None:
-    """Pimples, red and raised, and the red or brown marks they leave, laid into the fields."""
+    """Pimples, red and raised, and the red or brown marks they leave, laid into `marks`."""
     roots = face.roots
     place = roots.bump("cheek", 24.0) + roots.bump("chin_boss", 15.0) + roots.bump("forehead", 28.0)
     density = free * (place + 0.4 * roots.bump("nose_tip", 14.0) + 0.4 * roots.bump("jaw", 18.0))
@@ -161,21 +155,17 @@ def _lay_acne(
         wide = float(np.hypot(radius, 0.5 * face.texel_mm))
         near, away = _near(face, spot, 2.6 * wide)
         share = (radius / wide) ** 2 * torch.exp(-((away / wide) ** 2))
-        blood[near] *= torch.exp((random.uniform(0.7, 1.5) if fresh else 0.5) * share)
-        melanin[near] *= torch.exp((0.1 if fresh else random.uniform(0.15, 0.5)) * share)
-        height[near] += (random.uniform(80.0, 260.0) if fresh else -25.0) * share
+        marks.blood_factor[near] *= torch.exp((random.uniform(0.7, 1.5) if fresh else 0.5) * share)
+        marks.melanin_factor[near] *= torch.exp(
+            (0.1 if fresh else random.uniform(0.15, 0.5)) * share
+        )
+        marks.height_um[near] += (random.uniform(80.0, 260.0) if fresh else -25.0) * share
 
 
 def _lay_scars(
-    face: Face,
-    person: Person,
-    free: torch.Tensor,
-    random: np.random.Generator,
-    melanin: torch.Tensor,
-    blood: torch.Tensor,
-    height: torch.Tensor,
+    face: Face, person: Person, free: torch.Tensor, random: np.random.Generator, marks: Marks
 ) -> None:
-    """Old cuts: short pale sunken lines."""
+    """Old cuts: short pale sunken lines, laid likewise."""
     roots = face.roots
     where = roots.pick_roots(free * roots.region("face"), person.scars, random)
     for index in where:
@@ -192,9 +182,9 @@ def _lay_scars(
         share = torch.exp(-((beside / wide) ** 2)) * smoothstep(
             0.5 * length, 0.3 * length, run.abs()
         )
-        melanin[near] *= torch.exp(-0.3 * share)
-        blood[near] *= torch.exp(-0.3 * share)
-        height[near] -= 90.0 * share
+        marks.melanin_factor[near] *= torch.exp(-0.3 * share)
+        marks.blood_factor[near] *= torch.exp(-0.3 * share)
+        marks.height_um[near] -= 90.0 * share
 
 
 def _vessels(face: Face, person: Person) -> torch.Tensor:

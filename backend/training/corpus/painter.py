@@ -67,15 +67,33 @@ def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTextu
     height = skin_height_m(
         face, person, layers.pores, layers.wrinkles, lips.creases, lips.share, marks.height_um
     )
-    roughness, specular = skin_shine(face, person, lips.share)
+    shine = skin_shine(face, person, lips.share)
+    return as_texture(face, linear, shine, height, marks.moles, person.iris_linear)
+
+
+def as_texture(
+    face: Face,
+    linear: torch.Tensor,
+    shine: tuple[torch.Tensor, torch.Tensor],
+    height_m: torch.Tensor,
+    moles: Moles,
+    iris_linear: tuple[float, float, float],
+) -> StudioTexture:
+    """Texel values: `linear` (3, n), roughness and specular level (n,), `height_m` (n,)."""
+    roughness, specular = shine
     return StudioTexture(
-        albedo=texture_image(face, linear.clamp(_DARKEST, _BRIGHTEST)),
+        albedo=printable(texture_image(face, linear)),
         roughness=texture_image(face, roughness),
         specular=texture_image(face, specular),
-        height_m=texture_image(face, height * face.skin),
-        moles=marks.moles,
-        iris_linear=person.iris_linear,
+        height_m=texture_image(face, height_m * face.skin),
+        moles=moles,
+        iris_linear=iris_linear,
     )
+
+
+def printable(albedo: torch.Tensor) -> torch.Tensor:
+    """Albedo that 8 bits of sRGB and a logarithm can hold."""
+    return albedo.clamp(_DARKEST, _BRIGHTEST)
 
 
 def texture_image(face: Face, values: torch.Tensor) -> torch.Tensor:

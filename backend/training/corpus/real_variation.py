@@ -13,7 +13,7 @@ from ...sample.complexion import BLOOD, MELANIN
 from .biophysics import skin_table
 from .face import Face, face_of, smoothstep
 from .marks import place_marks
-from .painter import StudioTexture, texture_image
+from .painter import StudioTexture, printable, texture_image
 from .person import draw_person
 
 _MELANIN_SD, _BLOOD_SD = 0.28, 0.22
@@ -44,7 +44,7 @@ def toned(texture: StudioTexture, anatomy: Anatomy, melanin: float, blood: float
     face = face_of(anatomy, texture.albedo.device)
     skin = texture_image(face, face.skin)
     loss = face.tensor(melanin * MELANIN + blood * BLOOD)[:, None, None] * skin
-    return replace(texture, albedo=(texture.albedo * torch.exp(-loss)).clamp(0.002, 0.98))
+    return replace(texture, albedo=printable(texture.albedo * torch.exp(-loss)))
 
 
 def with_marks(texture: StudioTexture, anatomy: Anatomy, seed: int) -> StudioTexture:
@@ -64,7 +64,7 @@ def with_marks(texture: StudioTexture, anatomy: Anatomy, seed: int) -> StudioTex
     ratio = torch.where(face.skin > 0, marked / table(plain, flow, oxygen), 1.0)
     return replace(
         texture,
-        albedo=(texture.albedo * texture_image(face, ratio)).clamp(0.002, 0.98),
+        albedo=printable(texture.albedo * texture_image(face, ratio)),
         height_m=texture.height_m + texture_image(face, marks.height_um * 1e-6 * face.skin),
         moles=marks.moles,
     )
@@ -83,7 +83,7 @@ def blended(
     log, other = first.albedo.log(), second.albedo.log()
     shift = _log_tone(first, face) - _log_tone(second, face)
     mixed = torch.lerp(log, other + shift[:, None, None], texture_image(face, share))
-    return replace(first, albedo=mixed.exp().clamp(0.002, 0.98))
+    return replace(first, albedo=printable(mixed.exp()))
 
 
 def _log_tone(texture: StudioTexture, face: Face) -> torch.Tensor:

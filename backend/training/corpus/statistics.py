@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import torch
 
+from ...log_light import LUMINANCE
 from ...sample.anatomy import Anatomy
 from .biophysics import ita_deg
 from .face import Face, face_of
 from .painter import StudioTexture
 
 _COARSE_MM = 8.0  # deviation of the Gaussian that parts tone from detail
-_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def skin_statistics(texture: StudioTexture, anatomy: Anatomy) -> SkinStatistics:
     skin = linear[:, bare]
     median = skin.median(dim=1).values.double().cpu().numpy()
     weight = table.image(bare.float().cpu().numpy(), gutters=False)
-    log = (torch.tensor(_LUMINANCE, device=linear.device) @ linear).log().cpu().numpy()
+    luminance = torch.tensor(LUMINANCE, dtype=linear.dtype, device=linear.device)
+    log = (luminance @ linear).log().cpu().numpy()
     image = table.image(log.astype(np.float32), gutters=False)
     inside = weight > 0
     middle = image[inside].mean()

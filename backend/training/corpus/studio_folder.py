@@ -23,7 +23,7 @@ from .errors import CorpusError
 from .face import Face, face_of
 from .foreign_mesh import ForeignPlaces, foreign_places, read_foreign_mesh
 from .lips import lips_of
-from .painter import StudioTexture, texture_image, with_iris
+from .painter import StudioTexture, as_texture, with_iris
 from .person import draw_person
 from .relief import pores, skin_height_m, skin_shine
 
@@ -33,7 +33,6 @@ _SUFFIXES = (".jpg", ".jpeg", ".png")
 _SMALLEST_PX = 512
 _BACKGROUND_STEPS, _BACKGROUND_SHARE = 2, 0.2
 _NEIGHBOURS = 24
-_DARKEST, _BRIGHTEST = 0.002, 0.98
 
 
 @dataclass(frozen=True)
@@ -149,15 +148,9 @@ def _texture(
     albedo = torch.where(face.skin > 0, skin, with_iris(face, person.iris_linear))
     lips, none = lips_of(face, person), torch.zeros(len(face), device=face.device)
     height = skin_height_m(face, person, pores(face, person), none, lips.creases, lips.share, none)
-    roughness, specular = skin_shine(face, person, lips.share)
-    return StudioTexture(
-        albedo=texture_image(face, albedo.clamp(_DARKEST, _BRIGHTEST)),
-        roughness=texture_image(face, roughness),
-        specular=texture_image(face, specular),
-        height_m=texture_image(face, height * face.skin),
-        moles=Moles(np.zeros((0, 3), np.float32), np.zeros(0, np.float32)),
-        iris_linear=person.iris_linear,
-    )
+    no_moles = Moles(np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
+    shine = skin_shine(face, person, lips.share)
+    return as_texture(face, albedo, shine, height, no_moles, person.iris_linear)
 
 
 def _shrunk(image: NDArray[np.uint8], there: NDArray, face: Face) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas import atlas_table
+from ...filming import CHECKOUT
 from ...log_light import LUMINANCE
 from .environments import Environments
 from .hdri import SUN_RADIUS_RAD, read_hdri
@@ -27,7 +28,6 @@ from .sphere import Sphere
 from .tables import GRID, HeadTables, bake_tables
 
 STUDIO = "studio_avatar_addon.scene.bake_light"
-CHECKOUT = Path(__file__).parents[3]
 ALBEDO = 0.5
 SAMPLES = 256
 # Where almost no light comes in, as in a nostril, a relative error tells nothing.
