@@ -23,18 +23,13 @@ from backend.benchmark.wrap import Wrap, cached_wrap, wrap_template
 from backend.surface import vertex_normals
 from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 
 MM = 1e-3
 SIZE = 2048
 MOVED = Similarity(
     1.04, rotation_about(np.array([0.2, 1.0, 0.4]), np.radians(4)), np.array([4.0, -6, 3]) * MM
 )
-
-
-@pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from backend.head.landmark_table import load_landmark_table, pose
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.frames import inverse_rigid
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import Finding, HeadFit
 
 
@@ -34,11 +34,6 @@ class Quiet:
 
     def warn(self, finding: Finding) -> None:
         raise AssertionError(finding)
-
-
-@pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from backend.head.remake import remade_shapes
 from backend.intersections import intersections_between, self_intersections
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 
 QUAD = np.array([[0, 1, 2], [0, 2, 3]])
 SQUARE = np.array([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]])
@@ -26,11 +26,6 @@ LEFT_CHEEK_M = np.array([0.05, -0.08, -0.03])
 
 def shifted(points: np.ndarray, *by: float) -> np.ndarray:
     return points + np.array(by)
-
-
-@pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from studio_avatar_addon.avatar.errors import (
 )
 from studio_avatar_addon.avatar.frames import gaze_rotation, rotation_about, transform
 from studio_avatar_addon.avatar.shapes import CORRECTIVES, SHAPE_NAMES, corrective_name
-from studio_avatar_addon.avatar.template import BONES, HeadTemplate, load_template, posed_vertices
+from studio_avatar_addon.avatar.template import BONES, HeadTemplate, posed_vertices
 from studio_avatar_addon.avatar.types import Performance
 from studio_avatar_addon.scene import animation, head, lights, materials, render, rig, shape_keys
 from studio_avatar_addon.scene.apply import AppliedAvatar, apply_avatar
@@ -29,11 +29,6 @@ from studio_avatar_addon.scene.parts import active_avatar, avatars
 def scene():
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     return bpy.context.scene
-
-
-@pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
 
 
 @pytest.fixture

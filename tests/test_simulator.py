@@ -35,15 +35,10 @@ from backend.training.simulator.simulate import Estimate, estimated_light
 from backend.training.simulator.sphere import DIRECTIONS, Sphere
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
-from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+from studio_avatar_addon.avatar.template import HeadTemplate
 
 CPU = torch.device("cpu")
 SIZE = 128
-
-
-@pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
 
 
 @pytest.fixture(scope="module")

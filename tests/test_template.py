@@ -19,11 +19,6 @@ from studio_avatar_addon.avatar.template import (
 )
 
 
-@pytest.fixture(scope="module")
-def template() -> HeadTemplate:
-    return load_template()
-
-
 def test_builder_gives_the_shipped_file_and_the_same_bytes_twice(tmp_path: Path) -> None:
     one, two = (build_template(tmp_path / name) for name in ("one.npz", "two.npz"))
     assert one.read_bytes() == two.read_bytes()
