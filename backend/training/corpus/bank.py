@@ -44,6 +44,7 @@ _PAINTERS = (
 _SHARED = (
     "atlas", "images", "room_light/visibility", "sample/anatomy", "sample/complexion",
     "sample/noise", "sample/organs", "sample/relief", "sample/strokes", "surface",
+    "training/smooth",
 )  # fmt: skip
 _HEIGHT_STEP_M = 1e-7
 _REBUILD = "Delete that folder; it is made again when it is needed."

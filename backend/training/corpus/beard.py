@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from ...sample.strokes import Canvas, hair_strokes
-from .face import Face, smoothstep
+from ..smooth import smooth_step
+from .face import Face
 from .person import Person
 from .strands import HAIR_MM, drawn_count, looked_up, px_per_mm_of, skin_mm2
 
@@ -35,15 +36,15 @@ def beard_density(face: Face, person: Person) -> torch.Tensor:
     ])  # fmt: skip
     seed = person.seed * 97
     wander = 0.10 * face.noise(15.0, 2, seed + 82)
-    area = smoothstep(0.12, 1.0, face.inside([left], soft) + wander)
+    area = smooth_step(0.12, 1.0, face.inside([left], soft) + wander)
     thick = torch.maximum(face.bump("chin_boss", 24.0), face.bump("mouth_corner", 18.0))
     thick = torch.maximum(thick, face.bump("jaw_angle", 20.0, (-8.0, 0.0, -8.0)))
     patchy = 1.0 - thin_cheek * (1.0 - thick) + 0.16 * face.noise(9.0, 2, seed + 81)
     # Hair begins at the border of the lips' red, sparse for a millimetre or two.
-    bare = smoothstep(-2.2, 0.4, face.lip_inside_mm) + face.region("ears")
+    bare = smooth_step(-2.2, 0.4, face.lip_inside_mm) + face.region("ears")
     bare += 0.6 * face.bump("subnasale", 3.5, (0.0, -3.0, -4.0))
     bare += float(random.uniform(0.1, 0.6)) * face.bump("mouth_corner", 4.5, (-9.0, 0.0, -12.0))
-    front = smoothstep(34.0, 8.0, face.points_mm[:, 1])
+    front = smooth_step(34.0, 8.0, face.points_mm[:, 1])
     return (area * patchy * front * (1.0 - bare.clamp(max=1.0))).clamp(0.0, 1.0)
 
 
@@ -59,7 +60,7 @@ def beard_cover(
         return torch.zeros(len(face), device=face.device)
     roots = face.roots
     density = root_density * _style(roots, person)
-    grown = smoothstep(0.0, 0.85, density)
+    grown = smooth_step(0.0, 0.85, density)
     long = person.beard != "stubble"
     px_per_mm = px_per_mm_of(face)
     covered_mm2 = float(grown.sum()) / len(roots) * skin_mm2(face)
@@ -78,10 +79,10 @@ def beard_cover(
     canvas.draw(strokes, HAIR_MM, random.uniform(0.45, 0.95, len(root)))
     where = face.anatomy.table.is_material("skin") & (face.anatomy.points[:, 1] < 60.0)
     strands = looked_up(face, canvas, face.anatomy.chart, where)
-    strands = strands * smoothstep(2.5 if long else 0.6, -0.4, face.lip_inside_mm)
+    strands = strands * smooth_step(2.5 if long else 0.6, -0.4, face.lip_inside_mm)
     # Shade of the hair below, which single strands leave open.
     closed = float(long) * 0.6 * person.beard_density
-    under = closed * smoothstep(0.1, 1.0, area * _style(face, person)) ** 1.3
+    under = closed * smooth_step(0.1, 1.0, area * _style(face, person)) ** 1.3
     return (strands + (1.0 - strands) * under).clamp(0.0, 1.0)
 
 
@@ -92,17 +93,17 @@ def _style(face: Face, person: Person) -> torch.Tensor:
     random = np.random.default_rng([person.seed, 54])
     reach, width = random.uniform(5.0, 13.0), random.uniform(-5.0, 9.0)
     edge = 1.8 * face.noise(5.0, 3, person.seed * 97 + 83)
-    upper = smoothstep(-3.0, 2.5, points[:, 2] - float(mouth[2]) + edge)
+    upper = smooth_step(-3.0, 2.5, points[:, 2] - float(mouth[2]) + edge)
     outer = float(mouth[0]) + reach
-    near = smoothstep(outer + 4.0, outer - 5.0, points[:, 0].abs() + edge)
+    near = smooth_step(outer + 4.0, outer - 5.0, points[:, 0].abs() + edge)
     moustache = upper * near
     if person.beard == "moustache":
         return moustache
     if person.beard == "goatee":
         narrow = float(mouth[0]) + width
-        round_chin = smoothstep(narrow + 6.0, narrow - 3.0, points[:, 0].abs() + edge)
-        chin = round_chin * smoothstep(float(below[2]) + 6.0, float(below[2]) - 4.0, points[:, 2])
-        beside = near * smoothstep(4.0, -2.0, (points[:, 2] - float(mouth[2])).abs() - 14.0)
-        outer = smoothstep(float(mouth[0]) - 4.0, float(mouth[0]) + 1.0, points[:, 0].abs())
+        round_chin = smooth_step(narrow + 6.0, narrow - 3.0, points[:, 0].abs() + edge)
+        chin = round_chin * smooth_step(float(below[2]) + 6.0, float(below[2]) - 4.0, points[:, 2])
+        beside = near * smooth_step(4.0, -2.0, (points[:, 2] - float(mouth[2])).abs() - 14.0)
+        outer = smooth_step(float(mouth[0]) - 4.0, float(mouth[0]) + 1.0, points[:, 0].abs())
         return torch.maximum(torch.maximum(moustache, chin), beside * outer)
     return torch.ones(len(face), device=face.device)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..smooth import smooth_step
 from .biophysics import skin_albedo, skin_table
-from .face import Face, smoothstep
+from .face import Face
 from .lips import Lips, lip_pigment
 from .marks import Marks
 from .person import MELANIN_BY_TYPE, Person
@@ -93,8 +94,8 @@ def _melanin_factor(log_factor: torch.Tensor, person: Person) -> torch.Tensor:
 def _clusters(face: Face, wavelength_mm: float, seed: int) -> torch.Tensor:
     """Spots that stand in groups (n,), deviation about 1: islands of a noise, where another one
     lets them be."""
-    grouped = smoothstep(-0.7, 1.1, face.noise(4.5 * wavelength_mm, 2, seed + 7))
-    islands = smoothstep(0.2, 1.5, face.noise(wavelength_mm, 3, seed, 0.65))
+    grouped = smooth_step(-0.7, 1.1, face.noise(4.5 * wavelength_mm, 2, seed + 7))
+    islands = smooth_step(0.2, 1.5, face.noise(wavelength_mm, 3, seed, 0.65))
     return 3.4 * (islands * grouped - 0.11)
 
 

@@ -225,9 +225,3 @@ def _strewn(anatomy: Anatomy) -> AtlasTable:
         triangle=triangle.astype(np.int32),
         barycentric=np.stack([1.0 - u - v, u, v], 1).astype(np.float32),
     )
-
-
-def smoothstep(low: float, high: float, values: torch.Tensor) -> torch.Tensor:
-    """0 below `low`, 1 above `high`, smooth between; `low` may be the larger one."""
-    share = ((values - low) / (high - low)).clamp(0.0, 1.0)
-    return share * share * (3.0 - 2.0 * share)

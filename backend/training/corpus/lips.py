@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .face import Face, smoothstep
+from ..smooth import smooth_step
+from .face import Face
 from .noise import fractal_noise
 from .person import Person
 
@@ -38,7 +39,7 @@ def lips_of(face: Face, person: Person) -> Lips:
     creases = _creases(points, face.lip_seam_z_mm[near], step_mm, seed)
     creases = creases * (0.8 + 0.5 * person.wrinkles)
     # Creases run out over the border, each a little way.
-    share = smoothstep(-0.7 * soft, 0.7 * soft, inside + 0.06 * creases)
+    share = smooth_step(-0.7 * soft, 0.7 * soft, inside + 0.06 * creases)
     rim = torch.exp(-0.5 * ((inside + 1.6) / 1.3) ** 2) * (1.0 - share)
     wide = float(np.hypot(1.1, 0.5 * face.texel_mm))
     wet = share * torch.exp(-((face.lip_seam_mm[near] / wide) ** 2))
@@ -61,7 +62,7 @@ def _creases(
     for wave, weight, k in ((3.4, 0.6, 0), (1.7, 1.0, 1), (0.9, 0.7, 2)):
         # The zero lines of a noise are thin and wander; patches end them here and there.
         sharp = 1.0 - fractal_noise(flat, wave, 1, seed + 76 + k, step_mm).abs() / 0.45
-        some = smoothstep(-0.9, 1.0, fractal_noise(points, 3.0, 2, seed + 80 + k, step_mm, 0.8))
+        some = smooth_step(-0.9, 1.0, fractal_noise(points, 3.0, 2, seed + 80 + k, step_mm, 0.8))
         # Where texels cannot hold them the noise is 0 everywhere, which is no line.
         held = ((wave / step_mm - 1.6) / 1.6).clamp(0.0, 1.0)
         total += weight * held * (sharp.clamp(min=0.0) * some - 0.17)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ...sample.anatomy import MM_PER_M
 from ...sample.complexion import Moles
-from .face import Face, smoothstep
+from ..smooth import smooth_step
+from .face import Face
 from .noise import fractal_noise, strewn_spots
 from .person import Person
 
@@ -79,7 +80,7 @@ def _mole_melanin(face: Face, person: Person, moles: Moles) -> tuple[torch.Tenso
         # A mole smaller than a texel still darkens it by its share.
         kept = radius**2 / (radius**2 + blur**2)
         soft = 0.35 + 0.5 * blur / radius
-        inside = kept * smoothstep(1.0 + soft, 1.0 - soft, ragged)
+        inside = kept * smooth_step(1.0 + soft, 1.0 - soft, ragged)
         added[near] = torch.maximum(added[near], dark * inside)
         height[near] += raised * 260.0 * radius * inside
     return added, height
@@ -101,7 +102,7 @@ def _freckles(face: Face, person: Person) -> torch.Tensor:
         return total
     sunny = face.bump("cheek", 24.0) + face.bump("nose_bridge", 15.0)
     sunny = (sunny + 0.45 * face.bump("forehead", 32.0) + 0.1).clamp(max=1.0)
-    clumped = smoothstep(-1.4, 1.2, face.noise(9.0, 2, person.seed * 97 + 14))
+    clumped = smooth_step(-1.4, 1.2, face.noise(9.0, 2, person.seed * 97 + 14))
     odds = person.freckles * sunny * clumped
     shaken = face.points_mm + 0.35 * torch.stack(
         [face.noise(2.2, 2, person.seed * 97 + 15 + k) for k in range(3)], 1
@@ -179,7 +180,7 @@ def _lay_scars(
         bent = run * run * float(random.uniform(-0.012, 0.012))
         beside = (away**2 - run**2).clamp(min=0.0).sqrt() - bent.abs()
         wide = float(np.hypot(random.uniform(0.35, 0.7), 0.5 * face.texel_mm))
-        share = torch.exp(-((beside / wide) ** 2)) * smoothstep(
+        share = torch.exp(-((beside / wide) ** 2)) * smooth_step(
             0.5 * length, 0.3 * length, run.abs()
         )
         marks.melanin_factor[near] *= torch.exp(-0.3 * share)
@@ -194,5 +195,5 @@ def _vessels(face: Face, person: Person) -> torch.Tensor:
     place = (
         face.bump("ala", 8.0) + 0.8 * face.bump("cheek", 14.0) + 0.5 * face.bump("nose_tip", 8.0)
     )
-    some = smoothstep(-0.3, 1.0, face.noise(8.0, 1, person.seed * 97 + 33))
+    some = smooth_step(-0.3, 1.0, face.noise(8.0, 1, person.seed * 97 + 33))
     return (0.25 / wave) * crest.clamp(0.0, 1.0) * some * place.clamp(max=1.0)

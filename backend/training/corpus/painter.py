@@ -10,8 +10,9 @@ import torch
 from ...sample.anatomy import Anatomy
 from ...sample.complexion import Moles
 from ...sample.organs import IRIS_LINEAR
+from ..smooth import smooth_step
 from .complexion import Layers, bare_albedo
-from .face import Face, face_of, smoothstep
+from .face import Face, face_of
 from .hair import Growth, Hair, grow_hair, growth_of
 from .lips import lips_of
 from .marks import place_marks
@@ -108,7 +109,7 @@ def _free(roots: Face, person: Person, growth: Growth) -> torch.Tensor:
     hidden += roots.bump("outer_canthus", 3.0)
     if person.beard not in ("none", "stubble"):
         hidden += growth.beard
-    lids = smoothstep(4.0, 1.5, torch.minimum(roots.upper_lid_mm, roots.lower_lid_mm))
+    lids = smooth_step(4.0, 1.5, torch.minimum(roots.upper_lid_mm, roots.lower_lid_mm))
     return (1.0 - hidden - lids).clamp(0.0, 1.0)
 
 
@@ -178,6 +179,6 @@ def with_iris(face: Face, iris_linear: tuple[float, float, float]) -> torch.Tens
         angle = (-arm[:, 1] / length).clamp(-1.0, 1.0).arccos()
         # Beyond 30 mm it is the other eye.
         away = torch.minimum(away, torch.where(length < 30.0, 12.0 * angle, np.inf))
-    inside = eye * smoothstep(_IRIS_MM + 0.35, _IRIS_MM - 0.35, away.clamp(max=99.0))
+    inside = eye * smooth_step(_IRIS_MM + 0.35, _IRIS_MM - 0.35, away.clamp(max=99.0))
     ratio = face.tensor(np.array(iris_linear) / IRIS_LINEAR)
     return face.organs * (1.0 + inside * (ratio[:, None] - 1.0))

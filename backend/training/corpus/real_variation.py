@@ -10,8 +10,9 @@ import torch
 
 from ...sample.anatomy import Anatomy
 from ...sample.complexion import BLOOD, MELANIN
+from ..smooth import smooth_step
 from .biophysics import skin_table
-from .face import Face, face_of, smoothstep
+from .face import Face, face_of
 from .marks import place_marks
 from .painter import StudioTexture, printable, texture_image
 from .person import draw_person
@@ -78,7 +79,7 @@ def blended(
     The second is brought to the first's tone before, or light and dark would lie in patches.
     """
     face = face_of(anatomy, first.albedo.device)
-    share = smoothstep(-1.5, 1.5, face.noise(70.0, 2, seed * 97 + 7)) * face.region("face")
+    share = smooth_step(-1.5, 1.5, face.noise(70.0, 2, seed * 97 + 7)) * face.region("face")
     share = share * face.skin * (1.0 - face.region("scalp").clamp(max=1.0))
     log, other = first.albedo.log(), second.albedo.log()
     shift = _log_tone(first, face) - _log_tone(second, face)

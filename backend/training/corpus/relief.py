@@ -10,7 +10,8 @@ import torch
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...sample.strokes import Canvas
-from .face import Face, smoothstep
+from ..smooth import smooth_step
+from .face import Face
 from .noise import strewn_spots
 from .person import Person
 
@@ -151,5 +152,5 @@ def skin_shine(face: Face, person: Person, lips: torch.Tensor) -> tuple[torch.Te
     gloss = 0.12 + 0.10 * person.make_up.lipstick
     roughness += lips * (0.45 - roughness) - gloss * lips
     specular = _SPECULAR + 0.02 * face.noise(4.0, 2, seed + 62) + 0.08 * lips
-    wet = smoothstep(1.6, 0.4, face.lower_lid_mm)
+    wet = smooth_step(1.6, 0.4, face.lower_lid_mm)
     return (roughness - 0.08 * wet).clamp(0.22, 0.65), specular.clamp(0.2, 0.55)

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from ...sample.strokes import Canvas, hair_strokes
-from .face import Face, smoothstep
+from ..smooth import smooth_step
+from .face import Face
 from .person import Person
 from .strands import HAIR_MM, drawn_count, looked_up, px_per_mm_of, skin_mm2
 
@@ -41,16 +42,16 @@ def scalp_density(face: Face, person: Person) -> torch.Tensor:
     seed = person.seed * 97
     wobble = face.noise(12.0, 4, seed + 91, 0.8)
     drawn = face.inside([left], soft)
-    grown = smoothstep(0.10, 0.95, face.region("scalp") + 0.10 * wobble)
-    density = torch.maximum(smoothstep(0.12, 1.0, drawn + 0.09 * wobble), grown)
+    grown = smooth_step(0.10, 0.95, face.region("scalp") + 0.10 * wobble)
+    density = torch.maximum(smooth_step(0.12, 1.0, drawn + 0.09 * wobble), grown)
     points = face.points_mm
     ear = float(face.place("tragus")[2])
     # Sideburns thin out downward, those of women and children sooner.
     soft_burns = person.female or person.age_years < 18
     left_over, lowest, highest = (0.0, 4.0, 48.0) if soft_burns else (0.12, 0.0, 44.0)
-    burns = smoothstep(ear + lowest, ear + highest, points[:, 2] + 3.0 * wobble)
+    burns = smooth_step(ear + lowest, ear + highest, points[:, 2] + 3.0 * wobble)
     burns = left_over + (1.0 - left_over) * burns
-    before = smoothstep(34.0, 20.0, points[:, 1] - float(face.place("tragus")[1]))
+    before = smooth_step(34.0, 20.0, points[:, 1] - float(face.place("tragus")[1]))
     density = density * (1.0 + before * (burns - 1.0))
     if person.scalp == "receding":
         corner = face.bump("hairline", 22.0, (40.0, 12.0, 8.0))
@@ -59,7 +60,7 @@ def scalp_density(face: Face, person: Person) -> torch.Tensor:
         density = density * (1.0 - corner) * (1.0 - 0.6 * crown) * (1.0 - 0.7 * front)
     if person.scalp == "bald":
         rim = ear + 44.0 + 5.0 * wobble - 0.12 * points[:, 1]
-        density = density * smoothstep(22.0, -22.0, points[:, 2] - rim + 5.0 * wobble)
+        density = density * smooth_step(22.0, -22.0, points[:, 2] - rim + 5.0 * wobble)
     return density.clamp(0.0, 1.0) * (1.0 - face.region("ears").clamp(max=1.0))
 
 
@@ -100,9 +101,9 @@ def scalp_cover(
     strands = strands * (1.0 - face.region("ears").clamp(max=1.0))
     # The chart of the skull stretches at the nape; hair that hangs down there is cut off.
     low = float(face.place("jaw_angle")[2])
-    strands = strands * smoothstep(low - 10.0, low + 25.0, face.points_mm[:, 2])
+    strands = strands * smooth_step(low - 10.0, low + 25.0, face.points_mm[:, 2])
     closed = 0.9 if long else 0.85 - 0.4 * shorn
-    under = closed * smoothstep(0.05, 1.0, own) ** 1.7 * (1.0 + 0.12 * _thin_places(face, person))
+    under = closed * smooth_step(0.05, 1.0, own) ** 1.7 * (1.0 + 0.12 * _thin_places(face, person))
     return (strands + (1.0 - strands) * under).clamp(0.0, 1.0)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .face import Face, smoothstep
+from ..smooth import smooth_step
+from .face import Face
 from .person import Person
 
 
@@ -37,10 +38,10 @@ def shades_of(face: Face, person: Person) -> Shades:
     dark = float(np.interp(person.skin_type, [1, 4], [0.0, 1.0]))
     melanin = (0.30 + 0.20 * dark) * lids + (0.14 + 0.08 * dark) * under
     blood = 0.75 * lids + 0.50 * under
-    ears = smoothstep(0.0, 1.0, face.region("ears"))
+    ears = smooth_step(0.0, 1.0, face.region("ears"))
     deep = (face.hollows * 2.2).clamp(max=1.0)
     # The rim's thin skin is reddest, the concha darkest; behind the ear it is as the neck.
-    blood += ear * ears * uneven * (0.60 + 0.35 * smoothstep(0.25, 0.02, face.hollows))
+    blood += ear * ears * uneven * (0.60 + 0.35 * smooth_step(0.25, 0.02, face.hollows))
     melanin += ears * (0.11 + 0.36 * crease * deep)
     open_skin = 1.0 - ears
     nose = face.bump("ala", 11.0) + face.bump("nose_tip", 14.0)
@@ -51,7 +52,7 @@ def shades_of(face: Face, person: Person) -> Shades:
     blood += 0.30 * corner * mouth
     fold = face.bump("lip_lower_middle", 6.0, (0.0, 0.0, -6.0))
     melanin += 0.05 * crease * fold
-    below = smoothstep(0.0, 26.0, float(face.place("chin")[2]) + 4.0 - face.points_mm[:, 2])
+    below = smooth_step(0.0, 26.0, float(face.place("chin")[2]) + 4.0 - face.points_mm[:, 2])
     melanin += (0.13 + 0.08 * dark) * neck * below
     blood += 0.3 * neck * below * uneven
     bright = 0.13 * face.bump("forehead", 24.0) + 0.11 * face.bump("cheek", 14.0)

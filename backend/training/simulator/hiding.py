@@ -19,9 +19,10 @@ from ...phone_texture.hair import (
     LESS_RED,
     MARGIN,
 )
+from ..smooth import smooth_step
 from .atlas_maps import SURELY_SCALP, AtlasMaps
 from .blend import blurred, enlarged
-from .noise import smooth_field, smooth_step, uniform
+from .noise import smooth_field, uniform
 from .tone import luminance
 
 # Hair that no texture shows, as it hangs: how ragged its outline, over how much it thins out.

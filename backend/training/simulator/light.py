@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..smooth import smooth_step
 from .environments import Environments
-from .noise import smooth_step
 from .sphere import DIRECTIONS, Sphere, unpack
 from .tables import NEIGHBOURS, HeadTables
 

@@ -26,9 +26,3 @@ def smooth_field(
     """Smooth noise (*shape, size, size) of deviation about 1 and `cells` blobs a side."""
     field = normal(generator, (*shape, cells, cells))
     return functional.interpolate(field, size=(size, size), mode="bicubic", align_corners=False)
-
-
-def smooth_step(low: float, high: float, value: torch.Tensor) -> torch.Tensor:
-    """0 below `low`, 1 above `high`, without a kink between."""
-    t = ((value - low) / (high - low)).clamp(0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
