@@ -26,8 +26,11 @@ LOCK = ROOT / "requirements.lock"
 DIST = ROOT / "dist"
 PYTHON = (3, 11)
 
-# Tests, training, benchmarks and the sample's truth stay in the repository.
-NOT_PACKAGED = ("__pycache__", "*.pyc", "*.partial", ".*", "training", "benchmark", "truth*")
+# Tests, training, benchmarks, what only they use and the sample's truth stay in the repository.
+NOT_PACKAGED = (
+    "__pycache__", "*.pyc", "*.partial", ".*", "training", "benchmark", "wrapping",
+    "sample_capture", "truth*",
+)  # fmt: skip
 
 
 def main() -> int:

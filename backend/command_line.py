@@ -56,9 +56,9 @@ JOB_FOLDER_UNWRITABLE = 4  # exit status
 MAKERS = {
     "landmarks": ("head.landmark_table", "store_landmarks", "learn the head's landmarks again"),
     "template": ("head.build", "build_template", "build the head template"),
-    "sheet": ("head.sheet", "render_sheet", "draw the head template from all sides"),
+    "sheet": ("training.corpus.template_sheet", "render_sheet", "draw the head template"),
     "shapes": ("head.shape_sheet", "render_shapes", "draw the 52 shapes"),
-    "sample": ("sample.command", "film_sample", "film the sample"),
+    "sample": ("sample_capture.command", "film_sample", "film the sample"),
     "corpus": ("training.pictures", "render_corpus", "draw the training's textures"),
 }
 # What `benchmark` can measure: module, function and help.

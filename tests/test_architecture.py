@@ -73,13 +73,13 @@ def test_backend_imports_nothing_of_blender_and_only_avatar_of_the_addon():
 
 def test_what_ships_does_not_import_what_does_not():
     """`build.py package` leaves these out of the zip."""
-    apart = ("backend.benchmark", "backend.training")
-    shipped = [f for f in sources(BACKEND) if not {"benchmark", "training"} & set(f.parts)]
+    apart = {"benchmark", "sample_capture", "training", "wrapping"}
+    shipped = [f for f in sources(BACKEND) if not apart & set(f.parts)]
     found = [
         f"{path.relative_to(ROOT)}:{line} imports {name}"
         for path in shipped
         for line, name in imports(path)
-        if within(name, *apart)
+        if within(name, *(f"backend.{package}" for package in apart))
     ]
     assert shipped and found == []
 

@@ -11,16 +11,16 @@ import pytest
 from backend import command_line
 from backend.benchmark import landmark_figures, mesh_figures, surface_figures, wrap
 from backend.benchmark.atlas_figures import doubly_covered, signed_areas, smallest_gap_px, stretch
-from backend.benchmark.closest import Surface
 from backend.benchmark.figures import Figure, Section, Target, as_json, as_table
 from backend.benchmark.mesh_figures import quad_angles_deg
-from backend.benchmark.reference import DETECTOR_LANDMARKS, ReferenceHead
 from backend.benchmark.reference_fit import LARGEST_SD, ReferenceFitter
-from backend.benchmark.registration import vertices_of
-from backend.benchmark.similarity import UNMOVED, Similarity
 from backend.benchmark.surface_figures import REGIONS, Ruler
 from backend.benchmark.wrap import Wrap, cached_wrap, wrap_template
 from backend.surface import vertex_normals
+from backend.wrapping.closest import Surface
+from backend.wrapping.reference_head import DETECTOR_LANDMARKS, ReferenceHead
+from backend.wrapping.registration import vertices_of
+from backend.wrapping.similarity import UNMOVED, Similarity
 from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate

@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from backend.atlas import atlas_table
-from backend.benchmark.reference import DETECTOR_LANDMARKS
 from backend.room_light.tone import SKIN_TYPES
-from backend.sample.anatomy import Anatomy
+from backend.training.corpus.anatomy import Anatomy
 from backend.training.corpus.bank import INDEX, build_bank, open_bank
 from backend.training.corpus.biophysics import ita_deg
 from backend.training.corpus.errors import CorpusError
@@ -27,6 +26,7 @@ from backend.training.corpus.studio_folder import (
     read_studio_image,
     wrapped_textures,
 )
+from backend.wrapping.reference_head import DETECTOR_LANDMARKS
 from studio_avatar_addon.avatar.template import load_template
 
 CPU = torch.device("cpu")
@@ -34,6 +34,7 @@ CPU = torch.device("cpu")
 torch.set_num_threads(1)
 DATA = Path(__file__).parents[2] / "shared" / "data"
 PERSONS = range(12)
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,34 @@ def test_a_person_is_the_same_at_another_size(textures, template):
     other = (textures[8].albedo.log() - textures[2].albedo.log()).abs()[:, :200]
     assert float(off.median()) < 0.06
     assert float(off.mean()) < 0.5 * float(other.mean())
+
+
+def test_moles_are_dark_and_on_the_skin(template):
+    anatomy = Anatomy(atlas_table(template, 512), template.vertices_m)
+    texture = paint(draw_person(44), anatomy, CPU)
+    luminance = anatomy.table.pick(texture.albedo.permute(1, 2, 0).numpy()) @ LUMINANCE
+    moles = texture.moles
+    assert len(moles.radius_m) >= 12
+    for position, radius in zip(moles.position_m * 1e3, moles.radius_m * 1e3, strict=True):
+        distance = np.linalg.norm(anatomy.points - position, axis=1)
+        around = luminance[(distance > 2 * radius) & (distance < 2 * radius + 2)]
+        assert luminance[distance < radius].min(initial=9.0) < 0.85 * np.median(around)
+
+
+def test_both_sides_of_the_atlas_seam_agree(textures, anatomy):
+    """Texels that show the same place have the same colour, wherever they lie in the atlas."""
+    color = anatomy.table.pick(textures[0].albedo.permute(1, 2, 0).numpy())
+    back = np.flatnonzero(
+        anatomy.table.is_material("skin") & (np.abs(anatomy.points[:, 0]) < 1.5)
+        & (anatomy.points[:, 1] > 40.0)
+    )  # fmt: skip
+    left = back[anatomy.points[back, 0] > 0]
+    right = back[anatomy.points[back, 0] <= 0]
+    apart = np.linalg.norm(anatomy.points[left, None] - anatomy.points[None, right], axis=2)
+    near = apart.min(1) < 1.5
+    assert near.sum() > 20
+    ratio = np.log(color[left[near]]) - np.log(color[right[apart.argmin(1)[near]]])
+    assert np.abs(ratio).mean() < 0.12
 
 
 def test_no_two_persons_look_alike(textures):

@@ -87,7 +87,7 @@ def test_contents(archive):
     ):  # fmt: skip
         assert needed in names, needed
     junk = re.compile(
-        r"(^|/)(tests?|truth.*|training|benchmark|demo|__pycache__|\..*)(/|$)|\.(pyc|partial)$"
+        r"(^|/)(tests?|truth.*|training|benchmark|wrapping|sample_capture|demo|__pycache__|\..*)(/|$)|\.(pyc|partial)$"
     )
     assert [name for name in names if junk.search(name)] == []
     assert archive.stat().st_size < 200e6

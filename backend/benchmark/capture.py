@@ -14,8 +14,8 @@ import numpy as np
 from studio_avatar_addon.avatar.template import load_template
 
 from ..command_line import cache_folder
-from ..sample.capture import CLIP_FILE, TRUTH_FILE
-from ..sample.command import SAMPLE_FOLDER
+from ..sample_capture.capture import CLIP_FILE, TRUTH_FILE
+from ..sample_capture.command import SAMPLE_FOLDER
 from ..terminal import TerminalProgress
 from .capture_cases import REFERENCE, CaptureCache, all_cases
 from .capture_run import KEYFRAMES, WHOLE, Row, Run, failed, measured

@@ -13,16 +13,20 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, Progress
 
-from .. import sample
+from ..atlas import atlas_table
 from ..filming import film
-from ..images import pixels_8bit, write_png
-from ..sample.skin import paint_skin
-from ..stage_store import code_fingerprint, fingerprint
+from ..stage_store import fingerprint
+from ..training.corpus.anatomy import Anatomy
+from ..training.corpus.bank import corpus_version
+from ..training.corpus.painter import StudioTexture, paint
+from ..training.corpus.person import draw_person
+from ..training.corpus.skin_maps import skin_maps, write_maps
 from .capture_truth import CaptureTruth, read_truth
 from .foreign_head import foreign_skin, load_foreign_mesh, write_foreign_head
 from .reference import load_reference
@@ -77,7 +81,7 @@ class CaptureCache:
         """`heads`: the folder of the reference heads."""
         self._folder, self._template, self._heads = folder, template, heads
         made_by = (LIGHTS, VIEWS, PATH_DEG, SIZE_PX, FOCAL_RATIOS, FACE_SHARE, SAMPLES, TEXELS)
-        self._mark = fingerprint(*made_by, template.sha256, code_fingerprint(sample))
+        self._mark = fingerprint(*made_by, template.sha256, corpus_version())
 
     def rendered(self, case: CaptureCase, progress: Progress) -> CaptureTruth:
         """The case's capture, rendered if it is not there yet: some four minutes of two cores.
@@ -87,32 +91,39 @@ class CaptureCache:
         work = self._folder / f"{case.name}-{self._mark}"
         spec = work / "spec.json"
         if not spec.is_file():
-            head, skin = self._painted(case, work)
-            write_png(work / "skin.png", pixels_8bit(skin))
-            write_json(spec, self._spec(case, head))
+            head, maps = self._painted(case, work)
+            write_json(spec, self._spec(case, head, maps))
         film(spec, work / "capture", progress)
         return read_truth(work / "capture" / "cameras.npz", self._template)
 
-    def _painted(self, case: CaptureCase, work: Path) -> tuple[dict[str, object], FloatArray]:
-        """The head's part of the spec, its files written, and its base colour (N, N, 3) sRGB."""
+    def _painted(self, case: CaptureCase, work: Path) -> tuple[dict[str, object], dict[str, str]]:
+        """The spec's head and skin, their files written."""
         work.mkdir(parents=True, exist_ok=True)
         template = self._template
         if case.head == TEMPLATE:
             identity = drawn_identity(template, case.seed)
-            skin = paint_skin(template, template.neutral_m(identity), TEXELS, case.seed)
-            return {"identity": identity.tolist()}, skin.base_color_srgb
+            anatomy = Anatomy(atlas_table(template, TEXELS), template.neutral_m(identity))
+            skin = _person_skin(anatomy, case.seed)
+            head = {"identity": identity.tolist(), "iris_linear": skin.iris_linear}
+            return head, write_maps(skin_maps(skin, anatomy), work)
         reference, mesh = load_reference(self._heads), load_foreign_mesh(self._heads)
         wrap = cached_wrap(template, reference)
         write_foreign_head(work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed)
-        skin = paint_skin(template, template.vertices_m, TEXELS, case.seed)
-        carried = foreign_skin(template, reference, mesh, wrap, TEXELS)
-        return {"mesh": "head.npz"}, carried.carried(skin.base_color_srgb)
+        anatomy = Anatomy(atlas_table(template, TEXELS), template.vertices_m)
+        skin = _person_skin(anatomy, case.seed)
+        maps = foreign_skin(template, reference, mesh, wrap, TEXELS).carried(
+            skin_maps(skin, anatomy)
+        )
+        head = {"mesh": "head.npz", "iris_linear": skin.iris_linear}
+        return head, write_maps(maps, work)
 
-    def _spec(self, case: CaptureCase, head: dict[str, object]) -> dict[str, object]:
+    def _spec(
+        self, case: CaptureCase, head: dict[str, object], maps: dict[str, str]
+    ) -> dict[str, object]:
         hdri, rotation_deg = LIGHTS[case.light]
         return {
             "head": head,
-            "skin": "skin.png",
+            "skin": maps,
             "light": {"hdri": hdri, "rotation_deg": rotation_deg},
             "path": {"kind": KINDS[case.moving], "views": VIEWS, "yaw_pitch_deg": PATH_DEG},
             "camera": {
@@ -124,6 +135,10 @@ class CaptureCache:
             "seed": case.seed,
             "subdivision": 2 if case.head == TEMPLATE else 1,
         }
+
+
+def _person_skin(anatomy: Anatomy, seed: int) -> StudioTexture:
+    return paint(draw_person(seed), anatomy, torch.device("cpu"))
 
 
 def drawn_identity(template: HeadTemplate, seed: int) -> FloatArray:

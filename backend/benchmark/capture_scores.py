@@ -13,8 +13,8 @@ from studio_avatar_addon.avatar.types import BoolArray, Capture, FloatArray, Hea
 from ..fitting.outline_fit import FilmedOutlines, outline_gaps_px
 from ..fitting.silhouette import person_outline
 from ..fitting.solution import Solution
+from ..wrapping.closest import Surface
 from .capture_truth import CaptureTruth
-from .closest import Surface
 from .surface_figures import REGIONS, TO_MM, Ruler
 
 

@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 from ..head.mesh import HeadMesh
 from ..intersections import self_intersections
 from ..surface import vertex_normals
-from .closest import Surface
+from ..wrapping.closest import Surface
 
 MM = 1e3
 LID_RINGS = slice(3, 8)  # crease to the lids' inside

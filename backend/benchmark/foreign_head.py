@@ -8,6 +8,7 @@ and white. All parts share one square atlas.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from studio_avatar_addon.avatar.template import IRIS_RADIUS_M, MATERIALS, HeadTe
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from ..atlas import sample_at
-from ..images import srgb_from_linear
+from ..images import pixels_8bit, srgb_from_linear
 from ..raster import interpolate_vertices, rasterize_uv
-from .closest import Surface
-from .reference import FOLDER, IDENTITIES, MESH, SKIN_VERTICES, ReferenceHead
-from .similarity import Similarity
+from ..wrapping.closest import Surface
+from ..wrapping.reference_head import ReferenceHead
+from ..wrapping.similarity import Similarity
+from .reference import FOLDER, IDENTITIES, MESH, SKIN_VERTICES
 from .wrap import Wrap
 
 MOUTH_VERTICES = 13294  # after the skin come the mouth's bag, then both eye sockets
@@ -79,17 +81,25 @@ class ForeignSkin:
     uv: NDArray[np.float32]  # (M, 2) in the template's atlas
     nearest: NDArray[np.int64]  # (size, size) into texel: continues the charts into the gutters
 
-    def carried(self, base_color_srgb: FloatArray) -> NDArray[np.float32]:
-        """A skin (N, N, 3) of the template's atlas as (size, size, 3) in the reference's."""
-        there = texel_from_uv(self.uv, base_color_srgb.shape[0])
-        image = sample_at(base_color_srgb, there)[self.nearest].astype(np.float32)
+    def carried(self, maps: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
+        """Maps of the template's atlas, by name, in the reference's; the normals, which belong to
+        the template's own directions of UV, are left out."""
+        there = texel_from_uv(self.uv, len(maps["base_color"]))
+        kept = {name: image for name, image in maps.items() if name != "normal"}
+        out = {
+            name: np.rint(sample_at(image, there)[self.nearest]).astype(np.uint8)
+            for name, image in kept.items()
+        }
+        self._paint_stripes(out["base_color"])
+        return out
+
+    def _paint_stripes(self, base_color: NDArray[np.uint8]) -> None:
         bottom = self.size - round(_STRIPES_BOTTOM * self.size)
         for number, linear in enumerate(_STRIPES.values()):
             left, right = (
                 round((_STRIPES_LEFT + (number + k) * _STRIPE) * self.size) for k in (0, 1)
             )
-            image[:bottom, left:right] = srgb_from_linear(np.array(linear))
-        return image
+            base_color[:bottom, left:right] = pixels_8bit(srgb_from_linear(np.array(linear)))
 
 
 def load_foreign_mesh(heads: Path) -> ForeignMesh:

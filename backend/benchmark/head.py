@@ -13,12 +13,13 @@ from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 
 from ..head.landmark_table import load_landmark_table
+from ..wrapping.reference_head import ReferenceHead
+from ..wrapping.registration import vertices_of
 from .atlas_figures import atlas_figures
 from .figures import Figure, Section, as_json, as_table
 from .landmark_figures import landmark_figures
 from .mesh_figures import mesh_figures
-from .reference import DEFAULT_HEADS, ReferenceHead, load_reference
-from .registration import vertices_of
+from .reference import DEFAULT_HEADS, load_reference
 from .surface_figures import TO_MM, surface_figures
 from .wrap import TRUSTED_M, Wrap, cached_wrap
 

@@ -15,8 +15,8 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 from ..fitting.freeform import smooth_modes
 from ..fitting.solve import FREEFORM_MODES
 from ..surface import triangle_normals
-from .closest import Surface
-from .similarity import Similarity, similarity
+from ..wrapping.closest import Surface
+from ..wrapping.similarity import Similarity, similarity
 from .wrap import Wrap
 
 LARGEST_SD = 3.0

@@ -10,8 +10,8 @@ from studio_avatar_addon.avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
+from ..wrapping.reference_head import ReferenceHead
 from .figures import Figure, Target
-from .reference import ReferenceHead
 from .wrap import Wrap
 
 MEAN_COSINE, LEAST_COSINE = Target(0.85, at_least=True), Target(0.6, at_least=True)

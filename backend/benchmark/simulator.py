@@ -24,9 +24,9 @@ from ..log_light import LUMINANCE
 from ..phone_texture import unwrap
 from ..room_light import estimate_light
 from ..room_light.tone import SKIN_TYPES
-from ..sample.anatomy import Anatomy
 from ..terminal import TerminalProgress
 from ..tracking import track_face
+from ..training.corpus.anatomy import Anatomy
 from ..training.corpus.biophysics import ita_deg
 from ..training.corpus.painter import StudioTexture, paint
 from ..training.corpus.person import TYPES, draw_person

@@ -10,12 +10,12 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ..surface import triangle_normals
-from .closest import Surface
+from ..wrapping.closest import Surface
+from ..wrapping.reference_head import ReferenceHead
+from ..wrapping.similarity import UNMOVED, Similarity, align
 from .figures import Figure, Target, weighted_percentile
 from .mesh_figures import quads_in
-from .reference import ReferenceHead
 from .reference_fit import ReferenceFitter
-from .similarity import UNMOVED, Similarity, align
 from .wrap import Wrap
 
 REGIONS = {

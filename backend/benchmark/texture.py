@@ -24,8 +24,8 @@ from ..footage import read_footage
 from ..phone_texture import unwrap
 from ..phone_texture.common_light import CommonLight
 from ..room_light import estimate_light
-from ..sample.capture import CLIP_FILE
-from ..sample.command import SAMPLE_FOLDER
+from ..sample_capture.capture import CLIP_FILE
+from ..sample_capture.command import SAMPLE_FOLDER
 from ..sampling.opened import Frames
 from ..tracking import track_face
 from .capture import CLEAN, PHONE, clip_runs, simulated_runs

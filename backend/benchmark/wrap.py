@@ -19,11 +19,11 @@ from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from .closest import Surface
-from .cloth import Cloth, fit_modes, fit_vertices
-from .reference import ReferenceHead
-from .registration import landmark_similarity, vertices_of
-from .similarity import UNMOVED, Similarity, align
+from ..wrapping.closest import Surface
+from ..wrapping.cloth import Cloth, fit_modes, fit_vertices
+from ..wrapping.reference_head import ReferenceHead
+from ..wrapping.registration import landmark_similarity, vertices_of
+from ..wrapping.similarity import UNMOVED, Similarity, align
 
 CACHE = Path(__file__).parents[2] / ".cache" / "benchmark"
 CACHE_FORMAT = 1  # one more whenever the way of wrapping changes

@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Progress
 
 from ..atlas import atlas_table
-from ..sample.anatomy import Anatomy
+from .corpus.anatomy import Anatomy
 from .corpus.bank import Bank, build_bank, corpus_version
 from .corpus.painter import StudioTexture
 from .corpus.real_variation import vary

@@ -26,9 +26,9 @@ from studio_avatar_addon.avatar.template import load_template
 
 from ...atlas import atlas_table
 from ...images import linear_from_srgb, pixels_8bit
-from ...sample.anatomy import Anatomy
-from ...sample.complexion import Moles
+from .anatomy import Anatomy
 from .errors import CorpusError
+from .marks import Moles
 from .painter import StudioTexture, paint
 from .person import draw_person
 from .sheets import texture_srgb
@@ -37,14 +37,12 @@ INDEX = "bank.json"
 WORKERS = 2
 # What decides how a person looks; a change of the rest leaves stored banks good.
 _PAINTERS = (
-    "bank", "beard", "biophysics", "brows", "complexion", "face", "hair", "lips", "marks", "noise",
-    "openness", "painter", "person", "relief", "scalp", "shades", "sheets", "strands",
-    "texel_steps",
+    "anatomy", "bank", "beard", "biophysics", "brows", "complexion", "face", "hair", "lips",
+    "marks", "noise", "openness", "organs", "painter", "person", "relief", "scalp", "shades",
+    "sheets", "strands", "strokes", "texel_steps",
 )  # fmt: skip
 _SHARED = (
-    "atlas", "images", "room_light/visibility", "sample/anatomy", "sample/complexion",
-    "sample/noise", "sample/organs", "sample/relief", "sample/strokes", "surface",
-    "training/smooth",
+    "atlas", "images", "room_light/visibility", "surface", "training/smooth",
 )  # fmt: skip
 _HEIGHT_STEP_M = 1e-7
 _REBUILD = "Delete that folder; it is made again when it is needed."

@@ -9,11 +9,11 @@ from scipy.interpolate import CubicSpline
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...sample.anatomy import BROW_LOWER, BROW_UPPER, to_chart
-from ...sample.strokes import Canvas, hair_strokes
+from .anatomy import BROW_LOWER, BROW_UPPER, to_chart
 from .face import Face
 from .person import Person
 from .strands import looked_up, px_per_mm_of
+from .strokes import Canvas, hair_strokes
 
 
 def brow_cover(face: Face, person: Person, random: np.random.Generator) -> torch.Tensor:

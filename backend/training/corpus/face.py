@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -13,7 +14,7 @@ from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas import AtlasTable
-from ...sample.anatomy import (
+from .anatomy import (
     LID_LOWER,
     LID_UPPER,
     LIP_LOWER,
@@ -23,10 +24,9 @@ from ...sample.anatomy import (
     Anatomy,
     to_chart,
 )
-from ...sample.organs import eye_colors, tissue_colors
-from ...sample.strokes import Canvas, outline_mask
 from .noise import fractal_noise
 from .openness import Openness, openness_of
+from .strokes import Canvas, outline_mask
 from .texel_steps import longest_step_mm
 
 # Where the lips meet, right corner to left.
@@ -48,6 +48,10 @@ class Face:
 
     def tensor(self, values: NDArray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
+
+    def column(self, color_linear: Sequence[float]) -> torch.Tensor:
+        """(3, 1) one colour, to be spread over points."""
+        return torch.tensor(color_linear, device=self.device)[:, None]
 
     @cached_property
     def points_mm(self) -> torch.Tensor:
@@ -120,11 +124,6 @@ class Face:
         front = self.points_mm[:, 1] < float(self.place("outer_canthus")[1]) + 12.0
         above = self.points_mm[:, 2] > float(self.place("subnasale")[2])
         return (wanted > 0.5) & (hidden < 0.1) & ~lids & front & above & (self.skin > 0)
-
-    @cached_property
-    def organs(self) -> torch.Tensor:
-        """Linear albedo (3, n) of eyes, mouth, teeth and lashes; 0 on skin."""
-        return self.tensor((eye_colors(self.anatomy) + tissue_colors(self.anatomy)).T)
 
     @cached_property
     def folds(self) -> torch.Tensor:

@@ -18,12 +18,12 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...atlas import AtlasTable
-from ...benchmark.closest import Surface
-from ...benchmark.cloth import Cloth, fit_modes, fit_vertices
-from ...benchmark.reference import DETECTOR_LANDMARKS, HEAD_FROM_ICT
-from ...benchmark.registration import FREE, template_landmarks_m, vertices_of
-from ...benchmark.similarity import UNMOVED, Similarity, align, similarity
 from ...surface import vertex_normals
+from ...wrapping.closest import Surface
+from ...wrapping.cloth import Cloth, fit_modes, fit_vertices
+from ...wrapping.reference_head import DETECTOR_LANDMARKS, HEAD_FROM_Y_UP
+from ...wrapping.registration import FREE, template_landmarks_m, vertices_of
+from ...wrapping.similarity import UNMOVED, Similarity, align, similarity
 from .errors import CorpusError
 
 # MakeHuman's base mesh: the vertices at DETECTOR_LANDMARKS, where the detector sees them on 15
@@ -89,7 +89,7 @@ def read_foreign_mesh(path: Path) -> ForeignMesh:
             "Export it as Wavefront (.obj) again.",
         )
     return ForeignMesh(
-        vertices @ HEAD_FROM_ICT.T,
+        vertices @ HEAD_FROM_Y_UP.T,
         corners[:, :, 0].astype(np.int32),
         places[corners[:, :, 1]].astype(np.float32),
         _landmarks(path, len(vertices)),

@@ -8,14 +8,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...sample.anatomy import MM_PER_M
-from ...sample.complexion import Moles
 from ..smooth import smooth_step
+from .anatomy import MM_PER_M
 from .face import Face
 from .noise import fractal_noise, strewn_spots
 from .person import Person
 
 _SCAR_LENGTH_MM = 9.0
+
+
+@dataclass(frozen=True)
+class Moles:
+    """m moles: positions (m, 3) in metres, head frame, and radii (m,) in metres."""
+
+    position_m: NDArray[np.float32]
+    radius_m: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,21 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...sample.anatomy import Anatomy
-from ...sample.complexion import Moles
-from ...sample.organs import IRIS_LINEAR
 from ..smooth import smooth_step
+from .anatomy import Anatomy
 from .complexion import Layers, bare_albedo
 from .face import Face, face_of
 from .hair import Growth, Hair, grow_hair, growth_of
 from .lips import lips_of
-from .marks import place_marks
+from .marks import Moles, place_marks
+from .organs import organ_colors
 from .person import Person
 from .relief import pores, skin_height_m, skin_shine, wrinkles
 
 SIZES = (256, 4096)
 _DARKEST, _BRIGHTEST = 0.002, 0.98
-_IRIS_MM = 5.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +62,7 @@ def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTextu
     linear = _with_make_up(face, person, layers, linear)
     linear = linear * (1.0 - 0.85 * face.region("nostrils").clamp(0.0, 1.0))
     linear = _with_hair(face, person, hair, linear)
-    linear = torch.where(face.skin > 0, linear, with_iris(face, person.iris_linear))
+    linear = torch.where(face.skin > 0, linear, organ_colors(face, person.iris_linear))
     height = skin_height_m(
         face, person, layers.pores, layers.wrinkles, lips.creases, lips.share, marks.height_um
     )
@@ -167,18 +165,3 @@ def _laid_over(
 ) -> torch.Tensor:
     paint_linear = torch.tensor(colour, device=face.device)[:, None]
     return linear + cover * (paint_linear - linear)
-
-
-def with_iris(face: Face, iris_linear: tuple[float, float, float]) -> torch.Tensor:
-    """Colours (3, n) of eyes and mouth with another iris in place of the sample's."""
-    eye = face.tensor(face.anatomy.table.is_material("eye"))
-    away = torch.full_like(eye, np.inf)
-    for centre in face.anatomy.eye_centres:
-        arm = face.points_mm - face.tensor(centre)
-        length = torch.linalg.vector_norm(arm, dim=1).clamp(min=1e-6)
-        angle = (-arm[:, 1] / length).clamp(-1.0, 1.0).arccos()
-        # Beyond 30 mm it is the other eye.
-        away = torch.minimum(away, torch.where(length < 30.0, 12.0 * angle, np.inf))
-    inside = eye * smooth_step(_IRIS_MM + 0.35, _IRIS_MM - 0.35, away.clamp(max=99.0))
-    ratio = face.tensor(np.array(iris_linear) / IRIS_LINEAR)
-    return face.organs * (1.0 + inside * (ratio[:, None] - 1.0))

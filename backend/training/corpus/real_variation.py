@@ -8,15 +8,16 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ...sample.anatomy import Anatomy
-from ...sample.complexion import BLOOD, MELANIN
 from ..smooth import smooth_step
+from .anatomy import Anatomy
 from .biophysics import skin_table
 from .face import Face, face_of
 from .marks import place_marks
 from .painter import StudioTexture, printable, texture_image
 from .person import draw_person
 
+# Loss of log albedo (red, green, blue) per unit of each pigment.
+_MELANIN, _BLOOD = np.array([0.31, 0.43, 0.58]), np.array([0.10, 0.42, 0.33])
 _MELANIN_SD, _BLOOD_SD = 0.28, 0.22
 _ALIKE = 0.5  # difference of log albedo
 
@@ -41,10 +42,10 @@ def vary(textures: Sequence[StudioTexture], anatomy: Anatomy, seed: int) -> Stud
 
 
 def toned(texture: StudioTexture, anatomy: Anatomy, melanin: float, blood: float) -> StudioTexture:
-    """Skin with so much more of each pigment, in units of `sample.complexion`'s log densities."""
+    """Skin with so much more of each pigment, in units of `_MELANIN` and `_BLOOD`."""
     face = face_of(anatomy, texture.albedo.device)
     skin = texture_image(face, face.skin)
-    loss = face.tensor(melanin * MELANIN + blood * BLOOD)[:, None, None] * skin
+    loss = face.tensor(melanin * _MELANIN + blood * _BLOOD)[:, None, None] * skin
     return replace(texture, albedo=printable(texture.albedo * torch.exp(-loss)))
 
 

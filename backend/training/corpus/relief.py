@@ -9,11 +9,11 @@ import torch
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...sample.strokes import Canvas
 from ..smooth import smooth_step
 from .face import Face
 from .noise import strewn_spots
 from .person import Person
+from .strokes import Canvas
 
 # Principled's IOR level: .35 is skin's F0 of .028.
 _SPECULAR = 0.35

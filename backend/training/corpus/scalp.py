@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ...sample.strokes import Canvas, hair_strokes
 from ..smooth import smooth_step
 from .face import Face
 from .person import Person
 from .strands import HAIR_MM, drawn_count, looked_up, px_per_mm_of, skin_mm2
+from .strokes import Canvas, hair_strokes
 
 # The whorl, as a direction from the middle of the skull: hair grows away from it.
 _WHORL, _SKULL_RADIUS_MM = np.array([0.12, 0.62, 0.78]), 95.0

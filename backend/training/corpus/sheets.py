@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 
 from ...atlas import atlas_table
 from ...images import pixels_8bit, srgb_from_linear
-from ...sample.anatomy import Anatomy
+from .anatomy import Anatomy
 from .on_head import heads
 from .painter import StudioTexture, paint
 from .person import draw_person

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ...log_light import LUMINANCE
-from ...sample.anatomy import Anatomy
+from .anatomy import Anatomy
 from .biophysics import ita_deg
 from .face import Face, face_of
 from .painter import StudioTexture

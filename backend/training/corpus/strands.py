@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...sample.strokes import Canvas
 from .face import Face
+from .strokes import Canvas
 
 HAIR_MM = 0.12
 _FINEST_PX_PER_MM, _COARSEST_PX_PER_MM = 8.0, 2.0

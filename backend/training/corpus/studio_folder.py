@@ -17,13 +17,14 @@ from scipy.spatial import KDTree
 from ...atlas import sample_at
 from ...colour_profile import in_srgb
 from ...images import linear_from_srgb
-from ...sample.anatomy import Anatomy
-from ...sample.complexion import Moles
+from .anatomy import Anatomy
 from .errors import CorpusError
 from .face import Face, face_of
 from .foreign_mesh import ForeignPlaces, foreign_places, read_foreign_mesh
 from .lips import lips_of
-from .painter import StudioTexture, as_texture, with_iris
+from .marks import Moles
+from .organs import organ_colors
+from .painter import StudioTexture, as_texture
 from .person import draw_person
 from .relief import pores, skin_height_m, skin_shine
 
@@ -145,7 +146,7 @@ def _texture(
     linear = linear_from_srgb(_shrunk(image, there, face) / np.float32(255)).astype(np.float32)
     trusted = places.trusted & ~_on_background(image, there)
     skin = face.tensor(_filled(face, linear, trusted).T)
-    albedo = torch.where(face.skin > 0, skin, with_iris(face, person.iris_linear))
+    albedo = torch.where(face.skin > 0, skin, organ_colors(face, person.iris_linear))
     lips, none = lips_of(face, person), torch.zeros(len(face), device=face.device)
     height = skin_height_m(face, person, pores(face, person), none, lips.creases, lips.share, none)
     no_moles = Moles(np.zeros((0, 3), np.float32), np.zeros(0, np.float32))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sample.anatomy import MM_PER_M, Anatomy
+from .anatomy import MM_PER_M, Anatomy
 
 _SMALLEST_UV = 1e-12
 

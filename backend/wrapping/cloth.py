@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 from ..fitting.freeform import smooth_modes
 from ..surface import vertex_normals
 from .closest import Places, Surface
-from .reference import DETECTOR_LANDMARKS, ReferenceHead
+from .reference_head import DETECTOR_LANDMARKS, ReferenceHead
 from .registration import (
     FREE,
     OPPOSITE,

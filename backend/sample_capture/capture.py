@@ -14,22 +14,27 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Finding, Progress
 
+from ..atlas import atlas_table
 from ..filming import film
 from ..head.remake import remade_shapes
-from ..images import pixels_8bit, write_jpeg, write_png
+from ..images import write_jpeg
+from ..training.corpus.anatomy import Anatomy
+from ..training.corpus.painter import StudioTexture, paint
+from ..training.corpus.person import draw_person
+from ..training.corpus.sheets import texture_srgb
+from ..training.corpus.skin_maps import skin_maps, write_maps
 from .clip import encode_clip
-from .organs import IRIS_LINEAR
 from .script import PATH_DEG, act, identity_of
-from .skin import SkinMaps, paint_skin
 
 CLIP_FILE, TRUTH_FILE, COLOR_FILE = "sample.mp4", "truth.npz", "truth_base_color.jpg"
-SEED = 7
+SEED = 44  # a person of the corpus that no training sees
 TRUTH_TEXELS = 512
 
 
@@ -74,8 +79,11 @@ def make_sample(out: Path, progress: Progress, filming: Filming | None = None) -
     work = Path(tempfile.gettempdir()) / f"studio_avatar_sample-{template.sha256[:12]}"
     identity = identity_of(template)
     progress(0, 1, "painting the skin")
-    skin = paint_skin(template, template.neutral_m(identity), filming.texels, SEED)
-    spec = _write_spec(work, template, identity, skin, filming)
+    work.mkdir(parents=True, exist_ok=True)
+    anatomy = Anatomy(atlas_table(template, filming.texels), template.neutral_m(identity))
+    skin = paint(draw_person(SEED), anatomy, torch.device("cpu"))
+    maps = write_maps(skin_maps(skin, anatomy), work)
+    spec = _write_spec(work, template, identity, skin, maps, filming)
     film(spec, work / "capture", _Share(progress, 0.1, 0.99))
     progress(0.99, 1, "encoding")
     frames = sorted((work / "capture" / "frames").glob("frame_*.png"))
@@ -86,10 +94,14 @@ def make_sample(out: Path, progress: Progress, filming: Filming | None = None) -
 
 
 def _write_spec(
-    work: Path, template: HeadTemplate, identity: np.ndarray, skin: SkinMaps, filming: Filming
+    work: Path,
+    template: HeadTemplate,
+    identity: np.ndarray,
+    skin: StudioTexture,
+    maps: dict[str, str],
+    filming: Filming,
 ) -> Path:
-    """The capture's spec, with the files it names, in `work`."""
-    write_png(work / "skin.png", pixels_8bit(skin.base_color_srgb))
+    """The capture's spec, with the files it names, in `work`; `maps`: the skin's files there."""
     acting = act(filming.views, filming.fps)
     neutral = template.neutral_m(identity)
     eyes = template.eye_centres_m(neutral)
@@ -106,10 +118,10 @@ def _write_spec(
             "template": template.name,
             "identity": identity.tolist(),
             "shape": "head.npz",
-            "iris_linear": IRIS_LINEAR.tolist(),
+            "iris_linear": skin.iris_linear,
             "expression": "acting.npz",
         },
-        "skin": "skin.png",
+        "skin": maps,
         "light": {"hdri": filming.hdri, "rotation_deg": filming.rotation_deg},
         "path": {
             "kind": "head_turns",
@@ -131,7 +143,7 @@ def _write_spec(
     return work / "spec.json"
 
 
-def _write_truth(out: Path, template: HeadTemplate, skin: SkinMaps, capture: Path) -> None:
+def _write_truth(out: Path, template: HeadTemplate, skin: StudioTexture, capture: Path) -> None:
     stored = read_arrays(capture / "cameras.npz")
     write_arrays(
         out / TRUTH_FILE,
@@ -141,6 +153,6 @@ def _write_truth(out: Path, template: HeadTemplate, skin: SkinMaps, capture: Pat
         mole_radius_m=skin.moles.radius_m,
         **stored,
     )
-    pixels = pixels_8bit(skin.base_color_srgb)
+    pixels = texture_srgb(skin)
     small = cv2.resize(pixels, (TRUTH_TEXELS, TRUTH_TEXELS), interpolation=cv2.INTER_AREA)
     write_jpeg(out / COLOR_FILE, small, 94)

@@ -10,15 +10,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 
-from ..filming import CHECKOUT, film
-from ..images import Image8, pixels_8bit, read_image, write_jpeg, write_png
-from ..sample.skin import paint_skin
-from ..terminal import TerminalProgress
-from .sheet_drawing import View, draw, draw_atlas, draw_wireframe, drawable
+from ...atlas import atlas_table
+from ...filming import CHECKOUT, film
+from ...head.sheet_drawing import View, draw, draw_atlas, draw_wireframe, drawable
+from ...images import Image8, read_image, write_jpeg
+from ...terminal import TerminalProgress
+from .anatomy import Anatomy
+from .painter import paint
+from .person import draw_person
+from .skin_maps import skin_maps, write_maps
 
 SHEET_FILE = CHECKOUT / "docs" / "head.jpg"
 TILE_PX = 480
@@ -91,18 +96,19 @@ def _identities(template: HeadTemplate) -> list[Image8]:
 
 
 def _lit(template: HeadTemplate) -> list[Image8]:
-    """Close-ups in Cycles with the sample's skin on the mean head, a third of the sheet wide."""
+    """Close-ups in Cycles with a painted skin on the mean head, a third of the sheet wide."""
     width = TILE_PX * COLUMNS // len(LIT)
     height = width * LIT_PX[1] // LIT_PX[0]
     pictures = []
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        skin = paint_skin(template, template.vertices_m, SKIN_TEXELS, SKIN_SEED)
-        write_png(work / "skin.png", pixels_8bit(skin.base_color_srgb))
+        anatomy = Anatomy(atlas_table(template, SKIN_TEXELS), template.vertices_m)
+        skin = paint(draw_person(SKIN_SEED), anatomy, torch.device("cpu"))
+        maps = write_maps(skin_maps(skin, anatomy), work)
         for index, (expression, aim_m, focal_px, distance_m, yaw_deg) in enumerate(LIT):
             spec = {
-                "head": {"expression": expression},
-                "skin": "skin.png",
+                "head": {"expression": expression, "iris_linear": skin.iris_linear},
+                "skin": maps,
                 "light": {"hdri": "interior", "rotation_deg": 40},
                 "path": {"kind": "camera_moves", "views": 1, "yaw_pitch_deg": [[yaw_deg, 0]]},
                 "camera": {

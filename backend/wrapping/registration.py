@@ -10,7 +10,7 @@ from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from .reference import BROWS, DETECTOR_LANDMARKS, ReferenceHead
+from .reference_head import BROWS, DETECTOR_LANDMARKS, ReferenceHead
 from .similarity import Similarity, similarity
 
 BROW_SHARE = 0.05  # weight of a brow's landmark against another's

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..atlas import sample_at
+from ...atlas import sample_at
 
 _SUBPIXEL_BITS = 4
 

@@ -64,7 +64,7 @@ def identity_of(template: HeadTemplate) -> NDArray[np.float32]:
     if missing:
         raise TemplateError(
             f"The head template {template.name} has no parameters {', '.join(missing)}.",
-            "Adapt the sample's person in backend/sample/script.py.",
+            "Adapt the sample's person in backend/sample_capture/script.py.",
         )
     return np.array([IDENTITY.get(name, 0.0) for name in template.identity_names], np.float32)
 

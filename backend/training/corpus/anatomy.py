@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..atlas import AtlasTable, region
-from ..surface import vertex_normals
+from ...atlas import AtlasTable, region
+from ...surface import vertex_normals
 
 MM_PER_M = 1000.0
 # The chart wraps the head round a vertical axis: u = angle times this radius (mm), v = height.
@@ -138,9 +138,3 @@ def to_chart(points: FloatArray) -> NDArray[np.float32]:
     """Points (..., 3) to the chart (..., 2): u grows to the subject's left, v upward."""
     angle = np.arctan2(points[..., 0], -points[..., 1])
     return np.stack([CHART_RADIUS_MM * angle, points[..., 2]], axis=-1).astype(np.float32)
-
-
-def smoothstep(low: float, high: float, values: FloatArray) -> FloatArray:
-    """0 below `low`, 1 above `high`, smooth between; `low` may be the larger one."""
-    share = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return share * share * (3.0 - 2.0 * share)

@@ -1,0 +1,1 @@
+"""Surfaces laid on one another: nearest places, similarities, smooth and free registration."""
