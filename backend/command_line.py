@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
-import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from studio_avatar_addon.avatar.corrections import MEASURES_M, CorrectionError, Corrections
 from studio_avatar_addon.avatar.errors import (
     AvatarFolderError,
-    EnvironmentProblem,
     JobCancelled,
     StudioAvatarError,
 )
@@ -48,31 +45,11 @@ from studio_avatar_addon.avatar.layout import (
 )
 from studio_avatar_addon.avatar.version import extension_version
 
+from .checkout_commands import CHECKOUT_COMMANDS, add_checkout_commands, run_checkout_command
 from .event_log import EventLog
+from .on_demand import cache_folder, module, third_party_packages
 
 JOB_FOLDER_UNWRITABLE = 4  # exit status
-
-# Commands that make what ships with the code, or show it: module, function and help.
-MAKERS = {
-    "landmarks": ("head.landmark_table", "store_landmarks", "learn the head's landmarks again"),
-    "template": ("head.build", "build_template", "build the head template"),
-    "sheet": ("training.corpus.template_sheet", "render_sheet", "draw the head template"),
-    "shapes": ("head.shape_sheet", "render_shapes", "draw the 52 shapes"),
-    "sample": ("sample_capture.command", "film_sample", "film the sample"),
-    "corpus": ("training.pictures", "render_corpus", "draw the training's textures"),
-}
-# What `benchmark` can measure: module, function and help.
-BENCHMARKS = {
-    "head": ("benchmark.head", "benchmark_head", "the head template against reference heads"),
-    "capture": ("benchmark.capture", "benchmark_capture", "the fit, on captures with known truth"),
-    "texture": ("benchmark.texture", "benchmark_texture", "the phone texture, likewise"),
-    "shapes": ("benchmark.shapes", "benchmark_shapes", "the 52 shapes: agreement and contact"),
-    "simulator": ("benchmark.simulator", "benchmark_simulator", "corpus and simulator, likewise"),
-}
-# What `train` can train: module, function and help.
-TRAININGS = {
-    "identity": ("training.identity.command", "train_identities", "who is it, in any light"),
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,12 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = arguments.pop("command")
     if command == "run":
         return _run_from_blender(arguments["job"], arguments["parent_pid"])
-    if command in MAKERS:
-        return _known_failures_in_words(lambda: _make(command, arguments["out"]))
-    if command == "benchmark":
-        return _known_failures_in_words(lambda: _measure(**arguments))
-    if command == "train":
-        return _known_failures_in_words(lambda: _train(**arguments))
+    if command in CHECKOUT_COMMANDS:
+        return _known_failures_in_words(lambda: run_checkout_command(command, arguments))
     return _known_failures_in_words(lambda: _run_here(command, arguments))
 
 
@@ -121,36 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check interpreter, device, packages and weights")
     _add_device(doctor)
 
-    for name, (_, _, text) in MAKERS.items():
-        maker = commands.add_parser(name, help=text)
-        maker.add_argument("--out", type=Path, default=None)
-
-    benchmark = commands.add_parser("benchmark", help="measure the product (in a checkout)")
-    measures = benchmark.add_subparsers(dest="measure", required=True)
-    for name, (_, _, text) in BENCHMARKS.items():
-        measure = measures.add_parser(name, help=text)
-        measure.add_argument(
-            "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"
-        )
-        measure.add_argument("--out", type=Path, default=None, metavar="FILE", help="as JSON too")
-
-    train = commands.add_parser("train", help="train a network (in a checkout)")
-    networks = train.add_subparsers(dest="network", required=True)
-    for name, (_, _, text) in TRAININGS.items():
-        network = networks.add_parser(name, help=text)
-        network.add_argument("--preset", choices=("cpu", "gpu"), default="cpu")
-        network.add_argument(
-            "--hdris", type=Path, default=None, metavar="DIR", help="panoramas as further light"
-        )
-        network.add_argument(
-            "--studio-textures", type=Path, default=None, metavar="DIR",
-            help="evenly lit textures of real people, beside the painted ones",
-        )  # fmt: skip
-        network.add_argument(
-            "--studio-mesh", type=Path, default=None, metavar="FILE",
-            help="the Wavefront file that they belong to; the only one in their folder",
-        )  # fmt: skip
-        network.add_argument("--out", type=Path, default=None, metavar="DIR")
+    add_checkout_commands(commands)
 
     run = commands.add_parser("run", help="run a job folder, as the add-on does")
     run.add_argument("job", type=Path, metavar="JOB_DIR")
@@ -210,8 +154,8 @@ def _run_from_blender(job: Path, parent_pid: int | None) -> int:
     try:
         events.write(_hello())
         if parent_pid is not None:
-            with _third_party_packages():
-                _module("parent_watch").end_with_parent(parent_pid)
+            with third_party_packages():
+                module("parent_watch").end_with_parent(parent_pid)
         return _carry_out(job, read_request(job), events)
     except StudioAvatarError as error:
         return _tell(events, error)
@@ -243,20 +187,14 @@ def _jobs_folder(request: Request) -> Path:
     return cache_folder() / JOBS_FOLDER
 
 
-def cache_folder() -> Path:
-    """The user's own folder for what can be made again."""
-    base = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "studio_avatar"
-
-
 def _carry_out(job: Path, request: Request, events: EventLog) -> int:
     """Run the command; exactly one final event is written, whatever happens."""
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
     # Its threads spin while they wait: on a busy machine two of them made the fit 2.5 times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        with _third_party_packages():
-            result = _module("commands").carry_out(job, request, events)
+        with third_party_packages():
+            result = module("commands").carry_out(job, request, events)
     except (JobCancelled, KeyboardInterrupt):
         events.write(Cancelled())
         return 130
@@ -294,74 +232,6 @@ def _tell(events: EventLog, failure: StudioAvatarError) -> int:
             print(f"{failure.problem} {failure.remedy}", file=sys.stderr, flush=True)
         return JOB_FOLDER_UNWRITABLE
     return 1
-
-
-@contextlib.contextmanager
-def _third_party_packages() -> Generator[None]:
-    """For work that needs them. Raises EnvironmentProblem where the interpreter lacks one."""
-    try:
-        yield
-    except ImportError as error:
-        if (error.name or "").startswith((__package__ or "backend", "studio_avatar_addon")):
-            raise
-        raise EnvironmentProblem(
-            f"The backend's Python interpreter {sys.executable} lacks a package ({error}).",
-            "Choose an interpreter with the backend installed, or run `python build.py setup`.",
-        ) from error
-
-
-def _module(name: str) -> Any:
-    """One of our modules that needs third-party packages, imported only now."""
-    return importlib.import_module(f".{name}", __package__)
-
-
-def _make(command: str, out: Path | None) -> int:
-    """Make one of MAKERS; without `out` at its own place. Raises EnvironmentProblem elsewhere."""
-    if not (Path(__file__).parents[1] / "build.py").is_file():
-        raise EnvironmentProblem(
-            "What ships with the extension is made in a checkout of its sources.",
-            f"Run `python -m backend {command}` there.",
-        )
-    module, function, _ = MAKERS[command]
-    with _third_party_packages():
-        maker = getattr(_module(module), function)
-        print(maker(out) if out else maker())
-    return 0
-
-
-def _measure(measure: str, heads: Path | None, out: Path | None) -> int:
-    """Print one of BENCHMARKS. Raises EnvironmentProblem where benchmarks were not shipped."""
-    _only_in_a_checkout(".benchmark", "The benchmarks are")
-    module, function, _ = BENCHMARKS[measure]
-    with _third_party_packages():
-        getattr(_module(module), function)(heads, out)
-    return 0
-
-
-def _train(network: str, preset: str, **given: Path | None) -> int:
-    """Train one of TRAININGS. Raises EnvironmentProblem where training was not shipped."""
-    _only_in_a_checkout(".training", "The training is")
-    module, function, _ = TRAININGS[network]
-    with _third_party_packages():
-        textures, mesh = given["studio_textures"], given["studio_mesh"]
-        if mesh and not textures:
-            raise EnvironmentProblem(
-                f"The mesh {mesh.name} is given without its textures.",
-                "Name their folder with --studio-textures.",
-            )
-        folders = _module("training.corpus.studio_folder")
-        studio = folders.open_studio_folder(textures, mesh) if textures else None
-        train = getattr(_module(module), function)
-        print(train(preset, studio, given["hdris"], cache_folder() / "training", given["out"]))
-    return 0
-
-
-def _only_in_a_checkout(package: str, subject: str) -> None:
-    if importlib.util.find_spec(package, __package__) is None:
-        raise EnvironmentProblem(
-            f"{subject} not part of the installed extension.",
-            "Run it from a checkout of its sources.",
-        )
 
 
 def _known_failures_in_words(action: Callable[[], int]) -> int:

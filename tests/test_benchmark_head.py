@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import command_line
+from backend import checkout_commands, command_line
 from backend.benchmark import landmark_figures, mesh_figures, surface_figures, wrap
 from backend.benchmark.atlas_figures import doubly_covered, signed_areas, smallest_gap_px, stretch
 from backend.benchmark.figures import Figure, Section, Target, as_json, as_table
@@ -229,6 +229,6 @@ def test_without_reference_the_rest_is_still_told(
 def test_installed_without_benchmarks_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(command_line.importlib.util, "find_spec", lambda *_: None)
+    monkeypatch.setattr(checkout_commands.importlib.util, "find_spec", lambda *_: None)
     assert command_line.main(["benchmark", "head"]) == 1
     assert "checkout" in capsys.readouterr().err

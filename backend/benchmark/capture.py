@@ -13,7 +13,7 @@ import numpy as np
 
 from studio_avatar_addon.avatar.template import load_template
 
-from ..command_line import cache_folder
+from ..on_demand import cache_folder
 from ..sample_capture.capture import CLIP_FILE, TRUTH_FILE
 from ..sample_capture.command import SAMPLE_FOLDER
 from ..terminal import TerminalProgress

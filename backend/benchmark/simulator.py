@@ -16,11 +16,11 @@ from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import QUALITY, FloatArray, TextureSet
 
 from ..atlas import atlas_table, region
-from ..command_line import cache_folder
 from ..fitting import fit_head
 from ..footage import read_footage
 from ..images import linear_from_srgb
 from ..log_light import LUMINANCE
+from ..on_demand import cache_folder
 from ..phone_texture import unwrap
 from ..room_light import estimate_light
 from ..room_light.tone import SKIN_TYPES

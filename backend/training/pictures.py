@@ -10,9 +10,9 @@ import torch
 
 from studio_avatar_addon.avatar.template import load_template
 
-from ..command_line import cache_folder
 from ..filming import CHECKOUT
 from ..images import write_jpeg
+from ..on_demand import cache_folder
 from ..terminal import TerminalProgress
 from .corpus.sheets import close_up_sheet, head_sheet, texture_srgb, tiled
 from .simulator import draw_sheet

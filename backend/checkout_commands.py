@@ -1,0 +1,126 @@
+"""Commands that only a checkout of the sources has: make what ships, measure it, train it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from studio_avatar_addon.avatar.errors import EnvironmentProblem
+
+from .on_demand import cache_folder, module, third_party_packages
+
+# Commands that make what ships with the code, or show it: module, function and help.
+MAKERS = {
+    "landmarks": ("head.landmark_table", "store_landmarks", "learn the head's landmarks again"),
+    "template": ("head.build", "build_template", "build the head template"),
+    "sheet": ("training.corpus.template_sheet", "render_sheet", "draw the head template"),
+    "shapes": ("head.shape_sheet", "render_shapes", "draw the 52 shapes"),
+    "sample": ("sample_capture.command", "film_sample", "film the sample"),
+    "corpus": ("training.pictures", "render_corpus", "draw the training's textures"),
+}
+# What `benchmark` can measure: module, function and help.
+BENCHMARKS = {
+    "head": ("benchmark.head", "benchmark_head", "the head template against reference heads"),
+    "capture": ("benchmark.capture", "benchmark_capture", "the fit, on captures with known truth"),
+    "texture": ("benchmark.texture", "benchmark_texture", "the phone texture, likewise"),
+    "shapes": ("benchmark.shapes", "benchmark_shapes", "the 52 shapes: agreement and contact"),
+    "simulator": ("benchmark.simulator", "benchmark_simulator", "corpus and simulator, likewise"),
+}
+# What `train` can train: module, function and help.
+TRAININGS = {
+    "identity": ("training.identity.command", "train_identities", "who is it, in any light"),
+}
+CHECKOUT_COMMANDS = (*MAKERS, "benchmark", "train")
+
+
+def add_checkout_commands(commands: Any) -> None:
+    """Add their parsers to `argparse`'s subparsers."""
+    for name, (_, _, text) in MAKERS.items():
+        maker = commands.add_parser(name, help=text)
+        maker.add_argument("--out", type=Path, default=None)
+
+    benchmark = commands.add_parser("benchmark", help="measure the product (in a checkout)")
+    measures = benchmark.add_subparsers(dest="measure", required=True)
+    for name, (_, _, text) in BENCHMARKS.items():
+        measure = measures.add_parser(name, help=text)
+        measure.add_argument(
+            "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"
+        )
+        measure.add_argument("--out", type=Path, default=None, metavar="FILE", help="as JSON too")
+
+    train = commands.add_parser("train", help="train a network (in a checkout)")
+    networks = train.add_subparsers(dest="network", required=True)
+    for name, (_, _, text) in TRAININGS.items():
+        network = networks.add_parser(name, help=text)
+        network.add_argument("--preset", choices=("cpu", "gpu"), default="cpu")
+        network.add_argument(
+            "--hdris", type=Path, default=None, metavar="DIR", help="panoramas as further light"
+        )
+        network.add_argument(
+            "--studio-textures", type=Path, default=None, metavar="DIR",
+            help="evenly lit textures of real people, beside the painted ones",
+        )  # fmt: skip
+        network.add_argument(
+            "--studio-mesh", type=Path, default=None, metavar="FILE",
+            help="the Wavefront file that they belong to; the only one in their folder",
+        )  # fmt: skip
+        network.add_argument("--out", type=Path, default=None, metavar="DIR")
+
+
+def run_checkout_command(command: str, arguments: dict[str, Any]) -> int:
+    """One of CHECKOUT_COMMANDS; the exit status. Raises as what it runs does."""
+    if command == "benchmark":
+        return _measure(**arguments)
+    if command == "train":
+        return _train(**arguments)
+    return _make(command, **arguments)
+
+
+def _make(command: str, out: Path | None) -> int:
+    """Make one of MAKERS; without `out` at its own place. Raises EnvironmentProblem elsewhere."""
+    if not (Path(__file__).parents[1] / "build.py").is_file():
+        raise EnvironmentProblem(
+            "What ships with the extension is made in a checkout of its sources.",
+            f"Run `python -m backend {command}` there.",
+        )
+    name, function, _ = MAKERS[command]
+    with third_party_packages():
+        maker = getattr(module(name), function)
+        print(maker(out) if out else maker())
+    return 0
+
+
+def _measure(measure: str, heads: Path | None, out: Path | None) -> int:
+    """Print one of BENCHMARKS. Raises EnvironmentProblem where benchmarks were not shipped."""
+    _only_in_a_checkout(".benchmark", "The benchmarks are")
+    name, function, _ = BENCHMARKS[measure]
+    with third_party_packages():
+        getattr(module(name), function)(heads, out)
+    return 0
+
+
+def _train(network: str, preset: str, **given: Path | None) -> int:
+    """Train one of TRAININGS. Raises EnvironmentProblem where training was not shipped."""
+    _only_in_a_checkout(".training", "The training is")
+    name, function, _ = TRAININGS[network]
+    with third_party_packages():
+        textures, mesh = given["studio_textures"], given["studio_mesh"]
+        if mesh and not textures:
+            raise EnvironmentProblem(
+                f"The mesh {mesh.name} is given without its textures.",
+                "Name their folder with --studio-textures.",
+            )
+        folders = module("training.corpus.studio_folder")
+        studio = folders.open_studio_folder(textures, mesh) if textures else None
+        train = getattr(module(name), function)
+        print(train(preset, studio, given["hdris"], cache_folder() / "training", given["out"]))
+    return 0
+
+
+def _only_in_a_checkout(package: str, subject: str) -> None:
+    if importlib.util.find_spec(package, __package__) is None:
+        raise EnvironmentProblem(
+            f"{subject} not part of the installed extension.",
+            "Run it from a checkout of its sources.",
+        )
