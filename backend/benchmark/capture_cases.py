@@ -1,20 +1,22 @@
 """Nothing in, the benchmark's simulated captures out: each a folder that `capture_studio` rendered.
 
-Half show heads of our template, with identities that no prior of the fit was told; half persons of
-the reference head, whose shape our template does not span. All keep still, so that what a fit gets
-wrong is the fit's. Rendered once into the user's cache and found there again; interrupted, they go
-on where they stopped.
+Half show heads of our template, with identities that no prior of the fit was told and skins of the
+corpus that no training saw; half persons of the reference head, whose shape our template does not
+span, in real skins withheld from every training. All keep still, so that what a fit gets wrong is
+the fit's. Rendered once into the user's cache and found there again; interrupted, they go on where
+they stopped.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, Progress
@@ -24,11 +26,12 @@ from ..filming import film
 from ..stage_store import fingerprint
 from ..training.corpus.anatomy import Anatomy
 from ..training.corpus.bank import corpus_version
-from ..training.corpus.painter import StudioTexture, paint
-from ..training.corpus.person import draw_person
+from ..training.corpus.painter import paint
+from ..training.corpus.person import TYPES, draw_person
 from ..training.corpus.skin_maps import skin_maps, write_maps
 from .capture_truth import CaptureTruth, read_truth
 from .foreign_head import foreign_skin, load_foreign_mesh, write_foreign_head
+from .real_skin import withheld_skin
 from .reference import load_reference
 from .wrap import cached_wrap
 
@@ -36,14 +39,28 @@ TEMPLATE, REFERENCE = "template", "ict"
 # Soft indoor light, a low sun from the side, a coloured evening: Blender's own, and their turn.
 LIGHTS = {"soft": ("interior", 0.0), "sun": ("sunrise", 90.0), "coloured": ("night", 120.0)}
 KINDS = {"camera": "camera_moves", "head": "head_turns"}
-VIEWS = 20
-# From ear to ear, now from above, now from below: some 6 degrees from view to view.
-PATH_DEG = ((-55.0, 0.0), (-28.0, 12.0), (0.0, 0.0), (28.0, -12.0), (55.0, 0.0))
-SIZE_PX = (432, 768)
 FOCAL_RATIOS = (0.85, 1.05, 1.3, 0.95, 1.5)  # over the longer side, case by case
 FACE_SHARE = 0.36  # of the picture's longer side that .2 m of head take up
-SAMPLES, TEXELS = 4, 2048
+TEXELS = 2048
 IDENTITY_BOUND = 1.6  # standard deviations
+# What a capture's folder holds beside what was rendered.
+BASE_COLOR, MOLES, FOLDER_OF_RENDERS = "base_color.png", "moles.npz", "capture"
+
+
+@dataclass(frozen=True)
+class CaptureFilming:
+    """How a head is filmed: by default as the fit's benchmark wants it."""
+
+    views: int = 20
+    size_px: tuple[int, int] = (432, 768)
+    samples: int = 4
+    # From ear to ear, now from above, now from below: some 6 degrees from view to view.
+    yaw_pitch_deg: tuple[tuple[float, float], ...] = (
+        (-55.0, 0.0), (-28.0, 12.0), (0.0, 0.0), (28.0, -12.0), (55.0, 0.0),
+    )  # fmt: skip
+
+    def focal_px(self, case: CaptureCase) -> float:
+        return FOCAL_RATIOS[case.seed % len(FOCAL_RATIOS)] * max(self.size_px)
 
 
 @dataclass(frozen=True)
@@ -57,11 +74,12 @@ class CaptureCase:
 
     @property
     def name(self) -> str:
-        return f"{self.head}-{self.light}-{self.moving}"
+        return f"{self.head}-{self.light}-{self.moving}-{self.seed}"
 
     @property
-    def focal_px(self) -> float:
-        return FOCAL_RATIOS[self.seed % len(FOCAL_RATIOS)] * max(SIZE_PX)
+    def skin_type(self) -> int:
+        """0 to 5: Fitzpatrick I to VI."""
+        return self.seed % TYPES
 
 
 def all_cases() -> tuple[CaptureCase, ...]:
@@ -77,24 +95,36 @@ def all_cases() -> tuple[CaptureCase, ...]:
 class CaptureCache:
     """Where captures lie, and how one comes there."""
 
-    def __init__(self, folder: Path, template: HeadTemplate, heads: Path) -> None:
-        """`heads`: the folder of the reference heads."""
+    def __init__(
+        self,
+        folder: Path,
+        template: HeadTemplate,
+        heads: Path,
+        filming: CaptureFilming | None = None,
+    ) -> None:
+        """`heads`: the folder of the reference heads, beside that of the real skins."""
         self._folder, self._template, self._heads = folder, template, heads
-        made_by = (LIGHTS, VIEWS, PATH_DEG, SIZE_PX, FOCAL_RATIOS, FACE_SHARE, SAMPLES, TEXELS)
-        self._mark = fingerprint(*made_by, template.sha256, corpus_version())
+        self._filming = filming or CaptureFilming()
+        made_by = (LIGHTS, FOCAL_RATIOS, FACE_SHARE, TEXELS, astuple(self._filming))
+        self.mark = fingerprint(*made_by, template.sha256, corpus_version())
+
+    def folder(self, case: CaptureCase) -> Path:
+        """Where the case lies or will lie."""
+        return self._folder / f"{case.name}-{self.mark}"
 
     def rendered(self, case: CaptureCase, progress: Progress) -> CaptureTruth:
         """The case's capture, rendered if it is not there yet: some four minutes of two cores.
 
-        Raises ReferenceMissing where its head is absent, EnvironmentProblem as `film` does.
+        Raises ReferenceMissing or CorpusError where its head or skin is absent, EnvironmentProblem
+        as `film` does.
         """
-        work = self._folder / f"{case.name}-{self._mark}"
+        work = self.folder(case)
         spec = work / "spec.json"
         if not spec.is_file():
             head, maps = self._painted(case, work)
             write_json(spec, self._spec(case, head, maps))
-        film(spec, work / "capture", progress)
-        return read_truth(work / "capture" / "cameras.npz", self._template)
+        film(spec, work / FOLDER_OF_RENDERS, progress)
+        return read_truth(work / FOLDER_OF_RENDERS / "cameras.npz", self._template)
 
     def _painted(self, case: CaptureCase, work: Path) -> tuple[dict[str, object], dict[str, str]]:
         """The spec's head and skin, their files written."""
@@ -103,17 +133,17 @@ class CaptureCache:
         if case.head == TEMPLATE:
             identity = drawn_identity(template, case.seed)
             anatomy = Anatomy(atlas_table(template, TEXELS), template.neutral_m(identity))
-            skin = _person_skin(anatomy, case.seed)
+            skin = paint(draw_person(case.seed), anatomy, torch.device("cpu"))
+            write_arrays(work / MOLES, **asdict(skin.moles))
             head = {"identity": identity.tolist(), "iris_linear": skin.iris_linear}
             return head, write_maps(skin_maps(skin, anatomy), work)
         reference, mesh = load_reference(self._heads), load_foreign_mesh(self._heads)
         wrap = cached_wrap(template, reference)
         write_foreign_head(work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed)
         anatomy = Anatomy(atlas_table(template, TEXELS), template.vertices_m)
-        skin = _person_skin(anatomy, case.seed)
-        maps = foreign_skin(template, reference, mesh, wrap, TEXELS).carried(
-            skin_maps(skin, anatomy)
-        )
+        skin = withheld_skin(self._heads.parent / "skins" / "makehuman", anatomy, case.skin_type)
+        maps = skin_maps(skin, anatomy)
+        maps = foreign_skin(template, reference, mesh, wrap, TEXELS).carried(maps)
         head = {"mesh": "head.npz", "iris_linear": skin.iris_linear}
         return head, write_maps(maps, work)
 
@@ -121,24 +151,26 @@ class CaptureCache:
         self, case: CaptureCase, head: dict[str, object], maps: dict[str, str]
     ) -> dict[str, object]:
         hdri, rotation_deg = LIGHTS[case.light]
+        filming = self._filming
+        focal_px = filming.focal_px(case)
         return {
             "head": head,
             "skin": maps,
             "light": {"hdri": hdri, "rotation_deg": rotation_deg},
-            "path": {"kind": KINDS[case.moving], "views": VIEWS, "yaw_pitch_deg": PATH_DEG},
-            "camera": {
-                "size_px": SIZE_PX,
-                "focal_px": case.focal_px,
-                "distance_m": 0.2 * case.focal_px / (FACE_SHARE * max(SIZE_PX)),
+            "path": {
+                "kind": KINDS[case.moving],
+                "views": filming.views,
+                "yaw_pitch_deg": filming.yaw_pitch_deg,
             },
-            "samples": SAMPLES,
+            "camera": {
+                "size_px": filming.size_px,
+                "focal_px": focal_px,
+                "distance_m": 0.2 * focal_px / (FACE_SHARE * max(filming.size_px)),
+            },
+            "samples": filming.samples,
             "seed": case.seed,
             "subdivision": 2 if case.head == TEMPLATE else 1,
         }
-
-
-def _person_skin(anatomy: Anatomy, seed: int) -> StudioTexture:
-    return paint(draw_person(seed), anatomy, torch.device("cpu"))
 
 
 def drawn_identity(template: HeadTemplate, seed: int) -> FloatArray:
