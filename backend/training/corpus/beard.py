@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..smooth import smooth_step
 from .face import Face
 from .person import Person
-from .strands import HAIR_MM, drawn_count, looked_up, px_per_mm_of, skin_mm2
+from .strands import (
+    HAIR_MM,
+    Strands,
+    blank_tones,
+    draw_tones,
+    drawn_count,
+    greyness,
+    looked_up,
+    looked_up_tones,
+    px_per_mm_of,
+    skin_mm2,
+)
 from .strokes import Canvas, hair_strokes
 
 
@@ -41,7 +53,7 @@ def beard_density(face: Face, person: Person) -> torch.Tensor:
     thick = torch.maximum(thick, face.bump("jaw_angle", 20.0, (-8.0, 0.0, -8.0)))
     patchy = 1.0 - thin_cheek * (1.0 - thick) + 0.16 * face.noise(9.0, 2, seed + 81)
     # Hair begins at the border of the lips' red, sparse for a millimetre or two.
-    bare = smooth_step(-2.2, 0.4, face.lip_inside_mm) + face.region("ears")
+    bare = smooth_step(-1.2, 0.8, face.lip_inside_mm) + face.region("ears")
     bare += 0.6 * face.bump("subnasale", 3.5, (0.0, -3.0, -4.0))
     bare += float(random.uniform(0.1, 0.6)) * face.bump("mouth_corner", 4.5, (-9.0, 0.0, -12.0))
     front = smooth_step(34.0, 8.0, face.points_mm[:, 1])
@@ -54,10 +66,10 @@ def beard_cover(
     area: torch.Tensor,
     root_density: torch.Tensor,
     random: np.random.Generator,
-) -> torch.Tensor:
-    """Cover (n,) by the beard of the person's style: millimetres of stubble or longer hair."""
+) -> Strands:
+    """The beard of the person's style: millimetres of stubble or longer hair."""
     if person.beard == "none":
-        return torch.zeros(len(face), device=face.device)
+        return Strands.none(face)
     roots = face.roots
     density = root_density * _style(roots, person)
     grown = smooth_step(0.0, 0.85, density)
@@ -78,12 +90,33 @@ def beard_cover(
     canvas = Canvas.around(chart[grown.cpu().numpy() > 0.0], 10.0, px_per_mm)
     canvas.draw(strokes, HAIR_MM, random.uniform(0.45, 0.95, len(root)))
     where = face.anatomy.table.is_material("skin") & (face.anatomy.points[:, 1] < 60.0)
+    # In an ageing beard white hairs stand among dark ones.
+    mixed = 0.3 + 0.45 * greyness(person.beard_linear)
+    clumps = 0.2 * roots.noise(5.0, 2, person.seed * 97 + 84).cpu().numpy()[index]
+    toned = blank_tones(canvas)
+    draw_tones(toned, strokes, HAIR_MM, random.normal(0.0, mixed, len(root)) + clumps)
+    tone = looked_up_tones(face, toned, face.anatomy.chart, where)
     strands = looked_up(face, canvas, face.anatomy.chart, where)
+    strands = _even_below_the_jaw(face, person, canvas, strands, where)
     strands = strands * smooth_step(2.5 if long else 0.6, -0.4, face.lip_inside_mm)
     # Shade of the hair below, which single strands leave open.
     closed = float(long) * 0.6 * person.beard_density
     under = closed * smooth_step(0.1, 1.0, area * _style(face, person)) ** 1.3
-    return (strands + (1.0 - strands) * under).clamp(0.0, 1.0)
+    return Strands((strands + (1.0 - strands) * under).clamp(0.0, 1.0), tone)
+
+
+def _even_below_the_jaw(
+    face: Face, person: Person, canvas: Canvas, strands: torch.Tensor, where: NDArray[np.bool_]
+) -> torch.Tensor:
+    """Strands (n,) with their mean, unevenly, where skin faces down: the chart's cylinder would
+    draw them out to streaks there."""
+    down = smooth_step(-0.68, -0.92, face.tensor(face.anatomy.normals[:, 2]))
+    mean = Canvas(canvas.low_mm, canvas.px_per_mm, canvas.image.copy())
+    mean.soften(2.0)
+    there = where & (down > 0.0).cpu().numpy()
+    grain = 1.0 + 0.3 * face.noise(2.4, 3, person.seed * 97 + 85, 0.9)
+    even = looked_up(face, mean, face.anatomy.chart, there) * grain.clamp(0.2, 2.0)
+    return strands + down * (even - strands)
 
 
 def _style(face: Face, person: Person) -> torch.Tensor:

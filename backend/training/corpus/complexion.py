@@ -17,11 +17,11 @@ from .face import Face
 from .lips import Lips, lip_pigment
 from .marks import Marks
 from .person import MELANIN_BY_TYPE, Person
-from .shades import shades_of
+from .shades import Shades, shades_of
 
 _DARKEST_MISSES = (1.04, 0.912, 1.042)  # grid / two layers at type VI
 # Deviation of log albedo from coarse and from fine uneven pigment, at strength 1.
-_COARSE, _FINE = 0.130, 0.068
+_COARSE, _FINE = 0.130, 0.062
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,16 @@ def bare_albedo(face: Face, person: Person, layers: Layers, marks: Marks) -> tor
     seed = person.seed * 97
     shades = shades_of(face, person)
     red, red_blood, red_loss = lip_pigment(face, person, layers.lips)
-    lined = 0.20 * layers.pores + 0.16 * layers.wrinkles
+    lined = 0.22 * layers.pores + 0.16 * layers.wrinkles + _weave(face, person)
     skin = 1.0 - layers.lips.share
     melanin = _melanin(face, person, seed) + (shades.melanin * skin + lined) / _reach(person)
     melanin = _evened(face, melanin, layers) + red
-    blood = _blood(face, person, seed) + shades.blood * skin + 0.3 * layers.wrinkles
+    blood = (
+        _blood(face, person, seed)
+        + shades.blood * skin
+        + 0.3 * layers.wrinkles
+        + 0.5 * layers.pores
+    )
     blood = _evened(face, blood, layers) + red_blood
     oxygen = person.oxygenation + shades.oxygen
     oxygen = oxygen + layers.lips.share * (0.9 - oxygen)
@@ -51,7 +56,7 @@ def bare_albedo(face: Face, person: Person, layers: Layers, marks: Marks) -> tor
     spread = spread + marks.melanin_added * (1.0 - 0.7 * layers.lips.share)
     flow = person.blood * blood.exp() * marks.blood_factor
     linear = skin_table(person.eumelanin, face.device)(spread, flow, oxygen)
-    linear = linear * torch.exp(-red_loss) * _tint(face, person, layers, shades.warm)
+    linear = linear * torch.exp(-red_loss) * _tint(face, person, layers, shades)
     return linear * _residual(person, face.device)[:, None]
 
 
@@ -81,6 +86,15 @@ def _melanin(face: Face, person: Person, seed: int) -> torch.Tensor:
     shaded = face.bump("mouth_corner", 11.0) + 0.6 * face.bump("chin_boss", 14.0)
     albedo += 0.075 * person.sun * sunny + 0.05 * person.lip_dark * shaded
     return albedo / _reach(person)
+
+
+def _weave(face: Face, person: Person) -> torch.Tensor:
+    """Loss of log albedo (n,) by the skin's finest relief, cells of half a millimetre with darker
+    furrows, which only large textures hold."""
+    seed = person.seed * 97
+    rough = 0.032 * (0.7 + 0.3 * min(person.pores, 2.0))
+    wave = 0.85 * face.noise(0.75, 1, seed + 8) + face.noise(0.48, 1, seed + 9)
+    return rough * torch.maximum(wave, -0.5 * wave.square())
 
 
 def _melanin_factor(log_factor: torch.Tensor, person: Person) -> torch.Tensor:
@@ -124,7 +138,7 @@ def _residual(person: Person, device: torch.device) -> torch.Tensor:
     return torch.tensor(_DARKEST_MISSES, device=device) ** share
 
 
-def _tint(face: Face, person: Person, layers: Layers, warm: torch.Tensor) -> torch.Tensor:
+def _tint(face: Face, person: Person, layers: Layers, shades: Shades) -> torch.Tensor:
     """Factor (3, n): carotene, which the blood and melanin do not cover, and beard roots."""
     sallow = face.bump("forehead", 28.0) + 0.8 * face.bump("chin_boss", 18.0)
     sallow = person.sallow * (sallow + 0.6 * face.bump("under_eye", 10.0))
@@ -136,10 +150,14 @@ def _tint(face: Face, person: Person, layers: Layers, warm: torch.Tensor) -> tor
     grown = layers.beard * person.beard_shadow * (0.85 + 0.15 * face.noise(1.2, 2, person.seed))
     # Through the thin skin of the lips light goes to the deep blood and back, which the two layers
     # do not hold; melanin hides most of it.
-    deep = torch.tensor([0.14, 0.40, 0.32], device=face.device) / (1.0 + 3.0 * person.melanin)
+    deep = torch.tensor([0.10, 0.27, 0.23], device=face.device) / (1.0 + 1.5 * person.melanin)
     red = person.lip_red * layers.lips.share * (0.55 + 0.10 * layers.lips.creases)
     thin = torch.tensor([0.0, 0.02, 0.12], device=face.device)
     carotene = carotene / (1.0 + 6.0 * person.melanin)
-    loss = carotene[:, None] * sallow + thin[:, None] * warm * (1.0 - layers.lips.share)
+    loss = carotene[:, None] * sallow + thin[:, None] * shades.warm * (1.0 - layers.lips.share)
     loss = loss + roots[:, None] * 0.55 * grown + deep[:, None] * red
+    # Melanin hides blood in the two layers, yet light that enters a thin ear passes it only twice.
+    dark = float(np.interp(person.skin_type, [1, 5], [0.0, 1.0]))
+    through = dark * torch.tensor([-0.08, 0.06, 0.09], device=face.device)
+    loss = loss + through[:, None] * shades.ruddy * (1.0 - layers.lips.share)
     return torch.exp(-loss)

@@ -16,16 +16,17 @@ from .brows import brow_cover
 from .face import Face
 from .person import Person
 from .scalp import scalp_cover, scalp_density
+from .strands import Strands
 
 
 @dataclass(frozen=True, eq=False)
 class Hair:
-    """Cover (n,) in [0, 1] and, of scalp and beard, how much lighter in log albedo it is (n,)."""
+    """Brows' cover (n,) in [0, 1], and the rest."""
 
     brows: torch.Tensor
-    beard: torch.Tensor
-    scalp: torch.Tensor
-    tufts: torch.Tensor
+    beard: Strands
+    scalp: Strands
+    tufts: torch.Tensor  # (n,) how much lighter scalp and beard are, in log albedo
 
 
 @dataclass(frozen=True, eq=False)

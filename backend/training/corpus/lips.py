@@ -13,7 +13,7 @@ from .noise import fractal_noise
 from .person import Person
 
 _NEAR_MM = 8.0
-_BORDER_MM = (1.2, 2.2)  # softness of the border, from person to person
+_BORDER_MM = (2.2, 3.6)  # softness of the border, from person to person
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def lips_of(face: Face, person: Person) -> Lips:
     creases = _creases(points, face.lip_seam_z_mm[near], step_mm, seed)
     creases = creases * (0.8 + 0.5 * person.wrinkles)
     # Creases run out over the border, each a little way.
-    share = smooth_step(-0.7 * soft, 0.7 * soft, inside + 0.06 * creases)
+    share = smooth_step(-0.7 * soft, 0.7 * soft, inside + 0.02 * creases)
     rim = torch.exp(-0.5 * ((inside + 1.6) / 1.3) ** 2) * (1.0 - share)
     wide = float(np.hypot(1.1, 0.5 * face.texel_mm))
     wet = share * torch.exp(-((face.lip_seam_mm[near] / wide) ** 2))
@@ -83,8 +83,8 @@ def lip_pigment(
     own = 0.14 * person.lip_dark * (1.0 + 0.5 * face.upper_lip) + 0.05 + 0.10 * dark
     melanin = lips.share * (own - 0.50 * rosy)
     patchy = face.noise(5.0, 3, seed + 73)
-    red = person.lip_red * (1.05 + 0.2 * inner + 0.15 * patchy)
+    red = person.lip_red * (0.85 + 0.25 * inner + 0.15 * patchy)
     blood = lips.share * (red + 0.10 * lips.creases + 0.5 * lips.wet) - 0.22 * lips.rim
-    loss = lips.share * (0.16 * face.upper_lip + 0.075 * lips.creases - 0.12 * (1.0 - inner))
+    loss = lips.share * (0.16 * face.upper_lip + 0.055 * lips.creases - 0.06 * (1.0 - inner))
     loss += 0.12 * lips.wet + 0.3 * lips.share * face.folds - 0.05 * lips.rim
     return melanin, blood, loss

@@ -20,6 +20,7 @@ from .relief import pores, skin_height_m, skin_shine, wrinkles
 
 SIZES = (256, 4096)
 _DARKEST, _BRIGHTEST = 0.002, 0.98
+_MUCOSA_LOSS = np.array([0.9, 1.25, 1.25])  # of log albedo in the nostrils
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,9 @@ def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTextu
     hair = grow_hair(face, person, own, roots)
     linear = bare_albedo(face, person, layers, marks)
     linear = _with_make_up(face, person, layers, linear)
-    linear = linear * (1.0 - 0.85 * face.region("nostrils").clamp(0.0, 1.0))
+    # The region fades out over the wings; only its inside is mucosa, which is dark red.
+    nostrils = smooth_step(0.4, 1.2, face.region("nostrils"))
+    linear = linear * torch.exp(-face.tensor(_MUCOSA_LOSS)[:, None] * nostrils)
     linear = _with_hair(face, person, hair, linear)
     linear = torch.where(face.skin > 0, linear, organ_colors(face, person.iris_linear))
     height = skin_height_m(
@@ -152,8 +155,8 @@ def _with_hair(face: Face, person: Person, hair: Hair, linear: torch.Tensor) -> 
     mixed = 0.5 * face.noise(1.1, 2, person.seed * 97 + 98).clamp(-1.5, 1.5)
     for cover, colour, shade in (
         (hair.brows, person.brow_linear, mixed),
-        (hair.beard, person.beard_linear, hair.tufts),
-        (hair.scalp, person.hair_linear, hair.tufts),
+        (hair.beard.cover, person.beard_linear, hair.tufts + hair.beard.tone),
+        (hair.scalp.cover, person.hair_linear, hair.tufts + hair.scalp.tone),
     ):
         tinted = shade.exp() * torch.tensor(colour, device=face.device)[:, None]
         linear = linear + 0.95 * cover * (tinted - linear)

@@ -120,7 +120,7 @@ def pores(face: Face, person: Person) -> torch.Tensor:
     place = face.bump("nose_tip", 17.0) + 0.8 * face.bump("cheek", 18.0, (-8.0, 0.0, 0.0))
     place = (place + 0.4 * face.bump("forehead", 25.0) + 0.2).clamp(max=1.0) * person.pores
     away, number = strewn_spots(face.points_mm, _PORE_SPACING_MM, 9)
-    radius = (0.10 + 0.17 * number**2) * (0.6 + 0.4 * place.clamp(max=1.5))
+    radius = (0.12 + 0.17 * number**2) * (0.6 + 0.4 * place.clamp(max=1.5))
     wide = (radius**2 + (0.5 * face.step_mm) ** 2).sqrt()
     depth = (radius / wide) ** 2 * torch.exp(-((away / wide) ** 2))
     return (place * (0.25 + 0.9 * number) * depth).clamp(max=1.0)

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
 
 from ..smooth import smooth_step
 from .face import Face
 from .person import Person
-from .strands import HAIR_MM, drawn_count, looked_up, px_per_mm_of, skin_mm2
+from .strands import (
+    HAIR_MM,
+    Strands,
+    blank_tones,
+    draw_tones,
+    drawn_count,
+    greyness,
+    looked_up,
+    looked_up_tones,
+    px_per_mm_of,
+    skin_mm2,
+)
 from .strokes import Canvas, hair_strokes
 
 # The whorl, as a direction from the middle of the skull: hair grows away from it.
 _WHORL, _SKULL_RADIUS_MM = np.array([0.12, 0.62, 0.78]), 95.0
 _MIDDLE_OF_SKULL_MM = np.array([0.0, 0.0, 40.0], np.float32)
+_LOCK_MM2, _LOCK_MM, _LOCK_PX_PER_MM = 3.0, 0.7, 4.0  # skin for each lock, its width, how drawn
+
+
+@dataclass(frozen=True)
+class _Parting:
+    """A line from the hairline back to the whorl, along the head at `x_mm`."""
+
+    x_mm: float
+    wander_seed: int
+
+    def beside_mm(self, face: Face) -> torch.Tensor:
+        """(n,) signed, to the left."""
+        wander = 0.9 * face.noise(34.0, 3, self.wander_seed, 0.45)
+        return face.points_mm[:, 0] - self.x_mm + wander
+
+    def reach(self, face: Face) -> torch.Tensor:
+        """(n,) weak at the hairline, 1 behind it, 0 before the whorl."""
+        hairline = float(face.place("hairline")[1])
+        behind = smooth_step(hairline + 6.0, hairline + 30.0, face.points_mm[:, 1])
+        return smooth_step(45.0, 5.0, face.points_mm[:, 1]) * (0.35 + 0.65 * behind)
 
 
 def scalp_density(face: Face, person: Person) -> torch.Tensor:
@@ -70,11 +106,11 @@ def scalp_cover(
     own: torch.Tensor,
     density: torch.Tensor,
     random: np.random.Generator,
-) -> torch.Tensor:
-    """Cover (n,) by hair growing away from the whorl, cropped or combed long."""
+) -> Strands:
+    """Hair growing away from the whorl or a parting, cropped or combed long."""
     roots = face.roots
     if float(density.max()) <= 0.0:
-        return torch.zeros(len(face), device=face.device)
+        return Strands.none(face)
     long = person.scalp == "full"
     px_per_mm = px_per_mm_of(face)
     hairs = float(density.sum()) / len(roots) * skin_mm2(face) * (1.3 if long else 2.0)
@@ -83,6 +119,10 @@ def scalp_cover(
     waves = roots.noise(26.0, 2, person.seed * 97 + 97).cpu().numpy()[index]
     loose = 0.22 + 1.1 * person.hair_curl
     heading = np.arctan2(root[:, 1], root[:, 0]) + 0.5 + (0.25 if long else 0.1) * waves
+    parting = _parting(person)
+    if parting:
+        heading = _combed(roots, parting, heading, index)
+    locks = heading + 0.3 * loose * random.normal(0.0, 1.0, len(root))
     heading += random.normal(0.0, loose, len(root))
     # From shaven yesterday to combed.
     shorn = 0.0 if long else float(random.uniform(0.0, 0.9))
@@ -94,6 +134,7 @@ def scalp_cover(
     bend = random.normal(0.0, 0.3 + 1.8 * person.hair_curl, len(root))
     chart = _whorl_chart(face).cpu().numpy()
     canvas = Canvas.around(root, 20.0, px_per_mm)
+    tone = _lock_tones(face, person, canvas, chart, root, locks, length, random)
     strokes = hair_strokes(root, heading, length, bend)
     canvas.draw(strokes, HAIR_MM, random.uniform(0.6, 1.0, len(root)))
     strands = looked_up(face, canvas, chart, face.anatomy.table.is_material("skin"))
@@ -104,7 +145,59 @@ def scalp_cover(
     strands = strands * smooth_step(low - 10.0, low + 25.0, face.points_mm[:, 2])
     closed = 0.9 if long else 0.85 - 0.4 * shorn
     under = closed * smooth_step(0.05, 1.0, own) ** 1.7 * (1.0 + 0.12 * _thin_places(face, person))
-    return (strands + (1.0 - strands) * under).clamp(0.0, 1.0)
+    cover = (strands + (1.0 - strands) * under).clamp(0.0, 1.0)
+    if parting:
+        wide = float(np.hypot(0.8, 0.5 * face.texel_mm))
+        bare = 0.8 / wide * torch.exp(-((parting.beside_mm(face) / wide) ** 2))
+        cover = cover * (1.0 - 0.5 * bare * parting.reach(face))
+    return Strands(cover, tone)
+
+
+def _parting(person: Person) -> _Parting | None:
+    """Of combed straight hair, in the middle or aside; half of it has none."""
+    random = np.random.default_rng([person.seed, 56])
+    if person.scalp != "full" or person.hair_curl > 0.5 or random.random() < 0.45:
+        return None
+    place = float(random.choice([0.0, 0.0, 26.0, -26.0]) + random.normal(0.0, 4.0))
+    return _Parting(place, person.seed * 97 + 94)
+
+
+def _combed(
+    roots: Face, parting: _Parting, heading: NDArray, index: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Headings (k,) turned away from a parting, out and back, near it; the rest as they were."""
+    beside = parting.beside_mm(roots).cpu().numpy()[index]
+    share = parting.reach(roots).cpu().numpy()[index] * np.exp(-((beside / 70.0) ** 2))
+    # The chart's first axis runs to the right of the head, its second one forward.
+    x = (1.0 - share) * np.cos(heading) - share * np.tanh(beside / 1.5)
+    y = (1.0 - share) * np.sin(heading) - share * 0.55
+    return np.arctan2(y, x)
+
+
+def _lock_tones(
+    face: Face,
+    person: Person,
+    canvas: Canvas,
+    chart: NDArray,
+    root: FloatArray,
+    heading: FloatArray,
+    length: FloatArray,
+    random: np.random.Generator,
+) -> torch.Tensor:
+    """Tone (n,) of log albedo: hair lies in locks, and single strands of other tones over them.
+
+    From the roots' first ones, which are strewn as all of them are.
+    """
+    finest = min(canvas.px_per_mm, _LOCK_PX_PER_MM)
+    toned = blank_tones(canvas, finest)
+    many = min(round(canvas.image.size / canvas.px_per_mm**2 * 0.3 / _LOCK_MM2), len(root))
+    mixed = 0.22 + 0.12 * greyness(person.hair_linear)
+    for count, width, uneven, longer in ((many, _LOCK_MM, mixed, 1.4), (2 * many, 0.2, 0.26, 1.1)):
+        some = slice(0, min(round(count * finest / _LOCK_PX_PER_MM), len(root)))
+        bend = random.normal(0.0, 0.15 + 1.8 * person.hair_curl, len(root[some]))
+        strokes = hair_strokes(root[some], heading[some], longer * length[some], bend)
+        draw_tones(toned, strokes, width, random.normal(0.0, uneven, len(root[some])))
+    return looked_up_tones(face, toned, chart, face.anatomy.table.is_material("skin"))
 
 
 def _thin_places(face: Face, person: Person) -> torch.Tensor:

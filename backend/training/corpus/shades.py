@@ -24,6 +24,7 @@ class Shades:
     blood: torch.Tensor  # log factor on the blood
     oxygen: torch.Tensor  # change of the oxygenation
     warm: torch.Tensor  # share of what thin skin takes from blue light beyond its blood
+    ruddy: torch.Tensor  # share of thin skin whose deep blood shows even in dark skin
 
 
 def shades_of(face: Face, person: Person) -> Shades:
@@ -40,13 +41,15 @@ def shades_of(face: Face, person: Person) -> Shades:
     blood = 0.75 * lids + 0.50 * under
     ears = smooth_step(0.0, 1.0, face.region("ears"))
     deep = (face.hollows * 2.2).clamp(max=1.0)
-    # The rim's thin skin is reddest, the concha darkest; behind the ear it is as the neck.
-    blood += ear * ears * uneven * (0.60 + 0.35 * smooth_step(0.25, 0.02, face.hollows))
-    melanin += ears * (0.11 + 0.36 * crease * deep)
+    # The rim's thin skin is reddest; the concha is red too, and a little darker.
+    rim = smooth_step(0.25, 0.02, face.hollows)
+    blood += ear * ears * uneven * (0.60 + 0.30 * rim + 0.30 * deep)
+    melanin += ears * (0.05 + 0.13 * crease * deep)
     open_skin = 1.0 - ears
     nose = face.bump("ala", 11.0) + face.bump("nose_tip", 14.0)
-    melanin += 0.45 * crease * open_skin * face.hollows * nose.clamp(max=1.0)
-    blood += 1.3 * crease * open_skin * face.hollows * nose.clamp(max=1.0)
+    # The wings' creases are dark in pictures by shadow; the skin in them is only a little redder.
+    melanin += 0.08 * crease * open_skin * face.hollows * nose.clamp(max=1.0)
+    blood += 0.8 * crease * open_skin * face.hollows * nose.clamp(max=1.0)
     mouth = face.bump("mouth_corner", 3.2) + 0.4 * face.bump("mouth_corner", 7.0)
     melanin += 0.13 * corner * mouth
     blood += 0.30 * corner * mouth
@@ -59,7 +62,8 @@ def shades_of(face: Face, person: Person) -> Shades:
     melanin -= light * bright
     blood -= 0.15 * light * face.bump("forehead", 26.0)
     oxygen = 0.12 * ears - 0.12 * under - 0.06 * lids
-    return Shades(melanin, blood, oxygen, ears + 0.4 * lids)
+    ruddy = ear * ears * uneven * (0.55 + 0.45 * rim)
+    return Shades(melanin, blood, oxygen, ears + 0.4 * lids, ruddy)
 
 
 def _round_eyes(face: Face, person: Person) -> tuple[torch.Tensor, torch.Tensor]:
