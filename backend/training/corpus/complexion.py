@@ -39,16 +39,12 @@ def bare_albedo(face: Face, person: Person, layers: Layers, marks: Marks) -> tor
     seed = person.seed * 97
     shades = shades_of(face, person)
     red, red_blood, red_loss = lip_pigment(face, person, layers.lips)
-    lined = 0.22 * layers.pores + 0.16 * layers.wrinkles + _weave(face, person)
+    lined = 0.19 * layers.pores + 0.16 * layers.wrinkles + _weave(face, person)
     skin = 1.0 - layers.lips.share
     melanin = _melanin(face, person, seed) + (shades.melanin * skin + lined) / _reach(person)
     melanin = _evened(face, melanin, layers) + red
-    blood = (
-        _blood(face, person, seed)
-        + shades.blood * skin
-        + 0.3 * layers.wrinkles
-        + 0.5 * layers.pores
-    )
+    blood = _blood(face, person, seed) + shades.blood * skin
+    blood = blood + 0.3 * (layers.wrinkles + layers.pores)
     blood = _evened(face, blood, layers) + red_blood
     oxygen = person.oxygenation + shades.oxygen
     oxygen = oxygen + layers.lips.share * (0.9 - oxygen)

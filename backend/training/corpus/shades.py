@@ -40,6 +40,11 @@ def shades_of(face: Face, person: Person) -> Shades:
     melanin = (0.30 + 0.20 * dark) * lids + (0.14 + 0.08 * dark) * under
     blood = 0.75 * lids + 0.50 * under
     ears = smooth_step(0.0, 1.0, face.region("ears"))
+    # The template's region ends in a straight edge before the ear: colour comes in behind it. The
+    # landmark of the tragus lies 22 mm before the ear itself.
+    behind = face.points_mm[:, 1] - float(face.place("tragus")[1])
+    behind = behind + 2.0 * face.noise(9.0, 2, seed + 46)
+    ears = ears * (0.25 + 0.75 * smooth_step(19.0, 36.0, behind))
     deep = (face.hollows * 2.2).clamp(max=1.0)
     # The rim's thin skin is reddest; the concha is red too, and a little darker.
     rim = smooth_step(0.25, 0.02, face.hollows)
