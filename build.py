@@ -59,6 +59,7 @@ def main() -> int:
     if chosen.command == "test":
         # As the backend runs: threads that share cores with other processes wait for one another.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         return check() or run("-m", "pytest")
     if chosen.command == "check":
         return check()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from backend.atlas import atlas_table
 from backend.benchmark.capture_run import Silent
 from backend.command_line import main
 from backend.training.identity.album import Album, film_album
@@ -15,6 +16,7 @@ from backend.training.identity.network import IdentityNet, load, save
 from backend.training.identity.score import recognition
 from backend.training.identity.train import NotFinite, Preset, contrast, train_identity
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
+from studio_avatar_addon.avatar.template import HeadTemplate
 
 PERSONS, TRAINED, TEXELS = 60, 40, 128
 QUICK = Preset(corpus=TRAINED, real=0, album=4, persons=10, looks=2, steps=16, learning_rate=2e-3)
@@ -42,6 +44,19 @@ def test_training_teaches_to_look_past_the_light(album):
     after = recognition(trained, unseen)
     assert before.found < 0.8 and after.found > 0.9
     assert after.equal_error < 0.7 * before.equal_error
+
+
+def test_eyes_and_mouth_tell_nothing(template: HeadTemplate):
+    """Larger than the network reads: nothing may reach in when the texture is made smaller."""
+    table = atlas_table(template, 2 * TEXELS)
+    eyes = torch.from_numpy(table.image(table.is_material("eye"), gutters=False))
+    net = IdentityNet().eval()
+    texture = torch.rand(1, 3, 2 * TEXELS, 2 * TEXELS)
+    other_eyes = torch.where(eyes, 1.0 - texture, texture)
+    other_skin = torch.where(eyes, texture, 1.0 - texture)
+    assert eyes.any()
+    assert torch.equal(net(texture), net(other_eyes))
+    assert not torch.allclose(net(texture), net(other_skin), atol=1e-3)
 
 
 def test_contrast_is_least_where_persons_stand_apart():

@@ -31,7 +31,7 @@ def brow_cover(face: Face, person: Person, random: np.random.Generator) -> torch
         canvas = Canvas.around(line, 20.0, px_per_mm)
         count = round(person.brow_strands * (0.5 + 0.5 * min(px_per_mm / 8.0, 1.0)))
         strokes, shade = _brow_strokes(line, person, count, random)
-        canvas.draw(strokes, 0.14, shade)
+        canvas.draw(strokes, 0.17, shade)
         middle = anatomy.landmarks[[*BROW_UPPER[side], *BROW_LOWER[side]]].mean(0)
         near = np.linalg.norm(anatomy.points - middle, axis=1) < 45.0
         near &= anatomy.table.is_material("skin")
@@ -66,5 +66,5 @@ def _brow_strokes(
     length *= np.interp(along, [0, 0.3, 1], [0.75, 1, 0.7])
     bend = -outward * random.uniform(0.1, 0.5, count)
     length *= np.where(stray, 0.7, 1.0)
-    shade = random.uniform(0.35, 1.0, count) * np.where(stray, 0.8, 1.0)
+    shade = random.uniform(0.6, 1.0, count) * np.where(stray, 0.8, 1.0)
     return hair_strokes(root - 0.3 * length[:, None] * tangent, heading, length, bend), shade

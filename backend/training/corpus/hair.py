@@ -28,6 +28,11 @@ class Hair:
     scalp: Strands
     tufts: torch.Tensor  # (n,) how much lighter scalp and beard are, in log albedo
 
+    @property
+    def cover(self) -> torch.Tensor:
+        """(n,) in [0, 1]: by whatever hair covers most."""
+        return torch.maximum(self.brows, torch.maximum(self.beard.cover, self.scalp.cover))
+
 
 @dataclass(frozen=True, eq=False)
 class Growth:

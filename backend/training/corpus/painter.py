@@ -69,7 +69,7 @@ def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTextu
     height = skin_height_m(
         face, person, layers.pores, layers.wrinkles, lips.creases, lips.share, marks.height_um
     )
-    shine = skin_shine(face, person, lips.share)
+    shine = skin_shine(face, person, lips.share, hair.cover)
     return as_texture(face, linear, shine, height, marks.moles, person.iris_linear)
 
 

@@ -16,6 +16,7 @@ from .person import Person
 from .strokes import Canvas
 
 # Principled's IOR level: .35 is skin's F0 of .028.
+_HAIR_SPECULAR = 0.06
 _SPECULAR = 0.35
 _PORE_SPACING_MM = 1.05
 
@@ -142,8 +143,14 @@ def skin_height_m(
     return (micrometres + marks_um) * 1e-6
 
 
-def skin_shine(face: Face, person: Person, lips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Roughness (n,) and specular level (n,): oily nose and forehead, dry cheeks and neck."""
+def skin_shine(
+    face: Face, person: Person, lips: torch.Tensor, hair: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Roughness (n,) and specular level (n,): oily nose and forehead, dry cheeks and neck.
+
+    `hair` is the cover by hair, which traps the light that skin would mirror: with skin's shine,
+    black brows are grey.
+    """
     seed = person.seed * 97
     roughness = 0.49 + 0.025 * face.noise(7.0, 3, seed + 61)
     oily = 0.13 * face.bump("nose_tip", 15.0) + 0.10 * face.bump("forehead", 28.0)
@@ -153,4 +160,6 @@ def skin_shine(face: Face, person: Person, lips: torch.Tensor) -> tuple[torch.Te
     roughness += lips * (0.45 - roughness) - gloss * lips
     specular = _SPECULAR + 0.02 * face.noise(4.0, 2, seed + 62) + 0.08 * lips
     wet = smooth_step(1.6, 0.4, face.lower_lid_mm)
-    return (roughness - 0.08 * wet).clamp(0.22, 0.65), specular.clamp(0.2, 0.55)
+    roughness = (roughness - 0.08 * wet).clamp(0.22, 0.65)
+    specular = specular.clamp(0.2, 0.55)
+    return roughness + hair * (0.65 - roughness), specular + hair * (_HAIR_SPECULAR - specular)

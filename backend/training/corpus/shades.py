@@ -37,8 +37,9 @@ def shades_of(face: Face, person: Person) -> Shades:
     lids, under = lids * min(person.lid_shade, 1.7), under * min(person.under_eye, 2.2)
     # Dark skin hides its blood: there it is all pigment.
     dark = float(np.interp(person.skin_type, [1, 4], [0.0, 1.0]))
-    melanin = (0.30 + 0.20 * dark) * lids + (0.14 + 0.08 * dark) * under
-    blood = 0.75 * lids + 0.50 * under
+    # Sockets look darker in pictures than they are: what is in the skin is the smaller part.
+    melanin = (0.15 + 0.15 * dark) * lids + (0.12 + 0.08 * dark) * under
+    blood = 0.50 * lids + 0.50 * under
     ears = smooth_step(0.0, 1.0, face.region("ears"))
     # The template's region ends in a straight edge before the ear: colour comes in behind it. The
     # landmark of the tragus lies 22 mm before the ear itself.
@@ -78,7 +79,7 @@ def _round_eyes(face: Face, person: Person) -> tuple[torch.Tensor, torch.Tensor]
     near = torch.exp(-0.5 * (face.upper_lid_mm / 3.0) ** 2)
     inner = face.bump("inner_canthus", 6.5, (-3.0, 0.0, 5.0))
     lower = torch.exp(-0.5 * (face.lower_lid_mm / 3.5) ** 2)
-    above = above * (1.0 + 1.3 * face.hollows)
+    above = above * (1.0 + 0.5 * face.hollows)
     lids = 0.6 * torch.maximum(above, lower) + 0.30 * near + 0.35 * inner
     bag = torch.exp(-0.5 * ((face.lower_lid_mm - 6.0) / 4.0) ** 2)
     veil = bag * face.bump("under_eye", 11.0, (-8.0, 0.0, 2.0))

@@ -150,7 +150,7 @@ def _texture(
     lips, none = lips_of(face, person), torch.zeros(len(face), device=face.device)
     height = skin_height_m(face, person, pores(face, person), none, lips.creases, lips.share, none)
     no_moles = Moles(np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
-    shine = skin_shine(face, person, lips.share)
+    shine = skin_shine(face, person, lips.share, none)
     return as_texture(face, albedo, shine, height, no_moles, person.iris_linear)
 
 

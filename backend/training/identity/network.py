@@ -7,12 +7,17 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.files import write_json
+from studio_avatar_addon.avatar.template import load_template
+
+from ...atlas import atlas_table
 
 WEIGHTS = Path(__file__).parent / "weights"
 LOSS, SCORE = "loss", "score"  # names of the two networks
@@ -34,8 +39,11 @@ class IdentityNet(nn.Module):
     """sRGB textures (B, 3, N, N) in [0, 1] to unit vectors (B, D).
 
     Texels have fixed places in the atlas, so the last layer reads a small plan of it instead of
-    pooling the places away.
+    pooling the places away. Eyes and mouth are not looked at: the phone texture's stage draws them,
+    and simulated pairs share them, which would give a person away.
     """
+
+    skin: Tensor  # (texels, texels) 1 where only skin is
 
     def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
@@ -49,12 +57,22 @@ class IdentityNet(nn.Module):
         layers += [nn.Conv2d(self.shape.widths[-1], self.shape.plan, 1), nn.ReLU(), nn.Flatten()]
         layers.append(nn.Linear(self.shape.plan * edge * edge, self.shape.dimensions))
         self.layers = nn.Sequential(*layers)
+        # Of the template, not learned: stored weights do not hold it.
+        self.register_buffer("skin", _only_skin(self.shape.texels), persistent=False)
 
     def forward(self, srgb: Tensor) -> Tensor:
         edge = self.shape.texels
         if srgb.shape[-1] != edge:
             srgb = functional.interpolate(srgb, (edge, edge), mode="bilinear", antialias=True)
-        return functional.normalize(self.layers((srgb - MIDDLE) / SPREAD), dim=1)
+        return functional.normalize(self.layers((srgb - MIDDLE) / SPREAD * self.skin), dim=1)
+
+
+def _only_skin(texels: int) -> Tensor:
+    """(texels, texels) float32: 1 on skin and its gutters, 0 where something else might reach in
+    when a texture of twice the size is made smaller."""
+    table = atlas_table(load_template(), 2 * texels)
+    other = table.image((~table.is_material("skin")).astype(np.float32))
+    return 1.0 - functional.max_pool2d(torch.from_numpy(other)[None], 4, stride=2, padding=1)[0]
 
 
 class _Block(nn.Module):

@@ -34,7 +34,7 @@ class Preset:
     learning_rate: float
 
 
-CPU = Preset(corpus=480, real=96, album=5, persons=24, looks=3, steps=600, learning_rate=2e-3)
+CPU = Preset(corpus=480, real=96, album=5, persons=24, looks=3, steps=1500, learning_rate=2e-3)
 GPU = Preset(corpus=6000, real=1200, album=9, persons=192, looks=4, steps=8000, learning_rate=3e-3)
 
 
