@@ -25,6 +25,7 @@ BENCHMARKS = {
     "capture": ("benchmark.capture", "benchmark_capture", "the fit, on captures with known truth"),
     "texture": ("benchmark.texture", "benchmark_texture", "the phone texture, likewise"),
     "shapes": ("benchmark.shapes", "benchmark_shapes", "the 52 shapes: agreement and contact"),
+    "avatar": ("benchmark.avatar.command", "benchmark_avatar", "from clip to relit head"),
     "simulator": ("benchmark.simulator", "benchmark_simulator", "corpus and simulator, likewise"),
 }
 # What `train` can train: module, function and help.
@@ -47,7 +48,21 @@ def add_checkout_commands(commands: Any) -> None:
         measure.add_argument(
             "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"
         )
-        measure.add_argument("--out", type=Path, default=None, metavar="FILE", help="as JSON too")
+        if name == "avatar":
+            measure.add_argument(
+                "--set", dest="chosen_set", choices=("quick", "full"), default="quick"
+            )
+            measure.add_argument("--methods", nargs="+", default=(), metavar="METHOD")
+            measure.add_argument(
+                "--out", type=Path, default=None, metavar="DIR", help="goes on there"
+            )
+        else:
+            measure.add_argument(
+                "--out", type=Path, default=None, metavar="FILE", help="as JSON too"
+            )
+    compare = measures.add_parser("compare", help="two results of `benchmark avatar`")
+    compare.add_argument("first", type=Path)
+    compare.add_argument("second", type=Path)
 
     train = commands.add_parser("train", help="train a network (in a checkout)")
     networks = train.add_subparsers(dest="network", required=True)
@@ -91,12 +106,15 @@ def _make(command: str, out: Path | None) -> int:
     return 0
 
 
-def _measure(measure: str, heads: Path | None, out: Path | None) -> int:
-    """Print one of BENCHMARKS. Raises EnvironmentProblem where benchmarks were not shipped."""
+def _measure(measure: str, **given: Any) -> int:
+    """Print one of BENCHMARKS, or compare two results of one. Raises EnvironmentProblem where
+    benchmarks were not shipped."""
     _only_in_a_checkout(".benchmark", "The benchmarks are")
-    name, function, _ = BENCHMARKS[measure]
+    name, function = ("benchmark.avatar.command", "compare")
+    if measure in BENCHMARKS:
+        name, function, _ = BENCHMARKS[measure]
     with third_party_packages():
-        getattr(module(name), function)(heads, out)
+        getattr(module(name), function)(**given)
     return 0
 
 

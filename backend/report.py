@@ -177,7 +177,7 @@ def _from_side_to_side(fit: HeadFit) -> NDArray[np.intp]:
 
 def _frames_sheet(results: Results, order: NDArray[np.intp]) -> NDArray[np.uint8]:
     thumbnails = [
-        _labelled(_frame(results, k, PICTURE_HEIGHT // 2), f"{results.capture.frame_index[k]}")
+        labelled(_frame(results, k, PICTURE_HEIGHT // 2), f"{results.capture.frame_index[k]}")
         for k in map(int, order)
     ]
     return _grid(thumbnails, columns=7)
@@ -217,7 +217,7 @@ def _overlay(
     terms = {"outline": fit.outline_px[k], "tracks": fit.track_px[k]}
     told = ", ".join(f"{name} {px:.1f} px" for name, px in terms.items() if np.isfinite(px))
     label = f"frame {capture.frame_index[k]}: {fit.left_out[k] or told}"
-    return _labelled(_cropped(picture, raster.covered), label)
+    return labelled(_cropped(picture, raster.covered), label)
 
 
 def _alignment_sheet(results: Results) -> NDArray[np.uint8]:
@@ -226,7 +226,7 @@ def _alignment_sheet(results: Results) -> NDArray[np.uint8]:
     assert both is not None  # the phone texture's stage always draws it
     sides = np.split(pixels_8bit(both), 2, axis=1)
     titles = ("views as the fit lays them", "and aligned")
-    return _grid([_labelled(side, title) for side, title in zip(sides, titles, strict=True)], 2)
+    return _grid([labelled(side, title) for side, title in zip(sides, titles, strict=True)], 2)
 
 
 def _coverage_sheet(results: Results) -> NDArray[np.uint8]:
@@ -239,10 +239,10 @@ def _coverage_sheet(results: Results) -> NDArray[np.uint8]:
     ):  # fmt: skip
         small = cv2.resize(pixels_8bit(values), size, interpolation=cv2.INTER_AREA)
         coloured = cv2.applyColorMap(small, cv2.COLORMAP_VIRIDIS)
-        tiles.append(_labelled(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), title))
+        tiles.append(labelled(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), title))
     for textures in results.textures:
         small = cv2.resize(textures.base_color_srgb, size, interpolation=cv2.INTER_AREA)
-        tiles.append(_labelled(pixels_8bit(small), textures.origin))
+        tiles.append(labelled(pixels_8bit(small), textures.origin))
     return _grid(tiles, columns=3)
 
 
@@ -255,10 +255,10 @@ def _versions_sheet(
         posed = pose_head(results.fit, k, template)
         frame = pixels_8bit(load_frame_srgb(results.capture, k))
         inside = posed.raster.covered
-        tiles.append(_labelled(_cropped(frame, inside), "filmed"))
+        tiles.append(labelled(_cropped(frame, inside), "filmed"))
         for textures in results.textures:
             view = pixels_8bit(show_texture(posed, template, textures.base_color_srgb))
-            tiles.append(_labelled(_cropped(view, inside), textures.origin))
+            tiles.append(labelled(_cropped(view, inside), textures.origin))
     return _grid(tiles, columns=1 + len(results.textures))
 
 
@@ -288,7 +288,8 @@ def _pixel(point: FloatArray) -> tuple[int, int]:
     return int(point[0]), int(point[1])
 
 
-def _labelled(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+def labelled(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) with a line of text in its corner."""
     picture = np.ascontiguousarray(picture)
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.putText(

@@ -23,6 +23,7 @@ from studio_avatar_addon.avatar.types import FloatArray, Progress
 
 from ..atlas import atlas_table
 from ..filming import film
+from ..images import write_png
 from ..stage_store import fingerprint
 from ..training.corpus.anatomy import Anatomy
 from ..training.corpus.bank import corpus_version
@@ -43,8 +44,9 @@ FOCAL_RATIOS = (0.85, 1.05, 1.3, 0.95, 1.5)  # over the longer side, case by cas
 FACE_SHARE = 0.36  # of the picture's longer side that .2 m of head take up
 TEXELS = 2048
 IDENTITY_BOUND = 1.6  # standard deviations
-# What a capture's folder holds beside what was rendered.
-BASE_COLOR, MOLES, FOLDER_OF_RENDERS = "base_color.png", "moles.npz", "capture"
+# What a capture's folder holds beside what was rendered: its skin in our atlas, whichever head wore
+# it, and the moles of a painted person.
+ATLAS_COLOR, MOLES, FOLDER_OF_RENDERS = "atlas_color.png", "moles.npz", "capture"
 
 
 @dataclass(frozen=True)
@@ -135,14 +137,17 @@ class CaptureCache:
             anatomy = Anatomy(atlas_table(template, TEXELS), template.neutral_m(identity))
             skin = paint(draw_person(case.seed), anatomy, torch.device("cpu"))
             write_arrays(work / MOLES, **asdict(skin.moles))
+            maps = skin_maps(skin, anatomy)
+            write_png(work / ATLAS_COLOR, maps["base_color"])
             head = {"identity": identity.tolist(), "iris_linear": skin.iris_linear}
-            return head, write_maps(skin_maps(skin, anatomy), work)
+            return head, write_maps(maps, work)
         reference, mesh = load_reference(self._heads), load_foreign_mesh(self._heads)
         wrap = cached_wrap(template, reference)
         write_foreign_head(work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed)
         anatomy = Anatomy(atlas_table(template, TEXELS), template.vertices_m)
         skin = withheld_skin(self._heads.parent / "skins" / "makehuman", anatomy, case.skin_type)
         maps = skin_maps(skin, anatomy)
+        write_png(work / ATLAS_COLOR, maps["base_color"])
         maps = foreign_skin(template, reference, mesh, wrap, TEXELS).carried(maps)
         head = {"mesh": "head.npz", "iris_linear": skin.iris_linear}
         return head, write_maps(maps, work)

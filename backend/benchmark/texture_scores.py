@@ -9,10 +9,8 @@ import cv2
 import numpy as np
 
 from studio_avatar_addon.avatar.arrays import read_arrays
-from studio_avatar_addon.avatar.frames import transform
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import (
-    BoolArray,
     FloatArray,
     HeadFit,
     IntArray,
@@ -34,20 +32,17 @@ from ..phone_texture.fidelity import (
     spread_views,
 )
 from ..sampling.opened import Frames
-from ..sampling.views import LEAST_COSINE
-from ..surface import vertex_normals
 from .capture_truth import CaptureTruth
 from .ghosting import ghosting
+from .visibility import visible_texels
 
 HELD_BACK = 4
 HELD = "held back"
 VIEWS = 6
 COVERAGE_TEXELS = 512
-SAME_DEPTH_M = 0.003
 MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 600, 0.02, 15, 3
 DETAIL_PX = 8.0
 BLED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
-SKIN_PART = 1 + MATERIALS.index("skin")
 
 
 @dataclass(frozen=True)
@@ -149,7 +144,8 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
     if len(truth.vertices_m) != len(template.vertices_m):
         return CoverageScores(bleed_px=bleed)
     table = atlas_table(template, COVERAGE_TEXELS)
-    visible = _visible(template, truth, frames.capture.frame_index[frames.fit.frame_used])
+    seen_by = frames.capture.frame_index[frames.fit.frame_used]
+    visible = visible_texels(table, truth, seen_by)
     skin = table.is_material("skin")
     told = table.sample(texture.coverage) > SEEN
     right = float((told & visible & skin).sum())
@@ -160,29 +156,6 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
         float(told[face].mean()) if face.any() else math.nan,
         bleed,
     )
-
-
-def _visible(template: HeadTemplate, truth: CaptureTruth, views: IntArray) -> BoolArray:
-    """(n,) texels of COVERAGE_TEXELS that some view shows, facing it as much as a blend asks."""
-    table = atlas_table(template, COVERAGE_TEXELS)
-    points = table.interpolate(truth.vertices_m.astype(np.float32))
-    normals = table.interpolate(
-        vertex_normals(truth.vertices_m, truth.skin_triangles).astype(np.float32)
-    )
-    visible = np.zeros(len(table), bool)
-    for view in views:
-        stored = read_arrays(truth.folder / "truth" / f"frame_{int(view):06d}.npz")
-        camera = truth.camera_from_head[view]
-        there = transform(camera, points)
-        sight = -there / np.linalg.norm(there, axis=1, keepdims=True)
-        facing = ((normals @ camera[:3, :3].T) * sight).sum(axis=1) > LEAST_COSINE
-        column, row = np.floor(truth.camera.project(there)).astype(int).T
-        height, width = stored["depth_m"].shape
-        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        column, row = np.clip(column, 0, width - 1), np.clip(row, 0, height - 1)
-        shown = np.abs(stored["depth_m"][row, column] - there[:, 2]) < SAME_DEPTH_M
-        visible |= inside & facing & shown & (stored["part"][row, column] == SKIN_PART)
-    return visible
 
 
 def _bleed_px(frames: Frames, truth: CaptureTruth) -> float:

@@ -1,0 +1,96 @@
+"""A capture's phone texture in; the base colours that are compared, by name, out.
+
+Baselines change the colour only and wear the product's relief and shine, so that what differs in
+a render is the colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from studio_avatar_addon.avatar.types import FloatArray, TextureSet
+
+from ...atlas import atlas_table
+from ...detail import restore_detail
+from ...images import linear_from_srgb, srgb_from_linear
+from ...studio import studio_texture
+from ..capture_run import Silent
+from .stages import Meter, Staged
+
+PHYSICAL = "physical"
+WELL_SEEN = 0.5
+SMALL = 512  # texels that a median is taken over
+
+
+def physical(staged: Staged, meter: Meter) -> TextureSet:
+    """The product without a network."""
+    silent = Silent()
+    studio = meter(
+        "studio texture",
+        lambda: studio_texture(
+            staged.phone, staged.light, staged.fit, staged.template, staged.quality, silent
+        ),
+    )
+    return meter(
+        "detail",
+        lambda: restore_detail(
+            staged.phone, studio, staged.fit, staged.template, staged.quality, silent
+        ),
+    )
+
+
+def as_filmed(staged: Staged) -> FloatArray:
+    """The phone texture as it is: sRGB (N, N, 3)."""
+    return staged.phone.base_color_srgb
+
+
+def equalised(staged: Staged) -> FloatArray:
+    """The phone texture with one gain a channel that brings usual skin to the likeliest tone."""
+    linear = linear_from_srgb(staged.phone.base_color_srgb)
+    gain = staged.light.skin_linear / np.maximum(_usual_skin(staged), 1e-4)
+    return srgb_from_linear(np.clip(linear * gain, 0.0, 1.0)).astype(np.float32)
+
+
+def flat(staged: Staged) -> FloatArray:
+    """The likeliest tone everywhere: a warning, for blandness scores well in aligned PSNR."""
+    size = staged.phone.size
+    tone = srgb_from_linear(staged.light.skin_linear).astype(np.float32)
+    return np.broadcast_to(tone, (size, size, 3)).copy()
+
+
+def _usual_skin(staged: Staged) -> FloatArray:
+    """Median (3,) of the skin that was well seen, linear, as filmed."""
+    table = atlas_table(staged.template, SMALL)
+    filmed = table.sample(linear_from_srgb(staged.phone.base_color_srgb), cv2.INTER_AREA)
+    seen = table.sample(staged.phone.coverage, cv2.INTER_AREA) > WELL_SEEN
+    seen &= table.is_material("skin")
+    return np.median(filmed[seen], axis=0) if seen.any() else staged.light.skin_linear
+
+
+# Whole methods: they make all maps.
+METHODS: dict[str, Callable[[Staged, Meter], TextureSet]] = {PHYSICAL: physical}
+# Ways to a base colour (N, N, 3) that need no stage of their own.
+BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
+    "phone texture": as_filmed,
+    "equalised": equalised,
+    "flat colour": flat,
+}
+ALL_METHODS = (*BASELINES, *METHODS)
+
+
+def texture_of(method: str, staged: Staged, meter: Meter) -> TextureSet:
+    """What the method, one of ALL_METHODS, makes of a capture. Raises as its stages do."""
+    if method in METHODS:
+        return METHODS[method](staged, meter)
+    return replace(_relief(staged), base_color_srgb=BASELINES[method](staged))
+
+
+@lru_cache(maxsize=1)
+def _relief(staged: Staged) -> TextureSet:
+    """The maps that all baselines of a capture wear below their colour."""
+    return physical(staged, Meter())

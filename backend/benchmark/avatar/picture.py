@@ -1,0 +1,52 @@
+"""A case's views and renders in; its sheet out: one row a method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ...images import pixels_8bit, write_jpeg
+from ...report import labelled
+from .relit import Relit
+from .views import TrueViews
+
+CELL_HEIGHT_PX = 400
+ERROR_SPAN = 0.3  # sRGB; a larger error is white
+QUALITY = 88
+
+
+def write_sheet(
+    path: Path,
+    views: TrueViews,
+    shown: dict[str, tuple[FloatArray, Relit]],
+    relit_truth: Relit,
+) -> None:
+    """`shown`: by method its base colour in all views (T, H, W, 3), and it relit."""
+    at = int(views.inside.sum((1, 2)).argmax())
+    filmed, truth, inside = views.filmed_srgb[at], views.unlit_srgb[at], views.inside[at]
+    rows = []
+    for method, (colors, relit) in shown.items():
+        recovered = colors[at]
+        error = np.abs(recovered - truth).max(2) * inside / ERROR_SPAN
+        cells = [("filmed", filmed), (method, recovered), ("truth", truth), ("error", _heat(error))]
+        for ours, theirs in zip(relit.pictures, relit_truth.pictures, strict=True):
+            cells += [("relit", ours), ("truth, relit", theirs)]
+        rows.append(np.hstack([_cell(image, name) for name, image in cells]))
+    write_jpeg(path, np.vstack(rows), QUALITY)
+
+
+def _heat(share: FloatArray) -> NDArray[np.float32]:
+    """(H, W) in [0, 1] as colours from black over red to white."""
+    heat = cv2.applyColorMap(pixels_8bit(share), cv2.COLORMAP_HOT)
+    return np.asarray(heat[..., ::-1], np.float32) / 255
+
+
+def _cell(image: FloatArray, name: str) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    size = (round(width * CELL_HEIGHT_PX / height), CELL_HEIGHT_PX)
+    return labelled(pixels_8bit(cv2.resize(image, size, interpolation=cv2.INTER_AREA)), name)

@@ -1,0 +1,132 @@
+"""A fitted head in a method's maps in; it and the true head in rooms that no stage saw, out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
+from studio_avatar_addon.avatar.files import write_json
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, TextureSet
+
+from ...filming import film
+from ...images import pixels_8bit, read_image_8bit, unit_from_pixels, write_png
+from ..capture_run import Silent
+from .measures import psnr_db, ssim
+from .stages import Staged
+from .views import SKIN_PART, TrueViews, eroded
+
+# Blender's own rooms that neither the captures nor the simulator's panoramas show, how they are
+# turned, and from which side (degrees to the subject's left) the head is seen.
+ROOMS = {"courtyard": (40.0, 25.0), "sunset": (200.0, -25.0)}
+SHARE = 0.75  # of the capture's resolution
+SAMPLES, SEED = 24, 1
+AIM_M = (0.0, 0.0, -0.01)  # said in figures: heads of other eyes are looked at alike
+
+
+@dataclass(frozen=True)
+class Relit:
+    """One picture of each room: sRGB (R, H, W, 3), and where skin shows (R, H, W)."""
+
+    pictures: NDArray[np.float32]
+    skin: BoolArray
+
+    def scores(self, truth: Relit) -> dict[str, float]:
+        """Raw, where both show skin, away from its borders: a renderer has no slider."""
+        inside = np.stack([eroded(one) for one in self.skin & truth.skin])
+        return {
+            "relit_db": psnr_db(self.pictures, truth.pictures, inside),
+            "relit_ssim": ssim(self.pictures, truth.pictures, inside),
+        }
+
+
+def relit_truth(folder: Path) -> Relit:
+    """The true head of the case in `folder`, rendered there unless it was before.
+
+    Raises EnvironmentProblem as `film` does.
+    """
+    case = json.loads((folder / "spec.json").read_text("utf-8"))
+    return _relit(folder, {name: case[name] for name in ("head", "skin", "subdivision")}, case, {})
+
+
+def relit_method(
+    folder: Path, scratch: Path, staged: Staged, views: TrueViews, maps: TextureSet
+) -> Relit:
+    """The fitted head where the true one stands, at rest, in the maps; `scratch`: for files."""
+    template, neutral = staged.template, staged.fit.neutral_m.astype(np.float64)
+    write_arrays(
+        scratch / "shape.npz",
+        vertices_m=views.true_from_fitted(neutral).astype(np.float32),
+        shape_deltas_m=np.zeros_like(template.shape_deltas_m),
+        corrective_deltas_m=np.zeros_like(template.corrective_deltas_m),
+    )
+    person = {
+        "head": {"shape": "shape.npz", "iris_linear": maps.iris_linear.tolist()},
+        "skin": _written(maps, scratch),
+        "subdivision": 2,
+    }
+    case = json.loads((folder / "spec.json").read_text("utf-8"))
+    strengths = {
+        room: float(read_arrays(_renders(folder, room) / "cameras.npz")["strength"])
+        for room in ROOMS
+    }
+    return _relit(scratch, person, case, strengths)
+
+
+def _relit(
+    folder: Path, person: dict[str, object], case: dict, strengths: dict[str, float]
+) -> Relit:
+    pictures, skin = [], []
+    for room, (rotation_deg, yaw_deg) in ROOMS.items():
+        camera = case["camera"]
+        light = {"hdri": room, "rotation_deg": rotation_deg}
+        if room in strengths:
+            light["strength"] = strengths[room]
+        spec = {
+            **person,
+            "light": light,
+            "path": {"kind": "camera_moves", "views": 1, "yaw_pitch_deg": [[yaw_deg, 0.0]]},
+            "camera": {
+                "size_px": [round(SHARE * edge) for edge in camera["size_px"]],
+                "focal_px": SHARE * camera["focal_px"],
+                "distance_m": camera["distance_m"],
+                "aim_m": AIM_M,
+            },
+            "samples": SAMPLES,
+            "seed": SEED,
+        }
+        write_json(folder / f"relit_{room}.json", spec)
+        renders = _renders(folder, room)
+        film(folder / f"relit_{room}.json", renders, Silent())
+        pictures.append(_read(renders / "frames" / "frame_000000.png"))
+        part = read_arrays(renders / "truth" / "frame_000000.npz")["part"]
+        skin.append(part == SKIN_PART)
+    return Relit(np.stack(pictures), np.stack(skin))
+
+
+def _renders(folder: Path, room: str) -> Path:
+    return folder / f"relit_{room}"
+
+
+def _read(path: Path) -> NDArray[np.float32]:
+    return unit_from_pixels(read_image_8bit(path))[..., :3]
+
+
+def _written(maps: TextureSet, folder: Path) -> dict[str, str]:
+    """The maps as files; their names by map name."""
+    images: dict[str, FloatArray | None] = {
+        "base_color": maps.base_color_srgb,
+        "normal": None if maps.normal is None else 0.5 + 0.5 * maps.normal,
+        "roughness": maps.roughness,
+        "specular": maps.specular,
+    }
+    names = {}
+    for name, image in images.items():
+        if image is not None:
+            write_png(folder / f"{name}.png", pixels_8bit(image))
+            names[name] = f"{name}.png"
+    return names

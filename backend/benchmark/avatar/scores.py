@@ -1,0 +1,167 @@
+"""A method's texture and the truth in; its scores, in views and in the atlas, out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from studio_avatar_addon.avatar.arrays import read_arrays
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+
+from ...atlas import atlas_table
+from ...images import linear_from_srgb, read_image_8bit, unit_from_pixels
+from ...training.corpus.biophysics import ita_deg
+from ...training.corpus.marks import Moles
+from ...training.identity.network import SCORE, load
+from ..capture_cases import ATLAS_COLOR, MOLES
+from ..capture_truth import CaptureTruth
+from ..visibility import visible_texels
+from .measures import (
+    Alignment,
+    gradient_correlation,
+    log_luminance,
+    psnr_db,
+    shading_leak,
+    ssim,
+)
+from .views import TrueViews
+
+SEEN_TEXELS, MOLE_TEXELS, IDENTITY_TEXELS = 512, 1024, 256
+# A mole is its disc against the ring round it, in radii; it is kept with half of its contrast.
+DISC, RING, KEPT = 0.7, (1.6, 2.6), 0.5
+LEAST_MOLE_M, LEAST_CONTRAST = 0.0008, 0.08
+
+
+@dataclass(frozen=True)
+class Scores:
+    """NaN: there was nothing to measure. Definitions in `measures`."""
+
+    raw_db: float = math.nan  # own views
+    aligned_db: float = math.nan
+    ssim: float = math.nan  # aligned
+    gradients: float = math.nan
+    leak: float = math.nan
+    ita_error_deg: float = math.nan  # signed: positive is too light
+    seen_db: float = math.nan  # in the atlas, aligned as in the views
+    unseen_db: float = math.nan
+    moles_kept: float = math.nan  # share of those that the views show
+    moles_seen: float = math.nan  # how many those are
+    identity_distance: float = math.nan  # 1 - cosine; 0 is the same person
+    relit_db: float = math.nan
+    relit_ssim: float = math.nan
+
+
+def score_views(texture: FloatArray, views: TrueViews) -> tuple[dict[str, float], Alignment]:
+    """The scores in the capture's own views, and what the tone lacked there."""
+    shown, truth, inside = views.show(texture), views.unlit_srgb, views.inside
+    alignment = Alignment.between(shown, truth, inside)
+    aligned = alignment(shown)
+    tones = [np.median(linear_from_srgb(image[inside]), axis=0) for image in (shown, truth)]
+    return {
+        "raw_db": psnr_db(shown, truth, inside),
+        "aligned_db": psnr_db(aligned, truth, inside),
+        "ssim": ssim(aligned, truth, inside),
+        "gradients": gradient_correlation(shown, truth, inside),
+        "leak": shading_leak(shown, truth, views.filmed_srgb, inside),
+        "ita_error_deg": float(ita_deg(tones[0]) - ita_deg(tones[1])),
+    }, alignment
+
+
+@dataclass(frozen=True)
+class Mole:
+    """Texels (n,) of its inside and (m,) of the skin round it, among those of MOLE_TEXELS."""
+
+    disc: IntArray
+    ring: IntArray
+
+    def contrast(self, log: FloatArray) -> float:
+        """How much darker it is in log luminance, of all texels' (N,)."""
+        return float(np.median(log[self.ring]) - log[self.disc].mean())
+
+
+@dataclass(frozen=True)
+class AtlasTruth:
+    """What is known about a capture's skin in our own atlas."""
+
+    template: HeadTemplate
+    color_srgb: NDArray[np.float32]  # (N, N, 3)
+    seen: BoolArray | None  # (n,) texels of SEEN_TEXELS; None for a head that is not ours
+    moles: tuple[Mole, ...]
+
+    @classmethod
+    def of(
+        cls, folder: Path, template: HeadTemplate, truth: CaptureTruth, views: IntArray
+    ) -> AtlasTruth:
+        """`folder`: the case's; `views`: those of the capture that the fit uses."""
+        color = unit_from_pixels(read_image_8bit(folder / ATLAS_COLOR))
+        if len(truth.vertices_m) != len(template.vertices_m):
+            return cls(template, color, None, ())
+        table = atlas_table(template, SEEN_TEXELS)
+        seen = visible_texels(table, truth, views)
+        moles = Moles(**read_arrays(folder / MOLES))
+        return cls(template, color, seen, _visible_moles(template, truth, moles, seen))
+
+    def score(self, texture: FloatArray, alignment: Alignment) -> dict[str, float]:
+        """The scores in the atlas."""
+        scores = {"identity_distance": identity_distance(texture, self.color_srgb)}
+        if self.seen is None:
+            return scores
+        table = atlas_table(self.template, SEEN_TEXELS)
+        ours, theirs = (table.sample(i, cv2.INTER_AREA) for i in (texture, self.color_srgb))
+        ours, skin = alignment(ours), table.is_material("skin")
+        for name, inside in (("seen_db", skin & self.seen), ("unseen_db", skin & ~self.seen)):
+            scores[name] = psnr_db(ours, theirs, inside) if inside.any() else math.nan
+        scores["moles_kept"], scores["moles_seen"] = self._moles_kept(texture)
+        return scores
+
+    def _moles_kept(self, texture: FloatArray) -> tuple[float, int]:
+        table = atlas_table(self.template, MOLE_TEXELS)
+        ours, theirs = (
+            log_luminance(table.sample(i, cv2.INTER_AREA)) for i in (texture, self.color_srgb)
+        )
+        kept = [
+            mole.contrast(ours) >= KEPT * mole.contrast(theirs)
+            for mole in self.moles
+            if mole.contrast(theirs) >= LEAST_CONTRAST
+        ]
+        return (float(np.mean(kept)) if kept else math.nan), len(kept)
+
+
+def _visible_moles(
+    template: HeadTemplate, truth: CaptureTruth, moles: Moles, seen: BoolArray
+) -> tuple[Mole, ...]:
+    """Those of at least LEAST_MOLE_M whose texels the views show."""
+    points, fine = (
+        atlas_table(template, size).interpolate(truth.vertices_m.astype(np.float32))
+        for size in (SEEN_TEXELS, MOLE_TEXELS)
+    )
+    coarse_tree, tree = cKDTree(points), cKDTree(fine)
+    found = []
+    for place, radius in zip(moles.position_m, moles.radius_m, strict=True):
+        near = np.array(tree.query_ball_point(place, RING[1] * radius), int)
+        away = np.linalg.norm(fine[near] - place, axis=1) / radius
+        mole = Mole(near[away < DISC], near[away > RING[0]])
+        shown = seen[coarse_tree.query(place)[1]]
+        if radius >= LEAST_MOLE_M and shown and len(mole.disc) and len(mole.ring):
+            found.append(mole)
+    return tuple(found)
+
+
+def identity_distance(texture_srgb: FloatArray, truth_srgb: FloatArray) -> float:
+    """1 - cosine of the scoring network's vectors, which no training's loss leaned on."""
+    images = [
+        cv2.resize(image, (IDENTITY_TEXELS, IDENTITY_TEXELS), interpolation=cv2.INTER_AREA)
+        for image in (texture_srgb, truth_srgb)
+    ]
+    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        ours, theirs = load(SCORE)(batch)
+    return float(1.0 - ours @ theirs)

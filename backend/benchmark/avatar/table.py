@@ -1,0 +1,153 @@
+"""Rows in; Markdown tables and what the targets say out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..capture_cases import REFERENCE, TEMPLATE
+from ..figures import Target
+from .methods import PHYSICAL
+from .results import Row
+
+HALVES = {TEMPLATE: "painted skins on our heads", REFERENCE: "real skins on strangers' heads"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A score as the tables show it."""
+
+    title: str
+    tell: Callable[[Row], float]
+    digits: int = 1
+    target: Target | None = None
+
+
+COLUMNS = (
+    Column("raw dB", lambda row: row.scores.raw_db, 1, Target(24.0, at_least=True)),
+    Column("aligned dB", lambda row: row.scores.aligned_db, 1, Target(30.0, at_least=True)),
+    Column("SSIM", lambda row: row.scores.ssim, 3, Target(0.945, at_least=True)),
+    Column("gradients", lambda row: row.scores.gradients, 2, Target(0.8, at_least=True)),
+    Column("leak", lambda row: row.scores.leak, 2, Target(0.15)),
+    Column("ITA off", lambda row: abs(row.scores.ita_error_deg), 1, Target(6.0)),
+    Column("seen dB", lambda row: row.scores.seen_db, 1),
+    Column("unseen dB", lambda row: row.scores.unseen_db, 1, Target(22.0, at_least=True)),
+    Column("moles", lambda row: row.scores.moles_kept, 2, Target(0.9, at_least=True)),
+    Column("identity", lambda row: row.scores.identity_distance, 2),
+    Column("relit dB", lambda row: row.scores.relit_db, 1),
+    Column("relit SSIM", lambda row: row.scores.relit_ssim, 3),
+)
+TONE_TITLES = ("bias", "spread over tones", "largest of a tone")
+TONE_BIAS = Target(2.0)
+
+
+def as_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
+    """Means by method, halves apart and together; tones; each capture; what stages cost."""
+    measured = [row for row in rows if not row.failure]
+    lines = [*notes, ""]
+    for head, title in HALVES.items():
+        half = [row for row in measured if row.head == head]
+        if half:
+            lines += [f"## {title[0].upper()}{title[1:]}", "", *_means(half), ""]
+    if measured:
+        lines += ["## All captures", "", *_means(measured), ""]
+        lines += ["## Tone, signed ITA error in degrees", "", *_tones(measured), ""]
+        lines += ["## Each capture", "", *_each(measured), ""]
+        lines += ["## Stages", "", *_stages(measured), ""]
+        lines += ["## Targets, the worse half", "", *_targets(measured), ""]
+    failed = [row for row in rows if row.failure]
+    if failed:
+        lines += ["## Failed", "", *(f"- {r.case}, {r.method}: {r.failure}" for r in failed), ""]
+    return "\n".join(lines)
+
+
+def mean_of(rows: Sequence[Row], tell: Callable[[Row], float]) -> float:
+    """Over what was measured; NaN without any."""
+    values = np.array([tell(row) for row in rows], float)
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else math.nan
+
+
+def methods_of(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.method for row in rows))
+
+
+def _means(rows: Sequence[Row]) -> list[str]:
+    lines = table_head("method", "captures", *(column.title for column in COLUMNS))
+    for method in methods_of(rows):
+        mine = [row for row in rows if row.method == method]
+        cells = [_cell(mean_of(mine, c.tell), c.digits) for c in COLUMNS]
+        lines.append(table_line(method, str(len(mine)), *cells))
+    return lines
+
+
+def _tones(rows: Sequence[Row]) -> list[str]:
+    lines = table_head("method", *TONE_TITLES)
+    for method in methods_of(rows):
+        means = tone_means([row for row in rows if row.method == method])
+        figures = means.mean(), means.std(), np.abs(means).max()
+        lines.append(table_line(method, *(_cell(float(f), 1) for f in figures)))
+    return lines
+
+
+def tone_means(rows: Sequence[Row]) -> np.ndarray:
+    """Mean signed ITA error (t,) of each skin type that occurs."""
+    types = sorted({row.skin_type for row in rows})
+    by_type = [[r.scores.ita_error_deg for r in rows if r.skin_type == t] for t in types]
+    return np.array([np.mean(errors) for errors in by_type])
+
+
+def _each(rows: Sequence[Row]) -> list[str]:
+    lines = table_head("capture", "method", *(column.title for column in COLUMNS))
+    for row in rows:
+        cells = [_cell(column.tell(row), column.digits) for column in COLUMNS]
+        lines.append(table_line(row.case, row.method, *cells))
+    return lines
+
+
+def _stages(rows: Sequence[Row]) -> list[str]:
+    lines = table_head("stage", "seconds, median", "largest", "peak MB")
+    for stage in dict.fromkeys(stage for row in rows for stage in row.seconds):
+        seconds = [row.seconds[stage] for row in rows if stage in row.seconds]
+        peak = [row.peak_mb[stage] for row in rows if stage in row.peak_mb]
+        figures = np.median(seconds), max(seconds), max(peak)
+        lines.append(table_line(stage, *(_cell(float(f), 0) for f in figures)))
+    return lines
+
+
+def _targets(rows: Sequence[Row]) -> list[str]:
+    """Of the product, not of baselines."""
+    mine = [row for row in rows if row.method == PHYSICAL]
+    lines = table_head("score", "value", "target", "verdict")
+    for column in COLUMNS:
+        if column.target is None:
+            continue
+        halves = [mean_of([r for r in mine if r.head == head], column.tell) for head in HALVES]
+        known = [value for value in halves if math.isfinite(value)]
+        if known:
+            worse = min(known) if column.target.at_least else max(known)
+            lines.append(_judged(column.title, worse, column.digits, column.target))
+    if mine:
+        bias = float(np.abs(tone_means(mine)).max())
+        lines.append(_judged("ITA bias of a tone", bias, 1, TONE_BIAS))
+    return lines
+
+
+def _judged(title: str, value: float, digits: int, target: Target) -> str:
+    verdict = "met" if target.is_met(value) else "missed"
+    return table_line(title, _cell(value, digits), str(target), verdict)
+
+
+def table_head(*titles: str) -> list[str]:
+    return [table_line(*titles), "|" + "---|" * len(titles)]
+
+
+def table_line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"

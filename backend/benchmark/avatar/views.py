@@ -1,0 +1,96 @@
+"""A fitted capture and its truth in; the frames, their true colours and where to compare, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.arrays import read_arrays
+from studio_avatar_addon.avatar.frames import transform
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, Capture, FloatArray, HeadFit
+
+from ...images import read_image_8bit, unit_from_pixels
+from ...phone_texture.fidelity import EROSION_PX
+from ...posed_head import PosedHead, pose_head, show_texture
+from ...raster import interpolate_vertices
+from ...wrapping.similarity import Similarity, similarity
+from ..capture_truth import CaptureTruth
+
+SKIN = MATERIALS.index("skin")
+SKIN_PART = 1 + SKIN  # in the truth of a capture
+
+
+@dataclass(frozen=True)
+class TrueViews:
+    """The T frames that the fit uses, as they are and as they would be without light."""
+
+    template: HeadTemplate
+    posed: tuple[PosedHead, ...]
+    filmed_srgb: NDArray[np.float32]  # (T, H, W, 3)
+    unlit_srgb: NDArray[np.float32]  # (T, H, W, 3) base colour
+    inside: BoolArray  # (T, H, W) skin in truth and fit, away from their borders
+    true_from_fitted: Similarity  # head frames
+
+    @classmethod
+    def of(
+        cls, capture: Capture, fit: HeadFit, template: HeadTemplate, truth: CaptureTruth
+    ) -> TrueViews:
+        posed, filmed, unlit, inside, ours, theirs = [], [], [], [], [], []
+        for k in np.flatnonzero(fit.frame_used).tolist():
+            view = int(capture.frame_index[k])
+            name = f"frame_{view:06d}"
+            part = read_arrays(truth.folder / "truth" / f"{name}.npz")
+            head = pose_head(fit, k, template)
+            both = eroded((part["part"] == SKIN_PART) & shown_skin(head, template))
+            posed.append(head)
+            inside.append(both)
+            filmed.append(_rgb(truth.folder / "frames" / f"{name}.png"))
+            unlit.append(_rgb(truth.folder / "unlit" / f"{name}.png"))
+            seen = interpolate_vertices(
+                head.raster, template.triangles[head.shown], head.vertices_camera
+            )
+            ours.append(_in_head(fit.camera_from_head[k], seen[both]))
+            there = _points_camera(truth, part["depth_m"], both)
+            theirs.append(_in_head(truth.camera_from_head[view], there))
+        ours, theirs = np.concatenate(ours), np.concatenate(theirs)
+        laid = similarity(ours, theirs, np.ones(len(ours)))
+        return cls(
+            template, tuple(posed), np.stack(filmed), np.stack(unlit), np.stack(inside), laid
+        )
+
+    def show(self, texture: FloatArray) -> NDArray[np.float32]:
+        """A map of the atlas in all views (T, H, W, 3), unlit."""
+        return np.stack([show_texture(head, self.template, texture) for head in self.posed])
+
+
+def shown_skin(posed: PosedHead, template: HeadTemplate) -> BoolArray:
+    """(H, W) where the fitted head shows skin."""
+    material = template.triangle_material[posed.shown[posed.raster.triangle]]
+    return posed.raster.covered & (material == SKIN)
+
+
+def eroded(inside: BoolArray) -> BoolArray:
+    """(H, W) without EROSION_PX along its border."""
+    square = np.ones((2 * EROSION_PX + 1, 2 * EROSION_PX + 1), np.uint8)
+    return cv2.erode(inside.astype(np.uint8), square, borderValue=0) > 0
+
+
+def _points_camera(truth: CaptureTruth, depth_m: FloatArray, inside: BoolArray) -> FloatArray:
+    """(n, 3) what the true camera, which has no distortion, sees at the pixels `inside`."""
+    row, column = np.nonzero(inside)
+    ray = np.stack([column + 0.5, row + 0.5], 1) - truth.camera.center_px
+    depth = depth_m[inside].astype(np.float64)[:, None]
+    return np.concatenate([ray / truth.camera.focal_px * depth, depth], 1)
+
+
+def _in_head(camera_from_head: FloatArray, points_camera: FloatArray) -> FloatArray:
+    return transform(np.linalg.inv(camera_from_head), points_camera.astype(np.float64))
+
+
+def _rgb(path: Path) -> NDArray[np.float32]:
+    return unit_from_pixels(read_image_8bit(path))[..., :3]
