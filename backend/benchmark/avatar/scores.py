@@ -107,7 +107,7 @@ class AtlasTruth:
         table = atlas_table(template, SEEN_TEXELS)
         seen = visible_texels(table, truth, views)
         moles = Moles(**read_arrays(folder / MOLES))
-        return cls(template, color, seen, _visible_moles(template, truth, moles, seen))
+        return cls(template, color, seen, visible_moles(template, truth.vertices_m, moles, seen))
 
     def score(self, texture: FloatArray, alignment: Alignment) -> dict[str, float]:
         """The scores in the atlas."""
@@ -135,12 +135,12 @@ class AtlasTruth:
         return (float(np.mean(kept)) if kept else math.nan), len(kept)
 
 
-def _visible_moles(
-    template: HeadTemplate, truth: CaptureTruth, moles: Moles, seen: BoolArray
+def visible_moles(
+    template: HeadTemplate, vertices_m: FloatArray, moles: Moles, seen: BoolArray
 ) -> tuple[Mole, ...]:
-    """Those of at least LEAST_MOLE_M whose texels the views show."""
+    """Those of at least LEAST_MOLE_M on a head (V, 3) whose texels, of SEEN_TEXELS, are seen."""
     points, fine = (
-        atlas_table(template, size).interpolate(truth.vertices_m.astype(np.float32))
+        atlas_table(template, size).interpolate(vertices_m.astype(np.float32))
         for size in (SEEN_TEXELS, MOLE_TEXELS)
     )
     coarse_tree, tree = cKDTree(points), cKDTree(fine)
