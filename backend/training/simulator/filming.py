@@ -18,6 +18,8 @@ DISTANCES_M = (0.25, 0.40, 0.95)
 FACE_M = (0.0, -0.08, 0.0)  # what the phone is aimed at
 EXPOSURE_SD, BALANCE_SD = 0.07, 0.015  # log light, from view to view
 SHARPEST, BLURRIEST = 1.0, 0.75  # as a clip's sharpness tells it
+# Of real clips' textures the finest octave at 512 texels is mostly gone.
+BLURRED_TEXELS, MOST_BLUR = 512, 3.5
 SLIDE_SD_TEXELS, LARGEST_SLIDE_TEXELS = 0.7, 2.0
 SLIDE_CELLS = 6
 FACING_LIGHT, LIGHT_ASIDE_RAD = 0.75, radians(50.0)
@@ -32,7 +34,7 @@ class Filming:
     light_turns: torch.Tensor  # (B,) bool: the light stands still with the camera, not the head
     gain_log: torch.Tensor  # (B, V, 3) exposure and white balance by which views differ
     sharpness: torch.Tensor  # (B, V) in (0, 1]
-    blur: torch.Tensor  # (B,) in [0, 1]: how much of two texels' blur the whole clip has
+    blur: torch.Tensor  # (B,) octaves of detail that the whole clip lacks at BLURRED_TEXELS
     slide_texels: torch.Tensor  # (B, V, 2, cells, cells) smooth misregistration, x and y
 
 
@@ -59,7 +61,7 @@ def draw_filmings(generator: torch.Generator, views: int, environments: Environm
         gain_log=EXPOSURE_SD * normal(generator, (count, views, 1))
         + BALANCE_SD * normal(generator, (count, views, 3)),
         sharpness=uniform(generator, (count, views), BLURRIEST, SHARPEST),
-        blur=uniform(generator, (count,), 0.0, 1.0) ** 2,
+        blur=uniform(generator, (count,), 0.0, MOST_BLUR),
         slide_texels=_slides(generator, count, views),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
+from math import ceil, log, log2
 
 import torch
 import torch.nn.functional as functional
@@ -24,7 +24,7 @@ from .atlas_maps import AtlasMaps
 from .blend import blend, blended, blurred, enlarged, low_bands
 from .environments import Environments
 from .fill import complete, with_cropped_scalp
-from .filming import FRAMES_PER_VIEW, Filming, draw_filmings
+from .filming import BLURRED_TEXELS, FRAMES_PER_VIEW, MOST_BLUR, Filming, draw_filmings
 from .hiding import Hiding, draw_hiding
 from .light import USUAL_SPECULAR, Heads, Lit, Seen
 from .noise import normal, smooth_field, uniform
@@ -251,8 +251,7 @@ def _filmed(
     light, shine = atlas.coarse_image(both).unflatten(1, (2, views, 3)).unbind(1)
     specular = (skins.specular / USUAL_SPECULAR)[:, None]
     shown = skins.albedo * hiding.rim_shade.exp()
-    blurred = enlarged(functional.avg_pool2d(shown, 2), size)
-    shown = shown + filming.blur[:, None, None, None] * (blurred - shown)
+    shown = _without_detail(shown, filming.blur)
     grid = _texel_grid(size, skins.albedo.device)
     out = torch.empty(views, count, 3, size, size, device=skins.albedo.device)
     sound = torch.empty(views, count, size, size, device=skins.albedo.device)
@@ -267,6 +266,18 @@ def _filmed(
         clipped = brightest[:, 0] > CLIPPED_LOG
         sound[view] = 1.0 - (1.0 - float(CLIPPED_WEIGHT)) * clipped
     return out.transpose(0, 1), sound.transpose(0, 1)
+
+
+def _without_detail(image: torch.Tensor, blur: torch.Tensor) -> torch.Tensor:
+    """(B, C, N, N) without its finest octaves, of which `blur` (B,) are lost at BLURRED_TEXELS;
+    parts of one count."""
+    coarser_by = log2(BLURRED_TEXELS / image.shape[-1])
+    out = image
+    for octave in range(ceil(MOST_BLUR - coarser_by)):
+        coarse = enlarged(functional.avg_pool2d(image, 2 << octave), image.shape[-1])
+        share = (blur - coarser_by - octave).clamp(0.0, 1.0)
+        out = out + share[:, None, None, None] * (coarse - out)
+    return out
 
 
 def _texel_grid(size: int, device: torch.device) -> torch.Tensor:
