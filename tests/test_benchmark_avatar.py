@@ -28,7 +28,7 @@ from backend.benchmark.avatar.scores import (
     visible_moles,
 )
 from backend.benchmark.avatar.table import as_markdown
-from backend.benchmark.avatar.views import TrueViews, eroded, shown_skin
+from backend.benchmark.avatar.views import TrueViews, eroded, shown_plain, shown_skin
 from backend.command_line import main
 from backend.images import linear_from_srgb, read_image_8bit, srgb_from_linear, unit_from_pixels
 from backend.phone_texture import unwrap
@@ -73,6 +73,7 @@ def judged(still_light: Case, light: RoomLight) -> Judged:
         np.stack(filmed),
         np.stack([show_texture(head, template, color) for head in posed]),
         np.stack([eroded(shown_skin(head, template)) for head in posed]),
+        np.stack([eroded(shown_plain(head, template)) for head in posed]),
         UNMOVED,
     )
     radius = np.full(len(case.moles_m), MOLE_M / 2, np.float32)

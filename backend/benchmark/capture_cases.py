@@ -145,7 +145,7 @@ class CaptureCache:
         wrap = cached_wrap(template, reference)
         write_foreign_head(work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed)
         anatomy = Anatomy(atlas_table(template, TEXELS), template.vertices_m)
-        skin = withheld_skin(self._heads.parent / "skins" / "makehuman", anatomy, case.skin_type)
+        skin = withheld_skin(self._heads.parent, anatomy, case.skin_type)
         maps = skin_maps(skin, anatomy)
         write_png(work / ATLAS_COLOR, maps["base_color"])
         maps = foreign_skin(template, reference, mesh, wrap, TEXELS).carried(maps)

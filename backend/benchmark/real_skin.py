@@ -16,14 +16,15 @@ from ..training.corpus.statistics import skin_statistics
 from ..training.corpus.studio_folder import WITHHELD, open_studio_folder, wrapped_textures
 
 
-def withheld_skin(folder: Path, anatomy: Anatomy, skin_type: int) -> StudioTexture:
-    """That of the withheld skins of `folder` which comes nearest to the type, 0 to 5, brought to
-    its tone channel by channel.
+def withheld_skin(data: Path, anatomy: Anatomy, skin_type: int) -> StudioTexture:
+    """That of the withheld skins which comes nearest to the type, 0 to 5, brought to its tone
+    channel by channel. `data` holds skins and heads.
 
-    Raises CorpusError where the folder lacks them.
+    Raises CorpusError where it lacks them.
     """
+    skins, mesh = data / "skins" / "makehuman", data / "heads" / "makehuman" / "base.obj"
     textures = wrapped_textures(
-        open_studio_folder(folder, names=WITHHELD), anatomy, torch.device("cpu")
+        open_studio_folder(skins, mesh, WITHHELD), anatomy, torch.device("cpu")
     )
     wanted = np.asarray(SKIN_TYPES[skin_type])
     gains = [wanted / skin_statistics(texture, anatomy).median_linear for texture in textures]

@@ -64,7 +64,7 @@ def score_views(texture: FloatArray, views: TrueViews) -> tuple[dict[str, float]
     shown, truth, inside = views.show(texture), views.unlit_srgb, views.inside
     alignment = Alignment.between(shown, truth, inside)
     aligned = alignment(shown)
-    tones = [np.median(linear_from_srgb(image[inside]), axis=0) for image in (shown, truth)]
+    tones = [np.median(linear_from_srgb(i[views.plain]), axis=0) for i in (shown, truth)]
     return {
         "raw_db": psnr_db(shown, truth, inside),
         "aligned_db": psnr_db(aligned, truth, inside),

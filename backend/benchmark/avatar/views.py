@@ -14,6 +14,7 @@ from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, Capture, FloatArray, HeadFit
 
+from ...atlas import region
 from ...images import read_image_8bit, unit_from_pixels
 from ...phone_texture.fidelity import EROSION_PX
 from ...posed_head import PosedHead, pose_head, show_texture
@@ -21,6 +22,7 @@ from ...raster import interpolate_vertices
 from ...wrapping.similarity import Similarity, similarity
 from ..capture_truth import CaptureTruth
 
+PLAIN = ("cheeks", "forehead")
 SKIN = MATERIALS.index("skin")
 SKIN_PART = 1 + SKIN  # in the truth of a capture
 
@@ -34,13 +36,14 @@ class TrueViews:
     filmed_srgb: NDArray[np.float32]  # (T, H, W, 3)
     unlit_srgb: NDArray[np.float32]  # (T, H, W, 3) base colour
     inside: BoolArray  # (T, H, W) skin in truth and fit, away from their borders
+    plain: BoolArray  # (T, H, W) of that, cheeks and forehead: skin that tells a person's tone
     true_from_fitted: Similarity  # head frames
 
     @classmethod
     def of(
         cls, capture: Capture, fit: HeadFit, template: HeadTemplate, truth: CaptureTruth
     ) -> TrueViews:
-        posed, filmed, unlit, inside, ours, theirs = [], [], [], [], [], []
+        posed, filmed, unlit, inside, plain, ours, theirs = [], [], [], [], [], [], []
         for k in np.flatnonzero(fit.frame_used).tolist():
             view = int(capture.frame_index[k])
             name = f"frame_{view:06d}"
@@ -49,6 +52,7 @@ class TrueViews:
             both = eroded((part["part"] == SKIN_PART) & shown_skin(head, template))
             posed.append(head)
             inside.append(both)
+            plain.append(both & shown_plain(head, template))
             filmed.append(_rgb(truth.folder / "frames" / f"{name}.png"))
             unlit.append(_rgb(truth.folder / "unlit" / f"{name}.png"))
             seen = interpolate_vertices(
@@ -60,7 +64,13 @@ class TrueViews:
         ours, theirs = np.concatenate(ours), np.concatenate(theirs)
         laid = similarity(ours, theirs, np.ones(len(ours)))
         return cls(
-            template, tuple(posed), np.stack(filmed), np.stack(unlit), np.stack(inside), laid
+            template,
+            tuple(posed),
+            np.stack(filmed),
+            np.stack(unlit),
+            np.stack(inside),
+            np.stack(plain),
+            laid,
         )
 
     def show(self, texture: FloatArray) -> NDArray[np.float32]:
@@ -72,6 +82,13 @@ def shown_skin(posed: PosedHead, template: HeadTemplate) -> BoolArray:
     """(H, W) where the fitted head shows skin."""
     material = template.triangle_material[posed.shown[posed.raster.triangle]]
     return posed.raster.covered & (material == SKIN)
+
+
+def shown_plain(posed: PosedHead, template: HeadTemplate) -> BoolArray:
+    """(H, W) where the fitted head shows PLAIN regions, which hardly any hair covers."""
+    share = region(template, *PLAIN)[:, None]
+    shown = interpolate_vertices(posed.raster, template.triangles[posed.shown], share)
+    return shown[..., 0] > 0.5
 
 
 def eroded(inside: BoolArray) -> BoolArray:
