@@ -5,6 +5,7 @@ The backend never loads Blender: it starts `capture_studio`, whose spec `capture
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -17,6 +18,14 @@ STUDIO = "studio_avatar_addon.scene.capture_studio"
 CHECKOUT = Path(__file__).parents[1]
 # Where each pass begins and how much of the whole it takes.
 PASS_SHARES = {"frames": (0.0, 0.9), "unlit": (0.9, 0.06), "truth": (0.96, 0.04)}
+
+
+def studio_fingerprint() -> str:
+    """Changes with the code of the film set, which renders are made by."""
+    digest = hashlib.sha256()
+    for file in sorted((CHECKOUT / "studio_avatar_addon" / "scene").glob("capture_*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def film(spec: Path, folder: Path, progress: Progress) -> None:

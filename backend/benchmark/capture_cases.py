@@ -22,7 +22,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, Progress
 
 from ..atlas import atlas_table
-from ..filming import film
+from ..filming import film, studio_fingerprint
 from ..images import write_png
 from ..stage_store import fingerprint
 from ..training.corpus.anatomy import Anatomy
@@ -108,7 +108,8 @@ class CaptureCache:
         self._folder, self._template, self._heads = folder, template, heads
         self._filming = filming or CaptureFilming()
         made_by = (LIGHTS, FOCAL_RATIOS, FACE_SHARE, TEXELS, astuple(self._filming))
-        self.mark = fingerprint(*made_by, template.sha256, corpus_version())
+        versions = template.sha256, corpus_version(), studio_fingerprint()
+        self.mark = fingerprint(*made_by, *versions)
 
     def folder(self, case: CaptureCase) -> Path:
         """Where the case lies or will lie."""

@@ -106,8 +106,10 @@ def metered_strength(film: FilmSet) -> float:
     # The person's upper two thirds are the head; the dark bust below must not count.
     person = values[: len(values) * 2 // 3][values[: len(values) * 2 // 3, :, 3] > 0.99]
     luminance = person[:, :3] @ np.array([0.2126, 0.7152, 0.0722])
-    skin = luminance[luminance > np.median(luminance) * 0.2]
-    return float(min(_MEAN_EXPOSURE / skin.mean(), _PEAK_EXPOSURE / np.percentile(skin, 98)))
+    is_skin = luminance > np.median(luminance) * 0.2
+    # Light skin is red: its red channel is full long before its luminance is.
+    brightest = np.percentile(person[is_skin, :3].max(1), 98)
+    return float(min(_MEAN_EXPOSURE / luminance[is_skin].mean(), _PEAK_EXPOSURE / brightest))
 
 
 def _flat_sampling(scene: bpy.types.Scene, samples: int) -> None:

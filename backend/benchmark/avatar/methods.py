@@ -15,12 +15,13 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
-from ...atlas import atlas_table
+from ...atlas import atlas_table, region
 from ...detail import restore_detail
 from ...images import linear_from_srgb, srgb_from_linear
 from ...studio import studio_texture
 from ..capture_run import Silent
 from .stages import Meter, Staged
+from .views import PLAIN
 
 PHYSICAL = "physical"
 WELL_SEEN = 0.5
@@ -64,11 +65,11 @@ def flat(staged: Staged) -> FloatArray:
 
 
 def _usual_skin(staged: Staged) -> FloatArray:
-    """Median (3,) of the skin that was well seen, linear, as filmed."""
+    """Median (3,) of cheeks and forehead that were well seen, linear, as filmed."""
     table = atlas_table(staged.template, SMALL)
     filmed = table.sample(linear_from_srgb(staged.phone.base_color_srgb), cv2.INTER_AREA)
     seen = table.sample(staged.phone.coverage, cv2.INTER_AREA) > WELL_SEEN
-    seen &= table.is_material("skin")
+    seen &= table.interpolate(region(staged.template, *PLAIN)) > WELL_SEEN
     return np.median(filmed[seen], axis=0) if seen.any() else staged.light.skin_linear
 
 
