@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numba
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray, HeadFit
+from studio_avatar_addon.avatar.types import BoolArray, Capture, FaceTrack, FloatArray, HeadFit
 
 from ..atlas import AtlasTable, sample_at
 from ..images import load_frame_linear, load_mask
@@ -24,6 +24,7 @@ from .views import TexelView, image_from_atlas, pixels_per_m, view_texels
 # Slides are smooth, so a grid coarser than the texture they belong to keeps them.
 SLIDE_STEP = 4
 CLIPPED = 0.97
+PERSON, CLOTHED = 0.5, 0.5  # shares from which a pixel is the person, a place is clothed
 CLIPPED_WEIGHT = np.float32(0.2)
 
 
@@ -70,25 +71,47 @@ class Frames:
     fit: HeadFit
     template: HeadTemplate
     keeper: SkinKeeper
+    clothed: BoolArray  # (2F,) triangles that more views show below clothes than bare
 
     @classmethod
     def of(cls, capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate) -> Frames:
-        return cls(capture, track, fit, template, SkinKeeper(template))
+        keeper = SkinKeeper(template)
+        nothing = np.zeros(len(template.triangles), bool)
+        frames = cls(capture, track, fit, template, keeper, nothing)
+        return replace(frames, clothed=frames._often_clothed())
 
     def open(self, k: int) -> OpenedFrame:
-        posed = pose_head(self.fit, k, self.template)
-        linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
-        bare = self.keeper.bare(linear, posed, person, pixels_per_m(posed, self.fit))
+        posed, linear, person, bare = self._bare(k)
         hands = hidden_by_hands(self.track.hands_px[k], self.capture.size_px)
+        covered = posed.raster.covered
+        clothed = np.zeros_like(covered)
+        clothed[covered] = self.clothed[posed.shown[posed.raster.triangle[covered]]]
         return OpenedFrame(
             k=k,
             posed=posed,
-            person=np.where(hands, 0.0, np.minimum(person, bare)).astype(np.float32),
+            person=np.where(hands | clothed, 0.0, np.minimum(person, bare)).astype(np.float32),
             open_to=openings(self.track.frame_landmarks_px[k], self.capture.size_px),
             linear=linear,
             clipped=np.float32(CLIPPED * self.capture.frame_gain[k].min()),
             fit=self.fit,
         )
+
+    def _bare(self, k: int) -> tuple[PosedHead, FloatArray, FloatArray, FloatArray]:
+        posed = pose_head(self.fit, k, self.template)
+        linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
+        bare = self.keeper.bare(linear, posed, person, pixels_per_m(posed, self.fit))
+        return posed, linear, person, bare
+
+    def _often_clothed(self) -> BoolArray:
+        """A collar passes for skin in some view or other: the views vote, by their pixels."""
+        shown, hidden = np.zeros((2, len(self.clothed)))
+        for k in np.flatnonzero(self.fit.frame_used):
+            posed, _, person, bare = self._bare(int(k))
+            inside = posed.raster.covered & (person > PERSON)
+            triangle = posed.shown[posed.raster.triangle[inside]]
+            shown += np.bincount(triangle, minlength=len(shown))
+            hidden += np.bincount(triangle, 1.0 - bare[inside], minlength=len(shown))
+        return hidden > CLOTHED * shown
 
 
 @numba.njit(cache=True, nogil=True)
