@@ -19,8 +19,9 @@ from studio_avatar_addon.avatar.types import (
 
 from ..sampling.eyes import measure_eyes
 from ..sampling.opened import Frames
+from .bare import above_the_mouth, bare_share
 from .filmed import filmed_points, usual_colour
-from .light import fit_shading
+from .light import Shading, fit_shading
 from .surroundings import look_around
 from .tone import skin_tone
 
@@ -46,9 +47,14 @@ def estimate_light(
     plain = around.points.plain(openness)
     tone = skin_tone(usual_colour(filmed, plain), eyes.sclera_filmed)
     progress(2, STEPS, "estimating the room's light")
-    shading = fit_shading(
-        filmed, around, plain, tone, device, exposure_known=capture.exposure_known
-    )
+
+    def shaded(usable: FloatArray) -> Shading:
+        known = capture.exposure_known
+        return fit_shading(filmed, around, usable, tone, device, exposure_known=known)
+
+    upper = above_the_mouth(around.points, template, fit.neutral_m)
+    plain = plain * bare_share(filmed, shaded(plain * upper).log_shading, plain, upper)
+    shading = shaded(plain)
     log_shading = np.stack([around.points.smooth(view, openness) for view in shading.log_shading])
     progress(STEPS, STEPS, f"the light stands still with the {shading.moves_with}")
     return RoomLight(
@@ -58,6 +64,7 @@ def estimate_light(
         exposure_log=shading.exposure.astype(np.float32),
         common=_mean_light(log_shading, fit.frame_used),
         openness=openness,
+        plain=plain.astype(np.float32),
         skin_linear=tone,
         iris_linear=eyes.iris,
         sclera_filmed=eyes.sclera_filmed,

@@ -100,7 +100,7 @@ def _divide(
     """Log albedo (n, 3) of the coarse points: what was filmed over its shading."""
     known = np.minimum(coverage * 4.0, 1.0)
     albedo = _lower_shine(points, filmed - light.common, known)
-    plain = points.plain(light.openness)
+    plain = light.plain
     sure = plain * known > 0.5
     middle = np.median(albedo[sure], 0) if sure.any() else np.median(albedo, 0)
     difference = albedo - middle

@@ -174,6 +174,7 @@ class RoomLight:
     exposure_log: FloatArray  # (K, 3) float32 log light by which frames differ beyond that
     common: FloatArray  # (n, 3) float32 log shading under the mean of the views' lights
     openness: FloatArray  # (n,) float32 share of the hemisphere that is open sky
+    plain: FloatArray  # (n,) float32 in [0, 1]: skin of one colour, without lips, brows or beard
     skin_linear: FloatArray  # (3,) float32 albedo that the skin most likely has
     iris_linear: FloatArray  # (3,) float32 albedo
     sclera_filmed: FloatArray  # (3,) float32 linear, as the clip shows it
