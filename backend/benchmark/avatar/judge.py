@@ -11,7 +11,8 @@ from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
-from ...stage_store import code_fingerprint
+from ...stage_store import code_fingerprint, fingerprint
+from ...training.identity.network import SCORE, weights_sha256
 from ..capture_cases import FOLDER_OF_RENDERS, CaptureCase
 from ..capture_truth import CaptureTruth, read_truth
 from . import measures, methods, relit, scores, views
@@ -35,8 +36,9 @@ class Run:
 
 
 def scores_fingerprint() -> str:
-    """Changes with the code of any score or baseline."""
-    return code_fingerprint(measures, methods, relit, scores, views)
+    """Changes with the code of any score or baseline, and with the network that knows persons."""
+    code = code_fingerprint(measures, methods, relit, scores, views)
+    return fingerprint(code, weights_sha256(SCORE))
 
 
 def failed(run: Run, problem: str) -> list[Row]:

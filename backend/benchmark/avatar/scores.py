@@ -35,9 +35,10 @@ from .measures import (
 from .views import TrueViews
 
 SEEN_TEXELS, MOLE_TEXELS, IDENTITY_TEXELS = 512, 1024, 256
-# A mole is its disc against the ring round it, in radii; it is kept with half of its contrast.
-DISC, RING, KEPT = 0.7, (1.6, 2.6), 0.5
-LEAST_MOLE_M, LEAST_CONTRAST = 0.0008, 0.08
+# A mole is its disc against the ring round it, in radii; it is kept with half of its contrast, a
+# little aside at most: how exactly things lie is for the gradients to tell.
+DISC, RING, KEPT, ASIDE_M = 0.7, (1.6, 2.6), 0.5, 0.001
+LEAST_MOLE_M, LEAST_CONTRAST = 0.0010, 0.15
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,14 @@ def score_views(texture: FloatArray, views: TrueViews) -> tuple[dict[str, float]
 
 @dataclass(frozen=True)
 class Mole:
-    """Texels (n,) of its inside and (m,) of the skin round it, among those of MOLE_TEXELS."""
+    """Texels of MOLE_TEXELS: its inside (n,) wherever it may lie, and the skin round it (m,)."""
 
-    disc: IntArray
+    discs: tuple[IntArray, ...]
     ring: IntArray
 
     def contrast(self, log: FloatArray) -> float:
-        """How much darker it is in log luminance, of all texels' (N,)."""
-        return float(np.median(log[self.ring]) - log[self.disc].mean())
+        """How much darker it is in log luminance, of all texels' (N,), where it is darkest."""
+        return float(np.median(log[self.ring]) - min(log[disc].mean() for disc in self.discs))
 
 
 @dataclass(frozen=True)
@@ -139,19 +140,21 @@ def visible_moles(
     template: HeadTemplate, vertices_m: FloatArray, moles: Moles, seen: BoolArray
 ) -> tuple[Mole, ...]:
     """Those of at least LEAST_MOLE_M on a head (V, 3) whose texels, of SEEN_TEXELS, are seen."""
-    points, fine = (
+    coarse, fine = (
         atlas_table(template, size).interpolate(vertices_m.astype(np.float32))
         for size in (SEEN_TEXELS, MOLE_TEXELS)
     )
-    coarse_tree, tree = cKDTree(points), cKDTree(fine)
+    shown, tree = seen[cKDTree(coarse).query(moles.position_m)[1]], cKDTree(fine)
     found = []
-    for place, radius in zip(moles.position_m, moles.radius_m, strict=True):
-        near = np.array(tree.query_ball_point(place, RING[1] * radius), int)
-        away = np.linalg.norm(fine[near] - place, axis=1) / radius
-        mole = Mole(near[away < DISC], near[away > RING[0]])
-        shown = seen[coarse_tree.query(place)[1]]
-        if radius >= LEAST_MOLE_M and shown and len(mole.disc) and len(mole.ring):
-            found.append(mole)
+    for k in np.flatnonzero(shown & (moles.radius_m >= LEAST_MOLE_M)):
+        place, radius = moles.position_m[k], moles.radius_m[k]
+        near = np.array(tree.query_ball_point(place, ASIDE_M + RING[1] * radius), int)
+        away = np.linalg.norm(fine[near] - place, axis=1)
+        within = fine[near[away < ASIDE_M]]
+        discs = [np.array(d, int) for d in tree.query_ball_point(within, DISC * radius)]
+        ring = near[away > ASIDE_M + RING[0] * radius]
+        if discs and len(ring):
+            found.append(Mole(tuple(discs), ring))
     return tuple(found)
 
 

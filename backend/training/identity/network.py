@@ -130,5 +130,16 @@ def load(name: str, folder: Path = WEIGHTS) -> IdentityNet:
     return net.float().eval()
 
 
+def weights_sha256(name: str, folder: Path = WEIGHTS) -> str:
+    """Of a stored network. Raises EnvironmentProblem where it is missing."""
+    file = folder / f"{name}.safetensors"
+    try:
+        return _sha256(file)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{file.name} cannot be read: {error}", "Restore the file, or train it again."
+        ) from error
+
+
 def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
