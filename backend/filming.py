@@ -21,9 +21,9 @@ PASS_SHARES = {"frames": (0.0, 0.9), "unlit": (0.9, 0.06), "truth": (0.96, 0.04)
 
 
 def studio_fingerprint() -> str:
-    """Changes with the code of the film set, which renders are made by."""
+    """Changes with the code of the film set, its lights and materials: what renders are made by."""
     digest = hashlib.sha256()
-    for file in sorted((CHECKOUT / "studio_avatar_addon" / "scene").glob("capture_*.py")):
+    for file in sorted((CHECKOUT / "studio_avatar_addon" / "scene").glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -24,12 +24,13 @@ from studio_avatar_addon.avatar.types import FloatArray, Progress
 from ..atlas import atlas_table
 from ..filming import film, studio_fingerprint
 from ..images import write_png
-from ..stage_store import fingerprint
+from ..stage_store import code_fingerprint, fingerprint
 from ..training.corpus.anatomy import Anatomy
 from ..training.corpus.bank import corpus_version
 from ..training.corpus.painter import paint
 from ..training.corpus.person import TYPES, draw_person
 from ..training.corpus.skin_maps import skin_maps, write_maps
+from . import foreign_head, real_skin, wrap
 from .capture_truth import CaptureTruth, read_truth
 from .foreign_head import foreign_skin, load_foreign_mesh, write_foreign_head
 from .real_skin import withheld_skin
@@ -108,7 +109,8 @@ class CaptureCache:
         self._folder, self._template, self._heads = folder, template, heads
         self._filming = filming or CaptureFilming()
         made_by = (LIGHTS, FOCAL_RATIOS, FACE_SHARE, TEXELS, astuple(self._filming))
-        versions = template.sha256, corpus_version(), studio_fingerprint()
+        made = code_fingerprint(foreign_head, real_skin, wrap)
+        versions = template.sha256, corpus_version(), studio_fingerprint(), made
         self.mark = fingerprint(*made_by, *versions)
 
     def folder(self, case: CaptureCase) -> Path:
@@ -146,7 +148,7 @@ class CaptureCache:
         wrap = cached_wrap(template, reference)
         write_foreign_head(work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed)
         anatomy = Anatomy(atlas_table(template, TEXELS), template.vertices_m)
-        skin = withheld_skin(self._heads.parent, anatomy, case.skin_type)
+        skin = withheld_skin(self._heads.parent, anatomy, case.skin_type, case.seed)
         maps = skin_maps(skin, anatomy)
         write_png(work / ATLAS_COLOR, maps["base_color"])
         maps = foreign_skin(template, reference, mesh, wrap, TEXELS).carried(maps)

@@ -8,28 +8,35 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..log_light import LUMINANCE
 from ..room_light.tone import SKIN_TYPES
 from ..training.corpus.anatomy import Anatomy
 from ..training.corpus.face import face_of
 from ..training.corpus.painter import StudioTexture, printable, texture_image
+from ..training.corpus.real_variation import toned
 from ..training.corpus.statistics import skin_statistics
 from ..training.corpus.studio_folder import WITHHELD, open_studio_folder, wrapped_textures
 
+# Of melanin and blood, in the units of `toned`: people are no grid of six tones.
+TONE_SD = 0.2
 
-def withheld_skin(data: Path, anatomy: Anatomy, skin_type: int) -> StudioTexture:
-    """That of the withheld skins which comes nearest to the type, 0 to 5, brought to its tone
-    channel by channel. `data` holds skins and heads.
+
+def withheld_skin(data: Path, anatomy: Anatomy, skin_type: int, seed: int) -> StudioTexture:
+    """That of the withheld skins nearest to the type, 0 to 5, brought to its luminance and then
+    another way for each seed; it keeps its own colours. `data` holds skins and heads.
 
     Raises CorpusError where it lacks them.
     """
     skins, mesh = data / "skins" / "makehuman", data / "heads" / "makehuman" / "base.obj"
-    textures = wrapped_textures(
-        open_studio_folder(skins, mesh, WITHHELD), anatomy, torch.device("cpu")
-    )
-    wanted = np.asarray(SKIN_TYPES[skin_type])
-    gains = [wanted / skin_statistics(texture, anatomy).median_linear for texture in textures]
-    nearest = int(np.argmin([np.abs(np.log(gain)).max() for gain in gains]))
-    texture, face = textures[nearest], face_of(anatomy, torch.device("cpu"))
-    gain = face.column(gains[nearest].tolist())[..., None]
+    cpu = torch.device("cpu")
+    textures = wrapped_textures(open_studio_folder(skins, mesh, WITHHELD), anatomy, cpu)
+    wanted = float(SKIN_TYPES[skin_type] @ LUMINANCE)
+    gains = [
+        wanted / float(skin_statistics(t, anatomy).median_linear @ LUMINANCE) for t in textures
+    ]
+    nearest = int(np.argmin(np.abs(np.log(gains))))
+    texture, face = textures[nearest], face_of(anatomy, cpu)
     skin = texture_image(face, face.skin)
-    return replace(texture, albedo=printable(texture.albedo * (1.0 + skin * (gain - 1.0))))
+    lit = printable(texture.albedo * (1.0 + skin * (gains[nearest] - 1.0)))
+    melanin, blood = np.random.default_rng([seed, 83]).normal(0.0, TONE_SD, 2)
+    return toned(replace(texture, albedo=lit), anatomy, float(melanin), float(blood))

@@ -14,6 +14,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 from ..atlas import region
 from ..log_light import LUMINANCE, smooth_step
 from .filmed import FilmedPoints
+from .light import Shading
 from .points import SkinPoints
 
 # Log luminance below the upper face's skin, light taken off, where hair begins and is certain.
@@ -31,11 +32,12 @@ def above_the_mouth(
 
 
 def bare_share(
-    filmed: FilmedPoints, log_shading: FloatArray, plain: FloatArray, upper: FloatArray
+    filmed: FilmedPoints, shading: Shading, plain: FloatArray, upper: FloatArray
 ) -> NDArray[np.float32]:
-    """(n,) in [0, 1]: how far a point is skin; `log_shading` (K, n, 3) as the `upper` (n,) tell."""
+    """(n,) in [0, 1]: how far a point is skin, under the light that the `upper` (n,) tell of."""
     known = filmed.weight.sum(0)
-    albedo = (np.log(np.maximum(filmed.radiance, 1e-3)) - log_shading) @ LUMINANCE
+    light = shading.log_shading + shading.exposure[:, None]
+    albedo = (np.log(np.maximum(filmed.radiance, 1e-3)) - light) @ LUMINANCE
     albedo = (filmed.weight * albedo).sum(0) / np.maximum(known, 1e-9)
     telling = (known > LEAST_KNOWN) & (plain * upper > 0.5)
     if not telling.any():

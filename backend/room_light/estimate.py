@@ -53,7 +53,7 @@ def estimate_light(
         return fit_shading(filmed, around, usable, tone, device, exposure_known=known)
 
     upper = above_the_mouth(around.points, template, fit.neutral_m)
-    plain = plain * bare_share(filmed, shaded(plain * upper).log_shading, plain, upper)
+    plain = plain * bare_share(filmed, shaded(plain * upper), plain, upper)
     shading = shaded(plain)
     log_shading = np.stack([around.points.smooth(view, openness) for view in shading.log_shading])
     progress(STEPS, STEPS, f"the light stands still with the {shading.moves_with}")

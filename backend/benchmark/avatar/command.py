@@ -48,10 +48,10 @@ def benchmark_avatar(
     versions = Versions(scores_fingerprint(), cache.mark, pipeline_fingerprint())
     results = ResultsFile(out, versions)
     for case in shown:
-        missing = results.missing(case.name, chosen)
-        if missing:
+        if not results.has(case.name, chosen):
             cache.rendered(case, TerminalProgress())
-            run = Run(case, cache.folder(case), missing, out / SHEETS / f"{case.name}.jpg")
+            sheet = out / SHEETS / f"{case.name}.jpg"
+            run = Run(case, cache.folder(case), chosen, sheet, (versions.scores, versions.pipeline))
             for row in rows_of_all(measured, failed, [], [run]):
                 results.add(row)
                 print(_line(row), flush=True)

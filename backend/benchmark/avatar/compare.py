@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import t
 
 from .results import ResultsError, Row, read_results
 from .table import COLUMNS, Column, methods_of, table_head, table_line
 
-SURE = 2.0  # standard errors of the paired difference
+SURE = 0.99  # of Student's t: a table holds dozens of figures, and some would differ by chance
 FEWEST = 3
 
 
@@ -25,7 +26,7 @@ class Difference:
     captures: int
     first: float
     second: float
-    spread: float  # SURE standard errors of the mean difference; NaN for fewer than FEWEST
+    spread: float  # what chance alone stays within, SURE of the time; NaN for fewer than FEWEST
 
     @property
     def change(self) -> float:
@@ -84,6 +85,7 @@ def _difference(method: str, column: Column, pairs: list[tuple[Row, Row]]) -> Di
     values = values[np.isfinite(values).all(1)]
     count, spread = len(values), math.nan
     if count >= FEWEST:
-        spread = SURE * float((values[:, 1] - values[:, 0]).std(ddof=1)) / math.sqrt(count)
+        error = float((values[:, 1] - values[:, 0]).std(ddof=1)) / math.sqrt(count)
+        spread = float(t.ppf(0.5 + SURE / 2.0, count - 1)) * error
     first, second = values.mean(0) if count else (math.nan, math.nan)
     return Difference(method, column.title, count, float(first), float(second), spread)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,17 +11,20 @@ from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
+from ... import benchmark
 from ...stage_store import code_fingerprint, fingerprint
+from ...training.corpus import biophysics, marks
+from ...training.identity import network
 from ...training.identity.network import SCORE, weights_sha256
+from ...wrapping import similarity
 from ..capture_cases import FOLDER_OF_RENDERS, CaptureCase
 from ..capture_truth import CaptureTruth, read_truth
-from . import measures, methods, relit, scores, views
-from .methods import texture_of
+from .methods import BASELINES, CEILING, PHYSICAL, baseline_of, texture_of
 from .picture import write_sheet
 from .relit import Relit, relit_method, relit_truth
-from .results import Row
+from .results import ResultsError, Row
 from .scores import AtlasTruth, Scores, score_views
-from .stages import Meter, Staged, run_stages
+from .stages import Meter, Staged, pipeline_fingerprint, run_stages
 from .views import TrueViews
 
 
@@ -33,11 +36,13 @@ class Run:
     folder: Path  # where it was rendered
     methods: tuple[str, ...]
     sheet: Path
+    versions: tuple[str, str]  # of scores and pipeline
 
 
 def scores_fingerprint() -> str:
-    """Changes with the code of any score or baseline, and with the network that knows persons."""
-    code = code_fingerprint(measures, methods, relit, scores, views)
+    """Changes with the code of benchmarks and of what scores lean on, and with the network that
+    knows persons."""
+    code = code_fingerprint(benchmark, biophysics, marks, network, similarity)
     return fingerprint(code, weights_sha256(SCORE))
 
 
@@ -48,27 +53,35 @@ def failed(run: Run, problem: str) -> list[Row]:
 
 def measured(run: Run) -> list[Row]:
     """One row a method; what fails is its row's. Raises StudioAvatarError where what they share
-    does."""
+    does, and ResultsError where the code is not that which the run was begun with."""
+    if run.versions != (scores_fingerprint(), pipeline_fingerprint()):
+        raise ResultsError("The code was changed while the benchmark ran.", "Start it again.")
     template, meter = load_template(), Meter()
     truth = read_truth(run.folder / FOLDER_OF_RENDERS / "cameras.npz", template)
     with TemporaryDirectory() as scratch:
         staged = run_stages(truth.folder / "frames", Path(scratch), template, meter)
-        judge = Judge.of(run.folder, Path(scratch), staged, truth)
-        rows = [_judged(run.case, method, staged, meter.copy(), judge) for method in run.methods]
-    write_sheet(run.sheet, judge.views, judge.shown, judge.relit_truth)
+        judge = Judge(run.folder, Path(scratch), staged, truth)
+        rows = [_judged(run.case, method, staged, meter, judge) for method in run.methods]
+    if judge.shown:
+        write_sheet(run.sheet, judge.views, judge.shown, judge.relit_truth)
     return rows
 
 
 def _judged(case: CaptureCase, method: str, staged: Staged, meter: Meter, judge: Judge) -> Row:
+    row = _row(case, method)
     try:
-        scored = judge.score(method, texture_of(method, staged, meter))
+        if method == CEILING:
+            return replace(row, scores=judge.score(method, judge.true_maps()))
+        if method in BASELINES:
+            return replace(row, scores=judge.score(method, baseline_of(method, staged)))
+        maps, own = texture_of(method, staged)
+        costs = meter.with_others(own)
+        scored = judge.score(method, maps)
     except Exception as error:  # the other methods' rows must not be lost with it
         traceback.print_exc()
         told = isinstance(error, StudioAvatarError)
-        problem = error.problem if told else f"{type(error).__name__}: {error}"
-        return _row(case, method, failure=problem)
-    row = _row(case, method)
-    return replace(row, scores=scored, seconds=meter.seconds, peak_mb=meter.peak_mb)
+        return replace(row, failure=error.problem if told else f"{type(error).__name__}: {error}")
+    return replace(row, scores=scored, seconds=costs.seconds, peak_mb=costs.peak_mb)
 
 
 def _row(case: CaptureCase, method: str, failure: str = "") -> Row:
@@ -77,37 +90,29 @@ def _row(case: CaptureCase, method: str, failure: str = "") -> Row:
     )
 
 
-@dataclass(frozen=True)
 class Judge:
-    """What a capture's methods are measured against."""
+    """What a capture's methods are measured against; keeps the pictures for the sheet."""
 
-    folder: Path  # the case's
-    scratch: Path
-    staged: Staged
-    views: TrueViews
-    atlas: AtlasTruth
-    relit_truth: Relit
-    shown: dict[str, tuple[FloatArray, Relit]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, folder: Path, scratch: Path, staged: Staged, truth: CaptureTruth) -> Judge:
-        """Raises EnvironmentProblem where the truth cannot be relit."""
+    def __init__(self, folder: Path, scratch: Path, staged: Staged, truth: CaptureTruth) -> None:
+        """`folder`: the case's. Raises EnvironmentProblem where the truth cannot be relit."""
         template, fit = staged.template, staged.fit
         seen_by = staged.capture.frame_index[fit.frame_used]
-        return cls(
-            folder,
-            scratch,
-            staged,
-            TrueViews.of(staged.capture, fit, template, truth),
-            AtlasTruth.of(folder, template, truth, seen_by),
-            relit_truth(folder),
-        )
+        self._folder, self._scratch, self._staged = folder, scratch, staged
+        self.views = TrueViews.of(staged.capture, fit, template, truth)
+        self.atlas = AtlasTruth.of(folder, template, truth, seen_by)
+        self.relit_truth = relit_truth(folder)
+        self.shown: dict[str, tuple[FloatArray, Relit]] = {}
+
+    def true_maps(self) -> TextureSet:
+        """The person's own colours on the fitted head."""
+        maps, _ = texture_of(PHYSICAL, self._staged)
+        return replace(maps, base_color_srgb=self.atlas.color_srgb)
 
     def score(self, method: str, maps: TextureSet) -> Scores:
-        """Keeps the pictures for the sheet. Raises EnvironmentProblem where it cannot be relit."""
-        color = maps.base_color_srgb
-        in_views, alignment = score_views(color, self.views)
-        relit = relit_method(self.folder, self.scratch, self.staged, self.views, maps)
-        self.shown[method] = self.views.show(color), relit
-        in_atlas = self.atlas.score(color, alignment)
+        """Raises EnvironmentProblem where it cannot be relit."""
+        shown = self.views.show(maps.base_color_srgb)
+        in_views, alignment = score_views(shown, self.views)
+        in_atlas = self.atlas.score(maps.base_color_srgb, alignment)
+        relit = relit_method(self._folder, self._scratch, self._staged, self.views, maps)
+        self.shown[method] = shown, relit
         return Scores(**in_views, **in_atlas, **relit.scores(self.relit_truth))

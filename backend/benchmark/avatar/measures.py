@@ -51,13 +51,17 @@ def psnr_db(shown: FloatArray, truth: FloatArray, inside: BoolArray) -> float:
 
 def ssim(shown: FloatArray, truth: FloatArray, inside: BoolArray) -> float:
     """Mean over what is compared and the channels."""
-    maps = [_ssim_map(a, b) for a, b in zip(shown, truth, strict=True)]
+    maps = [_ssim_map(a, b, here) for a, b, here in zip(shown, truth, inside, strict=True)]
     return float(np.stack(maps)[inside].mean())
 
 
-def _ssim_map(a: FloatArray, b: FloatArray) -> NDArray[np.float32]:
+def _ssim_map(a: FloatArray, b: FloatArray, inside: BoolArray) -> NDArray[np.float32]:
+    """(H, W, 3), of what lies inside alone."""
+    weight = inside[..., None].astype(np.float32)
+    share = cv2.GaussianBlur(weight, (0, 0), SSIM_SIGMA)[..., None] + 1e-6
+
     def blurred(image: FloatArray) -> FloatArray:
-        return cv2.GaussianBlur(image.astype(np.float32), (0, 0), SSIM_SIGMA)
+        return cv2.GaussianBlur(image.astype(np.float32) * weight, (0, 0), SSIM_SIGMA) / share
 
     mean_a, mean_b = blurred(a), blurred(b)
     var_a, var_b = blurred(a * a) - mean_a**2, blurred(b * b) - mean_b**2

@@ -24,6 +24,7 @@ from .stages import Meter, Staged
 from .views import PLAIN
 
 PHYSICAL = "physical"
+CEILING = "true colour"  # on the fitted head: what the fit alone leaves wrong
 WELL_SEEN = 0.5
 SMALL = 512  # texels that a median is taken over
 
@@ -81,17 +82,17 @@ BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
     "equalised": equalised,
     "flat colour": flat,
 }
-ALL_METHODS = (*BASELINES, *METHODS)
-
-
-def texture_of(method: str, staged: Staged, meter: Meter) -> TextureSet:
-    """What the method, one of ALL_METHODS, makes of a capture. Raises as its stages do."""
-    if method in METHODS:
-        return METHODS[method](staged, meter)
-    return replace(_relief(staged), base_color_srgb=BASELINES[method](staged))
+ALL_METHODS = (*METHODS, *BASELINES, CEILING)
 
 
 @lru_cache(maxsize=1)
-def _relief(staged: Staged) -> TextureSet:
-    """The maps that all baselines of a capture wear below their colour."""
-    return physical(staged, Meter())
+def texture_of(method: str, staged: Staged) -> tuple[TextureSet, Meter]:
+    """What one of METHODS makes of a capture, and what that costs. Raises as its stages do."""
+    meter = Meter()
+    return METHODS[method](staged, meter), meter
+
+
+def baseline_of(method: str, staged: Staged) -> TextureSet:
+    """One of BASELINES' colour on the product's other maps."""
+    maps, _ = texture_of(PHYSICAL, staged)
+    return replace(maps, base_color_srgb=BASELINES[method](staged))

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.files import write_json
-from studio_avatar_addon.avatar.types import BoolArray, FloatArray, TextureSet
+from studio_avatar_addon.avatar.layout import MAPS
+from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 
 from ...filming import film
-from ...images import pixels_8bit, read_image_8bit, unit_from_pixels, write_png
+from ...texture_files import write_texture_set
 from ..capture_run import Silent
+from ..visibility import SKIN_PART
 from .measures import psnr_db, ssim
 from .stages import Staged
-from .views import SKIN_PART, TrueViews, eroded
+from .views import TrueViews, eroded, read_rgb
 
 # Blender's own rooms that neither the captures nor the simulator's panoramas show, how they are
 # turned, and from which side (degrees to the subject's left) the head is seen.
@@ -64,9 +66,10 @@ def relit_method(
         shape_deltas_m=np.zeros_like(template.shape_deltas_m),
         corrective_deltas_m=np.zeros_like(template.corrective_deltas_m),
     )
+    write_texture_set(scratch, maps)
     person = {
         "head": {"shape": "shape.npz", "iris_linear": maps.iris_linear.tolist()},
-        "skin": _written(maps, scratch),
+        "skin": {name: f"{name}.png" for name in MAPS if (scratch / f"{name}.png").is_file()},
         "subdivision": 2,
     }
     case = json.loads((folder / "spec.json").read_text("utf-8"))
@@ -102,7 +105,7 @@ def _relit(
         write_json(folder / f"relit_{room}.json", spec)
         renders = _renders(folder, room)
         film(folder / f"relit_{room}.json", renders, Silent())
-        pictures.append(_read(renders / "frames" / "frame_000000.png"))
+        pictures.append(read_rgb(renders / "frames" / "frame_000000.png"))
         part = read_arrays(renders / "truth" / "frame_000000.npz")["part"]
         skin.append(part == SKIN_PART)
     return Relit(np.stack(pictures), np.stack(skin))
@@ -110,23 +113,3 @@ def _relit(
 
 def _renders(folder: Path, room: str) -> Path:
     return folder / f"relit_{room}"
-
-
-def _read(path: Path) -> NDArray[np.float32]:
-    return unit_from_pixels(read_image_8bit(path))[..., :3]
-
-
-def _written(maps: TextureSet, folder: Path) -> dict[str, str]:
-    """The maps as files; their names by map name."""
-    images: dict[str, FloatArray | None] = {
-        "base_color": maps.base_color_srgb,
-        "normal": None if maps.normal is None else 0.5 + 0.5 * maps.normal,
-        "roughness": maps.roughness,
-        "specular": maps.specular,
-    }
-    names = {}
-    for name, image in images.items():
-        if image is not None:
-            write_png(folder / f"{name}.png", pixels_8bit(image))
-            names[name] = f"{name}.png"
-    return names

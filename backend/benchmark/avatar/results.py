@@ -76,10 +76,10 @@ class ResultsFile:
     def rows(self) -> list[Row]:
         return list(self._rows.values())
 
-    def missing(self, case: str, methods: Iterable[str]) -> tuple[str, ...]:
-        """Methods without a row of this case; what failed is tried again."""
+    def has(self, case: str, methods: Iterable[str]) -> bool:
+        """Whether all methods have a row of this case; what failed is to be tried again."""
         done = {row.method for row in self.rows if row.case == case and not row.failure}
-        return tuple(method for method in methods if method not in done)
+        return done.issuperset(methods)
 
     def add(self, row: Row) -> None:
         """Raises AvatarFolderError where the file cannot be written."""

@@ -45,6 +45,7 @@ LEAST_MOLE_M, LEAST_CONTRAST = 0.0010, 0.15
 class Scores:
     """NaN: there was nothing to measure. Definitions in `measures`."""
 
+    compared: float = math.nan  # share of the true skin that the own views' scores are over
     raw_db: float = math.nan  # own views
     aligned_db: float = math.nan
     ssim: float = math.nan  # aligned
@@ -60,13 +61,14 @@ class Scores:
     relit_ssim: float = math.nan
 
 
-def score_views(texture: FloatArray, views: TrueViews) -> tuple[dict[str, float], Alignment]:
-    """The scores in the capture's own views, and what the tone lacked there."""
-    shown, truth, inside = views.show(texture), views.unlit_srgb, views.inside
+def score_views(shown: FloatArray, views: TrueViews) -> tuple[dict[str, float], Alignment]:
+    """The scores of a texture shown in the capture's own views, and what its tone lacks there."""
+    truth, inside = views.unlit_srgb, views.inside
     alignment = Alignment.between(shown, truth, inside)
     aligned = alignment(shown)
     tones = [np.median(linear_from_srgb(i[views.plain]), axis=0) for i in (shown, truth)]
     return {
+        "compared": views.compared,
         "raw_db": psnr_db(shown, truth, inside),
         "aligned_db": psnr_db(aligned, truth, inside),
         "ssim": ssim(aligned, truth, inside),

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import torch
 
+from studio_avatar_addon import avatar
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import (
     QUALITY,
@@ -24,12 +25,16 @@ from studio_avatar_addon.avatar.types import (
 
 from ... import (
     atlas,
+    colour_profile,
     detail,
     evenly,
     facemesh,
     fitting,
+    folds,
     footage,
+    head,
     images,
+    intersections,
     log_light,
     marks,
     phone_texture,
@@ -63,8 +68,9 @@ class Meter:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     peak_mb: dict[str, float] = field(default_factory=dict[str, float])  # of the whole process
 
-    def copy(self) -> Meter:
-        return Meter(dict(self.seconds), dict(self.peak_mb))
+    def with_others(self, other: Meter) -> Meter:
+        """These costs and those of `other`."""
+        return Meter(self.seconds | other.seconds, self.peak_mb | other.peak_mb)
 
     def __call__(self, stage: str, make: Callable[[], Value]) -> Value:
         forgot = _forget_peak()
@@ -115,6 +121,7 @@ def run_stages(source: Path, scratch: Path, template: HeadTemplate, meter: Meter
 def pipeline_fingerprint() -> str:
     """Changes with the code of any stage."""
     return code_fingerprint(
-        atlas, detail, evenly, facemesh, fitting, footage, images, log_light, marks, phone_texture,
-        posed_head, raster, room_light, sampling, studio, surface, tracking,
+        atlas, avatar, colour_profile, detail, evenly, facemesh, fitting, folds, footage, head,
+        images, intersections, log_light, marks, phone_texture, posed_head, raster, room_light,
+        sampling, studio, surface, tracking,
     )  # fmt: skip

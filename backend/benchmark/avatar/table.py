@@ -27,11 +27,12 @@ class Column:
 
 
 COLUMNS = (
+    Column("compared", lambda row: row.scores.compared, 2),
     Column("raw dB", lambda row: row.scores.raw_db, 1, Target(24.0, at_least=True)),
     Column("aligned dB", lambda row: row.scores.aligned_db, 1, Target(30.0, at_least=True)),
     Column("SSIM", lambda row: row.scores.ssim, 3, Target(0.945, at_least=True)),
     Column("gradients", lambda row: row.scores.gradients, 2, Target(0.8, at_least=True)),
-    Column("leak", lambda row: row.scores.leak, 2, Target(0.15)),
+    Column("leak", lambda row: abs(row.scores.leak), 2, Target(0.15)),
     Column("ITA off", lambda row: abs(row.scores.ita_error_deg), 1, Target(6.0)),
     Column("seen dB", lambda row: row.scores.seen_db, 1),
     Column("unseen dB", lambda row: row.scores.unseen_db, 1, Target(22.0, at_least=True)),
@@ -45,8 +46,12 @@ TONE_BIAS = Target(2.0)
 
 
 def as_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
-    """Means by method, halves apart and together; tones; each capture; what stages cost."""
-    measured = [row for row in rows if not row.failure]
+    """Means by method, halves apart and together; tones; each capture; what stages cost.
+
+    Means are over captures on which no method failed: hard captures are not left to some.
+    """
+    hard = {row.case for row in rows if row.failure}
+    measured = [row for row in rows if row.case not in hard]
     lines = [*notes, ""]
     for head, title in HALVES.items():
         half = [row for row in measured if row.head == head]
@@ -55,7 +60,7 @@ def as_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
     if measured:
         lines += ["## All captures", "", *_means(measured), ""]
         lines += ["## Tone, signed ITA error in degrees", "", *_tones(measured), ""]
-        lines += ["## Each capture", "", *_each(measured), ""]
+        lines += ["## Each capture", "", *_each([row for row in rows if not row.failure]), ""]
         lines += ["## Stages", "", *_stages(measured), ""]
         lines += ["## Targets, the worse half", "", *_targets(measured), ""]
     failed = [row for row in rows if row.failure]
@@ -130,9 +135,10 @@ def _targets(rows: Sequence[Row]) -> list[str]:
         if known:
             worse = min(known) if column.target.at_least else max(known)
             lines.append(_judged(column.title, worse, column.digits, column.target))
-    if mine:
-        bias = float(np.abs(tone_means(mine)).max())
-        lines.append(_judged("ITA bias of a tone", bias, 1, TONE_BIAS))
+    halves = [[row for row in mine if row.head == head] for head in HALVES]
+    biases = [float(np.abs(tone_means(half)).max()) for half in halves if half]
+    if biases:
+        lines.append(_judged("ITA bias of a tone", max(biases), 1, TONE_BIAS))
     return lines
 
 

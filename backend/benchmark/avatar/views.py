@@ -21,10 +21,10 @@ from ...posed_head import PosedHead, pose_head, show_texture
 from ...raster import interpolate_vertices
 from ...wrapping.similarity import Similarity, similarity
 from ..capture_truth import CaptureTruth
+from ..visibility import SKIN_PART
 
 PLAIN = ("cheeks", "forehead")
 SKIN = MATERIALS.index("skin")
-SKIN_PART = 1 + SKIN  # in the truth of a capture
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class TrueViews:
     inside: BoolArray  # (T, H, W) skin in truth and fit, away from their borders
     plain: BoolArray  # (T, H, W) of that, cheeks and forehead: skin that tells a person's tone
     true_from_fitted: Similarity  # head frames
+    compared: float  # share of the true skin in all rendered views that is compared
 
     @classmethod
     def of(
@@ -53,8 +54,8 @@ class TrueViews:
             posed.append(head)
             inside.append(both)
             plain.append(both & shown_plain(head, template))
-            filmed.append(_rgb(truth.folder / "frames" / f"{name}.png"))
-            unlit.append(_rgb(truth.folder / "unlit" / f"{name}.png"))
+            filmed.append(read_rgb(truth.folder / "frames" / f"{name}.png"))
+            unlit.append(read_rgb(truth.folder / "unlit" / f"{name}.png"))
             seen = interpolate_vertices(
                 head.raster, template.triangles[head.shown], head.vertices_camera
             )
@@ -71,11 +72,18 @@ class TrueViews:
             np.stack(inside),
             np.stack(plain),
             laid,
+            float(np.stack(inside).sum()) / max(_true_skin_px(truth), 1),
         )
 
     def show(self, texture: FloatArray) -> NDArray[np.float32]:
         """A map of the atlas in all views (T, H, W, 3), unlit."""
         return np.stack([show_texture(head, self.template, texture) for head in self.posed])
+
+
+def _true_skin_px(truth: CaptureTruth) -> int:
+    """Of all views, away from the skin's borders."""
+    parts = (read_arrays(path)["part"] for path in sorted((truth.folder / "truth").glob("*.npz")))
+    return sum(int(eroded(part == SKIN_PART).sum()) for part in parts)
 
 
 def shown_skin(posed: PosedHead, template: HeadTemplate) -> BoolArray:
@@ -109,5 +117,6 @@ def _in_head(camera_from_head: FloatArray, points_camera: FloatArray) -> FloatAr
     return transform(np.linalg.inv(camera_from_head), points_camera.astype(np.float64))
 
 
-def _rgb(path: Path) -> NDArray[np.float32]:
+def read_rgb(path: Path) -> NDArray[np.float32]:
+    """A render (H, W, 3) in [0, 1], sRGB."""
     return unit_from_pixels(read_image_8bit(path))[..., :3]
