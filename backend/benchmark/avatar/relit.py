@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,12 +84,14 @@ def relit_method(
 def _relit(
     folder: Path, person: dict[str, object], case: dict, strengths: dict[str, float]
 ) -> Relit:
-    pictures, skin = [], []
-    for room, (rotation_deg, yaw_deg) in ROOMS.items():
-        camera = case["camera"]
+    """The rooms at once: half of the time Blender builds the head on one core."""
+
+    def render(room: str) -> Path:
+        rotation_deg, yaw_deg = ROOMS[room]
         light = {"hdri": room, "rotation_deg": rotation_deg}
         if room in strengths:
             light["strength"] = strengths[room]
+        camera = case["camera"]
         spec = {
             **person,
             "light": light,
@@ -103,12 +106,14 @@ def _relit(
             "seed": SEED,
         }
         write_json(folder / f"relit_{room}.json", spec)
-        renders = _renders(folder, room)
-        film(folder / f"relit_{room}.json", renders, Silent())
-        pictures.append(read_rgb(renders / "frames" / "frame_000000.png"))
-        part = read_arrays(renders / "truth" / "frame_000000.npz")["part"]
-        skin.append(part == SKIN_PART)
-    return Relit(np.stack(pictures), np.stack(skin))
+        film(folder / f"relit_{room}.json", _renders(folder, room), Silent())
+        return _renders(folder, room)
+
+    with ThreadPoolExecutor(len(ROOMS)) as pool:
+        renders = list(pool.map(render, ROOMS))
+    pictures = [read_rgb(r / "frames" / "frame_000000.png") for r in renders]
+    parts = [read_arrays(r / "truth" / "frame_000000.npz")["part"] for r in renders]
+    return Relit(np.stack(pictures), np.stack(parts) == SKIN_PART)
 
 
 def _renders(folder: Path, room: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, Capture, FloatArray, HeadFit
 
 from ...atlas import region
-from ...images import read_image_8bit, unit_from_pixels
+from ...images import linear_from_srgb, read_image_8bit, srgb_from_linear, unit_from_pixels
 from ...phone_texture.fidelity import EROSION_PX
 from ...posed_head import PosedHead, pose_head, show_texture
 from ...raster import interpolate_vertices
@@ -23,6 +23,7 @@ from ...wrapping.similarity import Similarity, similarity
 from ..capture_truth import CaptureTruth
 from ..visibility import SKIN_PART
 
+FINER = 2
 PLAIN = ("cheeks", "forehead")
 SKIN = MATERIALS.index("skin")
 
@@ -32,7 +33,7 @@ class TrueViews:
     """The T frames that the fit uses, as they are and as they would be without light."""
 
     template: HeadTemplate
-    posed: tuple[PosedHead, ...]
+    posed: tuple[PosedHead, ...]  # at FINER times the frames' resolution or at theirs
     filmed_srgb: NDArray[np.float32]  # (T, H, W, 3)
     unlit_srgb: NDArray[np.float32]  # (T, H, W, 3) base colour
     inside: BoolArray  # (T, H, W) skin in truth and fit, away from their borders
@@ -45,13 +46,15 @@ class TrueViews:
         cls, capture: Capture, fit: HeadFit, template: HeadTemplate, truth: CaptureTruth
     ) -> TrueViews:
         posed, filmed, unlit, inside, plain, ours, theirs = [], [], [], [], [], [], []
+        width, height = fit.camera.size_px
+        finer = replace(fit, camera=fit.camera.scaled((FINER * width, FINER * height)))
         for k in np.flatnonzero(fit.frame_used).tolist():
             view = int(capture.frame_index[k])
             name = f"frame_{view:06d}"
             part = read_arrays(truth.folder / "truth" / f"{name}.npz")
             head = pose_head(fit, k, template)
             both = eroded((part["part"] == SKIN_PART) & shown_skin(head, template))
-            posed.append(head)
+            posed.append(pose_head(finer, k, template))
             inside.append(both)
             plain.append(both & shown_plain(head, template))
             filmed.append(read_rgb(truth.folder / "frames" / f"{name}.png"))
@@ -76,8 +79,14 @@ class TrueViews:
         )
 
     def show(self, texture: FloatArray) -> NDArray[np.float32]:
-        """A map of the atlas in all views (T, H, W, 3), unlit."""
-        return np.stack([show_texture(head, self.template, texture) for head in self.posed])
+        """A map of the atlas in all views (T, H, W, 3), unlit, each pixel the mean of what it
+        covers, as a renderer filters: else a perfect texture would be judged as noise."""
+        height, width = self.filmed_srgb.shape[1:3]
+        views = []
+        for head in self.posed:
+            shown = linear_from_srgb(show_texture(head, self.template, texture))
+            views.append(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA))
+        return srgb_from_linear(np.stack(views))
 
 
 def _true_skin_px(truth: CaptureTruth) -> int:
