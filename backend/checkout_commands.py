@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ BENCHMARKS = {
 # What `train` can train: module, function and help.
 TRAININGS = {
     "identity": ("training.identity.command", "train_identities", "who is it, in any light"),
+    "studio": ("training.studio.command", "train_studio", "phone texture to studio texture"),
 }
+PRESETS = {"identity": ("cpu", "gpu"), "studio": ("cpu", "workstation", "gpu")}
 CHECKOUT_COMMANDS = (*MAKERS, "benchmark", "train")
 
 
@@ -67,20 +70,42 @@ def add_checkout_commands(commands: Any) -> None:
     train = commands.add_parser("train", help="train a network (in a checkout)")
     networks = train.add_subparsers(dest="network", required=True)
     for name, (_, _, text) in TRAININGS.items():
-        network = networks.add_parser(name, help=text)
-        network.add_argument("--preset", choices=("cpu", "gpu"), default="cpu")
+        network = networks.add_parser(name, help=text, description=text)
+        network.add_argument("--preset", choices=PRESETS[name], default="cpu")
         network.add_argument(
             "--hdris", type=Path, default=None, metavar="DIR", help="panoramas as further light"
         )
-        network.add_argument(
-            "--studio-textures", type=Path, default=None, metavar="DIR",
-            help="evenly lit textures of real people, beside the painted ones",
-        )  # fmt: skip
-        network.add_argument(
-            "--studio-mesh", type=Path, default=None, metavar="FILE",
-            help="the Wavefront file that they belong to; the only one in their folder",
-        )  # fmt: skip
         network.add_argument("--out", type=Path, default=None, metavar="DIR")
+        _ADD_OPTIONS[name](network)
+
+
+def _add_identity_options(network: argparse.ArgumentParser) -> None:
+    network.add_argument(
+        "--studio-textures", type=Path, default=None, metavar="DIR",
+        help="evenly lit textures of real people, beside the painted ones",
+    )  # fmt: skip
+    network.add_argument(
+        "--studio-mesh", type=Path, default=None, metavar="FILE",
+        help="the Wavefront file that they belong to; the only one in their folder",
+    )  # fmt: skip
+
+
+def _add_studio_options(network: argparse.ArgumentParser) -> None:
+    network.add_argument(
+        "--phone", default="simulated", metavar="DIR|simulated",
+        help="phone textures: a folder of avatars, or of base colours in the atlas",
+    )  # fmt: skip
+    network.add_argument(
+        "--studio", default="simulated", metavar="DIR|simulated",
+        help="evenly lit textures: the same, or of one mesh that lies beside them (.obj)",
+    )  # fmt: skip
+    network.add_argument("--resume", action="store_true", help="go on with the training in --out")
+    network.add_argument(
+        "--minutes", type=float, default=None, help="stop then, to go on with --resume"
+    )
+
+
+_ADD_OPTIONS = {"identity": _add_identity_options, "studio": _add_studio_options}
 
 
 def run_checkout_command(command: str, arguments: dict[str, Any]) -> int:
@@ -118,22 +143,26 @@ def _measure(measure: str, **given: Any) -> int:
     return 0
 
 
-def _train(network: str, preset: str, **given: Path | None) -> int:
+def _train(network: str, preset: str, **given: Any) -> int:
     """Train one of TRAININGS. Raises EnvironmentProblem where training was not shipped."""
     _only_in_a_checkout(".training", "The training is")
     name, function, _ = TRAININGS[network]
     with third_party_packages():
-        textures, mesh = given["studio_textures"], given["studio_mesh"]
-        if mesh and not textures:
-            raise EnvironmentProblem(
-                f"The mesh {mesh.name} is given without its textures.",
-                "Name their folder with --studio-textures.",
-            )
-        folders = module("training.corpus.studio_folder")
-        studio = folders.open_studio_folder(textures, mesh) if textures else None
         train = getattr(module(name), function)
-        print(train(preset, studio, given["hdris"], cache_folder() / "training", given["out"]))
+        if network == "identity":
+            given["studio"] = _studio_folder(given.pop("studio_textures"), given.pop("studio_mesh"))
+        print(train(preset, cache=cache_folder() / "training", **given))
     return 0
+
+
+def _studio_folder(textures: Path | None, mesh: Path | None) -> Any:
+    if mesh and not textures:
+        raise EnvironmentProblem(
+            f"The mesh {mesh.name} is given without its textures.",
+            "Name their folder with --studio-textures.",
+        )
+    folders = module("training.corpus.studio_folder")
+    return folders.open_studio_folder(textures, mesh) if textures else None
 
 
 def _only_in_a_checkout(package: str, subject: str) -> None:

@@ -11,10 +11,11 @@ from torch.nn.functional import interpolate
 from backend.atlas import atlas_table
 from backend.benchmark.capture_run import Silent
 from backend.command_line import main
+from backend.training.finite import NotFinite
 from backend.training.identity.album import Album, film_album
 from backend.training.identity.network import IdentityNet, load, save
 from backend.training.identity.score import recognition
-from backend.training.identity.train import NotFinite, Preset, contrast, train_identity
+from backend.training.identity.train import Preset, contrast, train_identity
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate
 

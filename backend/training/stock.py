@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Progress
@@ -15,7 +16,8 @@ from studio_avatar_addon.avatar.types import Progress
 from ..atlas import atlas_table
 from .corpus.anatomy import Anatomy
 from .corpus.bank import Bank, build_bank, corpus_version
-from .corpus.painter import StudioTexture
+from .corpus.painter import StudioTexture, paint
+from .corpus.person import draw_person
 from .corpus.real_variation import vary
 from .corpus.studio_folder import StudioFolder, wrapped_textures
 from .simulator import (
@@ -39,6 +41,7 @@ HEADS_SEED, ENVIRONMENTS_SEED = 100, 200
 WIDEST = 2.0
 # Of HDRIs, where a folder is given; each lights the head from every side.
 HDRI_SHARE = 4
+USUAL_ROUGHNESS, USUAL_LEVEL = 0.45, 0.35  # Principled's
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,20 @@ class SkinStock:
         return cls._stacked(vary(real, anatomy, seed) for seed in seeds)
 
     @classmethod
+    def painted(cls, seeds: Sequence[int], size: int, device: torch.device) -> SkinStock:
+        """The persons of `seeds`, painted now on a device that does so fast."""
+        template = load_template()
+        anatomy = Anatomy(atlas_table(template, size), template.vertices_m)
+        return cls._stacked(paint(draw_person(seed), anatomy, device) for seed in seeds)
+
+    @classmethod
+    def of_colours(cls, albedo_srgb: torch.Tensor) -> SkinStock:
+        """Textures (P, 3, N, N) uint8 of which only the colour is known: as usual skin shines."""
+        usual = torch.full_like(albedo_srgb[:, 0], 255)
+        roughness, specular = (_bytes(usual / 255 * v) for v in (USUAL_ROUGHNESS, USUAL_LEVEL))
+        return cls(albedo_srgb, roughness, specular)
+
+    @classmethod
     def _stacked(cls, textures: Iterable[StudioTexture]) -> SkinStock:
         maps = [
             (_bytes(srgb_from_linear(t.albedo)), _bytes(t.roughness), _bytes(t.specular))
@@ -83,6 +100,14 @@ class SkinStock:
             torch.cat([self.roughness, other.roughness]),
             torch.cat([self.specular, other.specular]),
         )
+
+    def smaller(self, size: int) -> SkinStock:
+        """At `size` texels a side, which divides the present one."""
+        maps = (self.albedo_srgb, self.roughness[:, None], self.specular[:, None])
+        albedo, roughness, specular = (
+            _bytes(functional.interpolate(m.float() / 255, (size, size), mode="area")) for m in maps
+        )
+        return SkinStock(albedo, roughness[:, 0], specular[:, 0])
 
     def take(self, index: torch.Tensor) -> Skins:
         """Those of `index` (B,)."""

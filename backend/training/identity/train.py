@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.types import Progress
 
+from ..finite import require_finite
 from .album import Album
 from .network import IdentityNet
 
@@ -38,10 +38,6 @@ CPU = Preset(corpus=480, real=96, album=5, persons=24, looks=3, steps=1500, lear
 GPU = Preset(corpus=6000, real=1200, album=9, persons=192, looks=4, steps=8000, learning_rate=3e-3)
 
 
-class NotFinite(StudioAvatarError):
-    """The loss of a step is not a number: the data or the rate of learning is wrong."""
-
-
 def train_identity(
     album: Album, preset: Preset, seed: int, device: torch.device, progress: Progress
 ) -> IdentityNet:
@@ -58,16 +54,12 @@ def train_identity(
         looks = album.draw(chosen, preset.looks, generator).flatten(0, 1)
         looks = _exposed(looks, generator).to(device, memory_format=torch.channels_last)
         loss = contrast(net(looks), person[: len(looks)])
-        if not torch.isfinite(loss):
-            raise NotFinite(
-                f"The loss of step {step} is not finite, so training stopped.",
-                "Check the studio textures and panoramas, or learn more slowly.",
-            )
+        value = require_finite(loss, step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         schedule.step()
-        progress(step + 1, preset.steps, f"loss {loss.item():.3f}")
+        progress(step + 1, preset.steps, f"loss {value:.3f}")
     return net.eval()
 
 

@@ -1,0 +1,64 @@
+"""Real and drawn textures in; a discriminator that tells them apart, and how badly, out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...studio.networks import Discriminator
+from ..finite import require_finite
+from .augment import augmented
+from .losses import fooled, r1_penalty, told_apart
+from .presets import Adversarial
+
+
+def lazy_adam(
+    parameters: list[torch.nn.Parameter], rate: float, every: int = 0
+) -> torch.optim.Adam:
+    """StyleGAN2's, made slower for a penalty that comes with every so many steps only."""
+    share = every / (every + 1) if every else 1.0
+    return torch.optim.Adam(parameters, rate * share, betas=(0.0, 0.99**share), eps=1e-8)
+
+
+class Adversary:
+    """`strength` of the augmentation follows how sure the discriminator is of real textures."""
+
+    def __init__(self, judge: Discriminator, settings: Adversarial) -> None:
+        self.judge, self.settings = judge, settings
+        parameters = list(judge.parameters())
+        self.optimizer = lazy_adam(parameters, settings.learning_rate, settings.r1_every)
+        self.strength = 0.0
+
+    def learn(
+        self, real: Tensor, fake: Tensor, step: int, random: torch.Generator
+    ) -> dict[str, float]:
+        """One step; raises NotFinite with its number."""
+        self.judge.requires_grad_(True)
+        now = step % self.settings.r1_every == 0
+        real = augmented(real, self.strength, random).requires_grad_(now)
+        fake = augmented(fake.detach(), self.strength, random)
+        # A gradient's gradient in half precision is noise.
+        with torch.autocast(real.device.type, torch.bfloat16, enabled=_half(real) and not now):
+            real_scores, fake_scores = self.judge(real).float(), self.judge(fake).float()
+        loss = told_apart(real_scores, fake_scores)
+        found = {"judge": require_finite(loss, step)}
+        if now:
+            penalty = r1_penalty(real, real_scores)
+            found["r1"] = require_finite(penalty, step)
+            loss = loss + 0.5 * self.settings.r1 * self.settings.r1_every * penalty
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.judge.requires_grad_(False)
+        surer = real_scores.detach().sign().mean().item() - self.settings.surest
+        moved = len(real) / self.settings.augment_images * (1.0 if surer > 0.0 else -1.0)
+        self.strength = min(max(self.strength + moved, 0.0), self.settings.augment_most)
+        return found | {"augment": self.strength}
+
+    def loss(self, fake: Tensor, random: torch.Generator) -> Tensor:
+        """The generator's."""
+        return fooled(self.judge(augmented(fake, self.strength, random)).float())
+
+
+def _half(x: Tensor) -> bool:
+    return x.device.type == "cuda"

@@ -1,0 +1,54 @@
+"""Textures in; the same with other colours and small shifts, as often as a strength says, out.
+
+After Karras and others, "Training Generative Adversarial Networks with Limited Data", NeurIPS
+2020, but only what leaves the atlas aligned: real and drawn textures are treated alike before the
+discriminator sees them, and a share of them stays untouched, so that it does not leak. The mirror
+is no part of it: a mirrored face is a face (`pairs.mirrored`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...log_light import LUMINANCE
+
+BRIGHTER, TINT, CONTRAST, SATURATION = 0.2, 0.06, 0.25, 0.5  # standard deviations
+SHIFT = 1 / 32  # of the edge, at most
+
+
+def augmented(srgb: Tensor, strength: float, random: torch.Generator) -> Tensor:
+    """(B, 3, N, N); each change meets a texture with the chance `strength` in [0, 1]."""
+    if strength <= 0.0:
+        return srgb
+    count, device = len(srgb), srgb.device
+
+    def drawn(channels: int, spread: float) -> Tensor:
+        some = torch.rand(count, 1, 1, 1, generator=random, device=device) < strength
+        values = torch.randn(count, channels, 1, 1, generator=random, device=device)
+        return torch.where(some, spread * values, 0.0)
+
+    middle = srgb.mean((1, 2, 3), keepdim=True).detach()
+    srgb = middle + (srgb - middle) * drawn(1, CONTRAST).exp()
+    grey = (srgb * srgb.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
+    srgb = grey + (srgb - grey) * drawn(1, SATURATION).exp()
+    srgb = srgb * (drawn(1, BRIGHTER) + drawn(3, TINT)).exp()
+    return _shifted(srgb, strength, random)
+
+
+def _shifted(srgb: Tensor, strength: float, random: torch.Generator) -> Tensor:
+    """By whole texels, the border continued."""
+    count, _, size, _ = srgb.shape
+    most = max(round(SHIFT * size), 1)
+    some = torch.rand(count, generator=random, device=srgb.device) < strength
+    steps = torch.randint(
+        -most, most + 1, (count, 2), generator=random, device=srgb.device
+    ) * some[:, None]  # fmt: skip
+    padded = functional.pad(srgb, (most,) * 4, mode="replicate")
+    corners = (steps + most).tolist()
+    cut = [
+        texture[:, row : row + size, column : column + size]
+        for texture, (row, column) in zip(padded, corners, strict=True)
+    ]
+    return torch.stack(cut)

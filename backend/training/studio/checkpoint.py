@@ -1,0 +1,140 @@
+"""A training's whole state to a folder, and back: safetensors and JSON, whole or not at all.
+
+checkpoint.json                 where the training stands; written last, only it makes a checkpoint
+checkpoint_<phase>_<step>.safetensors   weights and optimisers, named by it; older ones are deleted
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from studio_avatar_addon.avatar.errors import EnvironmentProblem
+from studio_avatar_addon.avatar.files import sha256_file, whole_file, write_json
+
+from ..finite import NotFinite
+from .nets import Nets
+from .phases import Phase
+from .presets import Preset
+
+DESCRIPTION = "checkpoint.json"
+FORMAT = 1
+_REMEDY = "Restore the folder, or start again in another one with --out."
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a training stands."""
+
+    phase: str
+    step: int  # done in that phase
+    figures: dict[str, float]  # of the phase
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a training must be told again to go on as it began."""
+
+    preset: str
+    settings: dict[str, Any]
+    seed: int
+    phone: str  # "simulated", or a mark of the folder's content
+    studio: str
+
+    @classmethod
+    def of(cls, name: str, preset: Preset, seed: int, phone: str, studio: str) -> Origin:
+        return cls(name, json.loads(json.dumps(asdict(preset))), seed, phone, studio)
+
+
+def write_checkpoint(folder: Path, origin: Origin, nets: Nets, phase: Phase, step: int) -> None:
+    """After `step` steps of the phase. Raises NotFinite, and keeps the former checkpoint, where a
+    weight is no number; AvatarFolderError where it cannot be written."""
+    tensors = _tensors(nets, phase)
+    for name, value in tensors.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise NotFinite(
+                f"After step {step} the weights {name} are not finite, so training stopped.",
+                "Check the studio textures and panoramas, or learn more slowly.",
+            )
+    file = folder / f"checkpoint_{phase.name}_{step}.safetensors"
+    with whole_file(file) as partial:
+        safetensors.torch.save_file(tensors, partial)
+    standing = Standing(phase.name, step, phase.figures(), file.name, sha256_file(file))
+    write_json(
+        folder / DESCRIPTION,
+        {"format": FORMAT, "standing": asdict(standing), "origin": asdict(origin)},
+    )
+    for old in folder.glob("checkpoint_*.safetensors"):
+        if old != file:
+            old.unlink()
+
+
+def read_standing(folder: Path, origin: Origin) -> Standing:
+    """Raises EnvironmentProblem where there is none, or the training was begun otherwise."""
+    try:
+        stored = json.loads((folder / DESCRIPTION).read_text("utf-8"))
+        standing, begun = Standing(**stored["standing"]), Origin(**stored["origin"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise EnvironmentProblem(
+            f"{folder} holds no training to resume: {error}.", _REMEDY
+        ) from error
+    differs = [name for name, value in asdict(origin).items() if value != asdict(begun)[name]]
+    if differs:
+        raise EnvironmentProblem(
+            f"The training in {folder} was begun with another {differs[0]}.",
+            "Resume it as it was begun, or start again in another folder with --out.",
+        )
+    return standing
+
+
+def read_checkpoint(folder: Path, standing: Standing, nets: Nets, phase: Phase) -> None:
+    """Bring `nets` and `phase` to where they stood.
+
+    Raises EnvironmentProblem for a damaged file.
+    """
+    file = folder / standing.file
+    try:
+        if sha256_file(file) != standing.sha256:
+            raise EnvironmentProblem(f"{file.name} is not the file its description means.", _REMEDY)
+        tensors = safetensors.torch.load_file(file)
+        for name, net in nets.named().items():
+            net.load_state_dict(_below(tensors, f"net.{name}."))
+        for name, optimizer in phase.optimizers.items():
+            _restore(optimizer, _below(tensors, f"optimizer.{name}."))
+        phase.set_figures(standing.figures)
+    except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+        raise EnvironmentProblem(f"{file.name} cannot be read: {error}", _REMEDY) from error
+
+
+def _tensors(nets: Nets, phase: Phase) -> dict[str, Tensor]:
+    found = {
+        f"net.{name}.{key}": value
+        for name, net in nets.named().items()
+        for key, value in net.state_dict().items()
+    }
+    for name, optimizer in phase.optimizers.items():
+        for number, values in optimizer.state_dict()["state"].items():
+            found |= {f"optimizer.{name}.{number}.{key}": v for key, v in values.items()}
+    return {key: value.detach().cpu().contiguous() for key, value in found.items()}
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+
+
+def _restore(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,192 @@
+"""Painted and real skins in; simulated pairs of phone and studio texture, ready to learn from, out.
+
+Simulating takes longer than learning, so a stock of pairs is kept in 8 bits and made anew only
+after many steps. All is drawn from seeds that follow from the number of the stock or step, so that
+a training that goes on makes the same as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+
+from ...atlas import AtlasTable, atlas_table
+from ...studio.networks import PhoneInputs, clipped_share
+from ..simulator import Simulator
+from ..simulator.light import Heads
+from ..stock import SkinStock
+
+BATCH = 16  # simulated at a time
+OTHER_WEIGHT = 0.2  # of eyes and mouth, which the phone texture's stage draws itself
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """P pairs of N x N texels, 8 bits each."""
+
+    phone_srgb: Tensor  # (P, 3, N, N) uint8
+    coverage: Tensor  # (P, N, N) uint8, of 255
+    studio_srgb: Tensor  # (P, 3, N, N) uint8
+    head: Tensor  # (P,) int64 into the bank of heads
+
+    def __len__(self) -> int:
+        return len(self.head)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    inputs: PhoneInputs
+    studio_srgb: Tensor  # (B, 3, N, N) in [0, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class AtlasFacts:
+    """What does not change with the texture, on one device; N x N texels."""
+
+    skin: Tensor  # (N, N) 1 on skin, whose two sides mirror each other in the atlas
+    weight: Tensor  # (N, N) of a texel in losses on pairs; of mean 1
+    normal: Tensor  # (H, 3, N, N) of each head of the bank
+    openness: Tensor  # (H, N, N)
+
+    @classmethod
+    def of(cls, template: HeadTemplate, simulator: Simulator, size: int) -> AtlasFacts:
+        skin, weight = skin_and_weight(atlas_table(template, size))
+        device = simulator.tables.normals.device
+        heads = Heads(
+            simulator.tables, torch.arange(len(simulator.tables), device=device), simulator.sphere
+        )
+        both = torch.cat([heads.normals, heads.openness[..., None]], 2)
+        image = functional.interpolate(
+            simulator.atlas.coarse_image(both), (size, size), mode="bilinear"
+        )
+        normal = functional.normalize(image[:, :3], dim=1)
+        return cls(skin.to(device), weight.to(device), normal, image[:, 3].clamp(0.0, 1.0))
+
+
+def skin_and_weight(table: AtlasTable) -> tuple[Tensor, Tensor]:
+    """`AtlasFacts.skin` and `.weight`; gutters count as little as eyes and mouth."""
+    skin = torch.from_numpy(
+        table.image(table.is_material("skin"), gutters=False).astype(np.float32)
+    )
+    weight = OTHER_WEIGHT + (1.0 - OTHER_WEIGHT) * skin
+    return skin, weight / weight.mean()
+
+
+def stream(device: torch.device, *names: object) -> torch.Generator:
+    """Random numbers that follow from `names` alone."""
+    mark = hashlib.sha256(repr(names).encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(mark[:7], "big"))
+
+
+def simulated_pairs(
+    simulator: Simulator, skins: SkinStock, size: int, count: int, generator: torch.Generator
+) -> Pairs:
+    """`count` pairs of random skins of `skins`, simulated at its size and made as small as `size`;
+    the generator on the simulator's device."""
+    made: list[Pairs] = []
+    for start in range(0, count, BATCH):
+        drawn = torch.randint(
+            len(skins), (min(BATCH, count - start),), generator=generator, device=generator.device
+        )
+        pair = simulator.simulate(skins.take(drawn), generator)
+        made.append(
+            Pairs(
+                as_bytes(smaller(pair.phone_srgb, size)),
+                as_bytes(smaller(pair.coverage[:, None], size)[:, 0]),
+                as_bytes(smaller(pair.studio_srgb, size)),
+                pair.head,
+            )
+        )
+    parts = ([getattr(p, name) for p in made] for name in Pairs.__dataclass_fields__)
+    return Pairs(*(torch.cat(part) for part in parts))
+
+
+def smaller(image: Tensor, size: int) -> Tensor:
+    """(B, C, M, M) at `size`, which divides M."""
+    return functional.interpolate(image, (size, size), mode="area")
+
+
+def as_bytes(values: Tensor) -> Tensor:
+    return (values.clamp(0.0, 1.0) * 255.0).round().byte()
+
+
+@dataclass(eq=False)
+class Sources:
+    """All that the phases draw from. `simulate` makes the stock of a number."""
+
+    facts: AtlasFacts
+    held_out: Pairs  # of persons that nothing is trained on
+    simulate: Callable[[int], Pairs]
+    stock_steps: int
+    phone: Tensor | None = None  # (P, 3, N, N) uint8 a studio's own; None: those of the pairs
+    studio: Tensor | None = None  # the same, evenly lit
+    _number: int = -1
+    _stock: Pairs | None = None
+
+    def stock(self, step: int) -> Pairs:
+        """`step` counts over all phases."""
+        number = step // self.stock_steps
+        if self._stock is None or number != self._number:
+            self._stock = None  # the memory of the old one first
+            self._stock, self._number = self.simulate(number), number
+        return self._stock
+
+    def pairs(self, step: int, count: int, random: torch.Generator) -> Batch:
+        stock = self.stock(step)
+        return as_batch(stock, self.facts, _drawn(len(stock), count, random), random)
+
+    def phone_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
+        """(count, 3, N, N) in [0, 1], mirrored now and then."""
+        return self._textures(self.stock(step).phone_srgb if self.phone is None else self.phone,
+                              count, random)  # fmt: skip
+
+    def studio_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
+        """(count, 3, N, N) in [0, 1], mirrored now and then."""
+        return self._textures(self.stock(step).studio_srgb if self.studio is None else self.studio,
+                              count, random)  # fmt: skip
+
+    def _textures(self, stored: Tensor, count: int, random: torch.Generator) -> Tensor:
+        textures = stored[_drawn(len(stored), count, random)].float() / 255.0
+        return mirrored(textures, self.facts.skin, _some(count, random))
+
+
+def as_batch(
+    pairs: Pairs, facts: AtlasFacts, index: Tensor, random: torch.Generator | None = None
+) -> Batch:
+    """The pairs of `index` (B,); with `random` some are mirrored."""
+    phone, studio = pairs.phone_srgb[index].float() / 255, pairs.studio_srgb[index].float() / 255
+    coverage, head = pairs.coverage[index].float() / 255, pairs.head[index]
+    normal, openness = facts.normal[head], facts.openness[head]
+    if random is not None:
+        turned = _some(len(index), random)
+        sides = torch.where(turned, -1.0, 1.0)[:, None, None]
+        normal = mirrored(normal, facts.skin, turned)
+        normal = torch.cat([normal[:, :1] * sides[:, None], normal[:, 1:]], 1)
+        phone, studio = (mirrored(t, facts.skin, turned) for t in (phone, studio))
+        coverage, openness = (
+            mirrored(t[:, None], facts.skin, turned)[:, 0] for t in (coverage, openness)
+        )
+    clipped = clipped_share(phone, coverage)
+    return Batch(PhoneInputs(phone, coverage, clipped, normal, openness), studio)
+
+
+def mirrored(image: Tensor, skin: Tensor, which: Tensor) -> Tensor:
+    """(B, C, N, N) with left and right of the skin changed in those of `which` (B,)."""
+    there = (skin > 0.5) & which[:, None, None, None]
+    return torch.where(there, image.flip(3), image)
+
+
+def _drawn(stored: int, count: int, random: torch.Generator) -> Tensor:
+    return torch.randint(stored, (count,), generator=random, device=random.device)
+
+
+def _some(count: int, random: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=random, device=random.device) < 0.5

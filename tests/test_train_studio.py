@@ -1,0 +1,230 @@
+"""The training of the studio texture's networks, on made-up persons under coloured shade."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
+from backend.atlas import atlas_table
+from backend.benchmark.capture_run import Silent
+from backend.command_line import main
+from backend.images import write_png
+from backend.studio.networks import Generator, StudioShape
+from backend.training.finite import NotFinite
+from backend.training.identity.network import LOSS, IdentityNet, load
+from backend.training.studio.augment import augmented
+from backend.training.studio.checkpoint import Origin, read_standing
+from backend.training.studio.command import look_at
+from backend.training.studio.folders import read_atlas_pictures
+from backend.training.studio.losses import path_lengths, r1_penalty
+from backend.training.studio.nets import Nets
+from backend.training.studio.pairs import (
+    AtlasFacts,
+    Pairs,
+    Sources,
+    as_batch,
+    as_bytes,
+    mirrored,
+    skin_and_weight,
+    stream,
+)
+from backend.training.studio.phases import EncoderPhase, Setting, StudioPhase
+from backend.training.studio.presets import PRESETS, Adversarial, Preset
+from backend.training.studio.train import LOG, SAMPLES, Run, train
+from studio_avatar_addon.avatar.errors import EnvironmentProblem
+from studio_avatar_addon.avatar.template import HeadTemplate
+
+SIZE, CPU = 32, torch.device("cpu")
+QUICK = Preset(
+    shape=StudioShape(
+        size=SIZE, latent=16, mapping_layers=2, base=512, most=16, encoder_base=512,
+        encoder_most=24, feature_sizes=(32,),
+    ),
+    simulated=SIZE, corpus=0, real=0, pairs=16, stock_steps=3, batch=4, phone_steps=3,
+    encoder_steps=3, studio_steps=3, encoder_rate=5e-3, studio_rate=2e-3, mean_images=100,
+    log_every=1, keep_every=2, sheet_every=3, adversarial=Adversarial(r1_every=2, path_every=2),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def identity() -> IdentityNet:
+    return load(LOSS).requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def facts(template: HeadTemplate) -> AtlasFacts:
+    skin, weight = skin_and_weight(atlas_table(template, SIZE))
+    normal = torch.zeros(1, 3, SIZE, SIZE)
+    normal[:, 0] = 1.0
+    return AtlasFacts(skin, weight, normal, torch.ones(1, SIZE, SIZE))
+
+
+def made_up_pairs(number: int) -> Pairs:
+    random = stream(CPU, "made up", number)
+    marks = torch.rand(16, 3, 8, 8, generator=random)
+    studio = 0.3 + 0.3 * interpolate(marks, (SIZE, SIZE), mode="bilinear")
+    shade = 0.5 + torch.rand(16, 3, 2, 2, generator=random)
+    phone = studio * interpolate(shade, (SIZE, SIZE), mode="bilinear")
+    coverage = torch.full((16, SIZE, SIZE), 255, dtype=torch.uint8)
+    head = torch.zeros(16, dtype=torch.int64)
+    return Pairs(as_bytes(phone), coverage, as_bytes(studio), head)
+
+
+def setting(facts: AtlasFacts, identity: IdentityNet, preset: Preset = QUICK) -> Setting:
+    sources = Sources(facts, made_up_pairs(-1), made_up_pairs, preset.stock_steps)
+    return Setting(Nets.of(preset.shape, 1, CPU), preset, sources, identity, 1, CPU)
+
+
+def origin(preset: Preset = QUICK) -> Origin:
+    return Origin.of("quick", preset, 1, "simulated", "simulated")
+
+
+def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def test_an_interrupted_training_makes_the_same_as_one_that_never_stopped(
+    tmp_path, facts, identity
+):
+    whole = train(Run(setting(facts, identity), origin(), tmp_path / "whole", Silent()), None)
+    assert whole is not None
+    pieces = None
+    for _ in range(12):  # each is told at once that its time is up
+        standing = None
+        if (tmp_path / "pieces").is_dir():
+            standing = read_standing(tmp_path / "pieces", origin())
+        run = Run(setting(facts, identity), origin(), tmp_path / "pieces", Silent(), 0.0)
+        pieces = train(run, standing)
+        if pieces is not None:
+            break
+    assert pieces is not None and standing is not None and standing.phase == "studio"
+    expected = whole.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in pieces.state_dict().items())
+    logged = [json.loads(line) for line in (tmp_path / "whole" / LOG).read_text().splitlines()]
+    assert [line["step"] for line in logged if "seconds_a_step" in line] == [1, 2, 3] * 3
+    assert any("psnr" in line for line in logged)
+    sheets = sorted(path.name for path in (tmp_path / "whole" / SAMPLES).iterdir())
+    assert sheets == ["encoder_000003.jpg", "phone_000003.jpg", "studio_000003.jpg"]
+    assert len(list((tmp_path / "pieces").glob("checkpoint_*"))) == 1
+
+
+def test_the_encoder_learns_from_pairs(facts, identity):
+    phase = EncoderPhase(setting(facts, identity, replace(QUICK, stock_steps=1000)), 0)
+    losses = [phase.step(number)["pixels"] for number in range(60)]
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+
+
+def test_the_studio_phase_changes_only_what_lies_above_8_texels(facts, identity):
+    made = setting(facts, identity)
+    made.nets.start_studio()
+    phase = StudioPhase(made, 0)
+    before = weights(made.nets.studio)
+    phone, judge = weights(made.nets.phone_mean), weights(made.nets.phone_judge)
+    for number in range(2):
+        phase.step(number)
+    changed = {
+        name for name, value in made.nets.studio.state_dict().items()
+        if not torch.equal(value, before[name])
+    }  # fmt: skip
+    assert changed and all(name.startswith(("blocks.2.", "blocks.3.")) for name in changed)
+    assert any(name.startswith("blocks.2.conv") for name in changed)
+    for name, value in made.nets.phone_mean.state_dict().items():
+        assert torch.equal(value, phone[name])
+    for name, value in made.nets.phone_judge.state_dict().items():
+        assert torch.equal(value, judge[name])
+
+
+def test_what_is_no_number_stops_with_its_step_and_keeps_the_checkpoint(tmp_path, facts, identity):
+    preset = replace(QUICK, phone_steps=2, encoder_steps=40, encoder_rate=1e30)
+    run = Run(setting(facts, identity, preset), origin(preset), tmp_path, Silent())
+    with pytest.raises(NotFinite, match=r"step \d+ .*not finite"):
+        train(run, None)
+    standing = read_standing(tmp_path, origin(preset))
+    assert (standing.phase, standing.step) == ("phone", 2)
+    assert (tmp_path / standing.file).is_file()
+
+
+def test_only_the_same_training_is_resumed_and_only_whole(tmp_path, facts, identity):
+    with pytest.raises(EnvironmentProblem, match="holds no training"):
+        read_standing(tmp_path, origin())
+    train(Run(setting(facts, identity), origin(), tmp_path, Silent(), 0.0), None)
+    with pytest.raises(EnvironmentProblem, match="another settings"):
+        read_standing(tmp_path, origin(replace(QUICK, batch=2)))
+    standing = read_standing(tmp_path, origin())
+    file = tmp_path / standing.file
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(EnvironmentProblem, match="not the file"):
+        train(Run(setting(facts, identity), origin(), tmp_path, Silent()), standing)
+
+
+def test_penalties_of_known_answers():
+    real = torch.rand(2, 3, 4, 4).requires_grad_()
+    assert torch.isclose(r1_penalty(real, (3.0 * real).sum((1, 2, 3))), torch.tensor(9.0 * 48))
+    generator = Generator(QUICK.shape)
+    wplus = generator.wplus(generator.mapping(torch.randn(2, 16)))
+    lengths = path_lengths(generator.synthesis(wplus), wplus, stream(CPU, 1))
+    doubled = path_lengths(2.0 * generator.synthesis(wplus), wplus, stream(CPU, 1))
+    assert lengths.shape == (2,) and torch.allclose(doubled, 2.0 * lengths, rtol=1e-4)
+
+
+def test_mirrored_skin_is_a_head_turned_and_eyes_stay(facts):
+    pairs = made_up_pairs(0)
+    batch = as_batch(pairs, facts, torch.arange(16), stream(CPU, 3))
+    turned = batch.inputs.normal[:, 0][:, facts.skin > 0.5].mean(1) < 0
+    assert 0 < turned.sum() < 16
+    stored = pairs.phone_srgb.float() / 255
+    assert torch.equal(batch.inputs.phone_srgb, mirrored(stored, facts.skin, turned))
+    other = facts.skin < 0.5
+    assert torch.equal(batch.inputs.phone_srgb[..., other], stored[..., other])
+    assert torch.equal(facts.skin, facts.skin.flip(1))
+
+
+def test_augmentation_changes_colour_and_place_a_little_and_can_be_none():
+    texture = torch.rand(64, 3, SIZE, SIZE, generator=stream(CPU, 1))
+    assert torch.equal(augmented(texture, 0.0, stream(CPU, 2)), texture)
+    changed = augmented(texture, 0.3, stream(CPU, 2))
+    kept = ((changed - texture).abs() < 1e-5).flatten(1).all(1).float().mean()
+    assert 0.05 < kept < 0.6
+    flat = augmented(torch.full((8, 3, SIZE, SIZE), 0.5), 1.0, stream(CPU, 2))
+    assert torch.allclose(flat, flat[:, :, :1, :1].expand_as(flat), atol=1e-6)
+
+
+def test_folders_of_a_studio_are_read_or_refused_in_words(tmp_path, capsys):
+    def asked(option: str, folder: Path) -> str:
+        assert main(["train", "studio", option, str(folder)]) == 1
+        return capsys.readouterr().err
+
+    assert "holds no phone textures" in asked("--phone", tmp_path)
+    assert "holds no studio textures" in asked("--studio", tmp_path / "missing")
+    own = tmp_path / "anna" / "runs" / "a1" / "textures" / "studio" / "base_color.png"
+    write_png(own, np.full((128, 128, 3), 40000, np.uint16))
+    given = look_at("simulated", str(tmp_path))
+    assert given.studio == [own] and given.phone is None
+    read = read_atlas_pictures([own], 64)
+    assert read.shape == (1, 3, 64, 64) and (read == 156).all()
+    small = tmp_path / "small" / "a.png"
+    for pixels, words in (
+        (np.zeros((32, 64, 3), np.uint8), "64 x 32"),
+        (np.zeros((64, 64), np.uint8), "greyscale"),
+    ):
+        write_png(small, pixels)
+        with pytest.raises(Exception, match=words):
+            read_atlas_pictures([small], 64)
+
+
+def test_the_command_refuses_to_resume_what_is_not_there(tmp_path, capsys):
+    assert main(["train", "studio", "--resume", "--out", str(tmp_path)]) == 1
+    assert "holds no training" in capsys.readouterr().err
+
+
+def test_presets_make_networks():
+    for preset in PRESETS.values():
+        assert preset.simulated % preset.shape.size == 0
+        with torch.device("meta"):
+            assert Generator(preset.shape).shape.layers >= 10
