@@ -37,8 +37,9 @@ class MappingNet(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         w = z * (z.square().mean(1, keepdim=True) + EPSILON).rsqrt()
-        for layer in self.layers:
-            w = activate(layer(w))
+        with torch.autocast(z.device.type, enabled=False):
+            for layer in self.layers:
+                w = activate(layer(w))
         return w
 
 

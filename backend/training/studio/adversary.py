@@ -23,8 +23,8 @@ def lazy_adam(
 class Adversary:
     """`strength` of the augmentation follows how sure the discriminator is of real textures."""
 
-    def __init__(self, judge: Discriminator, settings: Adversarial) -> None:
-        self.judge, self.settings = judge, settings
+    def __init__(self, judge: Discriminator, settings: Adversarial, *, half: bool) -> None:
+        self.judge, self.settings, self.half = judge, settings, half
         parameters = list(judge.parameters())
         self.optimizer = lazy_adam(parameters, settings.learning_rate, settings.r1_every)
         self.strength = 0.0
@@ -38,7 +38,7 @@ class Adversary:
         real = augmented(real, self.strength, random).requires_grad_(now)
         fake = augmented(fake.detach(), self.strength, random)
         # A gradient's gradient in half precision is noise.
-        with torch.autocast(real.device.type, torch.bfloat16, enabled=_half(real) and not now):
+        with torch.autocast(real.device.type, torch.bfloat16, enabled=self.half and not now):
             real_scores, fake_scores = self.judge(real).float(), self.judge(fake).float()
         loss = told_apart(real_scores, fake_scores)
         found = {"judge": require_finite(loss, step)}
@@ -58,7 +58,3 @@ class Adversary:
     def loss(self, fake: Tensor, random: torch.Generator) -> Tensor:
         """The generator's."""
         return fooled(self.judge(augmented(fake, self.strength, random)).float())
-
-
-def _half(x: Tensor) -> bool:
-    return x.device.type == "cuda"

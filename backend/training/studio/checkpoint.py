@@ -90,7 +90,7 @@ def read_standing(folder: Path, origin: Origin) -> Standing:
     differs = [name for name, value in asdict(origin).items() if value != asdict(begun)[name]]
     if differs:
         raise EnvironmentProblem(
-            f"The training in {folder} was begun with another {differs[0]}.",
+            f"The training in {folder} was begun otherwise ({differs[0]} differs).",
             "Resume it as it was begun, or start again in another folder with --out.",
         )
     return standing

@@ -72,12 +72,14 @@ def train_studio(
             "Go on with it with --resume, or name another folder with --out.",
         )
     keep_freed_memory()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    gpu = torch.cuda.is_available()
+    device = torch.device("cuda" if gpu else "cpu")
+    torch.backends.cudnn.benchmark = gpu  # sizes never change
     identity = load(LOSS).to(device).requires_grad_(False)
     progress = TerminalProgress()
     sources = _sources(preset, given, hdris, cache, device, progress)
     nets = Nets.of(preset.shape, SEED, device)
-    setting = Setting(nets, preset, sources, identity, SEED, device)
+    setting = Setting(nets, preset, sources, identity, SEED, device, half=gpu)
     net = train(Run(setting, origin, folder, progress, stop_at_s), standing)
     if net is None:
         return f"The time is up; go on with --resume. The training is kept in {folder}."
@@ -144,9 +146,12 @@ def _own_skins(preset: Preset, given: Given, device: torch.device) -> SkinStock 
         first = FIRST_TRAINED + preset.corpus
         seeds = range(first, first + preset.real)
         return SkinStock.of_real(given.studio_folder, seeds, preset.simulated, device)
-    if given.studio is not None:
-        return SkinStock.of_colours(read_atlas_pictures(given.studio, preset.simulated).to(device))
-    return None
+    if given.studio is None:
+        return None
+    albedo = read_atlas_pictures(given.studio, preset.simulated)
+    # Few among many painted persons would hardly be drawn.
+    repeated = torch.arange(max(preset.real, len(albedo))) % len(albedo)
+    return SkinStock.of_colours(albedo[repeated].to(device))
 
 
 def _painted(

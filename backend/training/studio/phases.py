@@ -32,9 +32,10 @@ class Setting:
     identity: IdentityNet
     seed: int
     device: torch.device
+    half: bool = False  # bfloat16 where it does no harm
 
-    def half(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def follow(self, name: str, step: int) -> None:
         named, batch = self.nets.named(), self.preset.batch
@@ -91,7 +92,7 @@ class PhonePhase(Phase):
         super().__init__(setting, first)
         self.settings: Adversarial = setting.preset.adversarial
         nets = setting.nets
-        self.adversary = Adversary(nets.phone_judge, self.settings)
+        self.adversary = Adversary(nets.phone_judge, self.settings, half=setting.half)
         self.optimizer = lazy_adam(
             list(nets.phone.parameters()), self.settings.learning_rate, self.settings.path_every
         )
@@ -111,10 +112,10 @@ class PhonePhase(Phase):
         setting, phone, random = self.setting, self.setting.nets.phone, self.random(number)
         count = setting.preset.batch
         real = setting.sources.phone_textures(self.first + number, count, random)
-        with torch.no_grad(), setting.half():
+        with torch.no_grad(), setting.autocast():
             fake = phone.synthesis(self._wplus(count, random), noise=random)
         found = self.adversary.learn(real, fake, number, random)
-        with setting.half():
+        with setting.autocast():
             wplus = self._wplus(count, random)
             fake = phone.synthesis(wplus, noise=random)
             loss = self.adversary.loss(fake, random)
@@ -198,7 +199,7 @@ class EncoderPhase(Phase):
         setting, random = self.setting, self.random(number)
         batch = setting.sources.pairs(self.first + number, setting.preset.batch, random)
         found: dict[str, float] = {}
-        with setting.half():
+        with setting.autocast():
             made, offset = self.losses.draw(setting.nets.phone_mean, batch, random)
             loss = self.losses.loss(made, offset, batch, number, found)
         self.optimizer.zero_grad(set_to_none=True)
@@ -222,7 +223,7 @@ class StudioPhase(Phase):
         nets, preset = setting.nets, setting.preset
         self.losses = PairLosses(setting)
         nets.studio.freeze_up_to(FROZEN_EDGE)
-        self.adversary = Adversary(nets.studio_judge, preset.adversarial)
+        self.adversary = Adversary(nets.studio_judge, preset.adversarial, half=setting.half)
         learning = [p for p in nets.studio.parameters() if p.requires_grad]
         self.optimizer = lazy_adam(learning, preset.studio_rate)
         self.encoder_optimizer = torch.optim.Adam(
@@ -249,7 +250,7 @@ class StudioPhase(Phase):
         half = max(preset.batch // 2, 1)
         batch = sources.pairs(step, half, random)
         real = sources.studio_textures(step, 2 * half, random)
-        with setting.half():
+        with setting.autocast():
             made, offset = self.losses.draw(studio, batch, random)
             with torch.no_grad():
                 wplus = mixed(setting.nets.phone_mean, half, preset.adversarial.mixing, random)
@@ -257,7 +258,7 @@ class StudioPhase(Phase):
             imagined = studio.synthesis(wplus)
             fake = torch.cat([made, imagined])
         found = self.adversary.learn(real, fake, number, random)
-        with setting.half():
+        with setting.autocast():
             loss = self.losses.loss(made, offset, batch, number, found)
             loss = loss + preset.adversarial_weight * self.adversary.loss(fake, random)
             loss = loss + self._kept(imagined, before)
