@@ -123,6 +123,16 @@ def test_the_encoder_learns_from_pairs(facts, identity):
     assert sum(losses[-8:]) < 0.75 * sum(losses[:8])
 
 
+@pytest.mark.parametrize("joint", [False, True])
+def test_only_a_joint_preset_lets_the_generator_learn_with_the_encoder(joint, facts, identity):
+    made = setting(facts, identity, replace(QUICK, joint=joint))
+    before = weights(made.nets.phone_mean)
+    EncoderPhase(made, 0).step(0)
+    after = made.nets.phone_mean.state_dict()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert bool(changed) == joint and not any(name.startswith("mapping") for name in changed)
+
+
 def test_the_studio_phase_changes_only_what_lies_above_8_texels(facts, identity):
     made = setting(facts, identity)
     made.nets.start_studio()

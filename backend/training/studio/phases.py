@@ -180,16 +180,21 @@ class PairLosses:
 
 
 class EncoderPhase(Phase):
-    """The encoder learns which W+ and features make G_phone draw the studio texture."""
+    """The encoder learns which W+ and features make G_phone draw the studio texture.
+
+    In a `joint` preset G_phone learns with it, from the pairs alone.
+    """
 
     name = "encoder"
 
     def __init__(self, setting: Setting, first: int) -> None:
         super().__init__(setting, first)
+        nets, self.joint = setting.nets, setting.preset.joint
         self.losses = PairLosses(setting)
-        self.optimizer = torch.optim.Adam(
-            setting.nets.encoder.parameters(), setting.preset.encoder_rate, betas=(0.9, 0.99)
-        )
+        self.generator = nets.phone if self.joint else nets.phone_mean
+        learning = [*nets.encoder.parameters()]
+        learning += [p for p in self.generator.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(learning, setting.preset.encoder_rate, betas=(0.9, 0.99))
 
     @property
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -200,12 +205,14 @@ class EncoderPhase(Phase):
         batch = setting.sources.pairs(self.first + number, setting.preset.batch, random)
         found: dict[str, float] = {}
         with setting.autocast():
-            made, offset = self.losses.draw(setting.nets.phone_mean, batch, random)
+            made, offset = self.losses.draw(self.generator, batch, random)
             loss = self.losses.loss(made, offset, batch, number, found)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         setting.follow("encoder", number + 1)
+        if self.joint:
+            setting.follow("phone", setting.preset.phone_steps + number + 1)
         return found
 
 

@@ -59,6 +59,7 @@ class Preset:
     log_every: int
     keep_every: int  # steps between checkpoints
     sheet_every: int
+    joint: bool = False  # in the encoder's phase G_phone learns too: it had no time to by itself
     plain_share: float = 0.25  # of batches with W+ alone, so that it stays of use
     adversarial: Adversarial = field(default_factory=Adversarial)
     pair_weights: PairWeights = field(default_factory=PairWeights)
@@ -77,7 +78,7 @@ CPU = Preset(
     ),
     simulated=128, corpus=480, real=96, pairs=2048, stock_steps=3000, batch=8,
     phone_steps=600, encoder_steps=3000, studio_steps=600, encoder_rate=1e-3, studio_rate=1e-3,
-    mean_images=2000, log_every=20, keep_every=200, sheet_every=400,
+    mean_images=2000, log_every=20, keep_every=200, sheet_every=400, joint=True,
     adversarial=Adversarial(r1=0.1, r1_every=16, path_every=8),
 )  # fmt: skip
 # One card of 8 to 16 GB, a night.
