@@ -85,7 +85,7 @@ def setting(facts: AtlasFacts, identity: IdentityNet, preset: Preset = QUICK) ->
 
 
 def origin(preset: Preset = QUICK) -> Origin:
-    return Origin.of("quick", preset, 1, "simulated", "simulated")
+    return Origin.of("quick", preset, 1, "simulated", "simulated", "anybody")
 
 
 def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:

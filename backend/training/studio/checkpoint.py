@@ -49,10 +49,13 @@ class Origin:
     seed: int
     phone: str  # "simulated", or a mark of the folder's content
     studio: str
+    identity: str  # a mark of the network that tells persons apart
 
     @classmethod
-    def of(cls, name: str, preset: Preset, seed: int, phone: str, studio: str) -> Origin:
-        return cls(name, json.loads(json.dumps(asdict(preset))), seed, phone, studio)
+    def of(
+        cls, name: str, preset: Preset, seed: int, phone: str, studio: str, identity: str
+    ) -> Origin:
+        return cls(name, json.loads(json.dumps(asdict(preset))), seed, phone, studio, identity)
 
 
 def write_checkpoint(folder: Path, origin: Origin, nets: Nets, phase: Phase, step: int) -> None:

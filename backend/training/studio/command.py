@@ -64,7 +64,7 @@ def train_studio(
     preset, folder = PRESETS[preset_name], out or cache / f"studio_{preset_name}"
     # First what may be refused.
     given = look_at(phone, studio)
-    origin = Origin.of(preset_name, preset, SEED, *_marks(given))
+    origin = Origin.of(preset_name, preset, SEED, *_marks(given), weights_sha256(LOSS))
     standing = read_standing(folder, origin) if resume else None
     if not resume and (folder / DESCRIPTION).is_file():
         raise EnvironmentProblem(
@@ -86,7 +86,7 @@ def train_studio(
     weights = out or WEIGHTS
     save(
         net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
-        identity_sha256=weights_sha256(LOSS),
+        identity_sha256=origin.identity,
     )  # fmt: skip
     return str(weights)
 

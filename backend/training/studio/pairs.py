@@ -145,13 +145,13 @@ class Sources:
 
     def phone_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
         """(count, 3, N, N) in [0, 1], mirrored now and then."""
-        return self._textures(self.stock(step).phone_srgb if self.phone is None else self.phone,
-                              count, random)  # fmt: skip
+        stored = self.stock(step).phone_srgb if self.phone is None else self.phone
+        return self._textures(stored, count, random)
 
     def studio_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
         """(count, 3, N, N) in [0, 1], mirrored now and then."""
-        return self._textures(self.stock(step).studio_srgb if self.studio is None else self.studio,
-                              count, random)  # fmt: skip
+        stored = self.stock(step).studio_srgb if self.studio is None else self.studio
+        return self._textures(stored, count, random)
 
     def _textures(self, stored: Tensor, count: int, random: torch.Generator) -> Tensor:
         textures = stored[_drawn(len(stored), count, random)].float() / 255.0

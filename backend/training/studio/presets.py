@@ -77,7 +77,7 @@ CPU = Preset(
         encoder_most=96,
     ),
     simulated=128, corpus=480, real=96, pairs=2048, stock_steps=3000, batch=8,
-    phone_steps=600, encoder_steps=3000, studio_steps=600, encoder_rate=1e-3, studio_rate=1e-3,
+    phone_steps=600, encoder_steps=3000, studio_steps=600, encoder_rate=3e-3, studio_rate=1e-3,
     mean_images=2000, log_every=20, keep_every=200, sheet_every=400, joint=True,
     adversarial=Adversarial(r1=0.1, r1_every=16, path_every=8),
 )  # fmt: skip
@@ -91,7 +91,7 @@ WORKSTATION = Preset(
 )  # fmt: skip
 # One large card, in pieces of half an hour (`--minutes 28 --resume`).
 GPU = Preset(
-    shape=StudioShape(base=16384, most=384, latent=384, encoder_base=8192, encoder_most=384),
+    shape=StudioShape(base=16384, encoder_base=8192),
     simulated=256, corpus=2000, real=600, pairs=8192, stock_steps=4000, batch=64,
     phone_steps=30_000, encoder_steps=15_000, studio_steps=15_000, encoder_rate=5e-4,
     studio_rate=1e-3, mean_images=20_000, log_every=50, keep_every=500, sheet_every=1000,

@@ -28,15 +28,15 @@ def write_drawn(path: Path, generator: Generator, device: torch.device) -> None:
 
 @torch.no_grad()
 def write_answers(path: Path, net: StudioNet, sources: Sources) -> dict[str, float]:
-    """A sheet of phone texture, answer, answer by W+ alone and truth of the held-out persons, one
-    pair a column; and the answers' PSNR in dB over the skin, with W+ alone too."""
+    """A sheet of the held-out persons, a column each: phone texture, answer, answer by W+ alone,
+    truth. Returns the PSNR of the first three over the skin, in dB."""
     held = sources.held_out
     batch = as_batch(held, sources.facts, torch.arange(len(held), device=held.head.device))
-    answers = {"psnr": net(batch.inputs), "psnr_wplus": net(batch.inputs, features=False)}
-    rows = [batch.inputs.phone_srgb, *answers.values(), batch.studio_srgb]
-    _write(path, [row[:ACROSS] for row in rows])
-    rows = {"psnr_phone": batch.inputs.phone_srgb} | answers
-    return {k: _psnr_db(v, batch.studio_srgb, sources.facts.skin) for k, v in rows.items()}
+    phone, true = batch.inputs.phone_srgb, batch.studio_srgb
+    whole, by_wplus = net(batch.inputs), net(batch.inputs, features=False)
+    _write(path, [row[:ACROSS] for row in (phone, whole, by_wplus, true)])
+    compared = {"psnr_phone": phone, "psnr": whole, "psnr_wplus": by_wplus}
+    return {name: _psnr_db(made, true, sources.facts.skin) for name, made in compared.items()}
 
 
 def _psnr_db(made: Tensor, true: Tensor, skin: Tensor) -> float:
