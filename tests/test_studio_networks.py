@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import interpolate
 
 from backend.studio.networks import (
     Discriminator,
@@ -24,6 +26,13 @@ from studio_avatar_addon.avatar.errors import EnvironmentProblem
 SHAPE = StudioShape(
     size=64, latent=24, mapping_layers=2, base=1024, most=32, encoder_base=512, encoder_most=32
 )
+
+
+@pytest.fixture(autouse=True)
+def same_weights_each_time() -> Iterator[None]:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        yield
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -67,10 +76,8 @@ def test_noise_comes_from_the_generator_given():
 
 @pytest.mark.parametrize("double", [False, True])
 def test_demodulation_gives_unit_variance_whatever_the_style(double):
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        conv = ModulatedConv(64, 64, 16, double=double)
-        x, w = torch.randn(8, 64, 24, 24), 30.0 * torch.randn(8, 16)
+    conv = ModulatedConv(64, 64, 16, double=double)
+    x, w = torch.randn(8, 64, 24, 24), 30.0 * torch.randn(8, 16)
     out = conv(x, w)[:, :, 2:-2, 2:-2]
     # The doubling filter blurs, so what it leaves is less, but the same for each style.
     expected = 1.0 if not double else float(out.detach().var())
@@ -87,10 +94,11 @@ def test_filters_keep_a_flat_image_flat_and_half_the_sizes():
 
 def test_the_discriminator_compares_the_textures_of_a_batch():
     judge = Discriminator(SHAPE).eval()
-    same = torch.rand(1, 3, 64, 64, generator=seeded(1)).expand(4, -1, -1, -1)
-    other = torch.rand(4, 3, 64, 64, generator=seeded(1))
+    other = interpolate(torch.rand(4, 3, 4, 4, generator=seeded(1)), (64, 64))
+    same = other[:1].expand(4, -1, -1, -1)
     assert judge(same).shape == (4,)
-    assert torch.equal(same[0], other[0]) and (judge(same)[0] - judge(other)[0]).abs() > 1e-4
+    assert (judge(same) - judge(same[:1])).abs().max() < 1e-4
+    assert (judge(same)[0] - judge(other)[0]).abs() > 1e-3
     assert [f.shape[-1] for f in judge.features(other)] == [32, 16, 8, 4]
 
 
