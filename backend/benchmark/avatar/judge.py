@@ -19,7 +19,7 @@ from ...training.identity.network import SCORE, weights_sha256
 from ...wrapping import similarity
 from ..capture_cases import FOLDER_OF_RENDERS, CaptureCase
 from ..capture_truth import CaptureTruth, read_truth
-from .methods import BASELINES, CEILING, PHYSICAL, baseline_of, texture_of
+from .methods import BASELINES, PHYSICAL, TRUE_COLOUR, baseline_of, texture_of
 from .picture import write_sheet
 from .relit import Relit, relit_method, relit_truth
 from .results import ResultsError, Row
@@ -70,7 +70,7 @@ def measured(run: Run) -> list[Row]:
 def _judged(case: CaptureCase, method: str, staged: Staged, meter: Meter, judge: Judge) -> Row:
     row = _row(case, method)
     try:
-        if method == CEILING:
+        if method == TRUE_COLOUR:
             return replace(row, scores=judge.score(method, judge.true_maps()))
         if method in BASELINES:
             return replace(row, scores=judge.score(method, baseline_of(method, staged)))

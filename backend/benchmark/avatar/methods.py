@@ -24,7 +24,8 @@ from .stages import Meter, Staged
 from .views import PLAIN
 
 PHYSICAL = "physical"
-CEILING = "true colour"  # on the fitted head: what the fit alone leaves wrong
+# The person's own atlas on the fitted head: what the fit costs a texture that it did not unwrap.
+TRUE_COLOUR = "true colour"
 WELL_SEEN = 0.5
 SMALL = 512  # texels that a median is taken over
 
@@ -82,7 +83,7 @@ BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
     "equalised": equalised,
     "flat colour": flat,
 }
-ALL_METHODS = (*METHODS, *BASELINES, CEILING)
+ALL_METHODS = (*METHODS, *BASELINES, TRUE_COLOUR)
 
 
 @lru_cache(maxsize=1)
