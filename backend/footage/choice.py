@@ -45,13 +45,13 @@ def choose_frames(sightings: Sequence[Sighting], view: HeadView, limit: int) -> 
 
 
 def usability(sightings: Sequence[Sighting], view: HeadView) -> FloatArray:
-    """(N,) in [0, 1]: sharpness against frames of a similar view, lowered by blinks and speech."""
+    """(N,) in [0, 1]: sharpness against the sharpest similar view, lowered by blinks and speech."""
     sharpness = np.array([s.sharpness for s in sightings])
     relative = np.ones(len(sightings))
     for n in range(len(sightings)):
         alike = view.angle_deg(n, np.arange(len(sightings))) < ALIKE_DEG
         if alike.any():
-            relative[n] = min(1.0, sharpness[n] / np.percentile(sharpness[alike], 80))
+            relative[n] = sharpness[n] / sharpness[alike].max()
     landmarks = np.stack([s.landmarks_px for s in sightings])
     opening = np.mean([_ratio(landmarks, *eye) for eye in EYES], axis=0)
     blink = opening < BLINK_SHARE * np.median(opening)
