@@ -41,6 +41,7 @@ from studio_avatar_addon.avatar.layout import (
     FORMAT,
     JOBS_FOLDER,
     QUALITIES,
+    STUDIO_METHODS,
     TEXTURE_ORIGINS,
 )
 from studio_avatar_addon.avatar.version import extension_version
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--out", required=True, metavar="DIR", help="the avatar folder")
     create.add_argument("--quality", choices=QUALITIES, default="standard")
     _add_device(create)
+    _add_choices(create)
     _add_corrections(create)
 
     refit = commands.add_parser("refit", help="fit an avatar's head again, with corrections")
@@ -107,6 +109,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto")
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    skin = parser.add_argument_group("the skin's colour")
+    skin.add_argument("--studio-method", choices=STUDIO_METHODS, default=STUDIO_METHODS[0])
+    skin.add_argument("--light-removal", type=float, default=1.0, metavar="0 to 1")
+    skin.add_argument("--skin-exposure", type=float, default=0.0, metavar="STOPS")
+    skin.add_argument("--skin-warmth", type=float, default=0.0, metavar="-1 to 1")
 
 
 def _add_corrections(parser: argparse.ArgumentParser) -> None:

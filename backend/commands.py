@@ -11,6 +11,7 @@ from studio_avatar_addon.avatar.corrections import corrections_from_json
 from studio_avatar_addon.avatar.errors import JobError
 from studio_avatar_addon.avatar.job import Request
 from studio_avatar_addon.avatar.layout import QUALITIES, STAGES, TEXTURE_ORIGINS
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
 
 from .avatar_lock import AvatarLock
 from .device import choose_device
@@ -46,7 +47,13 @@ def _create(arguments: Arguments, reporter: Reporter) -> Result:
     quality = _choice(arguments, "quality", "standard", QUALITIES)
     device = choose_device(str(arguments.get("device") or "auto"))
     asked = _asked(arguments)
-    settings = CreateSettings(Path(arguments["footage"]), Path(arguments["out"]), quality, asked)
+    settings = CreateSettings(
+        Path(arguments["footage"]),
+        Path(arguments["out"]),
+        quality,
+        asked,
+        StudioChoices.of_arguments(arguments),
+    )
     with AvatarLock(settings.out):
         avatar = create_avatar(settings, device, reporter)
     return {

@@ -7,11 +7,12 @@ footage → tracking → fitting → room light → phone texture → studio tex
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from studio_avatar_addon.avatar.bundle import AvatarFolder
 from studio_avatar_addon.avatar.layout import STAGES_FOLDER
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import (
     QUALITY,
@@ -56,6 +57,7 @@ class CreateSettings:
     out: Path
     quality: str = "standard"  # one of QUALITIES
     asked: Asked = NOTHING_ASKED
+    choices: StudioChoices = field(default_factory=StudioChoices)
 
 
 def create_avatar(
@@ -93,8 +95,11 @@ def create_avatar(
     )  # fmt: skip
     evenly_lit = store.run(
         "studio_texture", TextureSet,
-        (done["phone_texture"], code_fingerprint(studio, *in_atlas)),
-        lambda _: studio.studio_texture(phone, light, fit, template, quality, reporter),
+        (done["phone_texture"], asdict(settings.choices), studio.weights_sha256(),
+         code_fingerprint(studio, room_light, *in_atlas)),
+        lambda _: studio.studio_texture(
+            phone, light, fit, template, quality, settings.choices, device.torch, reporter
+        ),
     )  # fmt: skip
     detailed = store.run(
         "detail", TextureSet, (done["studio_texture"], code_fingerprint(detail, *in_atlas)),

@@ -34,6 +34,7 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
+CPU = torch.device("cpu")
 QUALITY = Quality("test", 512, 5, False)
 SIZE_PX = (320, 400)
 YAWS_DEG = (-40.0, -20.0, 0.0, 20.0, 40.0)
@@ -69,8 +70,7 @@ class Case:
 
 
 def light_of(case: Case) -> RoomLight:
-    device = torch.device("cpu")
-    return estimate_light(case.capture, case.track, case.fit, case.template, device, Silent())
+    return estimate_light(case.capture, case.track, case.fit, case.template, CPU, Silent())
 
 
 def albedo_of(position_m: NDArray, moles_m: NDArray) -> NDArray[np.float32]:

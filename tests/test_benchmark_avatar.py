@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filmed_head import MOLE_M, QUALITY, Case, Silent, albedo_of
+from filmed_head import CPU, MOLE_M, QUALITY, Case, Silent, albedo_of
 from numpy.typing import NDArray
 
 from backend.atlas import atlas_table
@@ -17,7 +17,7 @@ from backend.benchmark.avatar.cases import FULL, QUICK, cases_of
 from backend.benchmark.avatar.command import benchmark_avatar
 from backend.benchmark.avatar.compare import compare_results, differences
 from backend.benchmark.avatar.judge import Judge
-from backend.benchmark.avatar.methods import METHODS, PHYSICAL
+from backend.benchmark.avatar.methods import METHODS, PRODUCT
 from backend.benchmark.avatar.results import ResultsError, ResultsFile, Row, Versions, read_results
 from backend.benchmark.avatar.scores import (
     SEEN_TEXELS,
@@ -35,6 +35,7 @@ from backend.posed_head import pose_head, show_texture
 from backend.studio import studio_texture
 from backend.training.corpus.marks import Moles
 from backend.wrapping.similarity import UNMOVED
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import RoomLight
 
@@ -60,7 +61,9 @@ class Judged:
 def judged(still_light: Case, light: RoomLight) -> Judged:
     case, template = still_light, still_light.template
     phone = unwrap(case.capture, case.track, case.fit, light, template, QUALITY, Silent())
-    studio = studio_texture(phone, light, case.fit, template, QUALITY, Silent())
+    studio = studio_texture(
+        phone, light, case.fit, template, QUALITY, StudioChoices("physical"), CPU, Silent()
+    )
     table = atlas_table(template, QUALITY.texture_size)
     places = table.interpolate(template.vertices_m)
     color = table.image(srgb_from_linear(albedo_of(places, case.moles_m)))
@@ -128,7 +131,7 @@ def test_sets_are_fair() -> None:
     assert max(case.seed for case in full) < 1000  # no training paints them
 
 
-def row(case: str, method: str = PHYSICAL, failure: str = "", **scores: float) -> Row:
+def row(case: str, method: str = PRODUCT, failure: str = "", **scores: float) -> Row:
     kind = int(case[-1]) % 6
     return Row(case, "template", "soft", "camera", kind, method, Scores(**scores), failure=failure)
 
@@ -138,12 +141,12 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     results.add(row("a1", raw_db=25.0))
     results.add(row("a1", "flat colour", failure="It broke."))
     again = ResultsFile(tmp_path, VERSIONS)
-    assert again.has("a1", (PHYSICAL,)) and not again.has("a2", (PHYSICAL,))
-    assert not again.has("a1", (PHYSICAL, "flat colour"))  # what failed is tried again
+    assert again.has("a1", (PRODUCT,)) and not again.has("a2", (PRODUCT,))
+    assert not again.has("a1", (PRODUCT, "flat colour"))  # what failed is tried again
     again.add(row("a1", "flat colour", raw_db=20.0))
     _, rows = read_results(again.path)
     assert [(r.method, r.failure, r.scores.raw_db) for r in rows] == [
-        (PHYSICAL, "", 25.0),
+        (PRODUCT, "", 25.0),
         ("flat colour", "", 20.0),
     ]
     assert math.isnan(rows[0].scores.unseen_db)

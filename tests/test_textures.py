@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from filmed_head import (
+    CPU,
     QUALITY,
     SKIN,
     YAWS_DEG,
@@ -35,6 +36,7 @@ from backend.posed_head import pose_head
 from backend.sampling.clothes import SkinKeeper
 from backend.sampling.views import pixels_per_m
 from backend.studio import studio_texture
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import (
     RoomLight,
@@ -59,7 +61,9 @@ def phone(still_light: Case, light: RoomLight) -> TextureSet:
 @pytest.fixture(scope="module")
 def studio(still_light: Case, light: RoomLight, phone: TextureSet) -> TextureSet:
     case = still_light
-    return studio_texture(phone, light, case.fit, case.template, QUALITY, Silent())
+    return studio_texture(
+        phone, light, case.fit, case.template, QUALITY, StudioChoices("physical"), CPU, Silent()
+    )
 
 
 def test_table_knows_where_its_texels_lie(template: HeadTemplate, table: AtlasTable) -> None:

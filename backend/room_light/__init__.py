@@ -4,6 +4,7 @@ visibility.py, surroundings.py   what every coarse point of the skin (points.py)
 filmed.py     in which colour each frame shows it
 bare.py       where it is bare, not bearded
 exposure.py   how much of that is the frame's exposure
+lobes.py      what soft lobes of light make of the skin, and which of them explain it
 light.py      the light, in the head's or the camera's frame, and its shading
 tone.py       how light the skin really is
 estimate.py   all of it

@@ -9,6 +9,8 @@ StudioAvatarError                what happened and what to do about it
 ├── IdentityError                identity parameters out of range
 ├── AvatarFolderError            an avatar folder is damaged, newer or cannot be written
 ├── ShapeError                   unknown shape names, weights out of range
+├── CorrectionError              a correction of the fit cannot be meant
+├── ChoiceError                  a setting of the skin cannot be meant
 ├── EnvironmentProblem           interpreter, package, device, weights, disk
 └── JobError                     the job as such
     ├── JobBusy                  another job runs on this folder or in this session

@@ -20,6 +20,8 @@ MAPS = (
     "coverage", "confidence", "views",
 )  # fmt: skip
 
+# Ways to a studio texture; the first ranks first in the benchmark.
+STUDIO_METHODS = ("physical", "hybrid", "stylegan")
 TEXTURE_ORIGINS = ("phone", "studio", "detail")
 QUALITIES = ("draft", "standard", "high")
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")

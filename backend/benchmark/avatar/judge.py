@@ -19,7 +19,7 @@ from ...training.identity.network import SCORE, weights_sha256
 from ...wrapping import similarity
 from ..capture_cases import FOLDER_OF_RENDERS, CaptureCase
 from ..capture_truth import CaptureTruth, read_truth
-from .methods import BASELINES, PHYSICAL, TRUE_COLOUR, baseline_of, texture_of
+from .methods import BASELINES, PRODUCT, TRUE_COLOUR, baseline_of, texture_of
 from .picture import write_sheet
 from .relit import Relit, relit_method, relit_truth
 from .results import ResultsError, Row
@@ -105,7 +105,7 @@ class Judge:
 
     def true_maps(self) -> TextureSet:
         """The person's own colours on the fitted head."""
-        maps, _ = texture_of(PHYSICAL, self._staged)
+        maps, _ = texture_of(PRODUCT, self._staged)
         return replace(maps, base_color_srgb=self.atlas.color_srgb)
 
     def score(self, method: str, maps: TextureSet) -> Scores:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
 
+from studio_avatar_addon.avatar.layout import STUDIO_METHODS
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
 from ...atlas import atlas_table, region
@@ -20,25 +22,26 @@ from ...detail import restore_detail
 from ...images import linear_from_srgb, srgb_from_linear
 from ...studio import studio_texture
 from ..capture_run import Silent
-from .stages import Meter, Staged
+from .stages import CPU, Meter, Staged
 from .views import PLAIN
 
-PHYSICAL = "physical"
+PRODUCT = STUDIO_METHODS[0]  # what an artist gets who chooses nothing
 # The person's own atlas on the fitted head: what the fit costs a texture that it did not unwrap.
 TRUE_COLOUR = "true colour"
 WELL_SEEN = 0.5
 SMALL = 512  # texels that a median is taken over
 
 
-def physical(staged: Staged, meter: Meter) -> TextureSet:
-    """The product without a network."""
-    silent = Silent()
+def product(method: str, staged: Staged, meter: Meter) -> TextureSet:
+    """The product by one of STUDIO_METHODS."""
+    silent, choices = Silent(), StudioChoices(method)
     studio = meter(
-        "studio texture",
+        f"studio texture, {method}",
         lambda: studio_texture(
-            staged.phone, staged.light, staged.fit, staged.template, staged.quality, silent
+            staged.phone, staged.light, staged.fit, staged.template, staged.quality, choices, CPU,
+            silent,
         ),
-    )
+    )  # fmt: skip
     return meter(
         "detail",
         lambda: restore_detail(
@@ -76,7 +79,9 @@ def _usual_skin(staged: Staged) -> FloatArray:
 
 
 # Whole methods: they make all maps.
-METHODS: dict[str, Callable[[Staged, Meter], TextureSet]] = {PHYSICAL: physical}
+METHODS: dict[str, Callable[[Staged, Meter], TextureSet]] = {
+    method: partial(product, method) for method in STUDIO_METHODS
+}
 # Ways to a base colour (N, N, 3) that need no stage of their own.
 BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
     "phone texture": as_filmed,
@@ -86,7 +91,7 @@ BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
 ALL_METHODS = (*METHODS, *BASELINES, TRUE_COLOUR)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=len(STUDIO_METHODS))
 def texture_of(method: str, staged: Staged) -> tuple[TextureSet, Meter]:
     """What one of METHODS makes of a capture, and what that costs. Raises as its stages do."""
     meter = Meter()
@@ -95,5 +100,5 @@ def texture_of(method: str, staged: Staged) -> tuple[TextureSet, Meter]:
 
 def baseline_of(method: str, staged: Staged) -> TextureSet:
     """One of BASELINES' colour on the product's other maps."""
-    maps, _ = texture_of(PHYSICAL, staged)
+    maps, _ = texture_of(PRODUCT, staged)
     return replace(maps, base_color_srgb=BASELINES[method](staged))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..capture_cases import REFERENCE, TEMPLATE
 from ..figures import Target
-from .methods import PHYSICAL
+from .methods import PRODUCT
 from .results import Row
 
 HALVES = {TEMPLATE: "painted skins on our heads", REFERENCE: "real skins on strangers' heads"}
@@ -125,7 +125,7 @@ def _stages(rows: Sequence[Row]) -> list[str]:
 
 def _targets(rows: Sequence[Row]) -> list[str]:
     """Of the product, not of baselines."""
-    mine = [row for row in rows if row.method == PHYSICAL]
+    mine = [row for row in rows if row.method == PRODUCT]
     lines = table_head("score", "value", "target", "verdict")
     for column in COLUMNS:
         if column.target is None:

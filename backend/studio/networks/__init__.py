@@ -14,7 +14,7 @@ from .encoder import Code, Encoder
 from .generator import Generator
 from .inputs import CHANNELS, PhoneInputs, clipped_share
 from .shape import StudioShape
-from .studio_net import StudioNet, load, save
+from .studio_net import StudioNet, load, save, weights_sha256
 
 __all__ = [
     "CHANNELS",
@@ -28,4 +28,5 @@ __all__ = [
     "clipped_share",
     "load",
     "save",
+    "weights_sha256",
 ]

@@ -56,6 +56,14 @@ def save(net: StudioNet, folder: Path = WEIGHTS, name: str = NAME, **facts: obje
     write_json(folder / f"{name}.json", description)
 
 
+def weights_sha256(folder: Path = WEIGHTS, name: str = NAME) -> str:
+    """Of the weights as their description tells it; empty where there is none."""
+    try:
+        return json.loads((folder / f"{name}.json").read_text("utf-8"))["sha256"]
+    except (OSError, KeyError, TypeError, ValueError):
+        return ""
+
+
 def load(folder: Path = WEIGHTS, name: str = NAME) -> StudioNet:
     """A trained network in evaluation mode, float32.
 

@@ -1,0 +1,61 @@
+"""What was filmed and what the network takes it for in; the skin without light out.
+
+The network guides and physics divides where the skin was seen; where it was not, the network's
+own skin joins on, shifted to meet what was seen (a membrane over the head's surface, as Poisson
+blending has it). All in log light, over n coarse points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, RoomLight
+
+from ..phone_texture.fill import surface_membrane
+from ..room_light.points import SkinPoints
+from ..room_light.surroundings import Surroundings
+from .guided_light import guided_shading
+from .physical import lower_shine
+
+DOUBTFUL = 0.3  # weight in the light's fit of lips, brows and beard beside plain skin
+CERTAIN = 4.0  # weights of a coarse texel in the membrane
+
+
+def guided(
+    around: Surroundings,
+    light: RoomLight,
+    filmed: FloatArray,
+    guide: FloatArray,
+    coverage: FloatArray,
+    device: torch.device,
+) -> NDArray[np.float32]:
+    """Log albedo (n, 3) of what was `filmed` (n, 3) and `guide` (n, 3) takes for skin;
+    `coverage` (n,)."""
+    points = around.points
+    known = np.minimum(coverage * 4.0, 1.0)
+    weight = known * (DOUBTFUL + (1.0 - DOUBTFUL) * light.plain)
+    shading = guided_shading(filmed, guide, weight, around, light.skin_linear, device)
+    albedo = lower_shine(points, filmed - points.smooth(shading, light.openness), known)
+    sure = light.plain * known > 0.5
+    sure = sure if sure.any() else np.ones_like(sure)
+    albedo += np.log(light.skin_linear) - np.median(albedo[sure], 0)
+    return _met(points, albedo, guide, known, sure)
+
+
+def _met(
+    points: SkinPoints, albedo: FloatArray, guide: FloatArray, known: FloatArray, sure: BoolArray
+) -> NDArray[np.float32]:
+    """`albedo` where known (n,), elsewhere the guide shifted to meet it."""
+    apart = albedo - guide
+    usual = np.median(apart[sure], 0)
+    table = points.table
+    values = np.zeros((len(table), 3), np.float32)
+    weight = np.zeros(len(table), np.float32)
+    values[points.skin], weight[points.skin] = apart, known
+    at_vertices, total = table.to_vertices(values, weight)
+    everywhere = np.broadcast_to(usual, at_vertices.shape)
+    membrane = surface_membrane(table.template, at_vertices, CERTAIN * total, everywhere)
+    joined = guide + table.interpolate(membrane)[points.skin]
+    return joined + known[:, None] * (albedo - joined)

@@ -1,0 +1,62 @@
+"""What the artist steers of the skin's colour, as the command line and the panel name it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from .errors import StudioAvatarError
+from .layout import STUDIO_METHODS
+
+MOST_EV = 2.0
+
+
+class ChoiceError(StudioAvatarError):
+    """A setting that cannot be meant."""
+
+
+@dataclass(frozen=True)
+class StudioChoices:
+    """Checked on making. Raises ChoiceError with what is wrong."""
+
+    studio_method: str = STUDIO_METHODS[0]
+    light_removal: float = 1.0  # share of the room's light that is taken away, in [0, 1]
+    skin_exposure: float = 0.0  # stops by which skin is made lighter than it is taken for
+    skin_warmth: float = 0.0  # in [-1, 1], from cooler to warmer
+
+    def __post_init__(self) -> None:
+        if self.studio_method not in STUDIO_METHODS:
+            raise ChoiceError(
+                f"There is no way to a studio texture called {self.studio_method!r}.",
+                f"Use {', '.join(STUDIO_METHODS)}.",
+            )
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not isfinite(value) or not low <= value <= high:
+                raise ChoiceError(
+                    f"A {name.replace('_', ' ')} of {value:g} is out of range.",
+                    f"Choose one from {low:g} to {high:g}.",
+                )
+
+    @classmethod
+    def of_arguments(cls, arguments: Mapping[str, Any]) -> StudioChoices:
+        """Of a request's arguments; what is not among them has its default. Raises ChoiceError."""
+        try:
+            numbers = {name: float(arguments[name]) for name in RANGES if name in arguments}
+        except (TypeError, ValueError) as error:
+            raise ChoiceError(
+                f"A setting of the skin is no number ({error}).", "Start the job again."
+            ) from error
+        return cls(str(arguments.get("studio_method", STUDIO_METHODS[0])), **numbers)
+
+    def as_arguments(self) -> dict[str, str | float]:
+        return asdict(self)
+
+
+RANGES = {
+    "light_removal": (0.0, 1.0),
+    "skin_exposure": (-MOST_EV, MOST_EV),
+    "skin_warmth": (-1.0, 1.0),
+}
