@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import bpy
 
 from .avatar.shapes import REGIONS, SHAPE_NAMES, shape_region
+from .avatar.studio_choices import RANGES
 from .drawing import draw_error, draw_job, draw_text
 from .footage_preview import known_preview
 from .job_timer import SESSION
 from .operators.reporting import absolute, head_of
 from .places import default_avatar_folder
-from .properties import settings
+from .properties import StudioAvatarSettings, settings
 from .scene import lights, materials
 from .scene.parts import GAZE, active_avatar, avatar_root, sibling
 
@@ -70,6 +71,7 @@ class STUDIO_AVATAR_PT_avatar(InTab, bpy.types.Panel):
         column.enabled = not SESSION.running
         column.prop(chosen, "quality", text="")
         column.prop(chosen, "directory", text="", placeholder=_default_folder(chosen.footage))
+        _draw_skin_choices(layout, context, chosen)
         if SESSION.running:
             draw_job(layout, context)
         else:
@@ -169,6 +171,22 @@ class STUDIO_AVATAR_PT_light_render(NeedsAvatar, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("studio_avatar.render_still", icon="RENDER_STILL", text="Still")
         row.operator("studio_avatar.render_turntable", icon="RENDER_ANIMATION", text="Turntable")
+
+
+def _draw_skin_choices(
+    layout: bpy.types.UILayout, context: bpy.types.Context, chosen: StudioAvatarSettings
+) -> None:
+    """Closed at first: one click must do."""
+    header, body = layout.panel("studio_avatar_skin", default_closed=True)
+    header.label(text="Skin")
+    if body is None:
+        return
+    column = body.column(align=True)
+    column.enabled = not SESSION.running
+    column.prop(chosen, "studio_method", text="")
+    for name in RANGES:
+        column.prop(chosen, name, slider=True)
+    draw_text(body, context, "Create again to see a change: only the last stages run.")
 
 
 def _draw_sliders(layout: bpy.types.UILayout, head: bpy.types.Object) -> None:

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
+from .avatar.layout import STUDIO_METHODS
+from .avatar.studio_choices import RANGES
 from .footage_preview import look_into
 from .scene import lights
 
+_METHOD_ITEMS = {
+    "hybrid": ("Guided", "A network tells skin from light, and physics takes the light out"),
+    "stylegan": ("Network", "The network's own smooth skin everywhere: for heads hardly seen"),
+    "physical": ("Physical", "The fitted light is taken out, without a network"),
+}
 _ENVIRONMENT_ITEMS: list[tuple[str, str, str]] = []
 
 
@@ -25,6 +32,11 @@ def _environment_items(
     return _ENVIRONMENT_ITEMS
 
 
+def _range(name: str) -> dict[str, float]:
+    low, high = RANGES[name]
+    return {"min": low, "max": high}
+
+
 def _footage_chosen(chosen: "StudioAvatarSettings", _context: bpy.types.Context) -> None:
     if chosen.footage:
         look_into(Path(bpy.path.abspath(chosen.footage)))
@@ -35,6 +47,10 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         footage: str
         directory: str
         quality: str
+        studio_method: str
+        light_removal: float
+        skin_exposure: float
+        skin_warmth: float
         last_job: str
         performance: str
         light_rig: str
@@ -62,6 +78,32 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
                 ("high", "High", "4096 px textures from more frames"),
             ],
             default="standard",
+        )
+        studio_method: EnumProperty(
+            name="Skin",
+            description="How the skin's own colour is told from the room's light",
+            items=[(name, *_METHOD_ITEMS[name]) for name in STUDIO_METHODS],
+            default=STUDIO_METHODS[0],
+        )
+        light_removal: FloatProperty(
+            name="Light Removal",
+            description="How much of the room's light is taken out of the skin",
+            subtype="FACTOR",
+            default=1.0,
+            **_range("light_removal"),
+        )
+        skin_exposure: FloatProperty(
+            name="Skin Exposure",
+            description="Stops by which the skin is made lighter: one clip cannot tell a bright "
+            "lamp on dark skin from a dim one on light skin",
+            default=0.0,
+            **_range("skin_exposure"),
+        )
+        skin_warmth: FloatProperty(
+            name="Skin Warmth",
+            description="From cooler to warmer skin",
+            default=0.0,
+            **_range("skin_warmth"),
         )
         last_job: StringProperty(options={"HIDDEN"})
         performance: StringProperty(

@@ -28,8 +28,10 @@ SKIN_TYPES = np.array(
     np.float32,
 )
 # Standard deviations of the logarithms.
-USUAL_LIGHT, USUAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside the face, as filmed
+USUAL_LIGHT, USUAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside skin of USUAL_ALBEDO, as filmed
+USUAL_ALBEDO, FACE_METERING = 0.25, 0.55  # cameras expose to the face, in part
 SCLERA_SHADE, SCLERA_SD = 0.65, 0.45  # lids and socket keep light off the eye
+CLIPPED = 0.90  # a sclera this bright may have been brighter
 WHITE_BALANCE_SD = 0.10
 SCLERA_COLOUR_SD = 0.15
 TONE_COLOUR_SD = 0.14
@@ -39,28 +41,36 @@ OWN_COLOUR = 0.5  # share of the person's own deviation from the usual skin colo
 
 def skin_tone(skin_filmed: FloatArray, sclera_filmed: FloatArray) -> NDArray[np.float32]:
     """Linear albedo (3,) of skin filmed as `skin_filmed` (3,) beside a sclera filmed as (3,)."""
-    light = _light(sclera_filmed)
-    seen = np.log(np.maximum(skin_filmed, 1e-4)) - light
+    skin = np.log(np.maximum(skin_filmed, 1e-4))
+    by_sclera = np.log(np.maximum(sclera_filmed, 1e-3) / SCLERA_ALBEDO / SCLERA_SHADE)
+    seen = _colour(skin - _light_colour(by_sclera))
     steps = np.linspace(0.0, len(SKIN_TYPES) - 1.0, 501)
     types = np.arange(len(SKIN_TYPES))
     curve = np.stack([np.interp(steps, types, np.log(SKIN_TYPES[:, c])) for c in range(3)], 1)
-    light_sd = np.hypot(_combined_sd(USUAL_LIGHT_SD, SCLERA_SD), TONE_LIGHT_SD)
+    cost = _light_cost(curve @ LUMINANCE, (skin - curve) @ LUMINANCE, by_sclera, sclera_filmed)
     colour_sd = np.hypot(_combined_sd(WHITE_BALANCE_SD, SCLERA_COLOUR_SD), TONE_COLOUR_SD)
-    cost = ((curve - seen) @ LUMINANCE / light_sd) ** 2
-    cost += ((_colour(curve) - _colour(seen)) ** 2).sum(1) / colour_sd**2
+    cost += ((_colour(curve) - seen) ** 2).sum(1) / colour_sd**2
     best = curve[np.argmin(cost)]
-    own = OWN_COLOUR * (_colour(seen) - _colour(best))
+    own = OWN_COLOUR * (seen - _colour(best))
     return np.exp(best + np.array([own[0], 0.0, -own[1]]) - _level(own)).astype(np.float32)
 
 
-def _light(sclera_filmed: FloatArray) -> FloatArray:
-    """Log of the light (3,) that falls on the face, from exposure, white balance and sclera."""
-    by_sclera = np.log(np.maximum(sclera_filmed, 1e-3) / SCLERA_ALBEDO / SCLERA_SHADE)
-    usual, certain = 1.0 / USUAL_LIGHT_SD**2, 1.0 / SCLERA_SD**2
-    level = (usual * np.log(USUAL_LIGHT) + certain * by_sclera @ LUMINANCE) / (usual + certain)
+def _light_cost(
+    tone: FloatArray, light: FloatArray, by_sclera: FloatArray, sclera_filmed: FloatArray
+) -> FloatArray:
+    """(t,) how unlikely each log `light` (t,) is that skin of log luminance `tone` (t,) implies."""
+    metered = np.log(USUAL_LIGHT) + FACE_METERING * (np.log(USUAL_ALBEDO) - tone)
+    cost = ((light - metered) / np.hypot(USUAL_LIGHT_SD, TONE_LIGHT_SD)) ** 2
+    darker = by_sclera @ LUMINANCE - light
+    if sclera_filmed.max() >= CLIPPED:  # it tells the least light only
+        darker = np.maximum(darker, 0.0)
+    return cost + (darker / np.hypot(SCLERA_SD, TONE_LIGHT_SD)) ** 2
+
+
+def _light_colour(by_sclera: FloatArray) -> FloatArray:
+    """Log colour (3,) of the light that falls on the face, from white balance and sclera."""
     neutral, tinted = 1.0 / WHITE_BALANCE_SD**2, 1.0 / SCLERA_COLOUR_SD**2
-    colour = (by_sclera - by_sclera @ LUMINANCE) * tinted / (neutral + tinted)
-    return level + colour
+    return (by_sclera - by_sclera @ LUMINANCE) * tinted / (neutral + tinted)
 
 
 def _combined_sd(first: float, second: float) -> float:

@@ -11,13 +11,14 @@ from bpy.props import EnumProperty, StringProperty
 from ..avatar.errors import FootageUnreadable, JobError, StudioAvatarError
 from ..avatar.layout import QUALITIES
 from ..avatar.live_link import RECORDING_SUFFIX
+from ..avatar.studio_choices import StudioChoices
 from ..avatar_loading import apply_performance_file, load_avatar
 from ..footage_preview import VIDEO_SUFFIXES
 from ..job_client import Job
 from ..job_timer import SESSION, begin, block, follow
 from ..places import default_avatar_folder
 from ..preferences import backend_choice
-from ..properties import settings
+from ..properties import StudioAvatarSettings, settings
 from ..scene.parts import avatar_root, avatars
 from .reporting import BROWSING, FINISHED, Reporting, absolute, has_avatar, head_of
 
@@ -131,6 +132,7 @@ class STUDIO_AVATAR_OT_create_avatar(RunsJob, bpy.types.Operator):
             "out": str(avatar),
             "quality": quality,
             "device": backend_choice().device,
+            **skin_choices(chosen).as_arguments(),
         }
         return begin(context.scene, "create", arguments, avatar)
 
@@ -240,6 +242,13 @@ def existing_footage(path: str) -> Path:
             "Choose the clip again; it may have been moved or renamed.",
         )
     return footage
+
+
+def skin_choices(chosen: StudioAvatarSettings) -> StudioChoices:
+    """What the panel says of the skin."""
+    return StudioChoices(
+        chosen.studio_method, chosen.light_removal, chosen.skin_exposure, chosen.skin_warmth
+    )
 
 
 def not_busy(kind: type[Any]) -> bool:

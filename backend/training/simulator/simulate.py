@@ -16,7 +16,14 @@ from ...phone_texture.fill import SLIT_2048
 from ...phone_texture.painted import MOUTH_LIGHT
 from ...phone_texture.unwrap import CERTAIN_WEIGHT
 from ...room_light.light import DEEPEST_SHADE, LEAST_SHADING
-from ...room_light.tone import SCLERA_SD, SCLERA_SHADE, USUAL_LIGHT, USUAL_LIGHT_SD
+from ...room_light.tone import (
+    FACE_METERING,
+    SCLERA_SD,
+    SCLERA_SHADE,
+    USUAL_ALBEDO,
+    USUAL_LIGHT,
+    USUAL_LIGHT_SD,
+)
 from ...sampling.eyes import SCLERA_ALBEDO
 from ...sampling.opened import CLIPPED, CLIPPED_WEIGHT
 from ...sampling.views import FULL_COSINE, LEAST_COSINE
@@ -35,7 +42,6 @@ from .tone import light_from_log, log_from_pixels, log_light, luminance, srgb_fr
 
 VIEWS = 6
 MOVES_WITH = ("head", "camera")
-USUAL_ALBEDO, FACE_METERING = 0.25, 0.55  # cameras meter the face, in part
 WHITE_BALANCE = (0.55, 1.0)  # share of the light's colour that cameras take out
 LEAST_LIGHT = 0.01  # of the median: pockets are lit by more bounces than one
 LIGHT_ERROR = 0.10  # log light, of the stage's idea of a view's light
