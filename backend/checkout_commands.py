@@ -27,6 +27,7 @@ BENCHMARKS = {
     "texture": ("benchmark.texture", "benchmark_texture", "the phone texture, likewise"),
     "shapes": ("benchmark.shapes", "benchmark_shapes", "the 52 shapes: agreement and contact"),
     "avatar": ("benchmark.avatar.command", "benchmark_avatar", "from clip to relit head"),
+    "studio": ("benchmark.studio_ablations", "benchmark_studio", "what parts of it are worth"),
     "simulator": ("benchmark.simulator", "benchmark_simulator", "corpus and simulator, likewise"),
 }
 # What `train` can train: module, function and help.

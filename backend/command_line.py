@@ -117,6 +117,10 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     skin.add_argument("--light-removal", type=float, default=1.0, metavar="0 to 1")
     skin.add_argument("--skin-exposure", type=float, default=0.0, metavar="STOPS")
     skin.add_argument("--skin-warmth", type=float, default=0.0, metavar="-1 to 1")
+    skin.add_argument(
+        "--neutral", nargs="+", default=None, metavar=("FRAME", "X Y [REFLECTANCE]"),
+        help="something white or grey in a chosen frame, in pixels; white paper reflects .85",
+    )  # fmt: skip
 
 
 def _add_corrections(parser: argparse.ArgumentParser) -> None:

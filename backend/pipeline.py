@@ -7,7 +7,7 @@ footage → tracking → fitting → room light → phone texture → studio tex
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from studio_avatar_addon.avatar.bundle import AvatarFolder
@@ -98,7 +98,8 @@ def create_avatar(
         (done["phone_texture"], asdict(settings.choices), studio.weights_sha256(),
          code_fingerprint(studio, room_light, *in_atlas)),
         lambda _: studio.studio_texture(
-            phone, light, fit, template, quality, settings.choices, device.torch, reporter
+            phone, told(light, capture, settings.choices), fit, template, quality,
+            settings.choices, device.torch, reporter,
         ),
     )  # fmt: skip
     detailed = store.run(
@@ -117,3 +118,16 @@ def create_avatar(
     )
     reporter.end()
     return avatar
+
+
+def told(light: RoomLight, capture: Capture, choices: StudioChoices) -> RoomLight:
+    """The light with the skin's tone as the artist's neutral spot tells it, where there is one.
+
+    Raises ChoiceError where the spot tells nothing.
+    """
+    if choices.neutral is None:
+        return light
+    filmed = room_light.neutral_filmed(capture, light.exposure_log, choices.neutral)
+    cue = room_light.NeutralCue(filmed, choices.neutral.reflectance)
+    tone = room_light.skin_tone(light.skin_filmed, light.sclera_filmed, cue)
+    return replace(light, skin_linear=tone)

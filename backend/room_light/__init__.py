@@ -6,11 +6,14 @@ bare.py       where it is bare, not bearded
 exposure.py   how much of that is the frame's exposure
 lobes.py      what soft lobes of light make of the skin, and which of them explain it
 light.py      the light, in the head's or the camera's frame, and its shading
+neutral.py    what something white or grey in a frame tells of the light
 tone.py       how light the skin really is
 estimate.py   all of it
 """
 
 from .estimate import estimate_light
+from .neutral import neutral_filmed
 from .points import SkinPoints
+from .tone import NeutralCue, skin_tone
 
-__all__ = ["SkinPoints", "estimate_light"]
+__all__ = ["NeutralCue", "SkinPoints", "estimate_light", "neutral_filmed", "skin_tone"]

@@ -45,7 +45,8 @@ def estimate_light(
     eyes = measure_eyes(capture, track)
     openness = around.visibility.openness.astype(np.float32)
     plain = around.points.plain(openness)
-    tone = skin_tone(usual_colour(filmed, plain), eyes.sclera_filmed)
+    usual = usual_colour(filmed, plain)
+    tone = skin_tone(usual, eyes.sclera_filmed)
     progress(2, STEPS, "estimating the room's light")
 
     def shaded(usable: FloatArray) -> Shading:
@@ -66,6 +67,7 @@ def estimate_light(
         openness=openness,
         plain=plain.astype(np.float32),
         skin_linear=tone,
+        skin_filmed=usual,
         iris_linear=eyes.iris,
         sclera_filmed=eyes.sclera_filmed,
     )

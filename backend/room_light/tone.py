@@ -7,6 +7,8 @@ colour of human skin goes with its lightness.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,21 +36,37 @@ SCLERA_SHADE, SCLERA_SD = 0.65, 0.45  # lids and socket keep light off the eye
 CLIPPED = 0.90  # a sclera this bright may have been brighter
 WHITE_BALANCE_SD = 0.10
 SCLERA_COLOUR_SD = 0.15
+NEUTRAL_SD, NEUTRAL_COLOUR_SD = 0.20, 0.04  # it may face another way than the skin does
 TONE_COLOUR_SD = 0.14
 TONE_LIGHT_SD = 0.15
 OWN_COLOUR = 0.5  # share of the person's own deviation from the usual skin colours that is kept
 
 
-def skin_tone(skin_filmed: FloatArray, sclera_filmed: FloatArray) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class NeutralCue:
+    """Something white or grey beside the face."""
+
+    filmed: FloatArray  # (3,) linear
+    reflectance: float | None  # None: not known
+
+
+def skin_tone(
+    skin_filmed: FloatArray, sclera_filmed: FloatArray, neutral: NeutralCue | None = None
+) -> NDArray[np.float32]:
     """Linear albedo (3,) of skin filmed as `skin_filmed` (3,) beside a sclera filmed as (3,)."""
     skin = np.log(np.maximum(skin_filmed, 1e-4))
     by_sclera = np.log(np.maximum(sclera_filmed, 1e-3) / SCLERA_ALBEDO / SCLERA_SHADE)
-    seen = _colour(skin - _light_colour(by_sclera))
+    light, light_sd = _light_colour(by_sclera, neutral)
+    seen = _colour(skin - light)
     steps = np.linspace(0.0, len(SKIN_TYPES) - 1.0, 501)
     types = np.arange(len(SKIN_TYPES))
     curve = np.stack([np.interp(steps, types, np.log(SKIN_TYPES[:, c])) for c in range(3)], 1)
-    cost = _light_cost(curve @ LUMINANCE, (skin - curve) @ LUMINANCE, by_sclera, sclera_filmed)
-    colour_sd = np.hypot(_combined_sd(WHITE_BALANCE_SD, SCLERA_COLOUR_SD), TONE_COLOUR_SD)
+    level = (skin - curve) @ LUMINANCE
+    cost = _light_cost(curve @ LUMINANCE, level, by_sclera, sclera_filmed)
+    if neutral is not None and neutral.reflectance is not None:
+        told = np.log(neutral.filmed / neutral.reflectance) @ LUMINANCE
+        cost += ((level - told) / np.hypot(NEUTRAL_SD, TONE_LIGHT_SD)) ** 2
+    colour_sd = np.hypot(light_sd, TONE_COLOUR_SD)
     cost += ((_colour(curve) - seen) ** 2).sum(1) / colour_sd**2
     best = curve[np.argmin(cost)]
     own = OWN_COLOUR * (seen - _colour(best))
@@ -67,14 +85,15 @@ def _light_cost(
     return cost + (darker / np.hypot(SCLERA_SD, TONE_LIGHT_SD)) ** 2
 
 
-def _light_colour(by_sclera: FloatArray) -> FloatArray:
-    """Log colour (3,) of the light that falls on the face, from white balance and sclera."""
-    neutral, tinted = 1.0 / WHITE_BALANCE_SD**2, 1.0 / SCLERA_COLOUR_SD**2
-    return (by_sclera - by_sclera @ LUMINANCE) * tinted / (neutral + tinted)
-
-
-def _combined_sd(first: float, second: float) -> float:
-    return 1.0 / np.sqrt(1.0 / first**2 + 1.0 / second**2)
+def _light_colour(by_sclera: FloatArray, neutral: NeutralCue | None) -> tuple[FloatArray, float]:
+    """Log colour (3,) of the light that falls on the face, and how sure it is: from white balance
+    and sclera, or from something neutral alone."""
+    if neutral is not None:
+        told = np.log(np.maximum(neutral.filmed, 1e-3))
+        return told - told @ LUMINANCE, NEUTRAL_COLOUR_SD
+    usual, tinted = 1.0 / WHITE_BALANCE_SD**2, 1.0 / SCLERA_COLOUR_SD**2
+    colour = (by_sclera - by_sclera @ LUMINANCE) * tinted / (usual + tinted)
+    return colour, (usual + tinted) ** -0.5
 
 
 def _colour(log_rgb: FloatArray) -> FloatArray:

@@ -18,6 +18,25 @@ class ChoiceError(StudioAvatarError):
 
 
 @dataclass(frozen=True)
+class NeutralSpot:
+    """Something white or grey in a chosen frame, lit as the face is."""
+
+    frame: int  # number in the clip
+    x_px: float  # of the stored frame, from its top left corner
+    y_px: float
+    reflectance: float | None = None  # white paper .85, a grey card .18; None: not known
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.x_px) and isfinite(self.y_px)):
+            raise ChoiceError("The neutral spot has no place.", "Give its frame, x and y.")
+        if self.reflectance is not None and not 0.02 <= self.reflectance <= 1.0:
+            raise ChoiceError(
+                f"A reflectance of {self.reflectance:g} is impossible.",
+                "White paper has .85, a grey card .18.",
+            )
+
+
+@dataclass(frozen=True)
 class StudioChoices:
     """Checked on making. Raises ChoiceError with what is wrong."""
 
@@ -25,6 +44,7 @@ class StudioChoices:
     light_removal: float = 1.0  # share of the room's light that is taken away, in [0, 1]
     skin_exposure: float = 0.0  # stops by which skin is made lighter than it is taken for
     skin_warmth: float = 0.0  # in [-1, 1], from cooler to warmer
+    neutral: NeutralSpot | None = None
 
     def __post_init__(self) -> None:
         if self.studio_method not in STUDIO_METHODS:
@@ -49,10 +69,24 @@ class StudioChoices:
             raise ChoiceError(
                 f"A setting of the skin is no number ({error}).", "Start the job again."
             ) from error
-        return cls(str(arguments.get("studio_method", STUDIO_METHODS[0])), **numbers)
+        method = str(arguments.get("studio_method", STUDIO_METHODS[0]))
+        return cls(method, **numbers, neutral=_neutral(arguments.get("neutral")))
 
-    def as_arguments(self) -> dict[str, str | float]:
+    def as_arguments(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _neutral(given: Any) -> NeutralSpot | None:
+    """Of FRAME, X, Y and perhaps REFLECTANCE. Raises ChoiceError."""
+    if given is None:
+        return None
+    try:
+        frame, x, y, *reflectance = (float(value) for value in given)
+        return NeutralSpot(int(frame), x, y, *reflectance)
+    except (TypeError, ValueError) as error:
+        raise ChoiceError(
+            f"The neutral spot cannot be read ({error}).", "Give FRAME X Y [REFLECTANCE]."
+        ) from error
 
 
 RANGES = {

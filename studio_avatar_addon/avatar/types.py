@@ -176,6 +176,7 @@ class RoomLight:
     openness: FloatArray  # (n,) float32 share of the hemisphere that is open sky
     plain: FloatArray  # (n,) float32 in [0, 1]: skin of one colour, without lips, brows or beard
     skin_linear: FloatArray  # (3,) float32 albedo that the skin most likely has
+    skin_filmed: FloatArray  # (3,) float32 linear, of plain skin where the light falls on it
     iris_linear: FloatArray  # (3,) float32 albedo
     sclera_filmed: FloatArray  # (3,) float32 linear, as the clip shows it
 

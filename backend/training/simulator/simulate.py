@@ -15,7 +15,7 @@ from ...phone_texture.common_light import FREE_LIFT, LIFT_SPREAD
 from ...phone_texture.fill import SLIT_2048
 from ...phone_texture.painted import MOUTH_LIGHT
 from ...phone_texture.unwrap import CERTAIN_WEIGHT
-from ...room_light.light import DEEPEST_SHADE, LEAST_SHADING
+from ...room_light.lobes import DEEPEST_SHADE, LEAST_SHADING
 from ...room_light.tone import (
     FACE_METERING,
     SCLERA_SD,

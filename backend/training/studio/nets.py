@@ -10,8 +10,6 @@ from torch import nn
 
 from ...studio.networks import Discriminator, Encoder, Generator, StudioNet, StudioShape
 
-FROZEN_EDGE = 8  # G_studio keeps G_phone's layers up to this edge: they carry who it is
-
 
 @dataclass(frozen=True, eq=False)
 class Nets:

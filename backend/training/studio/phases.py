@@ -14,7 +14,7 @@ from ..finite import require_finite
 from ..identity.network import IdentityNet
 from .adversary import Adversary, lazy_adam
 from .losses import Perceptual, another_person, path_lengths, pixels
-from .nets import FROZEN_EDGE, Nets, follow
+from .nets import Nets, follow
 from .pairs import Batch, Sources, stream
 from .presets import Adversarial, PairWeights, Preset
 
@@ -229,7 +229,8 @@ class StudioPhase(Phase):
         super().__init__(setting, first)
         nets, preset = setting.nets, setting.preset
         self.losses = PairLosses(setting)
-        nets.studio.freeze_up_to(FROZEN_EDGE)
+        if preset.frozen_edge:
+            nets.studio.freeze_up_to(preset.frozen_edge)
         self.adversary = Adversary(nets.studio_judge, preset.adversarial, half=setting.half)
         learning = [p for p in nets.studio.parameters() if p.requires_grad]
         self.optimizer = lazy_adam(learning, preset.studio_rate)
@@ -266,7 +267,7 @@ class StudioPhase(Phase):
             fake = torch.cat([made, imagined])
         found = self.adversary.learn(real, fake, number, random)
         with setting.autocast():
-            loss = self.losses.loss(made, offset, batch, number, found)
+            loss = preset.studio_pairs * self.losses.loss(made, offset, batch, number, found)
             loss = loss + preset.adversarial_weight * self.adversary.loss(fake, random)
             loss = loss + self._kept(imagined, before)
         found["generator"] = require_finite(loss, number)

@@ -61,9 +61,11 @@ class Preset:
     sheet_every: int
     joint: bool = False  # in the encoder's phase G_phone learns too: it had no time to by itself
     plain_share: float = 0.25  # of batches with W+ alone, so that it stays of use
+    frozen_edge: int = 8  # G_studio keeps G_phone's layers up to it: they carry who it is; 0: none
     adversarial: Adversarial = field(default_factory=Adversarial)
     pair_weights: PairWeights = field(default_factory=PairWeights)
     adversarial_weight: float = 0.1  # of the studio phase's, beside the losses on pairs
+    studio_pairs: float = 1.0  # weight of those
     keep_weights: KeepWeights = field(default_factory=KeepWeights)
 
     def steps(self, phase: str) -> int:

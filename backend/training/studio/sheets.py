@@ -36,10 +36,10 @@ def write_answers(path: Path, net: StudioNet, sources: Sources) -> dict[str, flo
     whole, by_wplus = net(batch.inputs), net(batch.inputs, features=False)
     _write(path, [row[:ACROSS] for row in (phone, whole, by_wplus, true)])
     compared = {"psnr_phone": phone, "psnr": whole, "psnr_wplus": by_wplus}
-    return {name: _psnr_db(made, true, sources.facts.skin) for name, made in compared.items()}
+    return {name: psnr_db(made, true, sources.facts.skin) for name, made in compared.items()}
 
 
-def _psnr_db(made: Tensor, true: Tensor, skin: Tensor) -> float:
+def psnr_db(made: Tensor, true: Tensor, skin: Tensor) -> float:
     error = ((made.clamp(0, 1) - true).square().mean(1) * skin).sum((1, 2)) / skin.sum()
     return float((-10.0 * error.clamp(min=WORST).log10()).mean())
 
