@@ -31,7 +31,8 @@ SKIN_TYPES = np.array(
 )
 # Standard deviations of the logarithms.
 USUAL_LIGHT, USUAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside skin of USUAL_ALBEDO, as filmed
-USUAL_ALBEDO, FACE_METERING = 0.25, 0.55  # cameras expose to the face, in part
+# Cameras expose to the face: wholly (1), or to the room as well.
+USUAL_ALBEDO, FACE_METERING = 0.25, (0.5, 1.0)
 SCLERA_SHADE, SCLERA_SD = 0.65, 0.45  # lids and socket keep light off the eye
 CLIPPED = 0.90  # a sclera this bright may have been brighter
 WHITE_BALANCE_SD = 0.10
@@ -77,7 +78,7 @@ def _light_cost(
     tone: FloatArray, light: FloatArray, by_sclera: FloatArray, sclera_filmed: FloatArray
 ) -> FloatArray:
     """(t,) how unlikely each log `light` (t,) is that skin of log luminance `tone` (t,) implies."""
-    metered = np.log(USUAL_LIGHT) + FACE_METERING * (np.log(USUAL_ALBEDO) - tone)
+    metered = np.log(USUAL_LIGHT) + np.mean(FACE_METERING) * (np.log(USUAL_ALBEDO) - tone)
     cost = ((light - metered) / np.hypot(USUAL_LIGHT_SD, TONE_LIGHT_SD)) ** 2
     darker = by_sclera @ LUMINANCE - light
     if sclera_filmed.max() >= CLIPPED:  # it tells the least light only

@@ -189,7 +189,8 @@ def _exposed(
     level = (usual @ weights)[..., None]
     count = len(albedo)
     neutral = (level / usual) ** uniform(generator, (count, 1, 1, 1), *WHITE_BALANCE)
-    metered = (USUAL_ALBEDO / (tone @ weights)[..., None]) ** FACE_METERING
+    by_face = uniform(generator, (count, 1, 1, 1), *FACE_METERING)
+    metered = (USUAL_ALBEDO / (tone @ weights)[..., None]) ** by_face
     white = USUAL_LIGHT * torch.exp(USUAL_LIGHT_SD * normal(generator, (count, 1, 1, 1)))
     gain = neutral * metered * white / level * torch.exp(filming.gain_log)[:, None]
     return Lit(irradiance * gain, shine * gain)
