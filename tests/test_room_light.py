@@ -25,7 +25,7 @@ from backend.phone_texture import unwrap
 from backend.room_light.filmed import FilmedPoints
 from backend.room_light.light import fit_shading
 from backend.room_light.surroundings import Surroundings, look_around
-from backend.room_light.tone import SKIN_TYPES, skin_tone
+from backend.room_light.tone import MIRRORED, SKIN_TYPES, skin_tone
 from backend.room_light.visibility import cast_visibility, even_directions
 from studio_avatar_addon.avatar.template import HeadTemplate
 
@@ -124,5 +124,7 @@ def test_light_is_told_from_skin(around: Surroundings, moves_with: str) -> None:
 @pytest.mark.parametrize("skin_type", range(6))
 def test_tone_survives_any_skin(skin_type: int) -> None:
     light = np.array([0.95, 0.90, 0.85], np.float32)
-    tone = skin_tone(SKIN_TYPES[skin_type] * light, 0.65 * np.array([0.62, 0.57, 0.53]) * light)
+    tone = skin_tone(
+        (SKIN_TYPES[skin_type] + MIRRORED) * light, 0.65 * np.array([0.62, 0.57, 0.53]) * light
+    )
     assert np.abs(np.log(tone / SKIN_TYPES[skin_type])).max() < 0.30

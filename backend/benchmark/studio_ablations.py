@@ -46,7 +46,7 @@ from .reference import DEFAULT_HEADS
 SEED, DEVICE = 1, torch.device("cpu")
 PERSONS, FIRST_PERSON, REAL, STOCK, ASKED = 240, 1000, 48, 768, 24
 BUDGET = replace(
-    CPU, phone_steps=60, encoder_steps=400, studio_steps=60, pairs=STOCK, stock_steps=10**6
+    CPU, phone_steps=60, encoder_steps=240, studio_steps=40, pairs=STOCK, stock_steps=10**6
 )  # fmt: skip
 PAINTED_SEED, REAL_SEED = 5, 7
 

@@ -29,14 +29,18 @@ SKIN_TYPES = np.array(
     ],
     np.float32,
 )
+# Share of a soft light that skin mirrors: little beside light skin, as much as dark skin scatters.
+MIRRORED = 0.03
 # Standard deviations of the logarithms.
 USUAL_LIGHT, USUAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside skin of USUAL_ALBEDO, as filmed
 # Cameras expose to the face: wholly (1), or to the room as well.
 USUAL_ALBEDO, FACE_METERING = 0.25, (0.5, 1.0)
-SCLERA_SHADE, SCLERA_SD = 0.65, 0.45  # lids and socket keep light off the eye
+SCLERA_SHADE, SCLERA_SD = 0.65, 0.35  # lids and socket keep light off the eye
 CLIPPED = 0.90  # a sclera this bright may have been brighter
-WHITE_BALANCE_SD = 0.10
-SCLERA_COLOUR_SD = 0.15
+# Red over green and green over blue: what white balance leaves lies along the colours of warm
+# and cold lamps, which differ almost twice as much in the latter.
+WHITE_BALANCE_SD = np.array([0.10, 0.18])
+SCLERA_COLOUR_SD = 0.12
 NEUTRAL_SD, NEUTRAL_COLOUR_SD = 0.20, 0.04  # it may face another way than the skin does
 TONE_COLOUR_SD = 0.14
 TONE_LIGHT_SD = 0.15
@@ -58,20 +62,21 @@ def skin_tone(
     skin = np.log(np.maximum(skin_filmed, 1e-4))
     by_sclera = np.log(np.maximum(sclera_filmed, 1e-3) / SCLERA_ALBEDO / SCLERA_SHADE)
     light, light_sd = _light_colour(by_sclera, neutral)
-    seen = _colour(skin - light)
+    seen = _colour(skin) - light
     steps = np.linspace(0.0, len(SKIN_TYPES) - 1.0, 501)
     types = np.arange(len(SKIN_TYPES))
-    curve = np.stack([np.interp(steps, types, np.log(SKIN_TYPES[:, c])) for c in range(3)], 1)
+    tones = np.stack([np.interp(steps, types, np.log(SKIN_TYPES[:, c])) for c in range(3)], 1)
+    curve = np.log(np.exp(tones) + MIRRORED)  # as it looks
     level = (skin - curve) @ LUMINANCE
-    cost = _light_cost(curve @ LUMINANCE, level, by_sclera, sclera_filmed)
+    cost = _light_cost(tones @ LUMINANCE, level, by_sclera, sclera_filmed)
     if neutral is not None and neutral.reflectance is not None:
         told = np.log(neutral.filmed / neutral.reflectance) @ LUMINANCE
         cost += ((level - told) / np.hypot(NEUTRAL_SD, TONE_LIGHT_SD)) ** 2
     colour_sd = np.hypot(light_sd, TONE_COLOUR_SD)
-    cost += ((_colour(curve) - seen) ** 2).sum(1) / colour_sd**2
-    best = curve[np.argmin(cost)]
-    own = OWN_COLOUR * (seen - _colour(best))
-    return np.exp(best + np.array([own[0], 0.0, -own[1]]) - _level(own)).astype(np.float32)
+    cost += (((_colour(curve) - seen) / colour_sd) ** 2).sum(1)
+    best = np.argmin(cost)
+    own = OWN_COLOUR * (seen - _colour(curve[best]))
+    return np.exp(tones[best] + np.array([own[0], 0.0, -own[1]]) - _level(own)).astype(np.float32)
 
 
 def _light_cost(
@@ -86,15 +91,16 @@ def _light_cost(
     return cost + (darker / np.hypot(SCLERA_SD, TONE_LIGHT_SD)) ** 2
 
 
-def _light_colour(by_sclera: FloatArray, neutral: NeutralCue | None) -> tuple[FloatArray, float]:
-    """Log colour (3,) of the light that falls on the face, and how sure it is: from white balance
-    and sclera, or from something neutral alone."""
+def _light_colour(
+    by_sclera: FloatArray, neutral: NeutralCue | None
+) -> tuple[FloatArray, FloatArray]:
+    """`_colour` (2,) of the light on the face and its deviation: from white balance and sclera, or
+    from something neutral alone."""
     if neutral is not None:
-        told = np.log(np.maximum(neutral.filmed, 1e-3))
-        return told - told @ LUMINANCE, NEUTRAL_COLOUR_SD
+        told = _colour(np.log(np.maximum(neutral.filmed, 1e-3)))
+        return told, np.full(2, NEUTRAL_COLOUR_SD)
     usual, tinted = 1.0 / WHITE_BALANCE_SD**2, 1.0 / SCLERA_COLOUR_SD**2
-    colour = (by_sclera - by_sclera @ LUMINANCE) * tinted / (usual + tinted)
-    return colour, (usual + tinted) ** -0.5
+    return _colour(by_sclera) * tinted / (usual + tinted), (usual + tinted) ** -0.5
 
 
 def _colour(log_rgb: FloatArray) -> FloatArray:

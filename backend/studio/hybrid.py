@@ -17,9 +17,12 @@ from ..phone_texture.fill import surface_membrane
 from ..room_light.points import SkinPoints
 from ..room_light.surroundings import Surroundings
 from .guided_light import guided_shading
-from .physical import lower_shine
+from .physical import divided, lower_shine
 
-DOUBTFUL = 0.3  # weight in the light's fit of lips, brows and beard beside plain skin
+DOUBTFUL = 0.1  # weight in the light's fit of lips, brows and beard beside plain skin
+# The light as the change between views tells it and as the guide tells it err independently, and
+# their mean errs less than either; the guide itself knows what no light round the head does.
+BY_GUIDE, GUIDE_ITSELF = 0.5, 0.2
 CERTAIN = 4.0  # weights of a coarse texel in the membrane
 
 
@@ -37,11 +40,17 @@ def guided(
     known = np.minimum(coverage * 4.0, 1.0)
     weight = known * (DOUBTFUL + (1.0 - DOUBTFUL) * light.plain)
     shading = guided_shading(filmed, guide, weight, around, light.skin_linear, device)
-    albedo = lower_shine(points, filmed - points.smooth(shading, light.openness), known)
+    by_guide = lower_shine(points, filmed - points.smooth(shading, light.openness), known)
     sure = light.plain * known > 0.5
     sure = sure if sure.any() else np.ones_like(sure)
-    albedo += np.log(light.skin_linear) - np.median(albedo[sure], 0)
-    return _met(points, albedo, guide, known, sure)
+
+    def toned(albedo: FloatArray) -> FloatArray:
+        return albedo + np.log(light.skin_linear) - np.median(albedo[sure], 0)
+
+    seen = divided(points, light, filmed, coverage)
+    seen = seen + BY_GUIDE * (toned(by_guide) - seen)
+    seen = toned(seen + GUIDE_ITSELF * (toned(guide) - seen))
+    return _met(points, seen, guide, known, sure)
 
 
 def _met(
