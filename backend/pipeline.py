@@ -129,5 +129,6 @@ def told(light: RoomLight, capture: Capture, choices: StudioChoices) -> RoomLigh
         return light
     filmed = room_light.neutral_filmed(capture, light.exposure_log, choices.neutral)
     cue = room_light.NeutralCue(filmed, choices.neutral.reflectance)
-    tone = room_light.skin_tone(light.skin_filmed, light.sclera_filmed, cue)
+    sclera = light.sclera_filmed if light.sclera_seen else None
+    tone = room_light.skin_tone(light.skin_filmed, sclera, cue)
     return replace(light, skin_linear=tone)

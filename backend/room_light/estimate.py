@@ -46,7 +46,7 @@ def estimate_light(
     openness = around.visibility.openness.astype(np.float32)
     plain = around.points.plain(openness)
     usual = usual_colour(filmed, plain)
-    tone = skin_tone(usual, eyes.sclera_filmed)
+    tone = skin_tone(usual, eyes.sclera_filmed if eyes.seen else None)
     progress(2, STEPS, "estimating the room's light")
 
     def shaded(usable: FloatArray) -> Shading:
@@ -70,6 +70,7 @@ def estimate_light(
         skin_filmed=usual,
         iris_linear=eyes.iris,
         sclera_filmed=eyes.sclera_filmed,
+        sclera_seen=eyes.seen,
     )
 
 

@@ -56,19 +56,24 @@ class NeutralCue:
 
 
 def skin_tone(
-    skin_filmed: FloatArray, sclera_filmed: FloatArray, neutral: NeutralCue | None = None
+    skin_filmed: FloatArray, sclera_filmed: FloatArray | None, neutral: NeutralCue | None = None
 ) -> NDArray[np.float32]:
-    """Linear albedo (3,) of skin filmed as `skin_filmed` (3,) beside a sclera filmed as (3,)."""
+    """Linear albedo (3,) of skin filmed as `skin_filmed` (3,), beside a sclera filmed as (3,)
+    where one was seen."""
     skin = np.log(np.maximum(skin_filmed, 1e-4))
-    by_sclera = np.log(np.maximum(sclera_filmed, 1e-3) / SCLERA_ALBEDO / SCLERA_SHADE)
-    light, light_sd = _light_colour(by_sclera, neutral)
+    light, light_sd = _light_colour(sclera_filmed, neutral)
     seen = _colour(skin) - light
     steps = np.linspace(0.0, len(SKIN_TYPES) - 1.0, 501)
     types = np.arange(len(SKIN_TYPES))
     tones = np.stack([np.interp(steps, types, np.log(SKIN_TYPES[:, c])) for c in range(3)], 1)
     curve = np.log(np.exp(tones) + MIRRORED)  # as it looks
-    level = (skin - curve) @ LUMINANCE
-    cost = _light_cost(tones @ LUMINANCE, level, by_sclera, sclera_filmed)
+    level = (skin - curve) @ LUMINANCE  # of the light, if this were the skin
+    metered = np.log(USUAL_LIGHT) + np.mean(FACE_METERING) * (
+        np.log(USUAL_ALBEDO) - tones @ LUMINANCE
+    )
+    cost = ((level - metered) / np.hypot(USUAL_LIGHT_SD, TONE_LIGHT_SD)) ** 2
+    if sclera_filmed is not None:
+        cost += _sclera_cost(level, sclera_filmed)
     if neutral is not None and neutral.reflectance is not None:
         told = np.log(neutral.filmed / neutral.reflectance) @ LUMINANCE
         cost += ((level - told) / np.hypot(NEUTRAL_SD, TONE_LIGHT_SD)) ** 2
@@ -79,28 +84,31 @@ def skin_tone(
     return np.exp(tones[best] + np.array([own[0], 0.0, -own[1]]) - _level(own)).astype(np.float32)
 
 
-def _light_cost(
-    tone: FloatArray, light: FloatArray, by_sclera: FloatArray, sclera_filmed: FloatArray
-) -> FloatArray:
-    """(t,) how unlikely each log `light` (t,) is that skin of log luminance `tone` (t,) implies."""
-    metered = np.log(USUAL_LIGHT) + np.mean(FACE_METERING) * (np.log(USUAL_ALBEDO) - tone)
-    cost = ((light - metered) / np.hypot(USUAL_LIGHT_SD, TONE_LIGHT_SD)) ** 2
-    darker = by_sclera @ LUMINANCE - light
+def _sclera_cost(level: FloatArray, sclera_filmed: FloatArray) -> FloatArray:
+    """(t,) how unlikely the sclera makes each log `level` (t,) of the light."""
+    darker = _by_sclera(sclera_filmed) @ LUMINANCE - level
     if sclera_filmed.max() >= CLIPPED:  # it tells the least light only
         darker = np.maximum(darker, 0.0)
-    return cost + (darker / np.hypot(SCLERA_SD, TONE_LIGHT_SD)) ** 2
+    return (darker / np.hypot(SCLERA_SD, TONE_LIGHT_SD)) ** 2
+
+
+def _by_sclera(sclera_filmed: FloatArray) -> FloatArray:
+    """Log light (3,)."""
+    return np.log(np.maximum(sclera_filmed, 1e-3) / SCLERA_ALBEDO / SCLERA_SHADE)
 
 
 def _light_colour(
-    by_sclera: FloatArray, neutral: NeutralCue | None
+    sclera_filmed: FloatArray | None, neutral: NeutralCue | None
 ) -> tuple[FloatArray, FloatArray]:
     """`_colour` (2,) of the light on the face and its deviation: from white balance and sclera, or
     from something neutral alone."""
     if neutral is not None:
         told = _colour(np.log(np.maximum(neutral.filmed, 1e-3)))
         return told, np.full(2, NEUTRAL_COLOUR_SD)
+    if sclera_filmed is None:
+        return np.zeros(2), WHITE_BALANCE_SD
     usual, tinted = 1.0 / WHITE_BALANCE_SD**2, 1.0 / SCLERA_COLOUR_SD**2
-    return _colour(by_sclera) * tinted / (usual + tinted), (usual + tinted) ** -0.5
+    return _colour(_by_sclera(sclera_filmed)) * tinted / (usual + tinted), (usual + tinted) ** -0.5
 
 
 def _colour(log_rgb: FloatArray) -> FloatArray:

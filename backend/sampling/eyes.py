@@ -29,10 +29,12 @@ USUAL_SCLERA_FILMED = np.array([0.34, 0.32, 0.31], np.float32)
 
 @dataclass(frozen=True)
 class EyeColours:
-    """Linear Rec.709. `iris`: (3,) diffuse albedo; `sclera_filmed`: (3,) as the clip shows it."""
+    """Linear Rec.709. `iris`: (3,) diffuse albedo; `sclera_filmed`: (3,) as the clip shows it;
+    `seen`: whether it does, or the usual stands in."""
 
     iris: NDArray[np.float32]
     sclera_filmed: NDArray[np.float32]
+    seen: bool
 
 
 def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
@@ -52,11 +54,11 @@ def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
                 scleras.append(colours[1])
                 openings.append(opening)
     if not irises:
-        return EyeColours(USUAL_IRIS, USUAL_SCLERA_FILMED)
+        return EyeColours(USUAL_IRIS, USUAL_SCLERA_FILMED, seen=False)
     best = np.argsort(openings)[len(openings) // 2 :]
     iris, sclera = np.median(np.array(irises)[best], 0), np.median(np.array(scleras)[best], 0)
     albedo = _plausible_iris(iris / np.maximum(sclera, 1e-3) * SCLERA_ALBEDO)
-    return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32))
+    return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), seen=True)
 
 
 def _plausible_iris(albedo: FloatArray) -> FloatArray:

@@ -179,6 +179,7 @@ class RoomLight:
     skin_filmed: FloatArray  # (3,) float32 linear, of plain skin where the light falls on it
     iris_linear: FloatArray  # (3,) float32 albedo
     sclera_filmed: FloatArray  # (3,) float32 linear, as the clip shows it
+    sclera_seen: bool  # False: the usual stands in
 
 
 @dataclass(frozen=True)

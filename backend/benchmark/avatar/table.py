@@ -60,6 +60,7 @@ def as_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
     if measured:
         lines += ["## All captures", "", *_means(measured), ""]
         lines += ["## Tone, signed ITA error in degrees", "", *_tones(measured), ""]
+        lines += ["## Tone by cue, ITA error in degrees", "", *_cues(measured), ""]
         lines += ["## Each capture", "", *_each([row for row in rows if not row.failure]), ""]
         lines += ["## Stages", "", *_stages(measured), ""]
         lines += ["## Targets, the worse half", "", *_targets(measured), ""]
@@ -95,6 +96,16 @@ def _tones(rows: Sequence[Row]) -> list[str]:
         means = tone_means([row for row in rows if row.method == method])
         figures = means.mean(), means.std(), np.abs(means).max()
         lines.append(table_line(method, *(_cell(float(f), 1) for f in figures)))
+    return lines
+
+
+def _cues(rows: Sequence[Row]) -> list[str]:
+    lines = table_head("cue", "mean error", *TONE_TITLES)
+    told = [row for row in rows if row.tones]
+    for cue in dict.fromkeys(cue for row in told for cue in row.tones):
+        errors = np.array([row.tones[cue] for row in told])
+        figures = np.abs(errors).mean(), errors.mean(), errors.std(), np.abs(errors).max()
+        lines.append(table_line(cue, *(_cell(float(f), 1) for f in figures)))
     return lines
 
 
