@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -15,14 +14,14 @@ from studio_avatar_addon.avatar.version import extension_version
 
 from .avatar_writer import PACKAGES, package_version
 from .device import choose_device
-
-WEIGHTS = Path(__file__).parent / "weights"
+from .studio.networks import WEIGHTS, load
 
 
 def examine(requested_device: str) -> dict[str, Any]:
     """Plain values for the panel and the terminal. Raises EnvironmentProblem, TemplateError."""
     device = choose_device(requested_device)
     template = load_template()
+    load()  # or say that the weights are missing or damaged
     memory = psutil.virtual_memory()
     return {
         "version": extension_version(),

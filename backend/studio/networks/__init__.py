@@ -14,10 +14,11 @@ from .encoder import Code, Encoder
 from .generator import Generator
 from .inputs import CHANNELS, PhoneInputs, clipped_share
 from .shape import StudioShape
-from .studio_net import StudioNet, load, save, weights_sha256
+from .studio_net import WEIGHTS, StudioNet, load, save, weights_sha256
 
 __all__ = [
     "CHANNELS",
+    "WEIGHTS",
     "Code",
     "Discriminator",
     "Encoder",

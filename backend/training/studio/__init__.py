@@ -10,6 +10,7 @@ adversary.py    the discriminator's side of it
 phases.py       phone: G_phone learns phone textures; encoder: it learns G_phone's W+ and features
                 on pairs; studio: a copy, G_studio, learns studio textures
 checkpoint.py   stop and go on
+card.py         the model card
 train.py        one phase after the other, with log, sheets and checkpoints
 command.py      `python -m backend train studio`
 """

@@ -12,22 +12,26 @@ from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
-from ...studio.networks import save
+from ...studio.networks import save, weights_sha256
 from ...studio.networks.studio_net import WEIGHTS
 from ...terminal import TerminalProgress
 from ..corpus.studio_folder import StudioFolder, open_studio_folder
-from ..identity.network import LOSS, load, weights_sha256
+from ..identity.network import LOSS, load
+from ..identity.network import weights_sha256 as identity_sha256
 from ..simulator import Simulator, keep_freed_memory
 from ..stock import SkinStock, stored_bank, stored_simulator
+from .card import write_card
 from .checkpoint import DESCRIPTION, Origin, read_standing
 from .folders import atlas_pictures, mark_of, read_atlas_pictures
 from .nets import Nets
 from .pairs import AtlasFacts, Pairs, Sources, simulated_pairs, stream
 from .phases import Setting
-from .presets import PRESETS, Preset
+from .presets import PHASES, PRESETS, Preset
+from .sheets import write_answers
 from .train import Run, train
 
 SIMULATED = "simulated"
+RESULT = "samples/result.jpg"
 SEED = 1
 # Persons below are nobody's training data: benchmarks draw from them.
 FIRST_TRAINED = 1000
@@ -64,7 +68,7 @@ def train_studio(
     preset, folder = PRESETS[preset_name], out or cache / f"studio_{preset_name}"
     # First what may be refused.
     given = look_at(phone, studio)
-    origin = Origin.of(preset_name, preset, SEED, *_marks(given), weights_sha256(LOSS))
+    origin = Origin.of(preset_name, preset, SEED, *_marks(given), identity_sha256(LOSS))
     standing = read_standing(folder, origin) if resume else None
     if not resume and (folder / DESCRIPTION).is_file():
         raise EnvironmentProblem(
@@ -84,11 +88,35 @@ def train_studio(
     if net is None:
         return f"The time is up; go on with --resume. The training is kept in {folder}."
     weights = out or WEIGHTS
+    figures = write_answers(folder / RESULT, net.to(device), sources)
     save(
         net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
         identity_sha256=origin.identity,
     )  # fmt: skip
+    write_card(weights, card_facts(preset_name, given, figures, weights_sha256(weights)))
     return str(weights)
+
+
+def card_facts(
+    preset_name: str, given: Given, figures: dict[str, float], sha256: str
+) -> dict[str, object]:
+    """What the model card tells; `figures` as of `write_answers`."""
+    preset, studio = PRESETS[preset_name], f"{PRESETS[preset_name].corpus} painted persons"
+    if given.studio_folder is not None:
+        names = ", ".join(path.stem for path in given.studio_folder.images)
+        studio += f" with {preset.real} variations of the real skins {names} (MakeHuman, CC0)"
+    elif given.studio is not None:
+        studio += f" with {len(given.studio)} studio textures of the trainer's own"
+    return {
+        "sha256": sha256,
+        "size": preset.shape.size,
+        "phone": SIMULATED if given.phone is None else f"{len(given.phone)} filmed",
+        "studio": studio,
+        "steps": " + ".join(str(preset.steps(phase)) for phase in PHASES),
+        "preset": preset_name,
+        "asked": HELD_OUT,
+        **figures,
+    }
 
 
 def look_at(phone: str, studio: str) -> Given:
