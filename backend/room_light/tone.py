@@ -37,12 +37,14 @@ USUAL_LIGHT, USUAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside skin of USU
 USUAL_ALBEDO, FACE_METERING = 0.25, (0.5, 1.0)
 SCLERA_SHADE, SCLERA_SD = 0.65, 0.35  # lids and socket keep light off the eye
 CLIPPED = 0.90  # a sclera this bright may have been brighter
+# Log red over green by which skin is redder than its sclera, at least; less: lids were measured.
+REDDER = 0.22
 # Red over green and green over blue: what white balance leaves lies along the colours of warm
 # and cold lamps, which differ almost twice as much in the latter.
 WHITE_BALANCE_SD = np.array([0.10, 0.18])
 SCLERA_COLOUR_SD = 0.12
 NEUTRAL_SD, NEUTRAL_COLOUR_SD = 0.20, 0.04  # it may face another way than the skin does
-TONE_COLOUR_SD = 0.14
+TONE_COLOUR_SD = 0.25
 TONE_LIGHT_SD = 0.15
 OWN_COLOUR = 0.5  # share of the person's own deviation from the usual skin colours that is kept
 
@@ -61,7 +63,8 @@ def skin_tone(
     """Linear albedo (3,) of skin filmed as `skin_filmed` (3,), beside a sclera filmed as (3,)
     where one was seen."""
     skin = np.log(np.maximum(skin_filmed, 1e-4))
-    light, light_sd = _light_colour(sclera_filmed, neutral)
+    sclera = None if sclera_filmed is None else _Sclera.of(sclera_filmed, skin)
+    light, light_sd = _light_colour(sclera, neutral)
     seen = _colour(skin) - light
     steps = np.linspace(0.0, len(SKIN_TYPES) - 1.0, 501)
     types = np.arange(len(SKIN_TYPES))
@@ -72,8 +75,8 @@ def skin_tone(
         np.log(USUAL_ALBEDO) - tones @ LUMINANCE
     )
     cost = ((level - metered) / np.hypot(USUAL_LIGHT_SD, TONE_LIGHT_SD)) ** 2
-    if sclera_filmed is not None:
-        cost += _sclera_cost(level, sclera_filmed)
+    if sclera is not None:
+        cost += sclera.cost(level)
     if neutral is not None and neutral.reflectance is not None:
         told = np.log(neutral.filmed / neutral.reflectance) @ LUMINANCE
         cost += ((level - told) / np.hypot(NEUTRAL_SD, TONE_LIGHT_SD)) ** 2
@@ -84,31 +87,42 @@ def skin_tone(
     return np.exp(tones[best] + np.array([own[0], 0.0, -own[1]]) - _level(own)).astype(np.float32)
 
 
-def _sclera_cost(level: FloatArray, sclera_filmed: FloatArray) -> FloatArray:
-    """(t,) how unlikely the sclera makes each log `level` (t,) of the light."""
-    darker = _by_sclera(sclera_filmed) @ LUMINANCE - level
-    if sclera_filmed.max() >= CLIPPED:  # it tells the least light only
-        darker = np.maximum(darker, 0.0)
-    return (darker / np.hypot(SCLERA_SD, TONE_LIGHT_SD)) ** 2
+@dataclass(frozen=True)
+class _Sclera:
+    """What a sclera tells of the light."""
 
+    light: FloatArray  # (3,) log
+    purity: float  # in [0, 1]: how surely it is none of the lids
+    clipped: bool
 
-def _by_sclera(sclera_filmed: FloatArray) -> FloatArray:
-    """Log light (3,)."""
-    return np.log(np.maximum(sclera_filmed, 1e-3) / SCLERA_ALBEDO / SCLERA_SHADE)
+    @classmethod
+    def of(cls, filmed: FloatArray, skin_log: FloatArray) -> _Sclera:
+        log, clipped = np.log(np.maximum(filmed, 1e-3)), bool(filmed.max() >= CLIPPED)
+        redder = float(_colour(skin_log)[0] - _colour(log)[0])
+        purity = 1.0 if clipped else float(np.clip(redder / REDDER, 0.0, 1.0))
+        return cls(log - np.log(SCLERA_ALBEDO * SCLERA_SHADE), purity, clipped)
+
+    def cost(self, level: FloatArray) -> FloatArray:
+        """(t,) how unlikely it makes each log `level` (t,) of the light."""
+        darker = self.light @ LUMINANCE - level
+        if self.clipped:  # it tells the least light only
+            darker = np.maximum(darker, 0.0)
+        # Long tails: lids and lashes that were measured with it make it far too dark.
+        return 2.0 * np.log1p(0.5 * (darker / np.hypot(SCLERA_SD, TONE_LIGHT_SD)) ** 2)
 
 
 def _light_colour(
-    sclera_filmed: FloatArray | None, neutral: NeutralCue | None
+    sclera: _Sclera | None, neutral: NeutralCue | None
 ) -> tuple[FloatArray, FloatArray]:
     """`_colour` (2,) of the light on the face and its deviation: from white balance and sclera, or
     from something neutral alone."""
     if neutral is not None:
         told = _colour(np.log(np.maximum(neutral.filmed, 1e-3)))
         return told, np.full(2, NEUTRAL_COLOUR_SD)
-    if sclera_filmed is None:
+    if sclera is None or sclera.clipped:  # what is clipped has no colour
         return np.zeros(2), WHITE_BALANCE_SD
-    usual, tinted = 1.0 / WHITE_BALANCE_SD**2, 1.0 / SCLERA_COLOUR_SD**2
-    return _colour(_by_sclera(sclera_filmed)) * tinted / (usual + tinted), (usual + tinted) ** -0.5
+    usual, tinted = 1.0 / WHITE_BALANCE_SD**2, sclera.purity / SCLERA_COLOUR_SD**2
+    return _colour(sclera.light) * tinted / (usual + tinted), (usual + tinted) ** -0.5
 
 
 def _colour(log_rgb: FloatArray) -> FloatArray:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, RoomLight
 
+from ..log_light import LUMINANCE, smooth_step
 from ..phone_texture.fill import surface_membrane
 from ..room_light.points import SkinPoints
 from ..room_light.surroundings import Surroundings
 from .guided_light import guided_shading
-from .physical import divided, lower_shine
+from .physical import HAIR_DARKER, divided, lower_shine
 
 DOUBTFUL = 0.1  # weight in the light's fit of lips, brows and beard beside plain skin
 # The light as the change between views tells it and as the guide tells it err independently, and
@@ -50,7 +51,10 @@ def guided(
     seen = divided(points, light, filmed, coverage)
     seen = seen + BY_GUIDE * (toned(by_guide) - seen)
     seen = toned(seen + GUIDE_ITSELF * (toned(guide) - seen))
-    return _met(points, seen, guide, known, sure)
+    # The phone texture draws hair where it hid the scalp, in the colour that it was seen in.
+    usual = float(np.median(seen[sure] @ LUMINANCE))
+    hair = smooth_step(*HAIR_DARKER, usual - seen @ LUMINANCE)
+    return _met(points, seen, guide, np.maximum(known, hair), sure)
 
 
 def _met(
