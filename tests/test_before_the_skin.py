@@ -79,6 +79,22 @@ def test_hair_becomes_a_cropped_scalp_and_a_fringe_becomes_skin(table, plain, po
     assert hair < np.median(light[deep]) < 0.5 * (skin + hair)
 
 
+def test_a_shadow_on_one_temple_grows_no_hair(table, plain, position):
+    scalp = table.interpolate(region(table.template, "scalp"))
+    top = position[np.argmax(np.where(scalp > 0.5, position[:, 2], -1.0))]
+    side = position[:, 0] > 0.03
+    below = side & (scalp < 0.5) & (position[:, 2] > table.template.eye_centre_m[:, 2].mean())
+    shadow = below & (np.abs(position[:, 1] - top[1]) < 0.08) & ~is_part(table, "ears")
+    near = np.linalg.norm(position[shadow][:, None] - position[scalp > 0.5][::200], axis=2)
+    shadow[np.flatnonzero(shadow)[near.min(1) > 0.010]] = False
+    albedo = plain.copy()
+    albedo[(scalp > 0.5) | shadow] = HAIR
+    bare = made_bare(table, albedo)
+    assert shadow.sum() > 500 and bare.seen[shadow].mean() < 0.1
+    assert bare.hair.scalp[shadow].mean() < 0.5
+    assert bare.hair.scalp[scalp > 0.99].mean() > 0.9
+
+
 def test_hair_over_an_ear_is_taken_off_and_not_drawn_on(table, plain, position):
     scalp, ears = is_part(table, "scalp"), is_part(table, "ears")
     upper = ears & (position[:, 2] > np.quantile(position[ears, 2], 0.6))

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from ..atlas import AtlasTable, atlas_table, region
+from ..atlas import AtlasTable, atlas_table, region, sample_at, twin_coordinates
 from ..log_light import LUMINANCE, chroma, smooth_step
 from .fill import continue_smoothly
 from .solid_noise import solid_noise
@@ -93,6 +93,8 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
     scalp_m = rest[part["scalp"]]
     growing = cKDTree(scalp_m[:: max(len(scalp_m) // 5000, 1)]).query(rest)[0] < HAIRLINE_M
     growing = (growing | ~part["forehead"]) & ~part["ears"]
+    # What only one side shows below the scalp is a shadow, or a strand that hangs there.
+    growing &= part["scalp"] | _other_side_agrees(coarse, hair, known)
     usual = region(table.template, "scalp") * min(share * LIKELY_SHARE, 1.0)
     grows = continue_smoothly(
         coarse,
@@ -144,6 +146,14 @@ def _joined_to(table: AtlasTable, wanted: BoolArray, seed: BoolArray) -> BoolArr
     image = cv2.morphologyEx(image, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     label = table.pick(np.asarray(cv2.connectedComponents(image)[1]))
     return wanted & np.isin(label, np.unique(label[wanted & seed]))
+
+
+def _other_side_agrees(table: AtlasTable, hair: BoolArray, known: BoolArray) -> BoolArray:
+    """(n,) where the other side of the head shows hair too, or was not seen."""
+    twin = twin_coordinates(table)
+    both = np.stack([hair, known], 1).astype(np.float32)
+    there = sample_at(table.image(both), twin)
+    return np.isnan(twin[:, 0]) | (there[:, 0] > 0.5) | (there[:, 1] < 0.5)
 
 
 def _share(inside: BoolArray, of: BoolArray) -> float:
