@@ -186,6 +186,13 @@ def _draw_skin_choices(
     column.prop(chosen, "studio_method", text="")
     for name in RANGES:
         column.prop(chosen, name, slider=True)
+    row = body.row(align=True)
+    row.operator("studio_avatar.pick_neutral", icon="EYEDROPPER")
+    if chosen.has_neutral:
+        row.operator("studio_avatar.clear_neutral", icon="X", text="")
+        body.prop(chosen, "neutral_is", text="")
+        x, y = chosen.neutral_px
+        draw_text(body, context, f"Neutral: frame {chosen.neutral_frame} at {x:.0f}, {y:.0f} px")
     draw_text(body, context, "Create again to see a change: only the last stages run.")
 
 

@@ -4,7 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from .avatar.layout import STUDIO_METHODS
 from .avatar.studio_choices import RANGES
@@ -51,6 +59,10 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         light_removal: float
         skin_exposure: float
         skin_warmth: float
+        has_neutral: bool
+        neutral_frame: int
+        neutral_px: tuple[float, float]
+        neutral_is: str
         last_job: str
         performance: str
         light_rig: str
@@ -104,6 +116,18 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
             description="From cooler to warmer skin",
             default=0.0,
             **_range("skin_warmth"),
+        )
+        has_neutral: BoolProperty(options={"HIDDEN"})
+        neutral_frame: IntProperty(options={"HIDDEN"})
+        neutral_px: FloatVectorProperty(size=2, options={"HIDDEN"})
+        neutral_is: EnumProperty(
+            name="Neutral",
+            description="What it is: a known reflectance tells how light the skin is, too",
+            items=[
+                ("0", "Something Grey", "Its colour is neutral, how light it is is not known"),
+                ("0.85", "White Paper", "Reflects 85 % of the light"),
+                ("0.18", "Grey Card", "Reflects 18 % of the light"),
+            ],
         )
         last_job: StringProperty(options={"HIDDEN"})
         performance: StringProperty(

@@ -8,13 +8,14 @@ from pathlib import Path
 import bpy
 
 from . import footage_preview, job_timer, panels, preferences, properties
-from .operators import animation, jobs, light_render, look
+from .operators import animation, jobs, light_render, look, neutral
 
 CLASSES = (
     *preferences.CLASSES,
     *properties.CLASSES,
     *jobs.CLASSES,
     *look.CLASSES,
+    *neutral.CLASSES,
     *animation.CLASSES,
     *light_render.CLASSES,
     *panels.CLASSES,

@@ -23,8 +23,14 @@ from studio_avatar_addon.avatar.errors import (  # noqa: E402
     JobError,
 )
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES  # noqa: E402
+from studio_avatar_addon.avatar.studio_choices import (  # noqa: E402
+    ChoiceError,
+    NeutralSpot,
+    StudioChoices,
+)
 from studio_avatar_addon.job_timer import SESSION  # noqa: E402
 from studio_avatar_addon.operators.jobs import apply_later, load_result  # noqa: E402
+from studio_avatar_addon.operators.neutral import spot_in  # noqa: E402
 from studio_avatar_addon.scene.parts import avatar_root, avatars  # noqa: E402
 from studio_avatar_addon.scene.rig import rig_of  # noqa: E402
 
@@ -58,6 +64,7 @@ def test_create_brings_the_whole_avatar(operators, scene, fake, clip, tmp_path):
         "out": str(out),
         "quality": "draft",
         "device": "auto",
+        **StudioChoices().as_arguments(),
     }
 
 
@@ -66,10 +73,33 @@ def test_create_takes_what_the_panel_holds(operators, scene, fake, clip, tmp_pat
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     operators.choose_footage(filepath=str(clip))
     scene.studio_avatar.quality = "high"
+    scene.studio_avatar.studio_method = "physical"
+    scene.studio_avatar.light_removal = 0.5
+    operators.pick_neutral(frame=12, x_px=40.0, y_px=60.0)
+    scene.studio_avatar.neutral_is = "0.18"
+    assert "studio_avatar.clear_neutral" in draw_tab()
     operators.create_avatar()
-    arguments = json.loads((Path(scene.studio_avatar.last_job) / "request.json").read_text())
-    assert arguments["arguments"]["quality"] == "high"
+    request = json.loads((Path(scene.studio_avatar.last_job) / "request.json").read_text())
+    arguments = request["arguments"]
+    assert arguments["quality"] == "high"
+    chosen = StudioChoices("physical", 0.5, neutral=NeutralSpot(12, 40.0, 60.0, 0.18))
+    assert StudioChoices.of_arguments(arguments) == chosen
+    operators.clear_neutral()
+    assert "studio_avatar.clear_neutral" not in draw_tab()
     assert avatar_root(avatars(scene)[0]) == tmp_path / "avatars" / clip.stem
+
+
+def test_neutral_spot_is_told_in_the_frame_s_own_pixels():
+    image = bpy.data.images.new("shown", 200, 400)
+    image.filepath = "/somewhere/frames/frame_000012.png"
+    spot = spot_in(image, 0.25, 0.9)
+    assert (spot.frame, round(spot.x_px), round(spot.y_px)) == (12, 50, 40)
+    with pytest.raises(ChoiceError, match="no place in a frame"):
+        spot_in(image, 1.2, 0.5)
+    image.filepath = "/somewhere/base_color.png"
+    with pytest.raises(ChoiceError):
+        spot_in(image, 0.5, 0.5)
+    bpy.data.images.remove(image)
 
 
 def test_created_twice_stays_one_avatar(operators, scene, fake, clip, tmp_path):

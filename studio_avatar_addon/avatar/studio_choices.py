@@ -73,7 +73,12 @@ class StudioChoices:
         return cls(method, **numbers, neutral=_neutral(arguments.get("neutral")))
 
     def as_arguments(self) -> dict[str, Any]:
-        return asdict(self)
+        """As the command line has them."""
+        spot = self.neutral
+        place = None if spot is None else [spot.frame, spot.x_px, spot.y_px]
+        if spot is not None and place is not None and spot.reflectance is not None:
+            place.append(spot.reflectance)
+        return asdict(self) | {"neutral": place}
 
 
 def _neutral(given: Any) -> NeutralSpot | None:

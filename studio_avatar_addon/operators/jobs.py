@@ -11,7 +11,7 @@ from bpy.props import EnumProperty, StringProperty
 from ..avatar.errors import FootageUnreadable, JobError, StudioAvatarError
 from ..avatar.layout import QUALITIES
 from ..avatar.live_link import RECORDING_SUFFIX
-from ..avatar.studio_choices import StudioChoices
+from ..avatar.studio_choices import NeutralSpot, StudioChoices
 from ..avatar_loading import apply_performance_file, load_avatar
 from ..footage_preview import VIDEO_SUFFIXES
 from ..job_client import Job
@@ -246,8 +246,16 @@ def existing_footage(path: str) -> Path:
 
 def skin_choices(chosen: StudioAvatarSettings) -> StudioChoices:
     """What the panel says of the skin."""
+    neutral = None
+    if chosen.has_neutral:
+        reflectance = float(chosen.neutral_is) or None
+        neutral = NeutralSpot(chosen.neutral_frame, *chosen.neutral_px, reflectance)
     return StudioChoices(
-        chosen.studio_method, chosen.light_removal, chosen.skin_exposure, chosen.skin_warmth
+        chosen.studio_method,
+        chosen.light_removal,
+        chosen.skin_exposure,
+        chosen.skin_warmth,
+        neutral,
     )
 
 
