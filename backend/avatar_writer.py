@@ -17,6 +17,7 @@ from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.bundle import AvatarFolder, arrays_from_camera, open_avatar
 from studio_avatar_addon.avatar.files import cannot_write, sha256_file, write_json
 from studio_avatar_addon.avatar.layout import AVATAR_FILE, FORMAT, RUNS_FOLDER, STAGES_FOLDER
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Performance, Results
 from studio_avatar_addon.avatar.version import extension_version
@@ -25,6 +26,7 @@ from .device import DeviceChoice
 from .report import write_report
 from .reporter import Reporter
 from .stage_store import fingerprint
+from .studio import weights_sha256
 
 PACKAGES = ("torch", "mediapipe", "numpy", "scipy", "opencv-contrib-python", "av")
 
@@ -39,9 +41,13 @@ class Provenance:
     device: str
     quality: str
     stages: Mapping[str, str]  # fingerprint of each stage
+    skin: StudioChoices
+    weights: Mapping[str, str]  # SHA-256 of each network's
 
     @classmethod
-    def of_run(cls, quality: str, device: DeviceChoice, stages: Mapping[str, str]) -> Provenance:
+    def of_run(
+        cls, quality: str, device: DeviceChoice, stages: Mapping[str, str], skin: StudioChoices
+    ) -> Provenance:
         return cls(
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
             extension=extension_version(),
@@ -49,6 +55,8 @@ class Provenance:
             device=device.name,
             quality=quality,
             stages=dict(stages),
+            skin=skin,
+            weights={"studio": weights_sha256()},
         )
 
 

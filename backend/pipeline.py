@@ -113,9 +113,8 @@ def create_avatar(
 
     results = Results(capture, track, fit, light, phone, evenly_lit, detailed, movement)
     reporter.begin("avatar")
-    avatar = write_avatar(
-        settings.out, results, template, Provenance.of_run(settings.quality, device, done), reporter
-    )
+    provenance = Provenance.of_run(settings.quality, device, done, settings.choices)
+    avatar = write_avatar(settings.out, results, template, provenance, reporter)
     reporter.end()
     return avatar
 

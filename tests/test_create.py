@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from backend.avatar_writer import add_performance
+from backend.images import read_image
 from studio_avatar_addon.avatar.bundle import (
     AvatarFolder,
     open_avatar,
@@ -41,9 +42,10 @@ STAGES = (
 PATIENCE_S = 240.0
 
 
-def start(backend: Backend, avatar: Path, clip: Path = SAMPLE) -> JobSession:
+def start(backend: Backend, avatar: Path, clip: Path = SAMPLE, **skin: float) -> JobSession:
     session = JobSession()
     arguments = {"footage": str(clip), "out": str(avatar), "quality": "draft", "device": "cpu"}
+    arguments |= skin
     session.start(backend, Request("create", arguments), avatar / JOBS_FOLDER)
     return session
 
@@ -112,6 +114,20 @@ def test_second_run_skips_everything(avatar: AvatarFolder, backend: Backend) -> 
     assert stems == {"another clip", own.stem, namesake.stem}
     verify_files(again)
     assert [run.name for run in again.run.parent.iterdir()] == [again.run.name]
+
+
+def test_another_tone_renews_the_last_stages_only(
+    avatar: AvatarFolder, backend: Backend, tmp_path: Path
+) -> None:
+    root = tmp_path / "darker"
+    shutil.copytree(avatar.root, root)
+    session = start(backend, root, skin_exposure=-1.0)
+    session.wait()
+    assert set(STAGES) - set(skipped_stages(session)) == {"studio_texture", "detail", "avatar"}
+    darker = open_avatar(root)
+    assert darker.description["provenance"]["skin"]["skin_exposure"] == -1.0
+    before, after = (read_image(a.texture("detail", "base_color")) for a in (avatar, darker))
+    assert np.median(after) < 0.85 * np.median(before)
 
 
 def test_killed_backend_leaves_the_last_good_set(avatar: AvatarFolder, backend: Backend) -> None:
