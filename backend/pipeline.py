@@ -98,7 +98,7 @@ def create_avatar(
         (done["phone_texture"], asdict(settings.choices), studio.weights_sha256(),
          code_fingerprint(studio, room_light, *in_atlas)),
         lambda _: studio.studio_texture(
-            phone, told(light, capture, settings.choices), fit, template, quality,
+            phone, _with_neutral(light, capture, settings.choices), fit, template, quality,
             settings.choices, device.torch, reporter,
         ),
     )  # fmt: skip
@@ -119,7 +119,7 @@ def create_avatar(
     return avatar
 
 
-def told(light: RoomLight, capture: Capture, choices: StudioChoices) -> RoomLight:
+def _with_neutral(light: RoomLight, capture: Capture, choices: StudioChoices) -> RoomLight:
     """The light with the skin's tone as the artist's neutral spot tells it, where there is one.
 
     Raises ChoiceError where the spot tells nothing.

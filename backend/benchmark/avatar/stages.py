@@ -50,7 +50,8 @@ from ...fitting import fit_head
 from ...footage import read_footage
 from ...phone_texture import unwrap
 from ...room_light import estimate_light
-from ...stage_store import code_fingerprint
+from ...stage_store import code_fingerprint, fingerprint
+from ...studio import weights_sha256
 from ...tracking import track_face
 from ..capture_run import Silent, peak_mb
 
@@ -119,9 +120,10 @@ def run_stages(source: Path, scratch: Path, template: HeadTemplate, meter: Meter
 
 
 def pipeline_fingerprint() -> str:
-    """Changes with the code of any stage."""
-    return code_fingerprint(
+    """Changes with the code of any stage and with the networks' weights."""
+    code = code_fingerprint(
         atlas, avatar, colour_profile, detail, evenly, facemesh, fitting, folds, footage, head,
         images, intersections, log_light, marks, phone_texture, posed_head, raster, room_light,
         sampling, studio, surface, tracking,
     )  # fmt: skip
+    return fingerprint(code, weights_sha256())
