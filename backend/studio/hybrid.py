@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, RoomLight
 
+from ..atlas import region
 from ..log_light import LUMINANCE, smooth_step
 from ..phone_texture.fill import surface_membrane
 from ..room_light.points import SkinPoints
@@ -53,7 +54,8 @@ def guided(
     seen = toned(seen + GUIDE_ITSELF * (toned(guide) - seen))
     # The phone texture draws hair where it hid the scalp, in the colour that it was seen in.
     usual = float(np.median(seen[sure] @ LUMINANCE))
-    hair = smooth_step(*HAIR_DARKER, usual - seen @ LUMINANCE)
+    scalp = points.table.interpolate(region(points.table.template, "scalp"))[points.skin]
+    hair = smooth_step(*HAIR_DARKER, usual - seen @ LUMINANCE) * np.minimum(3.0 * scalp, 1.0)
     return _met(points, seen, guide, np.maximum(known, hair), sure)
 
 
