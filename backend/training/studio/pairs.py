@@ -149,13 +149,9 @@ class Sources:
         return self._textures(stored, count, random)
 
     def studio_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
-        """(count, 3, N, N) in [0, 1], mirrored now and then: half of them a studio's own, which
-        are few and would pull every skin to their tones."""
-        stored = self.stock(step).studio_srgb
-        if self.studio is None:
-            return self._textures(stored, count, random)
-        own = self._textures(self.studio, (count + 1) // 2, random)
-        return torch.cat([own, self._textures(stored, count // 2, random)])
+        """(count, 3, N, N) in [0, 1], mirrored now and then."""
+        stored = self.stock(step).studio_srgb if self.studio is None else self.studio
+        return self._textures(stored, count, random)
 
     def _textures(self, stored: Tensor, count: int, random: torch.Generator) -> Tensor:
         textures = stored[_drawn(len(stored), count, random)].float() / 255.0

@@ -20,9 +20,6 @@ from .presets import Adversarial, PairWeights, Preset
 
 MEAN_PACE = 0.005  # of the mean of w
 PATH_PACE = 0.01  # of the usual path length
-# The encoder's rate falls from this share of its phase on, to this share of itself: at the full
-# rate the answer to held-out persons goes up and down by half a decibel.
-FALL_FROM, FALL_TO = 0.5, 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +203,6 @@ class EncoderPhase(Phase):
     def step(self, number: int) -> dict[str, float]:
         setting, random = self.setting, self.random(number)
         batch = setting.sources.pairs(self.first + number, setting.preset.batch, random)
-        self._fall(number)
         found: dict[str, float] = {}
         with setting.autocast():
             made, offset = self.losses.draw(self.generator, batch, random)
@@ -218,12 +214,6 @@ class EncoderPhase(Phase):
         if self.joint:
             setting.follow("phone", setting.preset.phone_steps + number + 1)
         return found
-
-    def _fall(self, number: int) -> None:
-        preset = self.setting.preset
-        late = max(number / preset.encoder_steps - FALL_FROM, 0.0) / (1.0 - FALL_FROM)
-        for group in self.optimizer.param_groups:
-            group["lr"] = preset.encoder_rate * FALL_TO**late
 
 
 class StudioPhase(Phase):
@@ -245,7 +235,7 @@ class StudioPhase(Phase):
         learning = [p for p in nets.studio.parameters() if p.requires_grad]
         self.optimizer = lazy_adam(learning, preset.studio_rate)
         self.encoder_optimizer = torch.optim.Adam(
-            nets.encoder.parameters(), FALL_TO * preset.encoder_rate, betas=(0.9, 0.99)
+            nets.encoder.parameters(), preset.encoder_rate, betas=(0.9, 0.99)
         )
 
     @property

@@ -53,7 +53,7 @@ class Preset:
     phone_steps: int
     encoder_steps: int
     studio_steps: int
-    encoder_rate: float  # of learning; in the encoder's phase it falls over the latter half
+    encoder_rate: float  # of learning
     studio_rate: float  # of G_studio; the adversary's own is in `adversarial`
     mean_images: int  # over which the running mean of weights forgets half
     log_every: int
@@ -79,9 +79,9 @@ CPU = Preset(
         encoder_most=96,
     ),
     simulated=128, corpus=480, real=96, pairs=2048, stock_steps=3000, batch=8,
-    phone_steps=400, encoder_steps=2800, studio_steps=400, encoder_rate=3e-3, studio_rate=3e-4,
+    phone_steps=600, encoder_steps=3000, studio_steps=600, encoder_rate=3e-3, studio_rate=1e-3,
     mean_images=2000, log_every=20, keep_every=200, sheet_every=400, joint=True,
-    adversarial=Adversarial(r1=0.1, r1_every=16, path_every=8), adversarial_weight=0.01,
+    adversarial=Adversarial(r1=0.1, r1_every=16, path_every=8),
 )  # fmt: skip
 # One card of 8 to 16 GB, a night.
 WORKSTATION = Preset(
