@@ -11,7 +11,9 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 from .survey import Sighting
 from .view import HeadView
 
-ALIKE_DEG = 8.0  # views closer than this show the same skin: the sharper one serves as well
+# Views show the less of the same skin the farther they are apart, by e over this angle; a sharper
+# one nearby serves as well. Faces seen from the side have fewer edges, so all do not compare.
+ALIKE_DEG = 30.0
 STEP_DEG = 2.5  # more views than this spacing asks for add nothing
 FEWEST_FRAMES = 12  # even of a head that hardly turns: noise averages out
 JUMP_DEG = 16.0  # between neighbouring frames no head turns this far; the detector was misled
@@ -45,13 +47,13 @@ def choose_frames(sightings: Sequence[Sighting], view: HeadView, limit: int) -> 
 
 
 def usability(sightings: Sequence[Sighting], view: HeadView) -> FloatArray:
-    """(N,) in [0, 1]: sharpness against the sharpest similar view, lowered by blinks and speech."""
+    """(N,) in [0, 1]: sharpness against sharper views nearby, lowered by blinks and speech."""
     sharpness = np.array([s.sharpness for s in sightings])
+    every = np.arange(len(sightings))
     relative = np.ones(len(sightings))
-    for n in range(len(sightings)):
-        alike = view.angle_deg(n, np.arange(len(sightings))) < ALIKE_DEG
-        if alike.any():
-            relative[n] = sharpness[n] / sharpness[alike].max()
+    for n in every:
+        alike = np.nan_to_num(np.exp(-view.angle_deg(n, every) / ALIKE_DEG))
+        relative[n] = sharpness[n] / max((sharpness * alike).max(), sharpness[n], 1e-12)
     landmarks = np.stack([s.landmarks_px for s in sightings])
     opening = np.mean([_ratio(landmarks, *eye) for eye in EYES], axis=0)
     blink = opening < BLINK_SHARE * np.median(opening)
