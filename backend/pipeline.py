@@ -77,6 +77,9 @@ def create_avatar(
         lambda images: footage.read_footage(settings.footage, images, quality, reporter),
         message=f"on {device.reason}",
     )  # fmt: skip
+    spot = settings.choices.neutral
+    if spot is not None:  # one that tells nothing is refused before the long work
+        room_light.neutral_filmed(capture, spot)
     track = store.run(
         "tracking", FaceTrack, (done["footage"], code_fingerprint(tracking, facemesh)),
         lambda images: tracking.track_face(capture, images, reporter),
@@ -93,13 +96,15 @@ def create_avatar(
          code_fingerprint(phone_texture, marks, *in_frames)),
         lambda _: phone_texture.unwrap(capture, track, fit, light, template, quality, reporter),
     )  # fmt: skip
+    toned = light
+    if spot is not None:
+        toned = replace(light, skin_linear=room_light.tone_beside(light, capture, spot))
     evenly_lit = store.run(
         "studio_texture", TextureSet,
         (done["phone_texture"], asdict(settings.choices), studio.weights_sha256(),
          code_fingerprint(studio, room_light, *in_atlas)),
         lambda _: studio.studio_texture(
-            phone, _with_neutral(light, capture, settings.choices), fit, template, quality,
-            settings.choices, device.torch, reporter,
+            phone, toned, fit, template, quality, settings.choices, device.torch, reporter
         ),
     )  # fmt: skip
     detailed = store.run(
@@ -117,17 +122,3 @@ def create_avatar(
     avatar = write_avatar(settings.out, results, template, provenance, reporter)
     reporter.end()
     return avatar
-
-
-def _with_neutral(light: RoomLight, capture: Capture, choices: StudioChoices) -> RoomLight:
-    """The light with the skin's tone as the artist's neutral spot tells it, where there is one.
-
-    Raises ChoiceError where the spot tells nothing.
-    """
-    if choices.neutral is None:
-        return light
-    filmed = room_light.neutral_filmed(capture, light.exposure_log, choices.neutral)
-    cue = room_light.NeutralCue(filmed, choices.neutral.reflectance)
-    sclera = light.sclera_filmed if light.sclera_seen else None
-    tone = room_light.skin_tone(light.skin_filmed, sclera, cue)
-    return replace(light, skin_linear=tone)

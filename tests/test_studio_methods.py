@@ -157,6 +157,8 @@ def test_weights_that_are_missing_or_altered_are_told(tmp_path, monkeypatch):
         {"skin_warmth": "warm"},
         {"neutral": [1, 2]},
         {"neutral": [1, 20, 20, 7]},
+        {"neutral": ["inf", 20, 20]},
+        {"neutral": ["a", "b", "c"]},
     ],
 )
 def test_settings_that_cannot_be_meant_are_told(choices):
@@ -180,12 +182,11 @@ def test_a_neutral_spot_tells_the_light(still_light, tmp_path):
     card[:, :40] = 255
     cv2.imwrite(str(path), card)
     capture = replace(capture, frame_paths=(path, *capture.frame_paths[1:]))
-    none = np.zeros((len(capture.frame_index), 3))
-    filmed = neutral_filmed(capture, none, NeutralSpot(0, 100.0, 100.0))
+    filmed = neutral_filmed(capture, NeutralSpot(0, 100.0, 100.0))
     np.testing.assert_allclose(filmed, linear_from_srgb(np.array([90 / 255] * 3)), rtol=1e-3)
     for spot in (NeutralSpot(99, 1.0, 1.0), NeutralSpot(0, -5.0, 1.0), NeutralSpot(0, 10.0, 9.0)):
         with pytest.raises(ChoiceError):
-            neutral_filmed(capture, none, spot)
+            neutral_filmed(capture, spot)
 
 
 @pytest.mark.parametrize("skin_type", range(6))

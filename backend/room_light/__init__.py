@@ -12,8 +12,7 @@ estimate.py   all of it
 """
 
 from .estimate import estimate_light
-from .neutral import neutral_filmed
+from .neutral import neutral_filmed, tone_beside
 from .points import SkinPoints
-from .tone import NeutralCue, skin_tone
 
-__all__ = ["NeutralCue", "SkinPoints", "estimate_light", "neutral_filmed", "skin_tone"]
+__all__ = ["SkinPoints", "estimate_light", "neutral_filmed", "tone_beside"]

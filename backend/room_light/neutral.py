@@ -1,4 +1,4 @@
-"""A spot of the capture that the artist knows to be neutral in; the light on it out."""
+"""A spot of the capture that the artist knows to be neutral in; what it tells of the skin out."""
 
 from __future__ import annotations
 
@@ -7,18 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.studio_choices import ChoiceError, NeutralSpot
-from studio_avatar_addon.avatar.types import Capture, FloatArray
+from studio_avatar_addon.avatar.types import Capture, RoomLight
 
 from ..images import load_frame_linear
+from .tone import NeutralCue, skin_tone
 
 SPOT_PX = 7
 DARKEST, CLIPPED = 0.02, 0.90  # linear; darker is noise, brighter may have been brighter still
 
 
-def neutral_filmed(
-    capture: Capture, exposure_log: FloatArray, spot: NeutralSpot
-) -> NDArray[np.float32]:
-    """Linear colour (3,) of the spot, its frame's exposure evened by `exposure_log` (K, 3).
+def tone_with(light: RoomLight, neutral: NeutralCue | None) -> NDArray[np.float32]:
+    """Linear albedo (3,) of the skin, with something neutral as a further cue."""
+    sclera = light.sclera_filmed if light.sclera_seen else None
+    return skin_tone(light.skin_filmed, sclera, neutral)
+
+
+def tone_beside(light: RoomLight, capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
+    """Linear albedo (3,) of the skin, as the spot tells it. Raises as `neutral_filmed`."""
+    k = capture.frame_index.tolist().index(spot.frame)
+    filmed = neutral_filmed(capture, spot) * np.exp(-light.exposure_log[k])
+    return tone_with(light, NeutralCue(filmed, spot.reflectance))
+
+
+def neutral_filmed(capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
+    """Linear colour (3,) of the spot, evened by its frame's gain.
 
     Raises ChoiceError where the frame is none of the chosen ones, or the spot lies outside, in the
     dark or is clipped.
@@ -47,4 +59,4 @@ def neutral_filmed(
             f"The neutral spot is {state} to tell the light's colour.",
             "Pick one that is neither burnt out nor in the dark.",
         )
-    return (colour * capture.frame_gain[k] * np.exp(-exposure_log[k])).astype(np.float32)
+    return (colour * capture.frame_gain[k]).astype(np.float32)

@@ -88,9 +88,9 @@ def _neutral(given: Any) -> NeutralSpot | None:
     try:
         frame, x, y, *reflectance = (float(value) for value in given)
         return NeutralSpot(int(frame), x, y, *reflectance)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ChoiceError(
-            f"The neutral spot cannot be read ({error}).", "Give FRAME X Y [REFLECTANCE]."
+            f"The neutral spot {given} cannot be meant.", "Give FRAME X Y [REFLECTANCE]."
         ) from error
 
 

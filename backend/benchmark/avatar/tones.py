@@ -7,6 +7,7 @@ import numpy as np
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...images import linear_from_srgb
+from ...room_light.neutral import tone_with
 from ...room_light.tone import MIRRORED, NeutralCue, skin_tone
 from ...training.corpus.biophysics import ita_deg
 from .stages import Staged
@@ -24,15 +25,10 @@ def tone_by_cue(staged: Staged, views: TrueViews) -> dict[str, float]:
     tones = {
         "exposure and white balance": skin_tone(light.skin_filmed, None),
         "sclera too": light.skin_linear,
-        "a grey spot too": _with_neutral(staged, NeutralCue(card, None)),
-        "a white card too": _with_neutral(staged, NeutralCue(card, WHITE)),
+        "a grey spot too": tone_with(light, NeutralCue(card, None)),
+        "a white card too": tone_with(light, NeutralCue(card, WHITE)),
     }
     return {cue: float(ita_deg(tone) - ita_deg(truth)) for cue, tone in tones.items()}
-
-
-def _with_neutral(staged: Staged, cue: NeutralCue) -> FloatArray:
-    light = staged.light
-    return skin_tone(light.skin_filmed, light.sclera_filmed if light.sclera_seen else None, cue)
 
 
 def _usual(srgb: FloatArray, views: TrueViews) -> FloatArray:

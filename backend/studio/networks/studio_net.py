@@ -20,7 +20,7 @@ from .shape import StudioShape
 
 WEIGHTS = Path(__file__).parent / "weights"
 NAME = "studio"
-REMEDY = "Restore the file, or train it again with `python -m backend train studio`."
+REMEDY = "Install the extension again; in a checkout, restore the file or train it anew."
 
 
 class StudioNet(nn.Module):
@@ -81,5 +81,5 @@ def load(folder: Path = WEIGHTS, name: str = NAME) -> StudioNet:
     except (
         OSError, KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError
     ) as error:  # fmt: skip
-        raise EnvironmentProblem(f"{file.name} cannot be read: {error}", REMEDY) from error
+        raise EnvironmentProblem(f"{file.name} cannot be read ({error}).", REMEDY) from error
     return net.float().eval()
