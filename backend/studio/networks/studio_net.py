@@ -20,7 +20,10 @@ from .shape import StudioShape
 
 WEIGHTS = Path(__file__).parent / "weights"
 NAME = "studio"
-REMEDY = "Install the extension again; in a checkout, restore the file or train it anew."
+REMEDY = (
+    "Install the extension again; in a checkout, restore the file or run "
+    "`python -m backend train studio`."
+)
 
 
 class StudioNet(nn.Module):
