@@ -93,6 +93,7 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
     scalp_m = rest[part["scalp"]]
     growing = cKDTree(scalp_m[:: max(len(scalp_m) // 5000, 1)]).query(rest)[0] < HAIRLINE_M
     growing = (growing | ~part["forehead"]) & ~part["ears"]
+    hanging = hair & ~growing
     # What only one side shows below the scalp is a shadow, or a strand that hangs there.
     growing &= part["scalp"] | _other_side_agrees(coarse, hair, known)
     usual = region(table.template, "scalp") * min(share * LIKELY_SHARE, 1.0)
@@ -108,7 +109,7 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
         hides=table.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
         scalp=table.sample(cv2.GaussianBlur(scalp, (0, 0), EDGE_SOFTNESS), cv2.INTER_LINEAR),
         colour_log=np.median(colour[hair & like_hair], 0).astype(np.float32),
-        over_forehead=_share(hair & ~growing, known & part["forehead"]),
+        over_forehead=_share(hanging, known & part["forehead"]),
     )
 
 
