@@ -16,14 +16,15 @@ from backend.benchmark.capture_run import Silent
 from backend.command_line import main
 from backend.images import write_png
 from backend.studio.networks import Generator, StudioShape
+from backend.training.checkpoint import Origin, read_standing
 from backend.training.finite import NotFinite
+from backend.training.folders import read_atlas_pictures
+from backend.training.given import look_at
 from backend.training.identity.network import LOSS, IdentityNet, load
+from backend.training.random_stream import stream
 from backend.training.simulator import Simulator, bake_tables, draw_environments
 from backend.training.stock import SkinStock
 from backend.training.studio.augment import augmented
-from backend.training.studio.checkpoint import Origin, read_standing
-from backend.training.studio.command import look_at
-from backend.training.studio.folders import read_atlas_pictures
 from backend.training.studio.losses import path_lengths, r1_penalty
 from backend.training.studio.nets import Nets
 from backend.training.studio.pairs import (
@@ -35,7 +36,6 @@ from backend.training.studio.pairs import (
     mirrored,
     simulated_pairs,
     skin_and_weight,
-    stream,
 )
 from backend.training.studio.phases import EncoderPhase, PhonePhase, Setting, StudioPhase
 from backend.training.studio.presets import PRESETS, Adversarial, Preset

@@ -21,11 +21,12 @@ from studio_avatar_addon.avatar.template import load_template
 
 from ..on_demand import cache_folder
 from ..studio.networks import StudioNet
+from ..training.checkpoint import Origin
 from ..training.corpus.studio_folder import WITHHELD, open_studio_folder
 from ..training.identity.network import LOSS, load, weights_sha256
+from ..training.random_stream import stream
 from ..training.simulator import keep_freed_memory
 from ..training.stock import SkinStock, stored_bank, stored_simulator
-from ..training.studio.checkpoint import Origin
 from ..training.studio.nets import Nets
 from ..training.studio.pairs import (
     AtlasFacts,
@@ -33,7 +34,6 @@ from ..training.studio.pairs import (
     Sources,
     as_batch,
     simulated_pairs,
-    stream,
 )
 from ..training.studio.phases import Setting
 from ..training.studio.presets import CPU, Preset

@@ -35,6 +35,8 @@ from .simulator import (
 from .simulator.tables import tables_version
 from .simulator.tone import linear_from_srgb, srgb_from_linear
 
+# Persons below are nobody's training data: benchmarks draw from them.
+FIRST_TRAINED = 1000
 HEADS, ENVIRONMENTS = 24, 512
 HEADS_SEED, ENVIRONMENTS_SEED = 100, 200
 # Identity parameters beyond this many standard deviations make caricatures.

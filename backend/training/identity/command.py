@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.types import Progress
 from ...terminal import TerminalProgress
 from ..corpus.studio_folder import StudioFolder
 from ..simulator import Simulator, keep_freed_memory
-from ..stock import SkinStock, stored_bank, stored_simulator
+from ..stock import FIRST_TRAINED, SkinStock, stored_bank, stored_simulator
 from .album import Album, film_album
 from .network import LOSS, SCORE, WEIGHTS, Shape, save
 from .score import recognition
@@ -20,8 +20,6 @@ from .train import CPU, GPU, train_identity
 
 PRESETS = {"cpu": CPU, "gpu": GPU}
 SEEDS = {LOSS: 1, SCORE: 2}
-# Persons below are nobody's training data: benchmarks draw from them.
-FIRST_TRAINED = 1000
 JUDGED = 96
 SIZE = 256
 BATCH = 16

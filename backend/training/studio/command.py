@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,36 +14,25 @@ from studio_avatar_addon.avatar.types import Progress
 from ...studio.networks import save, weights_sha256
 from ...studio.networks.studio_net import WEIGHTS
 from ...terminal import TerminalProgress
-from ..corpus.studio_folder import StudioFolder, open_studio_folder
+from ..checkpoint import DESCRIPTION, Origin, read_standing
+from ..folders import read_atlas_pictures
+from ..given import SIMULATED, Given, look_at
 from ..identity.network import LOSS, load
 from ..identity.network import weights_sha256 as identity_sha256
+from ..random_stream import stream
 from ..simulator import Simulator, keep_freed_memory
-from ..stock import SkinStock, stored_bank, stored_simulator
+from ..stock import FIRST_TRAINED, SkinStock, stored_bank, stored_simulator
 from .card import write_card
-from .checkpoint import DESCRIPTION, Origin, read_standing
-from .folders import atlas_pictures, mark_of, read_atlas_pictures
 from .nets import Nets
-from .pairs import AtlasFacts, Pairs, Sources, simulated_pairs, stream
+from .pairs import AtlasFacts, Pairs, Sources, simulated_pairs
 from .phases import Setting
 from .presets import PHASES, PRESETS, Preset
 from .sheets import write_answers
 from .train import Run, train
 
-SIMULATED = "simulated"
 RESULT = "samples/result.jpg"
 SEED = 1
-# Persons below are nobody's training data: benchmarks draw from them.
-FIRST_TRAINED = 1000
 HELD_OUT, HELD_OUT_SEED = 16, 5
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """A studio's own folders, looked at but not yet read."""
-
-    phone: list[Path] | None  # pictures in the atlas; None: simulated
-    studio: list[Path] | None  # the same
-    studio_folder: StudioFolder | None  # textures of another mesh, which lies beside them
 
 
 def train_studio(
@@ -68,7 +56,7 @@ def train_studio(
     preset, folder = PRESETS[preset_name], out or cache / f"studio_{preset_name}"
     # First what may be refused.
     given = look_at(phone, studio)
-    origin = Origin.of(preset_name, preset, SEED, *_marks(given), identity_sha256(LOSS))
+    origin = Origin.of(preset_name, preset, SEED, *given.marks(), identity_sha256(LOSS))
     standing = read_standing(folder, origin) if resume else None
     if not resume and (folder / DESCRIPTION).is_file():
         raise EnvironmentProblem(
@@ -119,30 +107,13 @@ def card_facts(
     }
 
 
-def look_at(phone: str, studio: str) -> Given:
-    """Raises CorpusError where a folder holds nothing of use."""
-    pictures = None if phone == SIMULATED else atlas_pictures(Path(phone), "phone")
-    if studio == SIMULATED:
-        return Given(pictures, None, None)
-    if any(Path(studio).glob("*.obj")):
-        return Given(pictures, None, open_studio_folder(Path(studio)))
-    return Given(pictures, atlas_pictures(Path(studio), "studio"), None)
-
-
-def _marks(given: Given) -> tuple[str, str]:
-    phone = SIMULATED if given.phone is None else mark_of(given.phone)
-    if given.studio_folder is not None:
-        return phone, mark_of([*given.studio_folder.images, given.studio_folder.mesh])
-    return phone, SIMULATED if given.studio is None else mark_of(given.studio)
-
-
 def _sources(
     preset: Preset, given: Given, hdris: Path | None, cache: Path, device: torch.device,
     progress: Progress,
 ) -> Sources:  # fmt: skip
     large, size = preset.simulated, preset.shape.size
     phone = None if given.phone is None else read_atlas_pictures(given.phone, size).to(device)
-    own = _own_skins(preset, given, device)
+    own = given.skins(preset.real, FIRST_TRAINED + preset.corpus, large, device)
     simulator = stored_simulator(cache, device, large, hdris, progress)
     held = _painted(range(HELD_OUT), large, cache, device, progress)
     trained = range(FIRST_TRAINED, FIRST_TRAINED + preset.corpus)
@@ -166,20 +137,6 @@ def _sources(
 
 def _held_out(simulator: Simulator, held: SkinStock, size: int, device: torch.device) -> Pairs:
     return simulated_pairs(simulator, held, size, HELD_OUT, stream(device, HELD_OUT_SEED))
-
-
-def _own_skins(preset: Preset, given: Given, device: torch.device) -> SkinStock | None:
-    """A studio's textures; pairs are simulated of them too."""
-    if given.studio_folder is not None:
-        first = FIRST_TRAINED + preset.corpus
-        seeds = range(first, first + preset.real)
-        return SkinStock.of_real(given.studio_folder, seeds, preset.simulated, device)
-    if given.studio is None:
-        return None
-    albedo = read_atlas_pictures(given.studio, preset.simulated)
-    # Few among many painted persons would hardly be drawn.
-    repeated = torch.arange(max(preset.real, len(albedo))) % len(albedo)
-    return SkinStock.of_colours(albedo[repeated].to(device))
 
 
 def _painted(

@@ -7,7 +7,6 @@ a training that goes on makes the same as one that never stopped.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -78,12 +77,6 @@ def skin_and_weight(table: AtlasTable) -> tuple[Tensor, Tensor]:
     )
     weight = OTHER_WEIGHT + (1.0 - OTHER_WEIGHT) * skin
     return skin, weight / weight.mean()
-
-
-def stream(device: torch.device, *names: object) -> torch.Generator:
-    """Random numbers that follow from `names` alone."""
-    mark = hashlib.sha256(repr(names).encode()).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(mark[:7], "big"))
 
 
 def simulated_pairs(

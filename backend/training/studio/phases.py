@@ -12,10 +12,11 @@ from torch import Tensor
 from ...studio.networks import Generator
 from ..finite import require_finite
 from ..identity.network import IdentityNet
+from ..random_stream import stream
 from .adversary import Adversary, lazy_adam
 from .losses import Perceptual, another_person, path_lengths, pixels
 from .nets import Nets, follow
-from .pairs import Batch, Sources, stream
+from .pairs import Batch, Sources
 from .presets import Adversarial, PairWeights, Preset
 
 MEAN_PACE = 0.005  # of the mean of w

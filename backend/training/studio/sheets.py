@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ...images import pixels_8bit, write_jpeg
 from ...studio.networks import Generator, StudioNet
-from .pairs import Sources, as_batch, stream
+from ..random_stream import stream
+from .pairs import Sources, as_batch
 from .phases import mixed
 
 ACROSS = 8

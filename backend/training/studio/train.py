@@ -16,7 +16,7 @@ from pathlib import Path
 from studio_avatar_addon.avatar.types import Progress
 
 from ...studio.networks import StudioNet
-from .checkpoint import Origin, Standing, read_checkpoint, write_checkpoint
+from ..checkpoint import Origin, Standing, read_checkpoint, write_checkpoint
 from .phases import PHASE_OF, Phase, Setting
 from .presets import PHASES
 from .sheets import write_answers, write_drawn

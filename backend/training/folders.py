@@ -12,8 +12,8 @@ import torch
 from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import sha256_file
 
-from ...images import pixels_8bit, read_image, unit_from_pixels
-from ..corpus.errors import CorpusError
+from ..images import pixels_8bit, read_image, unit_from_pixels
+from .corpus.errors import CorpusError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 BASE_COLOUR = "base_color.png"

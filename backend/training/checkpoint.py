@@ -9,24 +9,38 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.files import sha256_file, whole_file, write_json
 
-from ..finite import NotFinite
-from .nets import Nets
-from .phases import Phase
-from .presets import Preset
+from .finite import NotFinite
 
 DESCRIPTION = "checkpoint.json"
 FORMAT = 1
 _REMEDY = "Restore the folder, or start again in another one with --out."
+
+
+class Nets(Protocol):
+    """The networks of a training."""
+
+    def named(self) -> dict[str, nn.Module]: ...
+
+
+class Phase(Protocol):
+    """What learns."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]: ...
+    def figures(self) -> dict[str, float]: ...
+    def set_figures(self, figures: dict[str, float]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -49,12 +63,13 @@ class Origin:
     seed: int
     phone: str  # "simulated", or a mark of the folder's content
     studio: str
-    identity: str  # a mark of the network that tells persons apart
+    identity: str = ""  # a mark of the network that tells persons apart, where one is used
 
     @classmethod
     def of(
-        cls, name: str, preset: Preset, seed: int, phone: str, studio: str, identity: str
+        cls, name: str, preset: Any, seed: int, phone: str, studio: str, identity: str = ""
     ) -> Origin:
+        """`preset`: a dataclass."""
         return cls(name, json.loads(json.dumps(asdict(preset))), seed, phone, studio, identity)
 
 
