@@ -34,8 +34,10 @@ BENCHMARKS = {
 TRAININGS = {
     "identity": ("training.identity.command", "train_identities", "who is it, in any light"),
     "studio": ("training.studio.command", "train_studio", "phone texture to studio texture"),
+    "detail": ("training.detail.command", "train_detail", "the skin's fine structure"),
 }
-PRESETS = {"identity": ("cpu", "gpu"), "studio": ("cpu", "workstation", "gpu")}
+_SIZES = ("cpu", "workstation", "gpu")
+PRESETS = {"identity": ("cpu", "gpu"), "studio": _SIZES, "detail": _SIZES}
 CHECKOUT_COMMANDS = (*MAKERS, "benchmark", "train")
 
 
@@ -96,9 +98,14 @@ def _add_studio_options(network: argparse.ArgumentParser) -> None:
         "--phone", default="simulated", metavar="DIR|simulated",
         help="phone textures: a folder of avatars, or of base colours in the atlas",
     )  # fmt: skip
+    _add_detail_options(network)
+
+
+def _add_detail_options(network: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--studio", default="simulated", metavar="DIR|simulated",
-        help="evenly lit textures: the same, or of one mesh that lies beside them (.obj)",
+        help="evenly lit textures: a folder of avatars, of base colours in the atlas, or of "
+        "textures of one mesh that lies beside them (.obj)",
     )  # fmt: skip
     network.add_argument("--resume", action="store_true", help="go on with the training in --out")
     network.add_argument(
@@ -106,7 +113,11 @@ def _add_studio_options(network: argparse.ArgumentParser) -> None:
     )
 
 
-_ADD_OPTIONS = {"identity": _add_identity_options, "studio": _add_studio_options}
+_ADD_OPTIONS = {
+    "identity": _add_identity_options,
+    "studio": _add_studio_options,
+    "detail": _add_detail_options,
+}
 
 
 def run_checkout_command(command: str, arguments: dict[str, Any]) -> int:

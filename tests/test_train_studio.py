@@ -21,6 +21,7 @@ from backend.training.finite import NotFinite
 from backend.training.folders import read_atlas_pictures
 from backend.training.given import look_at
 from backend.training.identity.network import LOSS, IdentityNet, load
+from backend.training.log import LOG
 from backend.training.random_stream import stream
 from backend.training.simulator import Simulator, bake_tables, draw_environments
 from backend.training.stock import SkinStock
@@ -39,7 +40,7 @@ from backend.training.studio.pairs import (
 )
 from backend.training.studio.phases import EncoderPhase, PhonePhase, Setting, StudioPhase
 from backend.training.studio.presets import PRESETS, Adversarial, Preset
-from backend.training.studio.train import LOG, SAMPLES, Run, train
+from backend.training.studio.train import SAMPLES, Run, train
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate
 

@@ -61,14 +61,3 @@ def _channels_last(net: nn.Module) -> None:
     for weight in net.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
-def follow(mean: nn.Module, net: nn.Module, images: int, half_life: int, seen: int) -> None:
-    """Move `mean` towards `net` after a batch of `images`; young networks are followed faster,
-    as if half were forgotten over a twentieth of what was `seen`."""
-    forgotten = 0.5 ** (images / max(min(half_life, 0.05 * seen), 1e-8))
-    for slow, fast in zip(mean.parameters(), net.parameters(), strict=True):
-        slow.lerp_(fast, 1.0 - forgotten)
-    for slow, fast in zip(mean.buffers(), net.buffers(), strict=True):
-        slow.copy_(fast)

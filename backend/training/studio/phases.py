@@ -13,9 +13,10 @@ from ...studio.networks import Generator
 from ..finite import require_finite
 from ..identity.network import IdentityNet
 from ..random_stream import stream
+from ..running_mean import follow
 from .adversary import Adversary, lazy_adam
 from .losses import Perceptual, another_person, path_lengths, pixels
-from .nets import Nets, follow
+from .nets import Nets
 from .pairs import Batch, Sources
 from .presets import Adversarial, PairWeights, Preset
 

@@ -2,14 +2,12 @@
 
 In the folder of a training:
 checkpoint.json, checkpoint_*.safetensors   to go on from
-log.jsonl                                   a line every so many steps
+log.jsonl, tensorboard/                     what it tells of itself
 samples/<phase>_<step>.jpg                  to look at
 """
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +15,13 @@ from studio_avatar_addon.avatar.types import Progress
 
 from ...studio.networks import StudioNet
 from ..checkpoint import Origin, Standing, read_checkpoint, write_checkpoint
+from ..log import TrainingLog
+from ..loop import Loop, Pace
 from .phases import PHASE_OF, Phase, Setting
 from .presets import PHASES
 from .sheets import write_answers, write_drawn
 
-LOG, SAMPLES = "log.jsonl", "samples"
+SAMPLES = "samples"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,26 +62,18 @@ def _phase(run: Run, name: str, standing: Standing | None) -> Phase:
 
 def _run(run: Run, phase: Phase, done: int) -> bool:
     """The phase from step `done` to its end; False where the time was up before."""
-    preset, started, logged = run.setting.preset, time.monotonic(), done
-    steps = preset.steps(phase.name)
-    for number in range(done, steps):
-        found = phase.step(number)
-        step = number + 1
-        ends = step == steps
-        late = run.stop_at_s is not None and time.monotonic() > run.stop_at_s
-        if step % preset.log_every == 0 or ends:
-            took = (time.monotonic() - started) / (step - logged)
-            _log(run, phase, step, {"seconds_a_step": round(took, 4)} | found)
-            started, logged = time.monotonic(), step
-            told = " ".join(f"{k} {v:.3f}" for k, v in list(found.items())[:3])
-            run.progress(step, steps, f"{phase.name}: {told}")
-        if step % preset.keep_every == 0 or ends or late:
-            write_checkpoint(run.folder, run.origin, run.setting.nets, phase, step)
-        if step % preset.sheet_every == 0 or ends:
-            _log(run, phase, step, _sheet(run, phase, step))
-        if late and not ends:
-            return False
-    return True
+    preset = run.setting.preset
+    pace = Pace(preset.steps(phase.name), preset.log_every, preset.keep_every, preset.sheet_every)
+    loop = Loop(
+        keep=lambda step: write_checkpoint(
+            run.folder, run.origin, run.setting.nets, phase, step
+        ),
+        sheet=lambda step: _sheet(run, phase, step),
+        log=TrainingLog(run.folder),
+        progress=run.progress,
+        stop_at_s=run.stop_at_s,
+    )  # fmt: skip
+    return loop.run(phase, pace, done)
 
 
 def _sheet(run: Run, phase: Phase, step: int) -> dict[str, float]:
@@ -92,12 +84,3 @@ def _sheet(run: Run, phase: Phase, step: int) -> dict[str, float]:
     generator = nets.phone_mean if phase.name == "encoder" else nets.studio_mean
     net = StudioNet(generator.shape, nets.encoder_mean, generator)
     return write_answers(path, net, run.setting.sources)
-
-
-def _log(run: Run, phase: Phase, step: int, values: dict[str, float]) -> None:
-    if not values:
-        return
-    line = {"phase": phase.name, "step": step} | {k: round(v, 6) for k, v in values.items()}
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with (run.folder / LOG).open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")

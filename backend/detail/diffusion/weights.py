@@ -1,0 +1,68 @@
+"""A trained pipeline to a folder in diffusers' layout, and back.
+
+model_index.json                                what it is made of
+unet/config.json                                sizes
+unet/diffusion_pytorch_model.fp16.safetensors   half precision
+scheduler/scheduler_config.json
+origin.json                                     how it was made, with the weights' hash
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import safetensors
+import torch
+
+from studio_avatar_addon.avatar.errors import EnvironmentProblem
+from studio_avatar_addon.avatar.files import sha256_file, write_json
+
+from .network import DetailNet
+from .pipeline import DetailPipeline, scheduler
+
+WEIGHTS = Path(__file__).parent / "weights"
+ORIGIN = "origin.json"
+FILE = Path("unet") / "diffusion_pytorch_model.fp16.safetensors"
+REMEDY = (
+    "Install the extension again; in a checkout, restore the file or run "
+    "`python -m backend train detail`."
+)
+
+
+def save(net: DetailNet, folder: Path = WEIGHTS, **facts: object) -> None:
+    """Half-precision weights and their description; `facts` say how they were made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = DetailNet.from_config(net.config)
+    half.load_state_dict(net.state_dict())
+    half = half.half()
+    DetailPipeline(half, scheduler()).save_pretrained(folder, variant="fp16")
+    write_json(folder / ORIGIN, {"sha256": sha256_file(folder / FILE), **facts})
+
+
+def weights_sha256(folder: Path = WEIGHTS) -> str:
+    """Of the weights as their description tells it; empty where there is none."""
+    try:
+        return json.loads((folder / ORIGIN).read_text("utf-8"))["sha256"]
+    except (OSError, KeyError, TypeError, ValueError):
+        return ""
+
+
+def load(folder: Path = WEIGHTS) -> DetailPipeline:
+    """A trained pipeline, float32, ready for use; from this folder alone, never from a network.
+
+    Raises EnvironmentProblem where its files are missing, damaged or do not belong together.
+    """
+    file = folder / FILE
+    try:
+        origin = json.loads((folder / ORIGIN).read_text("utf-8"))
+        if sha256_file(file) != origin["sha256"]:
+            raise EnvironmentProblem(f"{file.name} is not the file its description means.", REMEDY)
+        net = DetailNet.from_pretrained(
+            folder / "unet", variant="fp16", torch_dtype=torch.float32, local_files_only=True
+        )
+    except (
+        OSError, KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError
+    ) as error:  # fmt: skip
+        raise EnvironmentProblem(f"{file.name} cannot be read ({error}).", REMEDY) from error
+    return DetailPipeline(net.eval(), scheduler())

@@ -1,0 +1,180 @@
+"""`python -m backend train detail`: simulated or given studio textures in, the network out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from studio_avatar_addon.avatar.errors import EnvironmentProblem
+from studio_avatar_addon.avatar.template import load_template
+from studio_avatar_addon.avatar.types import Progress
+
+from ...atlas import atlas_table
+from ...detail import diffusion
+from ...detail.diffusion import save, weights_sha256
+from ...detail.diffusion.weights import WEIGHTS
+from ...stage_store import code_fingerprint, fingerprint
+from ...terminal import TerminalProgress
+from .. import simulator as simulator_code
+from ..checkpoint import (
+    DESCRIPTION,
+    Origin,
+    read_checkpoint,
+    read_standing,
+    write_checkpoint,
+)
+from ..corpus.anatomy import Anatomy
+from ..corpus.bank import corpus_version
+from ..corpus.painter import StudioTexture, paint
+from ..corpus.person import draw_person
+from ..corpus.real_variation import vary
+from ..corpus.studio_folder import wrapped_textures
+from ..folders import read_atlas_pictures
+from ..given import SIMULATED, Given, look_at
+from ..log import TrainingLog
+from ..loop import Loop, Pace
+from ..simulator import keep_freed_memory
+from ..simulator.tone import linear_from_srgb
+from ..stock import FIRST_TRAINED, USUAL_LEVEL, USUAL_ROUGHNESS, stored_simulator
+from . import persons as persons_code
+from .card import write_card
+from .learn import SEED, Learning, Nets
+from .persons import Filmed, stored_persons
+from .presets import PRESETS, Preset
+from .sheets import write_answers
+
+SAMPLES, RESULT = "samples", "samples/result.jpg"
+HELD_OUT = range(3)  # persons that nothing is trained on
+
+
+def train_detail(
+    preset_name: str,
+    studio: str,
+    hdris: Path | None,
+    cache: Path,
+    out: Path | None,
+    *,
+    resume: bool = False,
+    minutes: float | None = None,
+) -> str:
+    """Train in the folder `out`, else in one of the cache, and store the weights there, else among
+    the sources; tells where, or how to go on.
+
+    `studio`: "simulated" or a folder. Raises CorpusError and EnvironmentProblem for what cannot be
+    used, NotFinite where training goes wrong.
+    """
+    stop_at_s = None if minutes is None else time.monotonic() + 60.0 * minutes
+    preset, folder = PRESETS[preset_name], out or cache / f"detail_{preset_name}"
+    given = look_at(SIMULATED, studio)
+    origin = Origin.of(preset_name, preset, SEED, *given.marks())
+    standing = read_standing(folder, origin) if resume else None
+    if not resume and (folder / DESCRIPTION).is_file():
+        raise EnvironmentProblem(
+            f"{folder} holds a training already.",
+            "Go on with it with --resume, or name another folder with --out.",
+        )
+    keep_freed_memory()
+    gpu = torch.cuda.is_available()
+    accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if gpu else "no")
+    progress = TerminalProgress()
+    learnt, held_out = filmed_persons(preset, given, hdris, cache, accelerator.device, progress)
+    nets = Nets.of(preset, accelerator.device)
+    learning = Learning(nets, preset, learnt, accelerator)
+    if standing is not None:
+        read_checkpoint(folder, standing, nets, learning)
+    main = accelerator.is_main_process
+
+    def keep(step: int) -> None:
+        if main:
+            write_checkpoint(folder, origin, nets, learning, step)
+
+    def sheet(step: int) -> dict[str, float]:
+        path = folder / SAMPLES / f"{learning.name}_{step:06d}.jpg"
+        return write_answers(path, nets.mean, held_out, _silent) if main else {}
+
+    loop = Loop(keep, sheet, TrainingLog(folder), progress, stop_at_s)
+    pace = Pace(preset.steps, preset.log_every, preset.keep_every, preset.sheet_every)
+    if not loop.run(learning, pace, standing.step if standing else 0):
+        return f"The time is up; go on with --resume. The training is kept in {folder}."
+    weights = out or WEIGHTS
+    if main:
+        figures = write_answers(folder / RESULT, nets.mean, held_out, _silent)
+        net = nets.mean.cpu()
+        save(net, weights, preset=preset_name, studio=origin.studio)
+        facts = {
+            "sha256": weights_sha256(weights),
+            "parameters": sum(p.numel() for p in net.parameters()) / 1e6,
+            "persons": _told(preset, given),
+            "size": preset.size,
+            "steps": preset.steps,
+            "preset": preset_name,
+        }
+        write_card(weights, facts | figures)
+    return str(weights)
+
+
+def filmed_persons(
+    preset: Preset, given: Given, hdris: Path | None, cache: Path, device: torch.device,
+    progress: Progress,
+) -> tuple[list[Filmed], list[Filmed]]:  # fmt: skip
+    """Those that are learnt from, on the device, and the held-out ones."""
+    template = load_template()
+    anatomy = Anatomy(atlas_table(template, preset.size), template.vertices_m)
+    first_real = FIRST_TRAINED + preset.corpus
+    real = _own_textures(given, anatomy, preset.size, device)
+    lights = "" if hdris is None else ",".join(sorted(p.name for p in hdris.glob("*.hdr")))
+    code = code_fingerprint(simulator_code, diffusion, persons_code)
+    mark = fingerprint(corpus_version(), code, lights, given.marks(), preset.size)
+    folder = cache / f"detail_persons_{preset.size}_{mark}"
+
+    def painted(seed: int) -> tuple[StudioTexture, bool]:
+        if seed < first_real:
+            return paint(draw_person(seed), anatomy, device), True
+        if given.studio_folder is not None:
+            return vary(real, anatomy, seed), False
+        return real[(seed - first_real) % len(real)], False
+
+    count = preset.corpus + (preset.real if real else 0)
+    seeds = [*HELD_OUT, *range(FIRST_TRAINED, FIRST_TRAINED + count)]
+    found = stored_persons(
+        folder, seeds, painted,
+        lambda: stored_simulator(cache, device, preset.size, hdris, progress), progress,
+    )  # fmt: skip
+    found = [person.to(device) for person in found]
+    return found[len(HELD_OUT) :], found[: len(HELD_OUT)]
+
+
+def _own_textures(
+    given: Given, anatomy: Anatomy, size: int, device: torch.device
+) -> list[StudioTexture]:
+    """A studio's own, of which only the colour is known: without relief, shining as usual."""
+    if given.studio_folder is not None:
+        return wrapped_textures(given.studio_folder, anatomy, device)
+    if given.studio is None:
+        return []
+    usual = paint(draw_person(0), anatomy, device)
+    flat = torch.zeros_like(usual.height_m)
+    return [
+        StudioTexture(
+            linear_from_srgb(colour.to(device).float() / 255), flat + USUAL_ROUGHNESS,
+            flat + USUAL_LEVEL, flat, usual.moles, usual.iris_linear,
+        )
+        for colour in read_atlas_pictures(given.studio, size)
+    ]  # fmt: skip
+
+
+def _told(preset: Preset, given: Given) -> str:
+    told = f"{preset.corpus} painted persons"
+    if given.studio_folder is not None:
+        names = ", ".join(path.stem for path in given.studio_folder.images)
+        return f"{told} and {preset.real} variations of the real skins {names} (MakeHuman, CC0)"
+    if given.studio is not None:
+        return f"{told} and {len(given.studio)} studio textures of the trainer's own"
+    return told
+
+
+def _silent(done: int, total: int, message: str) -> None:
+    pass

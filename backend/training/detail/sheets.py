@@ -1,0 +1,87 @@
+"""A network and persons that it never saw in; what it draws of them, in pictures and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from studio_avatar_addon.avatar.types import Progress
+
+from ...detail.diffusion import DetailNet, DetailPipeline, scheduler
+from ...detail.diffusion.conditions import COLOUR_SCALE, differences
+from ...images import pixels_8bit, write_jpeg
+from ...log_light import LUMINANCE
+from ..simulator.tone import light_from_log, srgb_from_linear
+from .crops import Pieces, piece_of
+from .persons import Filmed
+
+CROP = 384
+# Corners of pieces in an atlas of 2048 texels: brow and eye, lips, cheek, ear, scalp.
+CORNERS = ((830, 560), (1130, 830), (930, 460), (900, 60), (120, 830))
+QUALITY = 92
+HEIGHT_GREY = 0.12
+
+
+@torch.no_grad()
+def write_answers(
+    path: Path, net: DetailNet, persons: Sequence[Filmed], progress: Progress
+) -> dict[str, float]:
+    """A sheet of pieces, a column each: stage 1, detail restored, truth, its height, true height.
+
+    Returns PSNR of sRGB over skin, and correlation of the gradients of log luminance, of stage 1
+    and of the answer, for both kinds of stage 1.
+    """
+    pipeline = DetailPipeline(net, scheduler())
+    pipeline.set_progress_bar_config(disable=True)
+    rows, found = [], {}
+    for kind in ("hybrid", "network"):
+        pieces = _pieces(persons, by_network=kind == "network")
+        drawn = pipeline(pieces.conditions, progress)
+        # The broad band is stage 1's to get right, so it is given to all.
+        before = pieces.studio_log + pieces.apart
+        after = before + COLOUR_SCALE * drawn[:, :3]
+        for name, made in (("before", before), ("after", after)):
+            found |= {f"{kind}_{name}_{k}": v for k, v in _scores(made, pieces).items()}
+        rows += [_srgb(before), _srgb(after), _srgb(pieces.albedo_log)]
+        rows += [_grey(drawn[:, 3:]), _grey(pieces.drawn[:, 3:])]
+    picture = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
+    write_jpeg(path, pixels_8bit(picture.permute(1, 2, 0).cpu().numpy()), QUALITY)
+    return found
+
+
+def _pieces(persons: Sequence[Filmed], *, by_network: bool) -> Pieces:
+    size = persons[0].skin.shape[-1]
+    return Pieces.joined(
+        [
+            piece_of(
+                persons[number % len(persons)], row * size // 2048, column * size // 2048,
+                min(CROP, size // 4), 0, by_network=by_network,
+            )
+            for number, (row, column) in enumerate(CORNERS)
+        ]
+    )  # fmt: skip
+
+
+def _scores(made_log: Tensor, pieces: Pieces) -> dict[str, float]:
+    skin = pieces.weight[:, :1]
+    error = (_srgb(made_log) - _srgb(pieces.albedo_log)).square().mean(1, keepdim=True)
+    psnr = -10.0 * ((error * skin).sum() / skin.sum()).clamp(min=1e-10).log10()
+    ours, theirs = (_gradients(i, skin) for i in (made_log, pieces.albedo_log))
+    gradients = (ours * theirs).mean() / (ours.square().mean() * theirs.square().mean()).sqrt()
+    return {"psnr": float(psnr), "gradients": float(gradients)}
+
+
+def _gradients(log_rgb: Tensor, skin: Tensor) -> Tensor:
+    weights = log_rgb.new_tensor(LUMINANCE)[:, None, None]
+    return differences((log_rgb * weights).sum(1, keepdim=True)) * skin
+
+
+def _srgb(log_rgb: Tensor) -> Tensor:
+    return srgb_from_linear(light_from_log(log_rgb).clamp(0.0, 1.0))
+
+
+def _grey(height: Tensor) -> Tensor:
+    return (0.5 + HEIGHT_GREY * height).clamp(0.0, 1.0).expand(-1, 3, -1, -1)
