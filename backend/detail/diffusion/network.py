@@ -73,9 +73,9 @@ class DetailNet(ModelMixin, ConfigMixin):
         self.octave = nn.Linear(1, embedding)
         self.enter = nn.Conv2d(told, fine, 3, padding=1)
         self.down = nn.ModuleList(Block(fine, embedding) for _ in range(blocks[0]))
-        self.halve = nn.Conv2d(fine, coarse, 2, stride=2)
+        self.shrink = nn.Conv2d(fine, coarse, 2, stride=2)
         self.middle = nn.ModuleList(Block(coarse, embedding) for _ in range(blocks[1]))
-        self.double = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
+        self.grow = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
         self.join = nn.Conv2d(2 * fine, fine, 1)
         self.up = nn.ModuleList(Block(fine, embedding) for _ in range(blocks[0]))
         self.norm = Norm(fine)
@@ -100,10 +100,10 @@ class DetailNet(ModelMixin, ConfigMixin):
         x = self.enter(x)
         for block in self.down:
             x = block(x, embedding)
-        below = self.halve(x)
+        below = self.shrink(x)
         for block in self.middle:
             below = block(below, embedding)
-        x = self.join(torch.cat([x, self.double(below)], 1))
+        x = self.join(torch.cat([x, self.grow(below)], 1))
         for block in self.up:
             x = block(x, embedding)
         out = self.leave(functional.silu(self.norm(x)))

@@ -13,8 +13,7 @@ from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
 from ...atlas import atlas_table
-from ...detail import diffusion
-from ...detail.diffusion import save, weights_sha256
+from ...detail.diffusion import conditions, save, weights_sha256
 from ...detail.diffusion.weights import WEIGHTS
 from ...stage_store import code_fingerprint, fingerprint
 from ...terminal import TerminalProgress
@@ -126,7 +125,7 @@ def filmed_persons(
     first_real = FIRST_TRAINED + preset.corpus
     real = _own_textures(given, anatomy, preset.size, device)
     lights = "" if hdris is None else ",".join(sorted(p.name for p in hdris.glob("*.hdr")))
-    code = code_fingerprint(simulator_code, diffusion, persons_code)
+    code = code_fingerprint(simulator_code, conditions, persons_code)
     mark = fingerprint(corpus_version(), code, lights, given.marks(), preset.size)
     folder = cache / f"detail_persons_{preset.size}_{mark}"
 
