@@ -22,13 +22,13 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Performance, Results
 from studio_avatar_addon.avatar.version import extension_version
 
+from . import detail, studio
 from .device import DeviceChoice
 from .report import write_report
 from .reporter import Reporter
 from .stage_store import fingerprint
-from .studio import weights_sha256
 
-PACKAGES = ("torch", "mediapipe", "numpy", "scipy", "opencv-contrib-python", "av")
+PACKAGES = ("torch", "mediapipe", "numpy", "scipy", "opencv-contrib-python", "av", "diffusers")
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,13 @@ class Provenance:
             quality=quality,
             stages=dict(stages),
             skin=skin,
-            weights={"studio": weights_sha256()},
+            weights=shipped_weights(),
         )
+
+
+def shipped_weights() -> dict[str, str]:
+    """SHA-256 of each network's."""
+    return {"studio": studio.weights_sha256(), "detail": detail.weights_sha256()}
 
 
 def package_version(name: str) -> str:

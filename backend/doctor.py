@@ -8,20 +8,23 @@ from typing import Any
 
 import psutil
 
-from studio_avatar_addon.avatar.files import sha256_file
 from studio_avatar_addon.avatar.template import load_template
+from studio_avatar_addon.avatar.types import QUALITY
 from studio_avatar_addon.avatar.version import extension_version
 
-from .avatar_writer import PACKAGES, package_version
+from . import detail
+from .avatar_writer import PACKAGES, package_version, shipped_weights
 from .device import choose_device
-from .studio.networks import WEIGHTS, load
+from .studio.networks import load
 
 
 def examine(requested_device: str) -> dict[str, Any]:
     """Plain values for the panel and the terminal. Raises EnvironmentProblem, TemplateError."""
     device = choose_device(requested_device)
     template = load_template()
-    load()  # or say that the weights are missing or damaged
+    # Or say that weights are missing or damaged.
+    load()
+    detail.drawing_for(QUALITY["standard"], device.torch)
     memory = psutil.virtual_memory()
     return {
         "version": extension_version(),
@@ -35,7 +38,7 @@ def examine(requested_device: str) -> dict[str, Any]:
         "memory_total_mb": memory.total // 2**20,
         "packages": {name: package_version(name) for name in PACKAGES},
         "template": {"name": template.name, "sha256": template.sha256},
-        "weights": {f.name: sha256_file(f) for f in sorted(WEIGHTS.glob("*.safetensors"))},
+        "weights": shipped_weights(),
     }
 
 

@@ -108,8 +108,12 @@ def create_avatar(
         ),
     )  # fmt: skip
     detailed = store.run(
-        "detail", TextureSet, (done["studio_texture"], code_fingerprint(detail, *in_atlas)),
-        lambda _: detail.restore_detail(phone, evenly_lit, fit, template, quality, reporter),
+        "detail", TextureSet,
+        (done["studio_texture"], detail.weights_sha256(), code_fingerprint(detail, *in_atlas)),
+        lambda _: detail.restore_detail(
+            phone, evenly_lit, fit, template, quality, detail.drawing_for(quality, device.torch),
+            reporter,
+        ),
     )  # fmt: skip
     movement = store.run(
         "performance", Performance, (done["fitting"], code_fingerprint(performance)),

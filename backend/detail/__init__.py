@@ -1,10 +1,16 @@
 """The evenly lit texture and the phone's fine structure in; the final maps out.
 
-poisson.py   trusted gradients put on an image, exactly, in one cosine transform
-restore.py   which of the phone's gradients to trust; the base colour
-maps.py      normal, roughness, specular and cavity from base colour, regions and openness
+conditions.py   what is known of each texel, and how far to believe it
+diffusion/      a network that takes noise from detail, and draws it where nothing was seen
+drawing.py      who draws; draw.py: the diffusion model, of a whole texture
+shipped.py      where its weights lie
+poisson.py      trusted gradients put on an image, exactly, in one cosine transform
+restore.py      the stage: drawn detail, trusted gradients, maps
+maps.py         normal, roughness, specular and cavity from relief, regions and openness
 """
 
+from .drawing import drawing_for
 from .restore import restore_detail
+from .shipped import weights_sha256
 
-__all__ = ["restore_detail"]
+__all__ = ["drawing_for", "restore_detail", "weights_sha256"]

@@ -1,7 +1,7 @@
-"""Fine luminance, openness and the template's regions in; normal, roughness, specular, cavity out.
+"""Relief, openness and the template's regions in; normal, roughness, specular, cavity out.
 
-Fine dark lines in evenly lit skin are mostly furrows and pores, so luminance stands in for height;
-what is pigment rather than relief (brows, lips' colour, moles) is kept flat by its size.
+Where nobody tells the relief, luminance stands in for it: fine dark lines in evenly lit skin are
+mostly furrows and pores, and what is pigment instead (brows, moles) is kept flat by its size.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from studio_avatar_addon.avatar.types import FloatArray, HeadFit
 
 from ..atlas import AtlasTable, region
 
-# Relief: metres of depth for one unit of log luminance, and the sizes that count as relief.
+# Relief is in units of this height: about what one unit of log luminance stands for.
 RELIEF_M = 0.0006
+# The sizes of luminance that count as relief.
 FINE_M, COARSE_M = 0.00025, 0.0016
 LARGEST_SWING = 0.22  # log luminance; a stronger one is pigment or hair
 STEEPEST = 0.45
@@ -50,19 +51,13 @@ class SkinMaps:
 
 
 def make_maps(
-    table: AtlasTable,
-    log_luminance: FloatArray,
-    openness: FloatArray | None,
-    fit: HeadFit,
-    template: HeadTemplate,
+    table: AtlasTable, relief: FloatArray, openness: FloatArray | None, fit: HeadFit
 ) -> SkinMaps:
-    """`log_luminance` (N, N) of the base colour; `openness` (N, N) in [0, 1], None: all open."""
-    spacing = texel_spacing_m(table, fit)
-    relief = _relief(table, log_luminance, float(np.median(spacing)), template)
+    """`relief` (N, N) in units of RELIEF_M; `openness` (N, N) in [0, 1], None: all open."""
     openness = np.ones_like(relief) if openness is None else openness
-    roughness, specular = _gloss(table, relief, template)
+    roughness, specular = _gloss(table, relief, table.template)
     return SkinMaps(
-        normal=_normal(table, relief, spacing),
+        normal=_normal(table, relief, texel_spacing_m(table, fit)),
         roughness=roughness,
         specular=specular,
         cavity=np.clip(openness * (1.0 + CAVITY_RELIEF * np.minimum(relief, 0.0)), 0.0, 1.0),
@@ -82,20 +77,30 @@ def texel_spacing_m(table: AtlasTable, fit: HeadFit) -> NDArray[np.float32]:
     return spacing[table.triangle].astype(np.float32)
 
 
-def _relief(
-    table: AtlasTable, log_luminance: FloatArray, spacing_m: float, template: HeadTemplate
+def relief_of_height(table: AtlasTable, height_m: FloatArray) -> NDArray[np.float32]:
+    """(N, N) of a height (N, N) above the surface; 0 off the skin."""
+    share = table.is_material("skin").astype(np.float32)
+    return (height_m / RELIEF_M).astype(np.float32) * _faded(table, share)
+
+
+def relief_of_luminance(
+    table: AtlasTable, log_luminance: FloatArray, fit: HeadFit
 ) -> NDArray[np.float32]:
     """(N, N) log luminance between the two sizes, flat where it is pigment; 0 off the skin."""
     image = log_luminance.astype(np.float32)
+    spacing_m = float(np.median(texel_spacing_m(table, fit)))
     fine = cv2.GaussianBlur(image, (0, 0), max(FINE_M / spacing_m, 0.5))
     band = fine - cv2.GaussianBlur(image, (0, 0), max(COARSE_M / spacing_m, 1.5))
     band = LARGEST_SWING * np.tanh(band / LARGEST_SWING)
-    flat = region(template, *FLAT_REGIONS)
-    share = np.where(table.is_material("skin"), 1.0 - 0.8 * table.interpolate(flat), 0.0)
-    # Materials and charts end abruptly: let relief fade before they do.
-    share = table.image(share.astype(np.float32), gutters=False)
-    share = cv2.GaussianBlur(cv2.erode(share, np.ones((7, 7))), (0, 0), 2.0)
-    return band * share
+    flat = table.interpolate(region(table.template, *FLAT_REGIONS))
+    share = np.where(table.is_material("skin"), 1.0 - 0.8 * flat, 0.0)
+    return band * _faded(table, share.astype(np.float32))
+
+
+def _faded(table: AtlasTable, share: FloatArray) -> NDArray[np.float32]:
+    """(N, N) of texels' (n,): materials and charts end abruptly, relief fades before they do."""
+    image = table.image(share, gutters=False)
+    return cv2.GaussianBlur(cv2.erode(image, np.ones((7, 7))), (0, 0), 2.0)
 
 
 def _normal(table: AtlasTable, relief: FloatArray, spacing_m: FloatArray) -> NDArray[np.float32]:

@@ -80,7 +80,7 @@ def studio_texture(
     if choices.studio_method == "physical":
         progress(0, 1, "dividing by the room's light")
         evenly_lit = divided(filmed.points, light, filmed.low, filmed.coverage)
-        albedo_log = _lifted(filmed, light, evenly_lit, choices.light_removal)
+        albedo_log = lifted(filmed, light, evenly_lit, choices.light_removal)
     else:
         net = load()
         progress(0, 2, "looking around from every point of the skin")
@@ -91,10 +91,15 @@ def studio_texture(
         if by_wplus:
             albedo_log = filmed.table.sample(answer, cv2.INTER_CUBIC)
         else:
-            guide = around.points.table.sample(answer, cv2.INTER_CUBIC)[around.points.skin]
+            guide = at_points(answer, around.points)
             evenly_lit = guided(around, light, filmed.low, guide, filmed.coverage, device)
-            albedo_log = _lifted(filmed, light, evenly_lit, choices.light_removal)
-    return _texture_set(phone, light, fit, filmed, albedo_log, choices)
+            albedo_log = lifted(filmed, light, evenly_lit, choices.light_removal)
+    return texture_set(phone, light, fit, filmed, albedo_log, choices)
+
+
+def at_points(answer: FloatArray, points: SkinPoints) -> NDArray[np.float32]:
+    """The network's answer (S, S, 3) at the coarse points: (n, 3)."""
+    return points.table.sample(answer, cv2.INTER_CUBIC)[points.skin]
 
 
 def _coarse(
@@ -110,7 +115,7 @@ def _coarse(
     return points.table.pick(total / np.maximum(share, 1e-9)[..., None])[points.skin]
 
 
-def _lifted(
+def lifted(
     filmed: Filmed, light: RoomLight, evenly_lit: FloatArray, removal: float
 ) -> NDArray[np.float32]:
     """Log albedo (N, 3): the texture with its low band brought to `evenly_lit` (n, 3), or a share
@@ -122,7 +127,7 @@ def _lifted(
     return filmed.log_rgb + filmed.table.sample(filmed.points.image(gain), cv2.INTER_CUBIC)
 
 
-def _texture_set(
+def texture_set(
     phone: TextureSet,
     light: RoomLight,
     fit: HeadFit,

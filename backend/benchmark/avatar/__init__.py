@@ -3,6 +3,7 @@
 cases.py     which captures: the quick set and the full one
 stages.py    the pipeline's stages, run once a case, with their seconds and memory
 methods.py   the ways to a base colour that are compared
+ablations.py the product without one part or another
 views.py     what the capture's own frames show, and where the truth and the fitted head agree
 measures.py  PSNR, SSIM, leak, gradients: what two images have in common
 scores.py    a texture's scores in views and in the atlas

@@ -18,10 +18,11 @@ from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
 from ...atlas import atlas_table, region
-from ...detail import restore_detail
+from ...detail import drawing_for
 from ...images import linear_from_srgb, srgb_from_linear
 from ...studio import studio_texture
 from ..capture_run import Silent
+from .ablations import bicubic, blend_alone, detailed, many_steps, no_bounce, no_light_fit
 from .stages import CPU, Meter, Staged
 from .views import PLAIN
 
@@ -34,20 +35,18 @@ SMALL = 512  # texels that a median is taken over
 
 def product(method: str, staged: Staged, meter: Meter) -> TextureSet:
     """The product by one of STUDIO_METHODS."""
-    silent, choices = Silent(), StudioChoices(method)
-    studio = meter(
-        f"studio texture, {method}",
-        lambda: studio_texture(
-            staged.phone, staged.light, staged.fit, staged.template, staged.quality, choices, CPU,
-            silent,
-        ),
+    studio = meter(f"studio texture, {method}", lambda: studio_of(method, staged))
+    draw = meter("loading the detail network", lambda: drawing_for(staged.quality, CPU))
+    return meter("detail", lambda: detailed(staged, studio, draw))
+
+
+@lru_cache(maxsize=len(STUDIO_METHODS))
+def studio_of(method: str, staged: Staged) -> TextureSet:
+    """Stage 1 by one of STUDIO_METHODS."""
+    return studio_texture(
+        staged.phone, staged.light, staged.fit, staged.template, staged.quality,
+        StudioChoices(method), CPU, Silent(),
     )  # fmt: skip
-    return meter(
-        "detail",
-        lambda: restore_detail(
-            staged.phone, studio, staged.fit, staged.template, staged.quality, silent
-        ),
-    )
 
 
 def as_filmed(staged: Staged) -> FloatArray:
@@ -82,11 +81,16 @@ def _usual_skin(staged: Staged) -> FloatArray:
 METHODS: dict[str, Callable[[Staged, Meter], TextureSet]] = {
     method: partial(product, method) for method in STUDIO_METHODS
 }
-# Ways to a base colour (N, N, 3) that need no stage of their own.
+# Ways to a base colour (N, N, 3): plain ones, and the product without a part of it.
 BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
     "phone texture": as_filmed,
     "equalised": equalised,
     "flat colour": flat,
+    "no light fit": no_light_fit,
+    "no bounce": no_bounce,
+    "bicubic": lambda staged: bicubic(staged, studio_of(PRODUCT, staged)),
+    "blend alone": lambda staged: blend_alone(staged, studio_of(PRODUCT, staged)),
+    "50 steps": lambda staged: many_steps(staged, studio_of(PRODUCT, staged)),
 }
 ALL_METHODS = (*METHODS, *BASELINES, TRUE_COLOUR)
 

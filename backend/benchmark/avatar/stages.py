@@ -51,7 +51,6 @@ from ...footage import read_footage
 from ...phone_texture import unwrap
 from ...room_light import estimate_light
 from ...stage_store import code_fingerprint, fingerprint
-from ...studio import weights_sha256
 from ...tracking import track_face
 from ..capture_run import Silent, peak_mb
 
@@ -126,4 +125,4 @@ def pipeline_fingerprint() -> str:
         images, intersections, log_light, marks, phone_texture, posed_head, raster, room_light,
         sampling, studio, surface, tracking,
     )  # fmt: skip
-    return fingerprint(code, weights_sha256())
+    return fingerprint(code, studio.weights_sha256(), detail.weights_sha256())

@@ -13,7 +13,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .conditions import BROAD, CONDITIONS, DRAWN, Conditions
+from ..conditions import BROAD, CONDITIONS, DRAWN, Conditions
 
 SHUFFLE = 4
 STRIDE = 2 * SHUFFLE  # texels that a tile's edges must divide
@@ -40,9 +40,10 @@ class Block(nn.Module):
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
         self.norms = nn.ModuleList(Norm(channels) for _ in range(2))
-        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        last = nn.Conv2d(channels, channels, 3, padding=1)
+        self.convs = nn.ModuleList([nn.Conv2d(channels, channels, 3, padding=1), last])
         self.style = nn.Linear(embedding, 2 * channels)
-        nn.init.zeros_(self.convs[1].weight)
+        nn.init.zeros_(last.weight)
         nn.init.zeros_(self.style.weight)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
@@ -80,8 +81,8 @@ class DetailNet(ModelMixin, ConfigMixin):
         self.up = nn.ModuleList(Block(fine, embedding) for _ in range(blocks[0]))
         self.norm = Norm(fine)
         self.leave = nn.Conv2d(fine, SHUFFLE**2 * DRAWN, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        for weight in self.leave.parameters():
+            nn.init.zeros_(weight)
 
     @property
     def reach(self) -> int:

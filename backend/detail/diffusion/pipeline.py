@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
@@ -10,12 +10,12 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 from torch.nn import functional
 
-from studio_avatar_addon.avatar.types import Progress
-
-from .conditions import DRAWN, Conditions
+from ..conditions import DRAWN, Conditions
 from .network import STRIDE, DetailNet
 
-STEPS, START = 4, 0.5  # of the whole way from noise: stage 1 knows the rest
+# What is drawn is stage 1's lack of detail, so the whole way from its noise is less than half of the
+# way from noise to a texture. A later start takes a smooth stage 1 for evidence that skin is smooth.
+STEPS, START = 4, 1.0
 TILE = 2048  # texels a side of what the network sees at once, its surroundings apart
 LEAST_TILE = 256
 
@@ -40,7 +40,7 @@ class DetailPipeline(DiffusionPipeline):
     def __call__(
         self,
         conditions: Conditions,
-        progress: Progress,
+        progress: Callable[[int, int, str], None],
         *,
         seed: int = 0,
         steps: int = STEPS,
@@ -98,8 +98,8 @@ def _padded(conditions: Conditions) -> Conditions:
     edges = (0, -width % STRIDE, 0, -height % STRIDE)
     if not any(edges):
         return conditions
-    maps = (
+    texels, broad, place = (
         functional.pad(m, edges, mode="replicate")
         for m in (conditions.texels, conditions.broad, conditions.place)
     )
-    return Conditions(*maps, conditions.octave)
+    return Conditions(texels, broad, place, conditions.octave)

@@ -9,6 +9,7 @@ origin.json                                     how it was made, with the weight
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -18,12 +19,10 @@ import torch
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.files import sha256_file, write_json
 
+from ..shipped import FILE, ORIGIN, WEIGHTS
 from .network import DetailNet
 from .pipeline import DetailPipeline, scheduler
 
-WEIGHTS = Path(__file__).parent / "weights"
-ORIGIN = "origin.json"
-FILE = Path("unet") / "diffusion_pytorch_model.fp16.safetensors"
 REMEDY = (
     "Install the extension again; in a checkout, restore the file or run "
     "`python -m backend train detail`."
@@ -33,19 +32,9 @@ REMEDY = (
 def save(net: DetailNet, folder: Path = WEIGHTS, **facts: object) -> None:
     """Half-precision weights and their description; `facts` say how they were made."""
     folder.mkdir(parents=True, exist_ok=True)
-    half = DetailNet.from_config(net.config)
-    half.load_state_dict(net.state_dict())
-    half = half.half()
+    half = copy.deepcopy(net).half()
     DetailPipeline(half, scheduler()).save_pretrained(folder, variant="fp16")
     write_json(folder / ORIGIN, {"sha256": sha256_file(folder / FILE), **facts})
-
-
-def weights_sha256(folder: Path = WEIGHTS) -> str:
-    """Of the weights as their description tells it; empty where there is none."""
-    try:
-        return json.loads((folder / ORIGIN).read_text("utf-8"))["sha256"]
-    except (OSError, KeyError, TypeError, ValueError):
-        return ""
 
 
 def load(folder: Path = WEIGHTS) -> DetailPipeline:

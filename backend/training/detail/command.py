@@ -13,8 +13,9 @@ from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
 from ...atlas import atlas_table
-from ...detail.diffusion import conditions, save, weights_sha256
-from ...detail.diffusion.weights import WEIGHTS
+from ...detail import conditions
+from ...detail.diffusion import save
+from ...detail.shipped import WEIGHTS, weights_sha256
 from ...stage_store import code_fingerprint, fingerprint
 from ...terminal import TerminalProgress
 from .. import simulator as simulator_code
@@ -92,7 +93,7 @@ def train_detail(
 
     def sheet(step: int) -> dict[str, float]:
         path = folder / SAMPLES / f"{learning.name}_{step:06d}.jpg"
-        return write_answers(path, nets.mean, held_out, _silent) if main else {}
+        return write_answers(path, nets.mean, held_out) if main else {}
 
     loop = Loop(keep, sheet, TrainingLog(folder), progress, stop_at_s)
     pace = Pace(preset.steps, preset.log_every, preset.keep_every, preset.sheet_every)
@@ -100,7 +101,7 @@ def train_detail(
         return f"The time is up; go on with --resume. The training is kept in {folder}."
     weights = out or WEIGHTS
     if main:
-        figures = write_answers(folder / RESULT, nets.mean, held_out, _silent)
+        figures = write_answers(folder / RESULT, nets.mean, held_out)
         net = nets.mean.cpu()
         save(net, weights, preset=preset_name, studio=origin.studio)
         facts = {
@@ -173,7 +174,3 @@ def _told(preset: Preset, given: Given) -> str:
     if given.studio is not None:
         return f"{told} and {len(given.studio)} studio textures of the trainer's own"
     return told
-
-
-def _silent(done: int, total: int, message: str) -> None:
-    pass

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...detail.diffusion.conditions import (
+from ...detail.conditions import (
     COLOUR_SCALE,
     Conditions,
     conditions_of,

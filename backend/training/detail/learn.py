@@ -1,7 +1,7 @@
 """Filmed persons in; a network that takes the noise from their detail, a step at a time, out.
 
-Denoising diffusion (Ho et al. 2020) that tells the clean image; steps of little noise count at most
-LARGEST_WEIGHT times as much as those of as much noise as image (Hang et al. 2023).
+Denoising diffusion (Ho et al. 2020) that tells the clean image; steps of little noise count more
+than others, up to WEIGHTS (after Hang et al. 2023).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
 from ...detail.diffusion import DetailNet, scheduler
-from ...detail.diffusion.pipeline import START
 from ..finite import require_finite
 from ..random_stream import stream
 from ..running_mean import follow
@@ -25,9 +25,7 @@ from .persons import Filmed
 from .presets import Preset
 
 SEED = 1
-LARGEST_WEIGHT = 5.0
-LATE_SHARE = 0.85  # of what is learnt from lies between START, and a little more, and the end
-BEYOND_START = 1.1
+WEIGHTS = (1.0, 5.0)
 WARM_UP, LEAST_RATE = 100, 0.05  # steps; of the highest rate, at the end
 CLIP = 1.0  # of the gradient's length
 
@@ -42,7 +40,7 @@ class Nets:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
             net = DetailNet(channels=preset.channels, blocks=preset.blocks)
-        net.to(device)
+        nn.Module.to(net, device)
         mean = copy.deepcopy(net)
         mean.requires_grad_(False)
         return cls(net, mean)
@@ -81,12 +79,12 @@ class Learning:
         pieces = drawn_pieces(self.persons, preset.crop, preset.batch, random)
         noise = torch.randn(pieces.drawn.shape, generator=random, device=device)
         timestep = self._timesteps(len(noise), random)
-        noised = self.noise.add_noise(pieces.drawn, noise, timestep)
+        noised = self.noise.add_noise(pieces.drawn, noise, cast(torch.IntTensor, timestep))
         with self.accelerator.autocast():
             clean = self._net(noised, timestep, pieces.conditions)
         error = ((clean - pieces.drawn).square() * pieces.weight).mean((2, 3))
         share = self.noise.alphas_cumprod.to(device)[timestep]
-        weight = (share / (1.0 - share)).clamp(max=LARGEST_WEIGHT)
+        weight = (share / (1.0 - share)).clamp(*WEIGHTS)
         loss = (error.mean(1) * weight).mean()
         value = require_finite(loss, number)
         for group in self.optimizer.param_groups:
@@ -101,9 +99,8 @@ class Learning:
         return {"loss": value, "colour": colour, "height": height}
 
     def _timesteps(self, count: int, random: torch.Generator) -> torch.Tensor:
-        drawn, late = torch.rand(2, count, generator=random, device=random.device)
-        reach = torch.where(late < LATE_SHARE, BEYOND_START * START, 1.0)
-        return (drawn * reach * self.noise.config["num_train_timesteps"]).long()
+        every = self.noise.config["num_train_timesteps"]
+        return torch.randint(every, (count,), generator=random, device=random.device)
 
     def _pace(self, number: int) -> float:
         """Share of the highest rate: up in a while, then down as a cosine."""

@@ -18,7 +18,7 @@ from torch.nn import functional
 from studio_avatar_addon.avatar.files import whole_file
 from studio_avatar_addon.avatar.types import Progress
 
-from ...detail.diffusion.conditions import (
+from ...detail.conditions import (
     BROAD_GRID,
     HEIGHT_SCALE_M,
     Shares,

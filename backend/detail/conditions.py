@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...log_light import LUMINANCE
+from ..log_light import LUMINANCE
 
 # What the network draws, at about unit variance: log light of three channels, and metres.
 COLOUR_SCALE, HEIGHT_SCALE_M = 0.08, 25e-6
@@ -43,8 +43,10 @@ class Conditions:
     octave: Tensor  # (B,) log2 of 2048 over the atlas's size
 
     def piece(self, rows: slice, columns: slice) -> Conditions:
-        maps = (m[:, :, rows, columns] for m in (self.texels, self.broad, self.place))
-        return Conditions(*maps, self.octave)
+        texels, broad, place = (
+            m[:, :, rows, columns] for m in (self.texels, self.broad, self.place)
+        )
+        return Conditions(texels, broad, place, self.octave)
 
     def to(self, device: torch.device) -> Conditions:
         parts = (self.texels, self.broad, self.place, self.octave)

@@ -1,0 +1,80 @@
+"""A capture's phone texture in; base colours without one part of the product or another, out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
+from studio_avatar_addon.avatar.types import FloatArray, TextureSet
+
+from ...detail.diffusion import load as load_detail
+from ...detail.draw import Diffusion
+from ...detail.drawing import Draw
+from ...detail.restore import restore_detail
+from ...room_light.surroundings import Surroundings, look_around
+from ...studio.hybrid import guided
+from ...studio.network_guide import ask_network
+from ...studio.networks import load
+from ...studio.texture import Filmed, at_points, lifted, texture_set
+from ..capture_run import Silent
+from .stages import CPU, Staged
+
+BICUBIC_FROM = 256
+MANY_STEPS = 50
+
+
+def detailed(staged: Staged, studio: TextureSet, draw: Draw | None) -> TextureSet:
+    """The detail stage's maps over a studio texture."""
+    return restore_detail(
+        staged.phone, studio, staged.fit, staged.template, staged.quality, draw, Silent()
+    )
+
+
+def no_light_fit(staged: Staged) -> FloatArray:
+    """The network's own low band, without a light that explains it."""
+    filmed, _, guide = _guide(staged)
+    seen = staged.light.plain * filmed.coverage > 0.5
+    tone = np.log(staged.light.skin_linear) - np.median(guide[seen], 0)
+    return _finished(staged, filmed, guide + tone)
+
+
+def no_bounce(staged: Staged) -> FloatArray:
+    """The guided fit as if the head lit nothing of itself."""
+    filmed, around, guide = _guide(staged)
+    alone = replace(around, exchange=around.exchange * 0.0)
+    even = guided(alone, staged.light, filmed.low, guide, filmed.coverage, CPU)
+    return _finished(staged, filmed, even)
+
+
+def bicubic(staged: Staged, studio: TextureSet) -> FloatArray:
+    """Stage 1 of BICUBIC_FROM texels, enlarged."""
+    size, full = (BICUBIC_FROM, BICUBIC_FROM), (studio.size, studio.size)
+    small = cv2.resize(studio.base_color_srgb, size, interpolation=cv2.INTER_AREA)
+    return np.clip(cv2.resize(small, full, interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
+
+
+def blend_alone(staged: Staged, studio: TextureSet) -> FloatArray:
+    return detailed(staged, studio, None).base_color_srgb
+
+
+def many_steps(staged: Staged, studio: TextureSet) -> FloatArray:
+    draw = Diffusion(load_detail(), CPU, steps=MANY_STEPS)
+    return detailed(staged, studio, draw).base_color_srgb
+
+
+def _guide(staged: Staged) -> tuple[Filmed, Surroundings, FloatArray]:
+    filmed = Filmed.of(staged.phone, staged.template, staged.quality.texture_size)
+    around = look_around(staged.fit, staged.template)
+    answer = ask_network(load(), staged.phone, around, CPU)
+    return filmed, around, at_points(answer, around.points)
+
+
+def _finished(staged: Staged, filmed: Filmed, even: FloatArray) -> FloatArray:
+    albedo_log = lifted(filmed, staged.light, even, 1.0)
+    studio = texture_set(
+        staged.phone, staged.light, staged.fit, filmed, albedo_log, StudioChoices()
+    )
+    return blend_alone(staged, studio)

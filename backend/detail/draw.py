@@ -1,0 +1,100 @@
+"""Phone and studio texture in; what the diffusion model draws of the skin's fine structure out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from studio_avatar_addon.avatar.types import FloatArray, Progress
+
+from .conditions import (
+    COLOUR_SCALE,
+    HEIGHT_SCALE_M,
+    Conditions,
+    broad_band,
+    conditions_of,
+    enlarged,
+    places,
+)
+from .diffusion import DetailPipeline
+from .diffusion.pipeline import LEAST_TILE, START, STEPS, TILE
+from .drawing import Drawn, Note
+
+# No phone shows what is finer than this atlas's texels, .25 mm, and painted skin has it from no
+# measurement: larger textures get the drawing of this size, and their own gradients.
+LARGEST = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Diffusion:
+    """Draws as `drawing.Draw`, the same for the same seed; the defaults are the product's."""
+
+    pipeline: DetailPipeline
+    device: torch.device
+    steps: int = STEPS
+    start: float = START
+    seed: int = 0
+
+    def __call__(
+        self,
+        phone_log: FloatArray,
+        studio_log: FloatArray,
+        trust: FloatArray,
+        progress: Progress,
+        note: Note,
+    ) -> Drawn:
+        size = len(trust)
+        phone, studio, known = (
+            _tensor(_at_most(image, LARGEST)) for image in (phone_log, studio_log, trust[..., None])
+        )
+        edge = phone.shape[-1]
+        broad = enlarged(broad_band(studio), edge)
+        told = conditions_of(phone, studio, broad, known, places(edge, phone.device), edge)
+        made = self._with_memory(told, progress, note)
+        colour = COLOUR_SCALE * made[:, :3]
+        # Broad is what stage 1 tells: no shift of colour against it.
+        colour = colour - enlarged(broad_band(colour), edge)
+        return Drawn(
+            _resized(colour[0].permute(1, 2, 0).numpy(), size),
+            _resized(HEIGHT_SCALE_M * made[0, 3].numpy(), size),
+        )
+
+    def _with_memory(self, told: Conditions, progress: Progress, note: Note) -> Tensor:
+        """With ever smaller tiles, in the end on the processor."""
+        device, tile = self.device, TILE
+        while True:
+            try:
+                made = self.pipeline.to(device)(
+                    told.to(device), progress, seed=self.seed, steps=self.steps, start=self.start,
+                    tile=tile,
+                )  # fmt: skip
+                return made.cpu()
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+            tile //= 2
+            if tile < LEAST_TILE:
+                device, tile = torch.device("cpu"), TILE
+                note("The device's memory is too small for the detail, so the processor drew it.")
+
+
+def _at_most(image: FloatArray, size: int) -> NDArray[np.float32]:
+    if len(image) <= size:
+        return image.astype(np.float32)
+    small = cv2.resize(image.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    return small.reshape(size, size, -1)
+
+
+def _resized(image: NDArray, size: int) -> NDArray[np.float32]:
+    if len(image) == size:
+        return np.ascontiguousarray(image, np.float32)
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+
+
+def _tensor(image: FloatArray) -> Tensor:
+    """(N, N, C) to (1, C, N, N)."""
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()

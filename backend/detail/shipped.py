@@ -1,0 +1,18 @@
+"""Where the detail network's files lie and what they are; without loading what runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+WEIGHTS = Path(__file__).parent / "diffusion" / "weights"
+ORIGIN = "origin.json"
+FILE = Path("unet") / "diffusion_pytorch_model.fp16.safetensors"
+
+
+def weights_sha256(folder: Path = WEIGHTS) -> str:
+    """Of the weights as their description tells it; empty where there is none."""
+    try:
+        return json.loads((folder / ORIGIN).read_text("utf-8"))["sha256"]
+    except (OSError, KeyError, TypeError, ValueError):
+        return ""
