@@ -13,8 +13,8 @@ from torch.nn import functional
 from ..conditions import DRAWN, Conditions
 from .network import STRIDE, DetailNet
 
-# What is drawn is stage 1's lack of detail, so the whole way from its noise is less than half of the
-# way from noise to a texture. A later start takes a smooth stage 1 for evidence that skin is smooth.
+# What is drawn is stage 1's lack of detail: the whole way from its noise is less than half of the
+# way from noise to a texture. A later start takes a smooth stage 1 for a smooth skin.
 STEPS, START = 4, 1.0
 TILE = 2048  # texels a side of what the network sees at once, its surroundings apart
 LEAST_TILE = 256
