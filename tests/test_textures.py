@@ -206,7 +206,7 @@ def test_detail_brings_back_moles_that_stage_one_lost(
 ) -> None:
     case = still_light
     smooth = replace(studio, base_color_srgb=cv2.GaussianBlur(studio.base_color_srgb, (0, 0), 4.0))
-    detail = restore_detail(phone, smooth, case.fit, case.template, QUALITY, Silent())
+    detail = restore_detail(phone, smooth, case.fit, case.template, QUALITY, None, Silent())
     truth, seen = _truth(case, detail)
     dark = seen & (truth[..., 1] < 0.6 * SKIN[1])
     skin = seen & (truth[..., 1] > 0.9 * SKIN[1])
@@ -225,7 +225,7 @@ def test_maps_are_those_of_a_skin_material(
     still_light: Case, phone: TextureSet, studio: TextureSet
 ) -> None:
     case = still_light
-    detail = restore_detail(phone, studio, case.fit, case.template, QUALITY, Silent())
+    detail = restore_detail(phone, studio, case.fit, case.template, QUALITY, None, Silent())
     assert detail.origin == "detail" and studio.origin == "studio" and phone.origin == "phone"
     assert detail.normal is not None and detail.roughness is not None
     assert detail.specular is not None and detail.cavity is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -123,28 +124,32 @@ def filmed_persons(
     """Those that are learnt from, on the device, and the held-out ones."""
     template = load_template()
     anatomy = Anatomy(atlas_table(template, preset.size), template.vertices_m)
-    first_real = FIRST_TRAINED + preset.corpus
-    real = _own_textures(given, anatomy, preset.size, device)
     lights = "" if hdris is None else ",".join(sorted(p.name for p in hdris.glob("*.hdr")))
     code = code_fingerprint(simulator_code, conditions, persons_code)
-    mark = fingerprint(corpus_version(), code, lights, given.marks(), preset.size)
-    folder = cache / f"detail_persons_{preset.size}_{mark}"
 
-    def painted(seed: int) -> tuple[StudioTexture, bool]:
-        if seed < first_real:
-            return paint(draw_person(seed), anatomy, device), True
-        if given.studio_folder is not None:
-            return vary(real, anatomy, seed), False
-        return real[(seed - first_real) % len(real)], False
+    def filmed(
+        seeds: Sequence[int], texture: Callable[[int], tuple[StudioTexture, bool]], *marks: str
+    ) -> list[Filmed]:
+        mark = fingerprint(corpus_version(), code, lights, preset.size, *marks)
+        persons = stored_persons(
+            cache / f"detail_persons_{preset.size}_{mark}", seeds, texture,
+            lambda: stored_simulator(cache, device, preset.size, hdris, progress), progress,
+        )  # fmt: skip
+        return [person.to(device) for person in persons]
 
-    count = preset.corpus + (preset.real if real else 0)
-    seeds = [*HELD_OUT, *range(FIRST_TRAINED, FIRST_TRAINED + count)]
-    found = stored_persons(
-        folder, seeds, painted,
-        lambda: stored_simulator(cache, device, preset.size, hdris, progress), progress,
-    )  # fmt: skip
-    found = [person.to(device) for person in found]
-    return found[len(HELD_OUT) :], found[: len(HELD_OUT)]
+    first_real = FIRST_TRAINED + preset.corpus
+    seeds = [*HELD_OUT, *range(FIRST_TRAINED, first_real)]
+    found = filmed(seeds, lambda seed: (paint(draw_person(seed), anatomy, device), True))
+    held_out, learnt = found[: len(HELD_OUT)], found[len(HELD_OUT) :]
+    if real := _own_textures(given, anatomy, preset.size, device):
+
+        def own(seed: int) -> tuple[StudioTexture, bool]:
+            if given.studio_folder is not None:
+                return vary(real, anatomy, seed), False
+            return real[(seed - first_real) % len(real)], False
+
+        learnt += filmed(range(first_real, first_real + preset.real), own, *given.marks())
+    return learnt, held_out
 
 
 def _own_textures(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...detail.conditions import COLOUR_SCALE, differences
 from ...detail.diffusion import DetailNet, DetailPipeline, scheduler
+from ...detail.diffusion.pipeline import START, STEPS
 from ...images import pixels_8bit, write_jpeg
 from ...log_light import LUMINANCE
 from ..simulator.tone import light_from_log, srgb_from_linear
@@ -20,6 +21,7 @@ CROP = 384
 # Corners of pieces in an atlas of 2048 texels: brow and eye, lips, cheek, ear, scalp.
 CORNERS = ((830, 560), (1130, 830), (930, 460), (900, 60), (120, 830))
 QUALITY = 92
+STUDIO_KINDS = ("hybrid", "network")
 HEIGHT_GREY = 0.12
 
 
@@ -30,17 +32,14 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
     Returns PSNR of sRGB over skin, and correlation of the gradients of log luminance, of stage 1
     and of the answer, for both kinds of stage 1.
     """
-    pipeline = DetailPipeline(net, scheduler())
-    pipeline.set_progress_bar_config(disable=True)
     rows, found = [], {}
-    for kind in ("hybrid", "network"):
-        pieces = _pieces(persons, by_network=kind == "network")
-        drawn = pipeline(pieces.conditions, _silent)
-        # The broad band is stage 1's to get right, so it is given to all.
+    for kind in STUDIO_KINDS:
+        pieces = held_out_pieces(persons, kind)
+        drawn = drawn_of(net, pieces)
         before = pieces.studio_log + pieces.apart
         after = before + COLOUR_SCALE * drawn[:, :3]
         for name, made in (("before", before), ("after", after)):
-            found |= {f"{kind}_{name}_{k}": v for k, v in _scores(made, pieces).items()}
+            found |= {f"{kind}_{name}_{k}": v for k, v in scores(made, pieces).items()}
         rows += [_srgb(before), _srgb(after), _srgb(pieces.albedo_log)]
         rows += [_grey(drawn[:, 3:]), _grey(pieces.drawn[:, 3:])]
     picture = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
@@ -48,20 +47,29 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
     return found
 
 
-def _pieces(persons: Sequence[Filmed], *, by_network: bool) -> Pieces:
+@torch.no_grad()
+def drawn_of(net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START) -> Tensor:
+    """(B, DRAWN, c, c)"""
+    pipeline = DetailPipeline(net, scheduler())
+    return pipeline(pieces.conditions, _silent, steps=steps, start=start)
+
+
+def held_out_pieces(persons: Sequence[Filmed], kind: str) -> Pieces:
+    """Of always the same places; `kind` of STUDIO_KINDS."""
     size = persons[0].skin.shape[-1]
     return Pieces.joined(
         [
             piece_of(
                 persons[number % len(persons)], row * size // 2048, column * size // 2048,
-                min(CROP, size // 4), 0, by_network=by_network,
+                min(CROP, size // 4), 0, by_network=kind == "network",
             )
             for number, (row, column) in enumerate(CORNERS)
         ]
     )  # fmt: skip
 
 
-def _scores(made_log: Tensor, pieces: Pieces) -> dict[str, float]:
+def scores(made_log: Tensor, pieces: Pieces) -> dict[str, float]:
+    """Of log light (B, 3, c, c) with the true broad band, which is stage 1's to get right."""
     skin = pieces.weight[:, :1]
     error = (_srgb(made_log) - _srgb(pieces.albedo_log)).square().mean(1, keepdim=True)
     psnr = -10.0 * ((error * skin).sum() / skin.sum()).clamp(min=1e-10).log10()

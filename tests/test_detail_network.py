@@ -1,0 +1,276 @@
+"""The detail network: a tile equals the whole, nothing broad changes, bad input, training."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from backend.detail import shipped
+from backend.detail.conditions import (
+    BROAD,
+    CONDITIONS,
+    Conditions,
+    Shares,
+    broad_band,
+    conditions_of,
+    places,
+    trust_in,
+)
+from backend.detail.diffusion import DetailNet, DetailPipeline, load, save, scheduler
+from backend.detail.draw import Diffusion
+from backend.training.checkpoint import Origin, read_checkpoint, read_standing, write_checkpoint
+from backend.training.detail.crops import drawn_pieces, piece_of
+from backend.training.detail.learn import Learning, Nets
+from backend.training.detail.persons import HEIGHT_STEP, Filmed
+from backend.training.detail.presets import Preset
+from backend.training.detail.sheets import write_answers
+from backend.training.finite import NotFinite
+from backend.training.random_stream import stream
+from studio_avatar_addon.avatar.errors import EnvironmentProblem
+
+CPU = torch.device("cpu")
+TINY = Preset(
+    channels=(8, 8), blocks=(1, 1), size=256, corpus=2, real=0, crop=32, batch=2, steps=4,
+    rate=1e-3, mean_images=10, log_every=1, keep_every=1, sheet_every=4,
+)  # fmt: skip
+
+
+def silent(done: float, total: float, message: str = "") -> None:
+    pass
+
+
+def unheard(message: str) -> None:
+    raise AssertionError(message)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> DetailPipeline:
+    made = load()
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def random_conditions(height: int, width: int) -> Conditions:
+    random = torch.Generator().manual_seed(3)
+    return Conditions(
+        torch.randn(1, CONDITIONS, height, width, generator=random),
+        torch.randn(1, BROAD, height, width, generator=random),
+        torch.rand(1, 2, height, width, generator=random),
+        torch.zeros(1),
+    )
+
+
+def textures(size: int = 256) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log light of a noisy phone texture with a mole, of its evenly lit version, and trust."""
+    random = np.random.default_rng(4)
+    y, x = np.mgrid[:size, :size] / size
+    studio = np.log(np.array([0.42, 0.25, 0.18])) + 0.1 * np.sin(7 * x + 5 * y)[..., None]
+    mole = np.exp(-((x - 0.4) ** 2 + (y - 0.5) ** 2) / 0.012**2)
+    studio = studio - 0.5 * mole[..., None]
+    phone = studio + 0.6 * (x - 0.5)[..., None] + 0.03 * random.normal(size=(size, size, 3))
+    trust = (x < 0.8).astype(np.float32)
+    return phone.astype(np.float32), studio.astype(np.float32), trust
+
+
+def test_a_tile_equals_the_whole(pipeline: DetailPipeline) -> None:
+    conditions = random_conditions(456, 392)
+    whole, tiled = (pipeline(conditions, silent, seed=1, steps=2, tile=tile) for tile in (2048, 64))
+    assert float((whole - tiled).abs().max()) < 1e-3
+    assert float(whole.std()) > 0.05
+
+
+def test_the_seed_decides_and_odd_sizes_are_drawn(pipeline: DetailPipeline) -> None:
+    conditions = random_conditions(61, 43)
+    first, again, other = (pipeline(conditions, silent, seed=seed) for seed in (5, 5, 6))
+    assert first.shape == (1, 4, 61, 43)
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other, atol=1e-2)
+
+
+def test_nothing_broad_changes_and_all_is_finite(pipeline: DetailPipeline) -> None:
+    phone, studio, trust = textures()
+    drawn = Diffusion(pipeline, CPU)(phone, studio, trust, silent, unheard)
+    assert drawn.colour_log.shape == phone.shape and drawn.height_m.shape == trust.shape
+    colour = torch.from_numpy(drawn.colour_log).permute(2, 0, 1)[None]
+    # Twice through the same blur: what is left is the band's soft edge.
+    assert float(broad_band(colour).abs().mean()) < 0.01
+    assert np.abs(drawn.colour_log).mean() > 1e-3
+    assert np.abs(drawn.height_m).max() < 1e-3
+
+
+@pytest.mark.parametrize("spoilt", ["noise", "blocks", "nothing trusted", "far softer", "black"])
+def test_spoilt_textures_are_drawn_without_a_shift_of_colour(
+    pipeline: DetailPipeline, spoilt: str
+) -> None:
+    phone, studio, trust = textures()
+    random = np.random.default_rng(6)
+    if spoilt == "noise":
+        phone += 0.4 * random.normal(size=phone.shape).astype(np.float32)
+    elif spoilt == "blocks":
+        phone = np.kron(phone[::8, ::8], np.ones((8, 8, 1), np.float32))
+    elif spoilt == "nothing trusted":
+        trust = np.zeros_like(trust)
+    elif spoilt == "far softer":
+        phone = np.kron(phone[::64, ::64], np.ones((64, 64, 1), np.float32))
+    else:
+        phone[:] = np.log(0.004)
+    drawn = Diffusion(pipeline, CPU)(phone, studio, trust, silent, unheard)
+    assert np.isfinite(drawn.colour_log).all() and np.isfinite(drawn.height_m).all()
+    assert np.abs(drawn.colour_log.mean((0, 1))).max() < 0.01
+    assert np.percentile(np.abs(drawn.colour_log), 99) < 0.8
+
+
+def test_a_device_without_memory_gives_way_to_the_processor(
+    pipeline: DetailPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    class Short:
+        device = CPU
+
+        def to(self, device: torch.device) -> Short:
+            self.device = device
+            return self
+
+        def __call__(self, conditions: Conditions, progress: object, **given: int) -> torch.Tensor:
+            asked.append((self.device.type, given["tile"]))
+            if self.device.type != "cpu":
+                raise torch.OutOfMemoryError("no memory")
+            return torch.zeros(1, 4, *conditions.texels.shape[2:])
+
+    monkeypatch.setattr(Conditions, "to", lambda self, device: self)
+    told: list[str] = []
+    draw = Diffusion(Short(), torch.device("cuda"))  # pyright: ignore[reportArgumentType]
+    draw(*textures(), silent, told.append)
+    assert [tile for device, tile in asked if device == "cuda"] == [2048, 1024, 512, 256]
+    assert asked[-1][0] == "cpu" and len(told) == 1 and "memory" in told[0]
+
+
+def test_trust_ends_at_shadow_edges_borders_and_clipping() -> None:
+    size = 256
+    phone = torch.full((1, 3, size, size), 0.5)
+    phone[..., :20] = 1.0
+    studio_log = torch.log(phone)
+    light = torch.zeros(1, 1, size, size)
+    light[..., 128:] = -1.5
+    skin = torch.ones(1, 1, size, size)
+    coverage = skin.clone()
+    coverage[:, :, 200:] = 0.0
+    trust = trust_in(phone, Shares(skin, coverage), studio_log + light, studio_log)[0, 0]
+    assert float(trust[100, 70]) == pytest.approx(1.0, abs=1e-3)
+    assert float(trust[100, 10]) == 0.0 and float(trust[230, 70]) == 0.0
+    assert float(trust[100, 127]) < 0.05
+
+
+def test_weights_go_to_diffusers_layout_and_back(tmp_path: Path) -> None:
+    net = DetailNet(channels=(8, 16), blocks=(1, 1))
+    nn.init.normal_(next(iter(net.leave.parameters())), std=0.1)
+    save(net, tmp_path, preset="none")
+    assert json.loads((tmp_path / "model_index.json").read_text())["_class_name"]
+    back = load(tmp_path)
+    conditions = random_conditions(64, 64)
+    ours = DetailPipeline(net.half().float(), scheduler())(conditions, silent)
+    torch.testing.assert_close(ours, back(conditions, silent), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "altered", "no description"])
+def test_damaged_weights_are_told_with_a_remedy(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(shipped.WEIGHTS, folder)
+    file = folder / shipped.FILE
+    if damage == "missing":
+        file.unlink()
+    elif damage == "truncated":
+        file.write_bytes(file.read_bytes()[:5000])
+    elif damage == "altered":
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+    else:
+        (folder / shipped.ORIGIN).unlink()
+    with pytest.raises(EnvironmentProblem, match=r"diffusion_pytorch_model") as caught:
+        load(folder)
+    assert "train detail" in caught.value.remedy
+
+
+def a_person(seed: int, size: int = 256) -> Filmed:
+    random = torch.Generator().manual_seed(seed)
+
+    def pixels(*shape: int) -> torch.Tensor:
+        return torch.randint(90, 160, shape, generator=random, dtype=torch.uint8)
+
+    def smooth(channels: int) -> torch.Tensor:
+        return 0.05 * torch.randn(channels, 256, 256, generator=random)
+
+    return Filmed(
+        phone_srgb=pixels(3, size, size), albedo_srgb=pixels(3, size, size),
+        height=torch.zeros(size, size, dtype=torch.int16), trust=pixels(size, size),
+        skin=torch.ones(size, size, dtype=torch.uint8), low_gain=smooth(3),
+        network_log=smooth(3) - 1.5, hybrid_broad=smooth(3) - 1.5, network_broad=smooth(3) - 1.5,
+        hybrid_apart=smooth(3), network_apart=smooth(3), knows_height=torch.tensor(1.0),
+    )  # fmt: skip
+
+
+def test_pieces_agree_with_the_product_s_conditions() -> None:
+    person = replace(a_person(1), low_gain=torch.zeros(3, 256, 256))
+    piece = piece_of(person, 64, 32, 64, 0, by_network=False)
+    phone_log = piece.studio_log  # without a gain they are the same
+    broad = person.hybrid_broad[None, :, 64:128, 32:96]
+    trust = person.trust[None, None, 64:128, 32:96].float() / 255
+    place = places(256, CPU)[:, :, 64:128, 32:96]
+    told = conditions_of(phone_log, phone_log, broad, trust, place, 256)
+    torch.testing.assert_close(piece.conditions.texels, told.texels, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(piece.conditions.place, told.place)
+    # Stage 1, what is drawn and the broad rest make the truth.
+    whole = piece.studio_log + piece.apart + 0.08 * piece.drawn[:, :3]
+    inside = piece.drawn[:, :3].abs() < 8.0
+    torch.testing.assert_close(whole[inside], piece.albedo_log[inside], atol=1e-3, rtol=1e-3)
+    assert HEIGHT_STEP < 0.1
+
+
+def learning(folder_seed: int = 1) -> tuple[Nets, Learning]:
+    nets = Nets.of(TINY, CPU)
+    persons = [a_person(folder_seed), a_person(2)]
+    return nets, Learning(nets, TINY, persons, Accelerator(cpu=True))
+
+
+def test_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    origin = Origin.of("tiny", TINY, 1, "simulated", "simulated")
+    nets, whole = learning()
+    losses = [whole.step(number)["loss"] for number in range(4)]
+    halved, first = learning()
+    for number in range(2):
+        first.step(number)
+    write_checkpoint(tmp_path, origin, halved, first, 2)
+    resumed, second = learning()
+    standing = read_standing(tmp_path, origin)
+    assert standing.step == 2
+    read_checkpoint(tmp_path, standing, resumed, second)
+    assert [second.step(number)["loss"] for number in (2, 3)] == losses[2:]
+    for ours, theirs in zip(nets.mean.parameters(), resumed.mean.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    with pytest.raises(EnvironmentProblem, match="begun otherwise"):
+        read_standing(tmp_path, replace(origin, seed=2))
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step() -> None:
+    nets, phase = learning()
+    with torch.no_grad():
+        nets.net.leave.bias.fill_(float("nan"))  # pyright: ignore[reportOptionalMemberAccess]
+    with pytest.raises(NotFinite, match="step 7"):
+        phase.step(7)
+
+
+def test_the_sheet_tells_both_kinds_of_stage_one(tmp_path: Path) -> None:
+    found = write_answers(tmp_path / "sheet.jpg", Nets.of(TINY, CPU).mean, [a_person(1)])
+    assert (tmp_path / "sheet.jpg").stat().st_size > 1000
+    assert {"hybrid_before_psnr", "network_after_gradients"} <= found.keys()
+    assert drawn_pieces([a_person(1)], 32, 3, stream(CPU, 1)).drawn.shape == (3, 4, 32, 32)
