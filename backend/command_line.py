@@ -118,6 +118,10 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     skin.add_argument("--skin-exposure", type=float, default=0.0, metavar="STOPS")
     skin.add_argument("--skin-warmth", type=float, default=0.0, metavar="-1 to 1")
     skin.add_argument(
+        "--refine-seconds", type=float, default=0.0, metavar="0 to 60",
+        help="move the network's latents towards what the footage shows for so long",
+    )  # fmt: skip
+    skin.add_argument(
         "--neutral", nargs="+", default=None, metavar=("FRAME", "X Y [REFLECTANCE]"),
         help="something white or grey in a chosen frame, in pixels; white paper reflects .85",
     )  # fmt: skip

@@ -59,6 +59,7 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         light_removal: float
         skin_exposure: float
         skin_warmth: float
+        refine_seconds: float
         has_neutral: bool
         neutral_frame: int
         neutral_px: tuple[float, float]
@@ -116,6 +117,13 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
             description="From cooler to warmer skin",
             default=0.0,
             **_range("skin_warmth"),
+        )
+        refine_seconds: FloatProperty(
+            name="Refine Network",
+            description="Seconds in which the network's idea of the face is moved towards what the "
+            "footage shows; without it the network answers at once",
+            default=0.0,
+            **_range("refine_seconds"),
         )
         has_neutral: BoolProperty(options={"HIDDEN"})
         neutral_frame: IntProperty(options={"HIDDEN"})

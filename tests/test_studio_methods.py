@@ -79,6 +79,17 @@ def test_light_is_removed_as_far_as_asked(still_light, light, phone):
     assert spread[0] > 1.5 * spread[1]
 
 
+def test_refined_latents_come_nearer_to_what_physics_tells(still_light, light, phone):
+    physics, at_once, refined = (
+        np.log(studio(still_light, light, phone, method, **choices) @ LUMINANCE)
+        for method, choices in (
+            ("physical", {}), ("stylegan", {}), ("stylegan", {"refine_seconds": 3.0}),
+        )
+    )  # fmt: skip
+    apart = [(made - physics).std() for made in (at_once, refined)]
+    assert apart[1] < 0.95 * apart[0]
+
+
 def hardly_seen(phone: TextureSet) -> TextureSet:
     seen = np.zeros_like(phone.coverage)
     edge = round(phone.size * 0.05**0.5)

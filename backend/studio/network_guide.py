@@ -13,6 +13,10 @@ from ..images import linear_from_srgb
 from ..log_light import log_light
 from ..room_light.surroundings import Surroundings
 from .networks import PhoneInputs, StudioNet, clipped_share
+from .refine import Target, refined
+
+# Images of the skin's log albedo (N, N, 3), up to a colour, and of how well it is known (N, N).
+Known = tuple[FloatArray, FloatArray]
 
 
 def ask_network(
@@ -22,12 +26,22 @@ def ask_network(
     device: torch.device,
     *,
     features: bool = True,
+    known: Known | None = None,
+    refine_seconds: float = 0.0,
 ) -> NDArray[np.float32]:
     """Log albedo (S, S, 3), an atlas of the network's size. Without `features` by W+ alone, as the
-    paper does."""
-    inputs = phone_inputs(phone, around, net.shape.size, device)
+    paper does. The latents are refined towards what is `known` for `refine_seconds`."""
+    size = net.shape.size
+    inputs, net = phone_inputs(phone, around, size, device), net.to(device)
     with torch.no_grad():
-        drawn = net.to(device)(inputs, features=features)
+        code = net.encoder(inputs)
+        wplus = net.generator.mapping.mean + code.offset
+    changes = code.changes if features else None
+    if known is not None and refine_seconds > 0.0:
+        target = Target(*(_as_tensor(_smaller(m, size), device) for m in known))
+        wplus = refined(net, wplus, changes, target, refine_seconds)
+    with torch.no_grad():
+        drawn = net.generator.synthesis(wplus, changes)
     return log_light(linear_from_srgb(_as_image(drawn[0].float()).clip(0.0, 1.0)))
 
 
@@ -40,14 +54,17 @@ def phone_inputs(
     maps = cv2.resize(maps, (size, size), interpolation=cv2.INTER_AREA)
     normal = maps[..., :3] / np.maximum(np.linalg.norm(maps[..., :3], axis=2, keepdims=True), 1e-6)
 
-    def smaller(image: FloatArray) -> NDArray[np.float32]:
-        return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-
-    srgb = _as_tensor(smaller(phone.base_color_srgb), device)
-    coverage = _as_tensor(smaller(phone.coverage)[..., None], device)[:, 0]
+    srgb = _as_tensor(_smaller(phone.base_color_srgb, size), device)
+    coverage = _as_tensor(_smaller(phone.coverage, size), device)[:, 0]
     openness = _as_tensor(maps[..., 3:].clip(0.0, 1.0), device)[:, 0]
     clipped = clipped_share(srgb, coverage)
     return PhoneInputs(srgb, coverage, clipped, _as_tensor(normal, device), openness)
+
+
+def _smaller(image: FloatArray, size: int) -> NDArray[np.float32]:
+    """(N, N[, C]) to (S, S, C)."""
+    small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return small.reshape(size, size, -1)
 
 
 def _as_tensor(image: FloatArray, device: torch.device) -> torch.Tensor:

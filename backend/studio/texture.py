@@ -87,7 +87,12 @@ def studio_texture(
         around = look_around(fit, template)
         progress(1, 2, "asking the network for the skin without light")
         by_wplus = choices.studio_method == "stylegan"
-        answer = ask_network(net, phone, around, device, features=not by_wplus)
+        evenly_lit = divided(filmed.points, light, filmed.low, filmed.coverage)
+        known = filmed.points.image(evenly_lit), filmed.points.image(light.plain * filmed.coverage)
+        answer = ask_network(
+            net, phone, around, device, features=not by_wplus, known=known,
+            refine_seconds=choices.refine_seconds,
+        )  # fmt: skip
         if by_wplus:
             albedo_log = filmed.table.sample(answer, cv2.INTER_CUBIC)
         else:

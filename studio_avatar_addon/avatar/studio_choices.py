@@ -11,6 +11,7 @@ from .errors import StudioAvatarError
 from .layout import STUDIO_METHODS
 
 MOST_EV = 2.0
+MOST_REFINE_S = 60.0
 
 
 class ChoiceError(StudioAvatarError):
@@ -44,6 +45,7 @@ class StudioChoices:
     light_removal: float = 1.0  # share of the room's light that is taken away, in [0, 1]
     skin_exposure: float = 0.0  # stops by which skin is made lighter than it is taken for
     skin_warmth: float = 0.0  # in [-1, 1], from cooler to warmer
+    refine_seconds: float = 0.0  # of moving the network's latents towards what physics tells
     neutral: NeutralSpot | None = None
 
     def __post_init__(self) -> None:
@@ -98,4 +100,5 @@ RANGES = {
     "light_removal": (0.0, 1.0),
     "skin_exposure": (-MOST_EV, MOST_EV),
     "skin_warmth": (-1.0, 1.0),
+    "refine_seconds": (0.0, MOST_REFINE_S),
 }

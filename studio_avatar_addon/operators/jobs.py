@@ -255,6 +255,7 @@ def skin_choices(chosen: StudioAvatarSettings) -> StudioChoices:
         chosen.light_removal,
         chosen.skin_exposure,
         chosen.skin_warmth,
+        chosen.refine_seconds,
         neutral,
     )
 

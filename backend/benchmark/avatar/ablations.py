@@ -18,12 +18,13 @@ from ...room_light.surroundings import Surroundings, look_around
 from ...studio.hybrid import guided
 from ...studio.network_guide import ask_network
 from ...studio.networks import load
-from ...studio.texture import Filmed, at_points, lifted, texture_set
+from ...studio.texture import Filmed, at_points, lifted, studio_texture, texture_set
 from ..capture_run import Silent
 from .stages import CPU, Staged
 
 BICUBIC_FROM = 256
 MANY_STEPS = 50
+REFINE_S = 10.0
 
 
 def detailed(staged: Staged, studio: TextureSet, draw: Draw | None) -> TextureSet:
@@ -47,6 +48,16 @@ def no_bounce(staged: Staged) -> FloatArray:
     alone = replace(around, exchange=around.exchange * 0.0)
     even = guided(alone, staged.light, filmed.low, guide, filmed.coverage, CPU)
     return _finished(staged, filmed, even)
+
+
+def refined_latents(method: str, staged: Staged) -> FloatArray:
+    """A method with its latents refined for REFINE_S."""
+    choices = StudioChoices(method, refine_seconds=REFINE_S)
+    studio = studio_texture(
+        staged.phone, staged.light, staged.fit, staged.template, staged.quality, choices, CPU,
+        Silent(),
+    )  # fmt: skip
+    return blend_alone(staged, studio)
 
 
 def bicubic(staged: Staged, studio: TextureSet) -> FloatArray:

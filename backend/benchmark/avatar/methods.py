@@ -22,7 +22,15 @@ from ...detail import drawing_for
 from ...images import linear_from_srgb, srgb_from_linear
 from ...studio import studio_texture
 from ..capture_run import Silent
-from .ablations import bicubic, blend_alone, detailed, many_steps, no_bounce, no_light_fit
+from .ablations import (
+    bicubic,
+    blend_alone,
+    detailed,
+    many_steps,
+    no_bounce,
+    no_light_fit,
+    refined_latents,
+)
 from .stages import CPU, Meter, Staged
 from .views import PLAIN
 
@@ -88,6 +96,8 @@ BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
     "flat colour": flat,
     "no light fit": no_light_fit,
     "no bounce": no_bounce,
+    "refined": partial(refined_latents, PRODUCT),
+    "stylegan refined": partial(refined_latents, "stylegan"),
     "bicubic": lambda staged: bicubic(staged, studio_of(PRODUCT, staged)),
     "blend alone": lambda staged: blend_alone(staged, studio_of(PRODUCT, staged)),
     "50 steps": lambda staged: many_steps(staged, studio_of(PRODUCT, staged)),
