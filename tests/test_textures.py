@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from backend.atlas import AtlasTable, atlas_table, sample_at, twin_coordinates
 from backend.benchmark.ghosting import ghosting
-from backend.detail import restore_detail
+from backend.detail import drawing_for, restore_detail
 from backend.detail.poisson import differences, with_gradients
 from backend.images import (
     linear_from_srgb,
@@ -38,6 +38,7 @@ from backend.sampling.views import pixels_per_m
 from backend.studio import studio_texture
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import QUALITY as QUALITIES
 from studio_avatar_addon.avatar.types import (
     RoomLight,
     TextureSet,
@@ -260,3 +261,26 @@ def _sides(case: Case, texture: TextureSet) -> tuple[NDArray, NDArray]:
     colour = linear_from_srgb(table.pick(texture.base_color_srgb))
     left, right = cheeks & (position[:, 0] > 0.02), cheeks & (position[:, 0] < -0.02)
     return np.median(colour[left], 0), np.median(colour[right], 0)
+
+
+def test_the_network_s_detail_keeps_colours_and_tells_relief(
+    still_light: Case, phone: TextureSet, studio: TextureSet
+) -> None:
+    case, draw = still_light, drawing_for(QUALITIES["standard"], CPU)
+    assert draw is not None and drawing_for(QUALITIES["draft"], CPU) is None
+    made = restore_detail(phone, studio, case.fit, case.template, QUALITY, draw, Silent())
+    assert not made.findings and made.normal is not None
+    broad = [cv2.GaussianBlur(t.base_color_srgb, (0, 0), 24.0) for t in (studio, made)]
+    assert np.abs(broad[0] - broad[1]).max() < 0.03
+    # Eyes and mouth are stage 1's.
+    table = atlas_table(case.template, made.size)
+    other = ~table.is_material("skin")
+    np.testing.assert_allclose(
+        table.pick(made.base_color_srgb)[other],
+        table.pick(studio.base_color_srgb)[other],
+        atol=2e-3,
+    )
+    np.testing.assert_allclose(np.linalg.norm(made.normal, axis=2), 1.0, atol=1e-4)
+    assert np.abs(table.pick(made.normal)[other, :2]).max() < 0.05
+    skin = table.is_material("skin")
+    assert 1e-3 < np.abs(table.pick(made.normal)[skin, :2]).mean() < 0.2

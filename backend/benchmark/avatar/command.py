@@ -16,7 +16,7 @@ from ..reference import DEFAULT_HEADS
 from .cases import FILMING, QUICK, available, cases_of
 from .compare import compare_results
 from .judge import Run, failed, measured, scores_fingerprint
-from .methods import ALL_METHODS
+from .methods import ALL_METHODS, ASKED_FOR
 from .results import ResultsError, ResultsFile, Row, Versions
 from .stages import pipeline_fingerprint
 from .table import as_markdown
@@ -32,14 +32,14 @@ def benchmark_avatar(
     write rows, table and sheets there and print the table.
 
     `heads`: the folder of the reference heads, beside that of the real skins; without it only our
-    own heads are shown, and the table says so. `methods`: of ALL_METHODS; none: all of them.
+    own heads are shown, and the table says so. `methods`: of ASKED_FOR; none: ALL_METHODS.
     Raises ResultsError for an unknown method or results of another version, EnvironmentProblem
     where nothing can be rendered.
     """
     heads, chosen = heads or DEFAULT_HEADS, tuple(methods) or ALL_METHODS
-    if unknown := [method for method in chosen if method not in ALL_METHODS]:
+    if unknown := [method for method in chosen if method not in ASKED_FOR]:
         raise ResultsError(
-            f"There is no method {unknown[0]}.", f"Choose of: {', '.join(ALL_METHODS)}."
+            f"There is no method {unknown[0]}.", f"Choose of: {', '.join(ASKED_FOR)}."
         )
     out = out or cache_folder() / DEFAULT_OUT / chosen_set
     cases = cases_of(chosen_set)

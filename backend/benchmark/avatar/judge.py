@@ -19,7 +19,14 @@ from ...training.identity.network import SCORE, weights_sha256
 from ...wrapping import similarity
 from ..capture_cases import FOLDER_OF_RENDERS, CaptureCase
 from ..capture_truth import CaptureTruth, read_truth
-from .methods import BASELINES, PRODUCT, TRUE_COLOUR, baseline_of, texture_of
+from .methods import (
+    ABLATIONS,
+    BASELINES,
+    PRODUCT,
+    TRUE_COLOUR,
+    baseline_of,
+    texture_of,
+)
 from .picture import write_sheet
 from .relit import Relit, relit_method, relit_truth
 from .results import ResultsError, Row
@@ -73,6 +80,9 @@ def _judged(case: CaptureCase, method: str, staged: Staged, meter: Meter, judge:
     try:
         if method == TRUE_COLOUR:
             return replace(row, scores=judge.score(method, judge.true_maps()))
+        if method in ABLATIONS:
+            maps = baseline_of(method, staged)
+            return replace(row, scores=judge.score(method, maps, relights=False))
         if method in BASELINES:
             return replace(row, scores=judge.score(method, baseline_of(method, staged)))
         maps, own = texture_of(method, staged)
@@ -110,11 +120,13 @@ class Judge:
         maps, _ = texture_of(PRODUCT, self._staged)
         return replace(maps, base_color_srgb=self.atlas.color_srgb)
 
-    def score(self, method: str, maps: TextureSet) -> Scores:
+    def score(self, method: str, maps: TextureSet, *, relights: bool = True) -> Scores:
         """Raises EnvironmentProblem where it cannot be relit."""
         shown = self.views.show(maps.base_color_srgb)
         in_views, alignment = score_views(shown, self.views)
         in_atlas = self.atlas.score(maps.base_color_srgb, alignment)
+        if not relights:
+            return Scores(**in_views, **in_atlas)
         relit = relit_method(self._folder, self._scratch, self._staged, self.views, maps)
         self.shown[method] = shown, relit
         return Scores(**in_views, **in_atlas, **relit.scores(self.relit_truth))

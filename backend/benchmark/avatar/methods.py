@@ -89,11 +89,14 @@ def _usual_skin(staged: Staged) -> FloatArray:
 METHODS: dict[str, Callable[[Staged, Meter], TextureSet]] = {
     method: partial(product, method) for method in STUDIO_METHODS
 }
-# Ways to a base colour (N, N, 3): plain ones, and the product without a part of it.
+# Plain ways to a base colour (N, N, 3).
 BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
     "phone texture": as_filmed,
     "equalised": equalised,
     "flat colour": flat,
+}
+# The product without a part of it, or with another: judged by its texture, not relit.
+ABLATIONS: dict[str, Callable[[Staged], FloatArray]] = {
     "no light fit": no_light_fit,
     "no bounce": no_bounce,
     "refined": partial(refined_latents, PRODUCT),
@@ -103,6 +106,7 @@ BASELINES: dict[str, Callable[[Staged], FloatArray]] = {
     "50 steps": lambda staged: many_steps(staged, studio_of(PRODUCT, staged)),
 }
 ALL_METHODS = (*METHODS, *BASELINES, TRUE_COLOUR)
+ASKED_FOR = (*ALL_METHODS, *ABLATIONS)
 
 
 @lru_cache(maxsize=len(STUDIO_METHODS))
@@ -113,6 +117,6 @@ def texture_of(method: str, staged: Staged) -> tuple[TextureSet, Meter]:
 
 
 def baseline_of(method: str, staged: Staged) -> TextureSet:
-    """One of BASELINES' colour on the product's other maps."""
+    """One of BASELINES' or ABLATIONS' colour on the product's other maps."""
     maps, _ = texture_of(PRODUCT, staged)
-    return replace(maps, base_color_srgb=BASELINES[method](staged))
+    return replace(maps, base_color_srgb=(BASELINES | ABLATIONS)[method](staged))
