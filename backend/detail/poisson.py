@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
+from .conditions import LARGEST_STEP
+
 WORKERS = 2
+# Texels at 2048 over which the phone's gradients rule: beyond, light is in them that stage 1 took
+# away.
+REACH_2048 = 8.0
 
 
 def differences(image: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -40,3 +45,17 @@ def with_gradients(
     )
     right /= screen + rows[:, None].astype(np.float32) + columns[None].astype(np.float32)
     return scipy.fft.idctn(right, workers=WORKERS, overwrite_x=True).astype(np.float32)
+
+
+def with_trusted(
+    studio_log: FloatArray, phone_log: FloatArray, trust: FloatArray
+) -> NDArray[np.float32]:
+    """Log light (N, N, 3) of stage 1 with the phone's gradients, as far as `trust` (N, N) goes."""
+    size, out = len(trust), np.empty_like(studio_log)
+    for c in range(3):
+        own, wished = studio_log[..., c], []
+        for filmed, ours in zip(differences(phone_log[..., c]), differences(own), strict=True):
+            filmed = np.clip(filmed, -LARGEST_STEP, LARGEST_STEP)
+            wished.append(ours + trust * (filmed - ours))
+        out[..., c] = with_gradients(own, wished[0], wished[1], REACH_2048 * size / 2048.0)
+    return out

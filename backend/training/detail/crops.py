@@ -81,7 +81,7 @@ def piece_of(
     rows, columns = slice(row, row + edge), slice(column, column + edge)
 
     def small(image: Tensor) -> Tensor:
-        """(C, N, N) uint8 or int16 to the piece (1, C, c, c)."""
+        """(C, N, N) of any kind to the piece (1, C, c, c)."""
         piece = image[:, rows, columns].float()[None]
         return functional.avg_pool2d(piece, 1 << octave) if octave else piece
 
@@ -100,12 +100,10 @@ def piece_of(
         for image in (person.phone_srgb, person.albedo_srgb)
     )
     if by_network:
-        studio_log, broad, apart = map(
-            at, (person.network_log, person.network_broad, person.network_apart)
-        )
+        stage_one = person.network_log, person.network_broad, person.network_apart
     else:
-        studio_log = phone_log + at(person.low_gain)
-        broad, apart = at(person.hybrid_broad), at(person.hybrid_apart)
+        stage_one = person.hybrid_log, person.hybrid_broad, person.hybrid_apart
+    studio_log, (broad, apart) = small(stage_one[0]), map(at, stage_one[1:])
     trust, skin = small(person.trust[None]) / 255, small(person.skin[None])
     height = small(person.height[None]) * HEIGHT_STEP
     colour = (albedo_log - studio_log - apart) / COLOUR_SCALE

@@ -28,6 +28,7 @@ from ...detail.conditions import (
     enlarged,
     trust_in,
 )
+from ...detail.poisson import with_trusted
 from ...log_light import LUMINANCE
 from ..corpus.painter import StudioTexture
 from ..random_stream import stream
@@ -48,10 +49,10 @@ HEIGHT_STEP = 1 / 32  # of HEIGHT_SCALE_M
 
 @dataclass(frozen=True, eq=False)
 class Filmed:
-    """One person; N x N texels unless told; coarse maps of BROAD_GRID texels, float32.
+    """One person; N x N texels unless told; coarse maps of M = BROAD_GRID texels, float32.
 
     Stage 1 is the phone texture with its low band corrected (hybrid), or the studio network's own
-    smooth answer; "broad" maps are of what is left to the former stage.
+    smooth answer.
     """
 
     phone_srgb: Tensor  # (3, N, N) uint8
@@ -59,11 +60,11 @@ class Filmed:
     height: Tensor  # (N, N) int16, in HEIGHT_STEP; relief alone
     trust: Tensor  # (N, N) uint8
     skin: Tensor  # (N, N) uint8, 0 or 1
-    low_gain: Tensor  # (3, M, M) log light, what hybrid adds to the phone texture
-    network_log: Tensor  # (3, M, M) log light
-    hybrid_broad: Tensor  # (3, M, M) log light of stage 1's broad band
+    hybrid_log: Tensor  # (3, N, N) float16 log light of stage 1 with the phone's trusted gradients
+    network_log: Tensor
+    hybrid_broad: Tensor  # (3, M, M) its broad band
     network_broad: Tensor
-    hybrid_apart: Tensor  # (3, M, M) broad band of truth less stage 1
+    hybrid_apart: Tensor  # (3, M, M) broad band of truth less that
     network_apart: Tensor
     knows_height: Tensor  # () 1.0, or 0.0 where a real texture has no relief of its own
 
@@ -85,9 +86,10 @@ def film(
     network = functional.interpolate(albedo, (NETWORK_SIZE, NETWORK_SIZE), mode="area")
     network = enlarged(network, BROAD_GRID) + error
     size = phone.shape[-1]
-    hybrid_log, network_log = phone + enlarged(gain, size), enlarged(network, size)
+    hybrid, answer = phone + enlarged(gain, size), enlarged(network, size)
     shares = Shares(skin, pair.coverage[:, None])
-    trust = trust_in(pair.phone_srgb, shares, phone, hybrid_log)
+    trust = trust_in(pair.phone_srgb, shares, phone, hybrid)
+    hybrid_log, network_log = (_with_trusted(own, phone, trust) for own in (hybrid, answer))
     height = texture.height_m[None, None] / HEIGHT_SCALE_M
     height = (height - enlarged(blurred(coarse(height), RELIEF_SIGMA), size)) * skin
     return Filmed(
@@ -96,14 +98,21 @@ def film(
         height=(height[0, 0] / HEIGHT_STEP).round().clamp(-32768, 32767).short(),
         trust=_bytes(trust)[0, 0],
         skin=skin[0, 0].byte(),
-        low_gain=gain[0],
-        network_log=network[0],
+        hybrid_log=hybrid_log[0].half(),
+        network_log=network_log[0].half(),
         hybrid_broad=broad_band(hybrid_log)[0],
         network_broad=broad_band(network_log)[0],
         hybrid_apart=broad_band(albedo - hybrid_log)[0],
         network_apart=broad_band(albedo - network_log)[0],
         knows_height=torch.tensor(float(knows_height)),
     )
+
+
+def _with_trusted(own: Tensor, phone: Tensor, trust: Tensor) -> Tensor:
+    """As the stage has it: (1, 3, N, N)."""
+    studio_log, phone_log = (t[0].permute(1, 2, 0).cpu().numpy() for t in (own, phone))
+    made = with_trusted(studio_log, phone_log, trust[0, 0].cpu().numpy())
+    return torch.from_numpy(made).permute(2, 0, 1)[None].to(own.device)
 
 
 def _studio_error(log_shading: Tensor, random: torch.Generator) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...detail.conditions import COLOUR_SCALE, differences
+from ...detail.conditions import COLOUR_SCALE, blurred, differences
 from ...detail.diffusion import DetailNet, DetailPipeline, scheduler
 from ...detail.diffusion.pipeline import START, STEPS
 from ...images import pixels_8bit, write_jpeg
@@ -21,6 +21,8 @@ CROP = 384
 # Corners of pieces in an atlas of 2048 texels: brow and eye, lips, cheek, ear, scalp.
 CORNERS = ((830, 560), (1130, 830), (930, 460), (900, 60), (120, 830))
 QUALITY = 92
+# Gradients are compared at some .5 mm: what is finer, no phone sees.
+GRADIENT_SIGMA = 2.0  # texels
 STUDIO_KINDS = ("hybrid", "network")
 HEIGHT_GREY = 0.12
 
@@ -80,7 +82,8 @@ def scores(made_log: Tensor, pieces: Pieces) -> dict[str, float]:
 
 def _gradients(log_rgb: Tensor, skin: Tensor) -> Tensor:
     weights = log_rgb.new_tensor(LUMINANCE)[:, None, None]
-    return differences((log_rgb * weights).sum(1, keepdim=True)) * skin
+    luminance = (log_rgb * weights).sum(1, keepdim=True)
+    return differences(blurred(luminance, GRADIENT_SIGMA)) * skin
 
 
 def _srgb(log_rgb: Tensor) -> Tensor:
