@@ -15,6 +15,7 @@ from .on_demand import cache_folder, module, third_party_packages
 MAKERS = {
     "landmarks": ("head.landmark_table", "store_landmarks", "learn the head's landmarks again"),
     "template": ("head.build", "build_template", "build the head template"),
+    "micro-normal": ("micro_normal", "build_micro_normal", "build the tile of skin's micro relief"),
     "sheet": ("training.corpus.template_sheet", "render_sheet", "draw the head template"),
     "shapes": ("head.shape_sheet", "render_shapes", "draw the 52 shapes"),
     "sample": ("sample_capture.command", "film_sample", "film the sample"),

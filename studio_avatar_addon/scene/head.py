@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..avatar.bundle import HeadData
 from ..avatar.errors import TemplateError
 from ..avatar.frames import DEFAULT_INTERPUPILLARY_M
+from ..avatar.micro_relief import micro_relief_shares
 from ..avatar.template import BONES, EYE_BONES, MATERIALS, HeadTemplate
 from . import parts
 from .shape_keys import FormerKeys, build_keys, former_keys
@@ -23,6 +24,7 @@ UV_MAP = "Studio Avatar"
 EYE_DIRECTION = "eye_direction"  # mesh attribute: rest direction of eye vertices from their centre
 EYE_MIDDLE = "eye_middle"  # mesh attribute: UV of the gaze axis on the eye's island
 LIPS = "lips"  # mesh attribute: the share of lip in each vertex
+MICRO_RELIEF = "micro_relief"  # mesh attribute: how strong pores and fine furrows are
 REGION_PREFIX = "region "
 
 _GROUP_LEVELS = 200  # weights are set level by level, since Blender takes one weight a call
@@ -57,7 +59,7 @@ def build_head(
     for material in MATERIALS:
         mesh.materials.append(materials[material])
     _eye_attributes(mesh, template, fit)
-    _lips(mesh, template)
+    _skin_attributes(mesh, template)
     head, former = _object(name, mesh, collection)
     _vertex_groups(head, template)
     build_keys(head, fit, former)
@@ -116,13 +118,15 @@ def _eye_attributes(mesh: bpy.types.Mesh, template: HeadTemplate, fit: HeadData)
         attribute.data.foreach_set("vector", values.ravel())
 
 
-def _lips(mesh: bpy.types.Mesh, template: HeadTemplate) -> None:
-    """Store where the lips are, for their moisture; shaders cannot read vertex groups."""
-    weights = np.zeros(len(mesh.vertices), np.float32)
+def _skin_attributes(mesh: bpy.types.Mesh, template: HeadTemplate) -> None:
+    """Store where the lips are, for their moisture, and where the skin is coarse or fine; shaders
+    cannot read vertex groups."""
+    lips = np.zeros(len(mesh.vertices), np.float32)
     if LIPS in template.region_names:
-        weights = np.ascontiguousarray(template.region(LIPS), np.float32)
-    attribute = mesh.attributes.new(LIPS, "FLOAT", "POINT")
-    attribute.data.foreach_set("value", weights)
+        lips = np.ascontiguousarray(template.region(LIPS), np.float32)
+    for name, values in ((LIPS, lips), (MICRO_RELIEF, micro_relief_shares(template))):
+        attribute = mesh.attributes.new(name, "FLOAT", "POINT")
+        attribute.data.foreach_set("value", values)
 
 
 def _object(

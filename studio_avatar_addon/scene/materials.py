@@ -13,7 +13,15 @@ from ..avatar.errors import AvatarFolderError
 from ..avatar.template import IRIS_RADIUS_M, MATERIALS
 from . import compat, nodes
 from .head import head_scale
-from .skin_material import Maps, build_skin, image_of, link_version, load_maps, versions
+from .skin_material import (
+    PORE_STRENGTH,
+    Maps,
+    build_skin,
+    image_of,
+    link_version,
+    load_maps,
+    versions,
+)
 from .tissue_materials import (
     CLEAR_IOR,
     IRIS_SIZE,
@@ -44,7 +52,7 @@ _CONTROLS = (
     ("skin", "Roughness", "Roughness", 1),
     ("skin", "Subsurface", "Skin", "Subsurface Scale"),
     ("skin", "Relief", "Normal Map", "Strength"),
-    ("skin", "Pores", "Pore Relief", "Strength"),
+    ("skin", "Pores", PORE_STRENGTH, nodes.MIX_FACTOR),
     ("skin", "Lip Moisture", "Lip Moisture", 1),
     ("eye", "Iris Tint", IRIS_TINT, nodes.MIX_B),
     ("eye", "Iris Size", IRIS_SIZE, None),  # None: the node's own value

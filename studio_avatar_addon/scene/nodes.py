@@ -57,8 +57,9 @@ def math(
     return node.outputs[0]
 
 
-# A Mix node lists the sockets of all its data types; these are the colour's.
+# A Mix node lists the sockets of all its data types; these are the colour's and the vector's.
 MIX_FACTOR, MIX_A, MIX_B, MIX_RESULT = 0, 6, 7, 2
+MIX_VECTOR_A, MIX_VECTOR_B, MIX_VECTOR_RESULT = 4, 5, 1
 
 
 def mix_color(

@@ -12,8 +12,9 @@ from pathlib import Path
 import bpy
 
 from ..avatar.layout import TEXTURE_ORIGINS
+from ..avatar.micro_relief import MICRO_NORMAL, TILE_M
 from . import compat, nodes
-from .head import LIPS, UV_MAP
+from .head import LIPS, MICRO_RELIEF, UV_MAP
 
 # How far red, green and blue light travels in skin, relative to the scale (m of a real head).
 SUBSURFACE_RADIUS = (1.0, 0.2, 0.1)
@@ -21,8 +22,10 @@ SUBSURFACE_SCALE_M = 0.0025
 SUBSURFACE_IOR = 1.4
 # Principled's IOR stays 1.5: specular maps are levels of it, and 0.35 there is skin's F0 of .028.
 ROUGHNESS, SPECULAR_LEVEL = 0.45, 0.35
-_PORES_ACROSS_ATLAS = 620.0
-_PORE_DEPTH_M = 0.00008
+# The real head's skin (m) across the whole atlas, sideways and up, at the density of its cheeks.
+ATLAS_M = (0.322, 0.242)
+PORE_STRENGTH, MICRO_IMAGE = "Pore Strength", "micro normal"  # nodes
+DEFAULT_PORES = 0.5  # of their real depth: they show where light grazes
 _OVERLAY_STRENGTH = 0.8
 
 # Where each map enters the graph: node and socket. Unlinked, a socket holds an even skin.
@@ -59,7 +62,7 @@ def build_skin(material: bpy.types.Material, scale: float) -> None:
     nodes.join(tree, shader, "BSDF", output, "Surface")
     _color(tree, shader)
     _shine(tree, shader)
-    _relief(tree, shader, scale)
+    _relief(tree, shader)
 
 
 def _color(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
@@ -87,33 +90,46 @@ def _shine(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     tree.links.new(moist, shader.inputs["Coat Weight"])
 
 
-def _relief(tree: bpy.types.NodeTree, shader: bpy.types.Node, scale: float) -> None:
-    """The normal map, and below its resolution a field of pores along the atlas."""
-    normal = nodes.add(
-        tree, "NormalMap", "Normal Map", (3, 6), {"Color": (0.5, 0.5, 1.0, 1.0)}, uv_map=UV_MAP
-    )
-    atlas = nodes.add(tree, "UVMap", "Atlas", (0.5, 7.5), uv_map=UV_MAP)
+def _relief(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+    """The normal map, tilted further by a tile of pores and furrows smaller than its texels.
+
+    The tilts of both are added. Each has a Normal Map node, since their strengths are set apart.
+    """
+    normal = _normal_map(tree, "Normal Map", (3, 6))
+    micro = _normal_map(tree, "Micro Normal Map", (2, 8))
+    atlas = nodes.add(tree, "UVMap", "Atlas", (-0.5, 8), uv_map=UV_MAP)
+    tiles = (ATLAS_M[0] / TILE_M, ATLAS_M[1] / TILE_M, 1.0)
+    place = nodes.add(tree, "VectorMath", "Micro Tiles", (0.2, 8), {1: tiles}, operation="MULTIPLY")
+    tile = nodes.add(tree, "TexImage", MICRO_IMAGE, (0.9, 8))
+    tile.image = nodes.image(MICRO_NORMAL, is_color=False)
+    tile.image.name = "Studio Avatar Micro Normal"
+    tile.image.pack()  # the extension's folder does not travel with the .blend, as an avatar's may
+    surface = nodes.add(tree, "NewGeometry", "Surface", (2, 9.5))
+    tilt = nodes.add(tree, "VectorMath", "Micro Tilt", (3, 8), operation="SUBTRACT")
+    share = nodes.add(tree, "Attribute", "Micro Relief", (3, 9.5), attribute_name=MICRO_RELIEF)
+    both = nodes.add(tree, "VectorMath", "Both Reliefs", (4, 7.5), operation="MULTIPLY_ADD")
     pores = nodes.add(
-        tree, "TexVoronoi", "Pores", (2, 7.5), {"Scale": _PORES_ACROSS_ATLAS}, feature="SMOOTH_F1"
+        tree, "Mix", PORE_STRENGTH, (5, 6), {nodes.MIX_FACTOR: DEFAULT_PORES}, data_type="VECTOR"
     )
-    grain = nodes.add(
-        tree, "TexNoise", "Grain", (2, 9.5), {"Scale": _PORES_ACROSS_ATLAS * 0.6, "Detail": 3.0}
-    )
-    height = nodes.math(
-        tree, "MULTIPLY", "Pore Height", (3, 8), pores.outputs["Distance"], grain.outputs[0]
-    )
-    bump = nodes.add(
-        tree,
-        "Bump",
-        "Pore Relief",
-        (4.5, 6),
-        {"Strength": 0.5, "Distance": _PORE_DEPTH_M * scale},
-    )
-    nodes.join(tree, atlas, "UV", pores, "Vector")
-    nodes.join(tree, atlas, "UV", grain, "Vector")
-    tree.links.new(height, bump.inputs["Height"])
-    nodes.join(tree, normal, "Normal", bump, "Normal")
-    nodes.join(tree, bump, "Normal", shader, "Normal")
+    for source, output, target, socket in (
+        (atlas, "UV", place, 0),
+        (place, 0, tile, "Vector"),
+        (tile, "Color", micro, "Color"),
+        (micro, "Normal", tilt, 0),
+        (surface, "Normal", tilt, 1),
+        (tilt, 0, both, 0),
+        (share, "Fac", both, 1),
+        (normal, "Normal", both, 2),
+        (normal, "Normal", pores, nodes.MIX_VECTOR_A),
+        (both, 0, pores, nodes.MIX_VECTOR_B),
+        (pores, nodes.MIX_VECTOR_RESULT, shader, "Normal"),
+    ):
+        nodes.join(tree, source, output, target, socket)
+
+
+def _normal_map(tree: bpy.types.NodeTree, name: str, cell: tuple[float, float]) -> bpy.types.Node:
+    flat = (0.5, 0.5, 1.0, 1.0)
+    return nodes.add(tree, "NormalMap", name, cell, {"Color": flat}, uv_map=UV_MAP)
 
 
 def load_maps(material: bpy.types.Material, avatar: str, maps: Maps) -> None:
