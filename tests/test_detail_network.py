@@ -34,6 +34,7 @@ from backend.training.detail.presets import Preset
 from backend.training.detail.sheets import write_answers
 from backend.training.finite import NotFinite
 from backend.training.random_stream import stream
+from backend.training.simulator.tone import linear_from_srgb, log_light
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 
 CPU = torch.device("cpu")
@@ -213,20 +214,23 @@ def a_person(seed: int, size: int = 256) -> Filmed:
     return Filmed(
         phone_srgb=pixels(3, size, size), albedo_srgb=pixels(3, size, size),
         height=torch.zeros(size, size, dtype=torch.int16), trust=pixels(size, size),
-        skin=torch.ones(size, size, dtype=torch.uint8), low_gain=smooth(3),
-        network_log=smooth(3) - 1.5, hybrid_broad=smooth(3) - 1.5, network_broad=smooth(3) - 1.5,
+        skin=torch.ones(size, size, dtype=torch.uint8), hybrid_gain=smooth(3),
+        network_answer=smooth(3), hybrid_log=smooth(3).half() - 1.5,
+        network_log=smooth(3).half() - 1.5,
+        hybrid_broad=smooth(3) - 1.5, network_broad=smooth(3) - 1.5,
         hybrid_apart=smooth(3), network_apart=smooth(3), knows_height=torch.tensor(1.0),
     )  # fmt: skip
 
 
 def test_pieces_agree_with_the_product_s_conditions() -> None:
-    person = replace(a_person(1), low_gain=torch.zeros(3, 256, 256))
+    person = a_person(1)
     piece = piece_of(person, 64, 32, 64, 0, by_network=False)
-    phone_log = piece.studio_log  # without a gain they are the same
+    phone_log = log_light(linear_from_srgb(person.phone_srgb[None].float() / 255))
+    phone_log = phone_log[:, :, 64:128, 32:96]
     broad = person.hybrid_broad[None, :, 64:128, 32:96]
     trust = person.trust[None, None, 64:128, 32:96].float() / 255
     place = places(256, CPU)[:, :, 64:128, 32:96]
-    told = conditions_of(phone_log, phone_log, broad, trust, place, 256)
+    told = conditions_of(phone_log, piece.studio_log, broad, trust, place, 256)
     torch.testing.assert_close(piece.conditions.texels, told.texels, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(piece.conditions.place, told.place)
     # Stage 1, what is drawn and the broad rest make the truth.

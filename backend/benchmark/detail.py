@@ -17,14 +17,19 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.nn import functional
 
-from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.files import write_json
 
-from ..detail.conditions import COLOUR_SCALE, HEIGHT_SCALE_M, SLOPE_SCALE, blurred, differences
+from ..detail.conditions import (
+    COLOUR_SCALE,
+    HEIGHT_SCALE_M,
+    blurred,
+    broad_band,
+    differences,
+    enlarged,
+)
 from ..detail.diffusion import DetailNet, load
+from ..detail.diffusion.pipeline import START, STEPS
 from ..detail.maps import COARSE_M, FINE_M, LARGEST_SWING, RELIEF_M
-from ..detail.poisson import with_gradients
-from ..detail.restore import REACH_2048
 from ..log_light import LUMINANCE
 from ..on_demand import cache_folder
 from ..training.detail.command import filmed_persons
@@ -35,30 +40,27 @@ from ..training.detail.presets import CPU, Preset
 from ..training.detail.sheets import STUDIO_KINDS, drawn_of, held_out_pieces, scores
 from ..training.given import SIMULATED, look_at
 from ..training.simulator import keep_freed_memory
+from ..training.simulator.tone import linear_from_srgb, log_light
 from .avatar.table import table_head, table_line
 from .capture_run import Silent
-from .reference import DEFAULT_HEADS
 
-BUDGET = replace(CPU, corpus=8, real=0, steps=400)
+BUDGET = replace(CPU, corpus=5, real=0, steps=400)
 TEXEL_M = 0.00025  # of an atlas of 2048
+
+FIGURES = {"gradients": "gradients", "psnr": "dB", "normals_deg": "normals off, deg"}
 
 Figures = dict[str, float]
 
 
 def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
-    """Print a table; `out`: as JSON too. Raises EnvironmentProblem where weights are missing.
+    """Print a table; `out`: as JSON too. Needs no reference `heads`: all is painted.
 
-    `heads`: the folder of the reference heads, beside the panoramas that light what is trained.
+    Raises EnvironmentProblem where the shipped weights are missing.
     """
-    hdris = (heads or DEFAULT_HEADS).parent / "hdri"
-    if not hdris.is_dir():
-        raise EnvironmentProblem(
-            f"There are no panoramas in {hdris}.", "Name the reference heads beside them: --heads."
-        )
     keep_freed_memory()
     given, device = look_at(SIMULATED, SIMULATED), torch.device("cpu")
     cache = cache_folder() / "training"
-    learnt, asked = filmed_persons(BUDGET, given, hdris, cache, device, Silent())
+    learnt, asked = filmed_persons(BUDGET, given, None, cache, device, Silent())
     shipped = load().unet
     rows: dict[str, Figures] = {}
 
@@ -69,8 +71,9 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
             write_json(out, rows)
 
     started = time.monotonic()
-    for name, made in PLAIN.items():
-        add(name, _judged(asked, made), started)
+    blind = [without_gradients(person) for person in asked]
+    add("stage 1 as it is", _judged(blind, _plain), started)
+    add("the phone's gradients on it", _judged(asked, _plain), started)
     for name, told in DRAWINGS.items():
         started = time.monotonic()
         add(name, _judged(asked, lambda pieces, how=told: _by(shipped, pieces, *how)), started)
@@ -79,8 +82,8 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
         net = _trained(BUDGET, [sees(person) for person in learnt])
         blind = [sees(person) for person in asked]
         add(name, _judged(blind, lambda pieces, made=net: _by(made, pieces)), started)
-    columns = [f"{kind}, {figure}" for kind in STUDIO_KINDS for figure in ("gradients", "dB")]
-    lines = table_head("", *columns, "normals off, deg")
+    columns = [f"{kind}: {what}" for kind in STUDIO_KINDS for what in FIGURES.values()]
+    lines = table_head("", *columns)
     lines += [table_line(name, *_cells(found)) for name, found in rows.items()]
     print("\n".join(lines))
 
@@ -88,58 +91,60 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
 def _cells(found: Figures) -> list[str]:
     cells = []
     for kind in STUDIO_KINDS:
-        cells += [f"{found[f'{kind}_gradients']:.3f}", f"{found[f'{kind}_psnr']:.1f}"]
-    return [*cells, f"{found['normals_deg']:.2f}" if "normals_deg" in found else ""]
+        cells += [f"{found[f'{kind}_{name}']:.2f}" for name in FIGURES]
+    return cells
 
 
-def _judged(
-    persons: list[Filmed], made: Callable[[Pieces], tuple[Tensor, Tensor | None]]
-) -> Figures:
-    """`made`: log light of the pieces and the height of their relief in metres, if told."""
+def _judged(persons: list[Filmed], made: Callable[[Pieces], tuple[Tensor, Tensor]]) -> Figures:
+    """`made`: log light of the pieces and the height of their relief in metres."""
     found: Figures = {}
     for kind in STUDIO_KINDS:
         pieces = held_out_pieces(persons, kind)
         log_rgb, height_m = made(pieces)
         found |= {f"{kind}_{k}": round(v, 4) for k, v in scores(log_rgb, pieces).items()}
-        if height_m is not None:
-            found["normals_deg"] = round(_normals_off_deg(height_m, pieces), 3)
+        found[f"{kind}_normals_deg"] = round(_normals_off_deg(height_m, pieces), 3)
     return found
 
 
-def _stage_one(pieces: Pieces) -> Tensor:
-    return pieces.studio_log + pieces.apart
+def without_gradients(person: Filmed) -> Filmed:
+    """Stage 1 as it is, and nothing told of the phone's gradients."""
+    size = person.skin.shape[-1]
+    phone, albedo = (
+        log_light(linear_from_srgb(image[None].float() / 255))
+        for image in (person.phone_srgb, person.albedo_srgb)
+    )
+    hybrid = phone + enlarged(person.hybrid_gain[None], size)
+    network = enlarged(person.network_answer[None], size)
+    return replace(
+        person,
+        trust=torch.zeros_like(person.trust),
+        hybrid_log=hybrid[0],
+        network_log=network[0],
+        hybrid_broad=broad_band(hybrid)[0],
+        network_broad=broad_band(network)[0],
+        hybrid_apart=broad_band(albedo - hybrid)[0],
+        network_apart=broad_band(albedo - network)[0],
+    )
 
 
-def _with_the_phone_s(pieces: Pieces, own: Tensor) -> Tensor:
-    """`own` (B, 3, c, c) with the phone's trusted gradients, as the detail stage puts them on."""
-    trust = 0.5 + 0.5 * pieces.conditions.texels[:, 9:]
-    filmed = pieces.conditions.texels[:, 3:9] * SLOPE_SCALE
-    across, down = ((1.0 - trust).repeat(1, 6, 1, 1) * differences(own) + filmed).chunk(2, 1)
-    made = [
-        torch.from_numpy(
-            with_gradients(own[b, c].numpy(), across[b, c].numpy(), down[b, c].numpy(), REACH_2048)
-        )
-        for b in range(len(own))
-        for c in range(3)
-    ]
-    return torch.stack(made).view_as(own)
+def all_believed(person: Filmed) -> Filmed:
+    return replace(person, trust=torch.full_like(person.trust, 255))
 
 
-def _by(
-    net: DetailNet, pieces: Pieces, steps: int = 4, start: float = 1.0, blend: bool = False
-) -> tuple[Tensor, Tensor]:
-    drawn = drawn_of(net, pieces, steps, start)
-    made = _stage_one(pieces) + COLOUR_SCALE * drawn[:, :3]
-    made = _with_the_phone_s(pieces, made) if blend else made
-    return made, HEIGHT_SCALE_M * drawn[:, 3]
-
-
-def _by_luminance(pieces: Pieces) -> tuple[Tensor, Tensor]:
-    """Dark lines taken for furrows, as a draft has it."""
-    made = _with_the_phone_s(pieces, _stage_one(pieces))
+def _plain(pieces: Pieces) -> tuple[Tensor, Tensor]:
+    """Stage 1 and what is put on it; dark lines taken for furrows, as a draft has it."""
+    made = pieces.studio_log + pieces.apart
     luminance = (made * made.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
     band = blurred(luminance, FINE_M / TEXEL_M) - blurred(luminance, COARSE_M / TEXEL_M)
     return made, RELIEF_M * LARGEST_SWING * torch.tanh(band / LARGEST_SWING)[:, 0]
+
+
+def _by(
+    net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START
+) -> tuple[Tensor, Tensor]:
+    drawn = drawn_of(net, pieces, steps, start)
+    made = pieces.studio_log + pieces.apart + COLOUR_SCALE * drawn[:, :3]
+    return made, HEIGHT_SCALE_M * drawn[:, 3]
 
 
 def _normals_off_deg(height_m: Tensor, pieces: Pieces) -> float:
@@ -163,27 +168,16 @@ def _trained(preset: Preset, persons: list[Filmed]) -> DetailNet:
     return nets.mean
 
 
-PLAIN: Mapping[str, Callable[[Pieces], tuple[Tensor, Tensor | None]]] = {
-    "stage 1 as it is, without relief": lambda pieces: (
-        _stage_one(pieces),
-        torch.zeros_like(pieces.drawn[:, 3]),
-    ),
-    "the phone's gradients alone, dark taken for deep": _by_luminance,
-}
-# Of the shipped network: steps, from what share of the noise, and whether the phone's trusted
-# gradients are put back.
-DRAWINGS: Mapping[str, tuple[int, float, bool]] = {
-    "shipped network, 4 steps, and the phone's gradients": (4, 1.0, True),
-    "shipped network, 4 steps": (4, 1.0, False),
-    "1 step": (1, 1.0, False),
-    "50 steps": (50, 1.0, False),
-    "4 steps from half the noise": (4, 0.5, False),
+# Of the shipped network: steps, and from what share of the noise.
+DRAWINGS: Mapping[str, tuple[int, float]] = {
+    "shipped network, 4 steps": (4, 1.0),
+    "shipped network, 1 step": (1, 1.0),
+    "shipped network, 50 steps": (50, 1.0),
+    "shipped network, 4 steps from half the noise": (4, 0.5),
 }
 # What of a person is kept from a network trained from one seed for BUDGET.
 VARIANTS: Mapping[str, Callable[[Filmed], Filmed]] = {
     "small budget: whole": lambda person: person,
-    "small budget: no trust, all is believed": lambda p: replace(
-        p, trust=torch.full_like(p.trust, 255)
-    ),
-    "small budget: no gradients": lambda p: replace(p, trust=torch.zeros_like(p.trust)),
+    "small budget: all is believed": all_believed,
+    "small budget: no gradients": without_gradients,
 }

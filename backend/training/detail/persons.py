@@ -60,6 +60,8 @@ class Filmed:
     height: Tensor  # (N, N) int16, in HEIGHT_STEP; relief alone
     trust: Tensor  # (N, N) uint8
     skin: Tensor  # (N, N) uint8, 0 or 1
+    hybrid_gain: Tensor  # (3, M, M) log light that hybrid adds to the phone texture
+    network_answer: Tensor  # (3, M, M) log light
     hybrid_log: Tensor  # (3, N, N) float16 log light of stage 1 with the phone's trusted gradients
     network_log: Tensor
     hybrid_broad: Tensor  # (3, M, M) its broad band
@@ -98,6 +100,8 @@ def film(
         height=(height[0, 0] / HEIGHT_STEP).round().clamp(-32768, 32767).short(),
         trust=_bytes(trust)[0, 0],
         skin=skin[0, 0].byte(),
+        hybrid_gain=gain[0],
+        network_answer=network[0],
         hybrid_log=hybrid_log[0].half(),
         network_log=network_log[0].half(),
         hybrid_broad=broad_band(hybrid_log)[0],
