@@ -17,7 +17,7 @@ from .conditions import LARGEST_STEP
 WORKERS = 2
 # Texels at 2048 over which the phone's gradients rule: beyond, light is in them that stage 1 took
 # away.
-REACH_2048 = 8.0
+REACH_2048 = 12.0
 
 
 def differences(image: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -24,7 +24,7 @@ class Preset:
 
 CPU = Preset(
     channels=(48, 96), blocks=(2, 3), size=2048, corpus=36, real=12, crop=128, batch=12,
-    steps=3500, rate=2e-3, mean_images=4000, log_every=20, keep_every=200, sheet_every=1000,
+    steps=3000, rate=2e-3, mean_images=4000, log_every=20, keep_every=200, sheet_every=1000,
 )  # fmt: skip
 # One card of 8 to 16 GB, a night.
 WORKSTATION = Preset(
