@@ -63,11 +63,10 @@ def restore_detail(
     other = table.image(~table.is_material("skin"))
     detailed[other] = studio_log[other]
     progress(1, 2, "making the maps")
-    relief = (
-        relief_of_luminance(table, detailed @ LUMINANCE, fit)
-        if drawn is None
-        else relief_of_height(table, drawn.height_m)
-    )
+    relief = relief_of_luminance(table, detailed @ LUMINANCE, fit)
+    if drawn is not None:
+        # Painted furrows are few: those of the person show as dark lines, where they were filmed.
+        relief = trust * relief + relief_of_height(table, drawn.height_m)
     maps = make_maps(table, relief, studio.cavity, fit)
     base_color = np.clip(srgb_from_linear(light_from_log(detailed)), 0.0, 1.0)
     progress(2, 2, "")
