@@ -25,6 +25,7 @@ from backend.detail.conditions import (
     trust_in,
 )
 from backend.detail.diffusion import DetailNet, DetailPipeline, load, save, scheduler
+from backend.detail.diffusion.pipeline import Answer
 from backend.detail.draw import Diffusion
 from backend.training.checkpoint import Origin, read_checkpoint, read_standing, write_checkpoint
 from backend.training.detail.crops import drawn_pieces, piece_of
@@ -90,7 +91,7 @@ def test_a_tile_equals_the_whole(pipeline: DetailPipeline) -> None:
 
 def test_the_seed_decides_and_odd_sizes_are_drawn(pipeline: DetailPipeline) -> None:
     conditions = random_conditions(61, 43)
-    first, again, other = (pipeline(conditions, silent, seed=seed) for seed in (5, 5, 6))
+    first, again, other = (pipeline(conditions, silent, seed=seed).drawn for seed in (5, 5, 6))
     assert first.shape == (1, 4, 61, 43)
     assert torch.equal(first, again)
     assert not torch.allclose(first, other, atol=1e-2)
@@ -141,11 +142,12 @@ def test_a_device_without_memory_gives_way_to_the_processor(
             self.device = device
             return self
 
-        def __call__(self, conditions: Conditions, progress: object, **given: int) -> torch.Tensor:
+        def __call__(self, conditions: Conditions, progress: object, **given: int) -> Answer:
             asked.append((self.device.type, given["tile"]))
             if self.device.type != "cpu":
                 raise torch.OutOfMemoryError("no memory")
-            return torch.zeros(1, 4, *conditions.texels.shape[2:])
+            nothing = torch.zeros(1, 4, *conditions.texels.shape[2:])
+            return Answer(nothing, nothing)
 
     monkeypatch.setattr(Conditions, "to", lambda self, device: self)
     told: list[str] = []
@@ -178,8 +180,8 @@ def test_weights_go_to_diffusers_layout_and_back(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "model_index.json").read_text())["_class_name"]
     back = load(tmp_path)
     conditions = random_conditions(64, 64)
-    ours = DetailPipeline(net.half().float(), scheduler())(conditions, silent)
-    torch.testing.assert_close(ours, back(conditions, silent), atol=1e-3, rtol=1e-3)
+    ours = DetailPipeline(net.half().float(), scheduler())(conditions, silent).drawn
+    torch.testing.assert_close(ours, back(conditions, silent).drawn, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "altered", "no description"])

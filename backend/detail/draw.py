@@ -22,7 +22,7 @@ from .conditions import (
     places,
 )
 from .diffusion import DetailPipeline
-from .diffusion.pipeline import LEAST_TILE, START, STEPS, TILE
+from .diffusion.pipeline import LEAST_TILE, START, STEPS, TILE, Answer
 from .drawing import Drawn, Note
 
 # No phone shows what is finer than this atlas's texels, .25 mm, and painted skin has it from no
@@ -55,7 +55,7 @@ class Diffusion:
         edge = phone.shape[-1]
         broad = enlarged(broad_band(studio), edge)
         told = conditions_of(phone, studio, broad, known, places(edge, phone.device), edge)
-        made = self._with_memory(told, progress, note)
+        made = self._with_memory(told, progress, note).beside(known)
         colour = COLOUR_SCALE * made[:, :3]
         # Broad is what stage 1 tells: no shift of colour against it.
         colour = colour - enlarged(broad_band(colour), edge)
@@ -64,7 +64,7 @@ class Diffusion:
             _resized(HEIGHT_SCALE_M * made[0, 3].numpy(), size),
         )
 
-    def _with_memory(self, told: Conditions, progress: Progress, note: Note) -> Tensor:
+    def _with_memory(self, told: Conditions, progress: Progress, note: Note) -> Answer:
         """With ever smaller tiles, in the end on the processor."""
         device, tile = self.device, TILE
         while True:
@@ -73,7 +73,7 @@ class Diffusion:
                     told.to(device), progress, seed=self.seed, steps=self.steps, start=self.start,
                     tile=tile,
                 )  # fmt: skip
-                return made.cpu()
+                return Answer(made.expected.cpu(), made.drawn.cpu())
             except torch.OutOfMemoryError:
                 torch.cuda.empty_cache()
             tile //= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
@@ -31,6 +32,21 @@ def scheduler() -> DDIMScheduler:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """(B, DRAWN, H, W) each. From pure noise the first step's answer is what is likely; the last
+    one's is one detail that there might be."""
+
+    expected: Tensor
+    drawn: Tensor
+
+    def beside(self, trust: Tensor) -> Tensor:
+        """(B, DRAWN, H, W) where `trust` (B, 1, H, W) tells how well the person was seen: colour is
+        made up only where they were not; relief, which nobody filmed, everywhere."""
+        colour = self.drawn[:, :3] + trust * (self.expected - self.drawn)[:, :3]
+        return torch.cat([colour, self.drawn[:, 3:]], 1)
+
+
 class DetailPipeline(DiffusionPipeline):
     def __init__(self, unet: DetailNet, scheduler: DDIMScheduler) -> None:
         super().__init__()
@@ -46,9 +62,9 @@ class DetailPipeline(DiffusionPipeline):
         steps: int = STEPS,
         start: float = START,
         tile: int = TILE,
-    ) -> Tensor:
-        """What the network draws (B, DRAWN, H, W), on the conditions' device; the same for the
-        same `seed`, whatever the tiles.
+    ) -> Answer:
+        """What the network draws, on the conditions' device; the same for the same `seed`,
+        whatever the tiles.
 
         `start`: share of the way from pure noise. Raises OutOfMemory as the device does.
         """
@@ -61,12 +77,14 @@ class DetailPipeline(DiffusionPipeline):
         timesteps = self.scheduler.timesteps[-steps:]
         noise = noise.to(whole.texels.device)
         drawn = self.scheduler.add_noise(torch.zeros_like(noise), noise, timesteps[:1])
+        expected = drawn
         for number, timestep in enumerate(timesteps):
             progress(number, steps, "drawing detail")
             clean = self._clean(drawn, timestep, whole, tile)
+            expected = clean if number == 0 else expected
             drawn = self.scheduler.step(clean, timestep, drawn, eta=0.0).prev_sample
         progress(steps, steps, "")
-        return drawn[..., :height, :width]
+        return Answer(expected[..., :height, :width], drawn[..., :height, :width])
 
     def _clean(self, noised: Tensor, timestep: Tensor, conditions: Conditions, tile: int) -> Tensor:
         """The network's answer, tile by tile, each with all that it can see round it."""

@@ -51,9 +51,10 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
 
 @torch.no_grad()
 def drawn_of(net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START) -> Tensor:
-    """(B, DRAWN, c, c)"""
+    """(B, DRAWN, c, c): as the product has it, likely detail where trusted, drawn elsewhere."""
     pipeline = DetailPipeline(net, scheduler())
-    return pipeline(pieces.conditions, _silent, steps=steps, start=start)
+    made = pipeline(pieces.conditions, _silent, steps=steps, start=start)
+    return made.beside(0.5 + 0.5 * pieces.conditions.texels[:, -1:])
 
 
 def held_out_pieces(persons: Sequence[Filmed], kind: str) -> Pieces:
