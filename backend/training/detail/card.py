@@ -17,14 +17,16 @@ Licence: CC0 1.0. They were made by `python -m backend train detail` and may be 
   believed and the place in the atlas, to the skin's fine structure and the height of its relief: a
   conditional diffusion model of {parameters:.1f} million weights, four steps from stage 1 with
   noise.
-- **What it is for.** To take what is not skin (noise, blocks, remnants of light) from what was
-  filmed, and to draw skin where nothing was. What was filmed well is kept by the stage round it.
+- **What it is for.** To draw skin and its relief where nothing was seen; where the person was seen
+  well, only what is likely is added.
 - **Trained on** {persons} at {size} texels, each filmed once by the simulator, {steps} steps of
   preset `{preset}`.
-- **Held-out painted persons**: gradients correlate with the truth's by {hybrid_after_gradients:.2f}
-  (before {hybrid_before_gradients:.2f}), over a smooth stage 1 by {network_after_gradients:.2f}
-  ({network_before_gradients:.2f}). What that is worth on whole captures stands in the benchmark's
-  documentation.
+- **Held-out painted persons**, with the phone's gradients already on stage 1:
+  {hybrid_after_psnr:.1f} dB and gradients that correlate with the truth's by
+  {hybrid_after_gradients:.2f}; {hybrid_before_psnr:.1f} dB and {hybrid_before_gradients:.2f}
+  without the network. Over the studio network's smooth answer {network_after_psnr:.1f} dB and
+  {network_after_gradients:.2f}; {network_before_psnr:.1f} dB and {network_before_gradients:.2f}
+  without. Drawn detail looks like skin and is not the person's own: it cannot raise these.
 - **Limits.** Painted pores and lines and few real skins: it knows no tattoos, face paint or deep
   scars. What it draws where nothing was seen is anybody's skin, not this person's.
 """
