@@ -234,11 +234,11 @@ def test_pieces_agree_with_the_product_s_conditions() -> None:
     broad = person.hybrid_broad[None, :, 64:128, 32:96]
     trust = person.trust[None, None, 64:128, 32:96].float() / 255
     place = places(256, CPU)[:, :, 64:128, 32:96]
-    told = conditions_of(phone_log, piece.studio_log, broad, trust, place, 256)
+    told = conditions_of(phone_log, piece.blended_log, broad, trust, place, 256)
     torch.testing.assert_close(piece.conditions.texels, told.texels, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(piece.conditions.place, told.place)
     # Stage 1, what is drawn and the broad rest make the truth.
-    whole = piece.studio_log + piece.apart + 0.08 * piece.drawn[:, :3]
+    whole = piece.blended_log + piece.apart + 0.08 * piece.drawn[:, :3]
     inside = piece.drawn[:, :3].abs() < 8.0
     torch.testing.assert_close(whole[inside], piece.albedo_log[inside], atol=1e-3, rtol=1e-3)
     assert HEIGHT_STEP < 0.1

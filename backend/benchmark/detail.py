@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,16 +27,16 @@ from ..detail.conditions import (
     broad_band,
     differences,
     enlarged,
+    trust_of,
 )
 from ..detail.diffusion import DetailNet, load
-from ..detail.diffusion.pipeline import START, STEPS
 from ..detail.maps import COARSE_M, FINE_M, LARGEST_SWING, RELIEF_M
 from ..log_light import LUMINANCE
 from ..on_demand import cache_folder
 from ..training.detail.command import filmed_persons
 from ..training.detail.crops import Pieces
 from ..training.detail.learn import Learning, Nets
-from ..training.detail.persons import Filmed
+from ..training.detail.persons import Filmed, with_trust
 from ..training.detail.presets import CPU, Preset
 from ..training.detail.sheets import STUDIO_KINDS, drawn_of, held_out_pieces, scores
 from ..training.given import SIMULATED, look_at
@@ -71,17 +72,19 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
             write_json(out, rows)
 
     started = time.monotonic()
-    blind = [without_gradients(person) for person in asked]
-    add("stage 1 as it is", _judged(blind, _plain), started)
+    add("stage 1 as it is", _judged([believed(p, 0.0) for p in asked], _plain), started)
     add("the phone's gradients on it", _judged(asked, _plain), started)
-    for name, told in DRAWINGS.items():
+    add("the same without relief", _judged(asked, _flat), started)
+    add("shipped network", _judged(asked, partial(_product, shipped)), started)
+    for name, (steps, start) in DRAWINGS.items():
         started = time.monotonic()
-        add(name, _judged(asked, lambda pieces, how=told: _by(shipped, pieces, *how)), started)
+        how = partial(_drawn, shipped, steps=steps, start=start)
+        add(name, _judged(asked, how), started)
     for name, sees in VARIANTS.items():
         started = time.monotonic()
         net = _trained(BUDGET, [sees(person) for person in learnt])
-        blind = [sees(person) for person in asked]
-        add(name, _judged(blind, lambda pieces, made=net: _by(made, pieces)), started)
+        told = [sees(person) for person in asked]
+        add(name, _judged(told, partial(_drawn, net, steps=1, start=1.0)), started)
     columns = [f"{kind}: {what}" for kind in STUDIO_KINDS for what in FIGURES.values()]
     lines = table_head("", *columns)
     lines += [table_line(name, *_cells(found)) for name, found in rows.items()]
@@ -106,18 +109,20 @@ def _judged(persons: list[Filmed], made: Callable[[Pieces], tuple[Tensor, Tensor
     return found
 
 
-def without_gradients(person: Filmed) -> Filmed:
-    """Stage 1 as it is, and nothing told of the phone's gradients."""
+def believed(person: Filmed, trust: float) -> Filmed:
+    """As if the phone's gradients were trusted so far everywhere: 0 leaves stage 1 as it is."""
     size = person.skin.shape[-1]
     phone, albedo = (
         log_light(linear_from_srgb(image[None].float() / 255))
         for image in (person.phone_srgb, person.albedo_srgb)
     )
+    everywhere = torch.full_like(phone[:, :1], trust)
     hybrid = phone + enlarged(person.hybrid_gain[None], size)
     network = enlarged(person.network_answer[None], size)
+    hybrid, network = (with_trust(own, phone, everywhere) for own in (hybrid, network))
     return replace(
         person,
-        trust=torch.zeros_like(person.trust),
+        trust=(255 * everywhere[0, 0]).byte(),
         hybrid_log=hybrid[0],
         network_log=network[0],
         hybrid_broad=broad_band(hybrid)[0],
@@ -127,23 +132,36 @@ def without_gradients(person: Filmed) -> Filmed:
     )
 
 
-def all_believed(person: Filmed) -> Filmed:
-    return replace(person, trust=torch.full_like(person.trust, 255))
-
-
 def _plain(pieces: Pieces) -> tuple[Tensor, Tensor]:
-    """Stage 1 and what is put on it; dark lines taken for furrows, as a draft has it."""
-    made = pieces.studio_log + pieces.apart
+    """What is told, and its dark lines taken for furrows, as a draft has it."""
+    made = pieces.blended_log + pieces.apart
+    return made, _furrows_m(made)
+
+
+def _furrows_m(made: Tensor) -> Tensor:
     luminance = (made * made.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
     band = blurred(luminance, FINE_M / TEXEL_M) - blurred(luminance, COARSE_M / TEXEL_M)
-    return made, RELIEF_M * LARGEST_SWING * torch.tanh(band / LARGEST_SWING)[:, 0]
+    return RELIEF_M * LARGEST_SWING * torch.tanh(band / LARGEST_SWING)[:, 0]
 
 
-def _by(
-    net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START
-) -> tuple[Tensor, Tensor]:
-    drawn = drawn_of(net, pieces, steps, start)
-    made = pieces.studio_log + pieces.apart + COLOUR_SCALE * drawn[:, :3]
+def _flat(pieces: Pieces) -> tuple[Tensor, Tensor]:
+    return pieces.blended_log + pieces.apart, torch.zeros_like(pieces.drawn[:, 3])
+
+
+def _product(net: DetailNet, pieces: Pieces) -> tuple[Tensor, Tensor]:
+    """As the stage has it: likely detail where trusted, drawn elsewhere, both kinds of relief."""
+    trust = trust_of(pieces.conditions)
+    made, height_m = _with(pieces, drawn_of(net, pieces).beside(trust))
+    return made, height_m + trust[:, 0] * _furrows_m(made)
+
+
+def _drawn(net: DetailNet, pieces: Pieces, steps: int, start: float) -> tuple[Tensor, Tensor]:
+    """The drawing everywhere, whatever was seen."""
+    return _with(pieces, drawn_of(net, pieces, steps, start).drawn)
+
+
+def _with(pieces: Pieces, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    made = pieces.blended_log + pieces.apart + COLOUR_SCALE * drawn[:, :3]
     return made, HEIGHT_SCALE_M * drawn[:, 3]
 
 
@@ -168,16 +186,17 @@ def _trained(preset: Preset, persons: list[Filmed]) -> DetailNet:
     return nets.mean
 
 
-# Of the shipped network: steps, and from what share of the noise.
+# Of the shipped network, drawn everywhere: steps, and from what share of the noise. One step tells
+# what is likely.
 DRAWINGS: Mapping[str, tuple[int, float]] = {
-    "shipped network, 4 steps": (4, 1.0),
-    "shipped network, 1 step": (1, 1.0),
-    "shipped network, 50 steps": (50, 1.0),
-    "shipped network, 4 steps from half the noise": (4, 0.5),
+    "drawn everywhere, 1 step": (1, 1.0),
+    "drawn everywhere, 4 steps": (4, 1.0),
+    "drawn everywhere, 50 steps": (50, 1.0),
+    "drawn everywhere, 4 steps from half the noise": (4, 0.5),
 }
-# What of a person is kept from a network trained from one seed for BUDGET.
+# What a network is told that is trained from one seed for BUDGET; judged by what it finds likely.
 VARIANTS: Mapping[str, Callable[[Filmed], Filmed]] = {
     "small budget: whole": lambda person: person,
-    "small budget: all is believed": all_believed,
-    "small budget: no gradients": without_gradients,
+    "small budget: without trust, all gradients believed": lambda person: believed(person, 1.0),
+    "small budget: without gradients": lambda person: believed(person, 0.0),
 }

@@ -4,8 +4,8 @@ conditions.py   what is known of each texel, and how far to believe it
 diffusion/      a network that takes noise from detail, and draws it where nothing was seen
 drawing.py      who draws; draw.py: the diffusion model, of a whole texture
 shipped.py      where its weights lie
-poisson.py      trusted gradients put on an image, exactly, in one cosine transform
-restore.py      the stage: drawn detail, trusted gradients, maps
+poisson.py      the phone's trusted gradients put on stage 1, in one cosine transform
+restore.py      the stage: trusted gradients, drawn detail, maps
 maps.py         normal, roughness, specular and cavity from relief, regions and openness
 """
 

@@ -1,7 +1,8 @@
 """Phone and studio texture in; what the detail network is told of them, and what it adds, out.
 
-The network speaks of log light: what it draws is the difference of skin and stage 1, without the
-broad band, which is stage 1's to tell, and the height of the skin's relief.
+The network speaks of log light: it is told stage 1 with the phone's trusted gradients on it
+("blended"), and draws the difference of skin to that, without the broad band, which is stage 1's to
+tell, and the height of the skin's relief.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from ..log_light import LUMINANCE
 # What the network draws, at about unit variance: log light of three channels, and metres.
 COLOUR_SCALE, HEIGHT_SCALE_M = 0.08, 25e-6
 DRAWN = 4
-CONDITIONS = 10  # of every texel: stage 1 and the phone's differences of three channels, trust
-BROAD = 3  # stage 1's broad band, told once a block
+CONDITIONS = 10  # of every texel: blended and the phone's differences of three channels, trust
+BROAD = 3  # the broad band of blended, told once a block
 SLOPE_SCALE = 0.04  # log light a texel
 LARGEST_STEP = 0.5  # log; a stronger change within a texel is no skin
 USUAL_LOG, LOG_SCALE = -1.6, 0.8
@@ -31,6 +32,8 @@ BORDER_2048 = 9
 SHADOW_EDGE, EDGE_SIGMA = (0.008, 0.020), 2.5  # the latter in texels of BROAD_GRID
 # ... and where sensors and shine take over (sRGB of the brightest channel).
 CLIPPING = (0.93, 0.99)
+
+ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +65,20 @@ class Shares:
 
 
 def conditions_of(
-    phone_log: Tensor, studio_log: Tensor, broad: Tensor, trust: Tensor, place: Tensor, size: int
+    phone_log: Tensor, blended_log: Tensor, broad: Tensor, trust: Tensor, place: Tensor, size: int
 ) -> Conditions:
-    """Log light (B, 3, H, W) of both textures, stage 1's broad band, `trust` (B, 1, H, W) and
-    `place` (B, 2, H, W) of a piece of an atlas of `size` texels a side."""
+    """Log light (B, 3, H, W) of both textures, the broad band of the latter, `trust` (B, 1, H, W)
+    and `place` (B, 2, H, W) of a piece of an atlas of `size` texels a side."""
     slopes = differences(phone_log).clamp(-LARGEST_STEP, LARGEST_STEP) * trust
-    fine = ((studio_log - broad) / FINE_SCALE).clamp(-4.0, 4.0)
+    fine = ((blended_log - broad) / FINE_SCALE).clamp(-4.0, 4.0)
     texels = torch.cat([fine, (slopes / SLOPE_SCALE).clamp(-4.0, 4.0), 2.0 * trust - 1.0], 1)
     octave = torch.full((len(texels),), 2048.0 / size, device=texels.device).log2()
     return Conditions(texels, (broad - USUAL_LOG) / LOG_SCALE, place, octave)
+
+
+def trust_of(conditions: Conditions) -> Tensor:
+    """(B, 1, H, W) in [0, 1], as it was told."""
+    return 0.5 + 0.5 * conditions.texels[:, -1:]
 
 
 def differences(image: Tensor) -> Tensor:
@@ -80,10 +88,10 @@ def differences(image: Tensor) -> Tensor:
     return torch.cat([across, down], 1)
 
 
-def places(size: int, device: torch.device) -> Tensor:
-    """(1, 2, size, size) u to the right and v up, each in [-1, 1]."""
+def places(size: int, device: torch.device, rows: slice = ALL, columns: slice = ALL) -> Tensor:
+    """(1, 2, H, W) u to the right and v up, each in [-1, 1], of a piece of an atlas of `size`."""
     place = (torch.arange(size, device=device) + 0.5) * (2.0 / size) - 1.0
-    v, u = torch.meshgrid(-place, place, indexing="ij")
+    v, u = torch.meshgrid(-place[rows], place[columns], indexing="ij")
     return torch.stack([u, v])[None]
 
 

@@ -41,20 +41,17 @@ class Diffusion:
     seed: int = 0
 
     def __call__(
-        self,
-        phone_log: FloatArray,
-        studio_log: FloatArray,
-        trust: FloatArray,
-        progress: Progress,
-        note: Note,
-    ) -> Drawn:
+        self, phone_log: FloatArray, blended_log: FloatArray, trust: FloatArray,
+        progress: Progress, note: Note,
+    ) -> Drawn:  # fmt: skip
         size = len(trust)
-        phone, studio, known = (
-            _tensor(_at_most(image, LARGEST)) for image in (phone_log, studio_log, trust[..., None])
+        phone, blended, known = (
+            _tensor(_at_most(image, LARGEST))
+            for image in (phone_log, blended_log, trust[..., None])
         )
         edge = phone.shape[-1]
-        broad = enlarged(broad_band(studio), edge)
-        told = conditions_of(phone, studio, broad, known, places(edge, phone.device), edge)
+        broad = enlarged(broad_band(blended), edge)
+        told = conditions_of(phone, blended, broad, known, places(edge, phone.device), edge)
         made = self._with_memory(told, progress, note).beside(known)
         colour = COLOUR_SCALE * made[:, :3]
         # Broad is what stage 1 tells: no shift of colour against it.
@@ -75,8 +72,9 @@ class Diffusion:
                 )  # fmt: skip
                 return Answer(made.expected.cpu(), made.drawn.cpu())
             except torch.OutOfMemoryError:
-                torch.cuda.empty_cache()
-            tile //= 2
+                tile //= 2
+            # Only now are the failed try's tensors gone.
+            torch.cuda.empty_cache()
             if tile < LEAST_TILE:
                 device, tile = torch.device("cpu"), TILE
                 note("The device's memory is too small for the detail, so the processor drew it.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,22 +18,13 @@ Note = Callable[[str], None]
 class Drawn:
     """N x N texels."""
 
-    colour_log: NDArray[np.float32]  # (N, N, 3) to be added to stage 1; it has no broad band
+    colour_log: NDArray[np.float32]  # (N, N, 3) to be added to what it was told; no broad band
     height_m: NDArray[np.float32]  # (N, N) relief above the head's surface
 
 
-class Draw(Protocol):
-    def __call__(
-        self,
-        phone_log: FloatArray,
-        studio_log: FloatArray,
-        trust: FloatArray,
-        progress: Progress,
-        note: Note,
-    ) -> Drawn:
-        """Of log light (N, N, 3) of both textures and `trust` (N, N) in [0, 1]. `note` hears what
-        the artist should know."""
-        ...
+# Of log light (N, N, 3) of the phone texture and of stage 1 with the phone's gradients on it, and
+# of trust (N, N) in [0, 1]; Note hears what the artist should know.
+Draw = Callable[[FloatArray, FloatArray, FloatArray, Progress, Note], Drawn]
 
 
 def drawing_for(quality: Quality, device: torch.device) -> Draw | None:

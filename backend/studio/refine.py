@@ -50,8 +50,8 @@ def refined(
             apart.abs() - 0.5 * USUAL_ERROR,
         )  # fmt: skip
         loss = (share * error).sum() + PULL * (wplus - first).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
+        # Of W+ alone: the generator learns nothing.
+        (wplus.grad,) = torch.autograd.grad(loss, wplus)
         optimizer.step()
     return wplus.detach()
 

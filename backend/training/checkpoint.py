@@ -96,6 +96,21 @@ def write_checkpoint(folder: Path, origin: Origin, nets: Nets, phase: Phase, ste
             old.unlink()
 
 
+def begun(folder: Path, origin: Origin, *, resume: bool) -> Standing | None:
+    """Where the training in `folder` stands, None for one that begins now.
+
+    Raises EnvironmentProblem where one is there and not to be resumed, or the other way round.
+    """
+    if resume:
+        return read_standing(folder, origin)
+    if (folder / DESCRIPTION).is_file():
+        raise EnvironmentProblem(
+            f"{folder} holds a training already.",
+            "Go on with it with --resume, or name another folder with --out.",
+        )
+    return None
+
+
 def read_standing(folder: Path, origin: Origin) -> Standing:
     """Raises EnvironmentProblem where there is none, or the training was begun otherwise."""
     try:

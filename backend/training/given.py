@@ -29,6 +29,16 @@ class Given:
             return phone, mark_of([*self.studio_folder.images, self.studio_folder.mesh])
         return phone, SIMULATED if self.studio is None else mark_of(self.studio)
 
+    def told(self, painted: int, variations: int) -> str:
+        """For a model card: what is learnt from beside `painted` persons."""
+        told = f"{painted} painted persons"
+        if self.studio_folder is not None:
+            names = ", ".join(path.stem for path in self.studio_folder.images)
+            return f"{told} and {variations} variations of the real skins {names}"
+        if self.studio is not None:
+            return f"{told} and {len(self.studio)} studio textures of the trainer's own"
+        return told
+
     def skins(
         self, count: int, first_seed: int, size: int, device: torch.device
     ) -> SkinStock | None:

@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
 from ...detail.diffusion import load as load_detail
 from ...detail.draw import Diffusion
-from ...detail.drawing import Draw
+from ...detail.drawing import Draw, drawing_for
 from ...detail.restore import restore_detail
 from ...room_light.surroundings import Surroundings, look_around
 from ...studio.hybrid import guided
@@ -57,7 +57,7 @@ def refined_latents(method: str, staged: Staged) -> FloatArray:
         staged.phone, staged.light, staged.fit, staged.template, staged.quality, choices, CPU,
         Silent(),
     )  # fmt: skip
-    return blend_alone(staged, studio)
+    return _as_product(staged, studio)
 
 
 def bicubic(staged: Staged, studio: TextureSet) -> FloatArray:
@@ -88,4 +88,8 @@ def _finished(staged: Staged, filmed: Filmed, even: FloatArray) -> FloatArray:
     studio = texture_set(
         staged.phone, staged.light, staged.fit, filmed, albedo_log, StudioChoices()
     )
-    return blend_alone(staged, studio)
+    return _as_product(staged, studio)
+
+
+def _as_product(staged: Staged, studio: TextureSet) -> FloatArray:
+    return detailed(staged, studio, drawing_for(staged.quality, CPU)).base_color_srgb

@@ -1,4 +1,4 @@
-"""What is known about a texture in; its detail out: a few steps from stage 1 with noise on it."""
+"""What is known about a texture in; the detail that it lacks out, in a few steps from noise."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch.nn import functional
 from ..conditions import DRAWN, Conditions
 from .network import STRIDE, DetailNet
 
-# What is drawn is stage 1's lack of detail: the whole way from its noise is less than half of the
-# way from noise to a texture. A later start takes a smooth stage 1 for a smooth skin.
+# What is drawn is what stage 1 lacks, and its noise is small beside a texture. A later start, from
+# nothing lacking with some noise, would take a smooth stage 1 for smooth skin.
 STEPS, START = 4, 1.0
 TILE = 2048  # texels a side of what the network sees at once, its surroundings apart
 LEAST_TILE = 256
@@ -34,8 +34,8 @@ def scheduler() -> DDIMScheduler:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """(B, DRAWN, H, W) each. From pure noise the first step's answer is what is likely; the last
-    one's is one detail that there might be."""
+    """(B, DRAWN, H, W) each: the first step's answer, which from pure noise is what is likely, and
+    the last one's, one detail that there might be."""
 
     expected: Tensor
     drawn: Tensor

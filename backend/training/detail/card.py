@@ -15,8 +15,7 @@ Licence: CC0 1.0. They were made by `python -m backend train detail` and may be 
 
 - **What it does.** Stage 1's texture, the gradients of the phone texture, how far they may be
   believed and the place in the atlas, to the skin's fine structure and the height of its relief: a
-  conditional diffusion model of {parameters:.1f} million weights, four steps from stage 1 with
-  noise.
+  conditional diffusion model of {parameters:.1f} million weights, four steps from noise.
 - **What it is for.** To draw skin and its relief where nothing was seen; where the person was seen
   well, only what is likely is added.
 - **Trained on** {persons} at {size} texels, each filmed once by the simulator, {steps} steps of

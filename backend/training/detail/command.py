@@ -9,31 +9,25 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
 from ...atlas import atlas_table
-from ...detail import conditions
+from ...detail import conditions, poisson
 from ...detail.diffusion import save
 from ...detail.shipped import WEIGHTS, weights_sha256
 from ...stage_store import code_fingerprint, fingerprint
 from ...terminal import TerminalProgress
 from .. import simulator as simulator_code
-from ..checkpoint import (
-    DESCRIPTION,
-    Origin,
-    read_checkpoint,
-    read_standing,
-    write_checkpoint,
-)
+from .. import stock
+from ..checkpoint import Origin, begun, read_checkpoint, write_checkpoint
 from ..corpus.anatomy import Anatomy
 from ..corpus.bank import corpus_version
 from ..corpus.painter import StudioTexture, paint
 from ..corpus.person import draw_person
 from ..corpus.real_variation import vary
 from ..corpus.studio_folder import wrapped_textures
-from ..folders import read_atlas_pictures
+from ..folders import mark_of, read_atlas_pictures
 from ..given import SIMULATED, Given, look_at
 from ..log import TrainingLog
 from ..loop import Loop, Pace
@@ -70,13 +64,8 @@ def train_detail(
     stop_at_s = None if minutes is None else time.monotonic() + 60.0 * minutes
     preset, folder = PRESETS[preset_name], out or cache / f"detail_{preset_name}"
     given = look_at(SIMULATED, studio)
-    origin = Origin.of(preset_name, preset, SEED, *given.marks())
-    standing = read_standing(folder, origin) if resume else None
-    if not resume and (folder / DESCRIPTION).is_file():
-        raise EnvironmentProblem(
-            f"{folder} holds a training already.",
-            "Go on with it with --resume, or name another folder with --out.",
-        )
+    origin = Origin.of(preset_name, preset, SEED, film_mark(preset.size, hdris), given.marks()[1])
+    standing = begun(folder, origin, resume=resume)
     keep_freed_memory()
     gpu = torch.cuda.is_available()
     accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if gpu else "no")
@@ -108,13 +97,20 @@ def train_detail(
         facts = {
             "sha256": weights_sha256(weights),
             "parameters": sum(p.numel() for p in net.parameters()) / 1e6,
-            "persons": _told(preset, given),
+            "persons": given.told(preset.corpus, preset.real),
             "size": preset.size,
             "steps": preset.steps,
             "preset": preset_name,
         }
         write_card(weights, facts | figures)
     return str(weights)
+
+
+def film_mark(size: int, hdris: Path | None) -> str:
+    """Changes with all that a painted person's clip depends on."""
+    lights = "" if hdris is None else mark_of(sorted(hdris.glob("*.hdr")))
+    code = code_fingerprint(simulator_code, conditions, poisson, persons_code, stock)
+    return fingerprint(corpus_version(), code, lights, size)
 
 
 def filmed_persons(
@@ -124,13 +120,12 @@ def filmed_persons(
     """Those that are learnt from, on the device, and the held-out ones."""
     template = load_template()
     anatomy = Anatomy(atlas_table(template, preset.size), template.vertices_m)
-    lights = "" if hdris is None else ",".join(sorted(p.name for p in hdris.glob("*.hdr")))
-    code = code_fingerprint(simulator_code, conditions, persons_code)
+    clips = film_mark(preset.size, hdris)
 
     def filmed(
         seeds: Sequence[int], texture: Callable[[int], tuple[StudioTexture, bool]], *marks: str
     ) -> list[Filmed]:
-        mark = fingerprint(corpus_version(), code, lights, preset.size, *marks)
+        mark = fingerprint(clips, *marks)
         persons = stored_persons(
             cache / f"detail_persons_{preset.size}_{mark}", seeds, texture,
             lambda: stored_simulator(cache, device, preset.size, hdris, progress), progress,
@@ -148,7 +143,8 @@ def filmed_persons(
                 return vary(real, anatomy, seed), False
             return real[(seed - first_real) % len(real)], False
 
-        learnt += filmed(range(first_real, first_real + preset.real), own, *given.marks())
+        count = preset.real if given.studio_folder is not None else max(preset.real, len(real))
+        learnt += filmed(range(first_real, first_real + count), own, *given.marks())
     return learnt, held_out
 
 
@@ -169,13 +165,3 @@ def _own_textures(
         )
         for colour in read_atlas_pictures(given.studio, size)
     ]  # fmt: skip
-
-
-def _told(preset: Preset, given: Given) -> str:
-    told = f"{preset.corpus} painted persons"
-    if given.studio_folder is not None:
-        names = ", ".join(path.stem for path in given.studio_folder.images)
-        return f"{told} and {preset.real} variations of the real skins {names} (MakeHuman, CC0)"
-    if given.studio is not None:
-        return f"{told} and {len(given.studio)} studio textures of the trainer's own"
-    return told

@@ -30,8 +30,8 @@ class Pieces:
     conditions: Conditions
     drawn: Tensor  # (B, DRAWN, c, c) what the network should draw
     weight: Tensor  # (B, DRAWN, c, c) in [0, 1] of it in the loss
-    studio_log: Tensor  # (B, 3, c, c) stage 1
-    apart: Tensor  # (B, 3, c, c) the broad band of truth less stage 1
+    blended_log: Tensor  # (B, 3, c, c) stage 1 with the phone's trusted gradients on it
+    apart: Tensor  # (B, 3, c, c) the broad band of truth less that
     albedo_log: Tensor  # (B, 3, c, c) the truth
 
     @classmethod
@@ -85,7 +85,7 @@ def piece_of(
         piece = image[:, rows, columns].float()[None]
         return functional.avg_pool2d(piece, 1 << octave) if octave else piece
 
-    place = places(size, person.skin.device)[:, :, rows, columns]
+    place = places(size, person.skin.device, rows, columns)
     place = functional.avg_pool2d(place, 1 << octave) if octave else place
     grid = torch.stack([place[:, 0], -place[:, 1]], -1)
 
@@ -100,20 +100,20 @@ def piece_of(
         for image in (person.phone_srgb, person.albedo_srgb)
     )
     if by_network:
-        stage_one = person.network_log, person.network_broad, person.network_apart
+        blended = person.network_log, person.network_broad, person.network_apart
     else:
-        stage_one = person.hybrid_log, person.hybrid_broad, person.hybrid_apart
-    studio_log, (broad, apart) = small(stage_one[0]), map(at, stage_one[1:])
+        blended = person.hybrid_log, person.hybrid_broad, person.hybrid_apart
+    blended_log, (broad, apart) = small(blended[0]), map(at, blended[1:])
     trust, skin = small(person.trust[None]) / 255, small(person.skin[None])
     height = small(person.height[None]) * HEIGHT_STEP
-    colour = (albedo_log - studio_log - apart) / COLOUR_SCALE
+    colour = (albedo_log - blended_log - apart) / COLOUR_SCALE
     skin = (skin > 0.99).float()
     weight = torch.cat([skin.expand(-1, 3, -1, -1), skin * person.knows_height], 1)
     return Pieces(
-        conditions=conditions_of(phone_log, studio_log, broad, trust, place, size >> octave),
+        conditions=conditions_of(phone_log, blended_log, broad, trust, place, size >> octave),
         drawn=torch.cat([colour, height], 1).clamp(-8.0, 8.0),
         weight=weight,
-        studio_log=studio_log,
+        blended_log=blended_log,
         apart=apart,
         albedo_log=albedo_log,
     )

@@ -1,7 +1,7 @@
 """Studio textures in; what a clip and the studio stage make of them, at full size, out.
 
-Filming takes seconds a person at this size, so each is filmed once and kept: maps of 8 bits, and
-the broad differences, which are small. Learning then draws pieces.
+Filming takes half a minute a person at this size, so each is filmed once and kept, some 100 MB.
+Learning then draws pieces.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def film(
     hybrid, answer = phone + enlarged(gain, size), enlarged(network, size)
     shares = Shares(skin, pair.coverage[:, None])
     trust = trust_in(pair.phone_srgb, shares, phone, hybrid)
-    hybrid_log, network_log = (_with_trusted(own, phone, trust) for own in (hybrid, answer))
+    hybrid_log, network_log = (with_trust(own, phone, trust) for own in (hybrid, answer))
     height = texture.height_m[None, None] / HEIGHT_SCALE_M
     height = (height - enlarged(blurred(coarse(height), RELIEF_SIGMA), size)) * skin
     return Filmed(
@@ -112,7 +112,7 @@ def film(
     )
 
 
-def _with_trusted(own: Tensor, phone: Tensor, trust: Tensor) -> Tensor:
+def with_trust(own: Tensor, phone: Tensor, trust: Tensor) -> Tensor:
     """As the stage has it: (1, 3, N, N)."""
     studio_log, phone_log = (t[0].permute(1, 2, 0).cpu().numpy() for t in (own, phone))
     made = with_trusted(studio_log, phone_log, trust[0, 0].cpu().numpy())

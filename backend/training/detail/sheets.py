@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...detail.conditions import COLOUR_SCALE, blurred, differences
+from ...detail.conditions import COLOUR_SCALE, blurred, differences, trust_of
 from ...detail.diffusion import DetailNet, DetailPipeline, scheduler
-from ...detail.diffusion.pipeline import START, STEPS
+from ...detail.diffusion.pipeline import START, STEPS, Answer
 from ...images import pixels_8bit, write_jpeg
 from ...log_light import LUMINANCE
 from ..simulator.tone import light_from_log, srgb_from_linear
@@ -37,8 +37,8 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
     rows, found = [], {}
     for kind in STUDIO_KINDS:
         pieces = held_out_pieces(persons, kind)
-        drawn = drawn_of(net, pieces)
-        before = pieces.studio_log + pieces.apart
+        drawn = drawn_of(net, pieces).beside(trust_of(pieces.conditions))
+        before = pieces.blended_log + pieces.apart
         after = before + COLOUR_SCALE * drawn[:, :3]
         for name, made in (("before", before), ("after", after)):
             found |= {f"{kind}_{name}_{k}": v for k, v in scores(made, pieces).items()}
@@ -50,11 +50,10 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
 
 
 @torch.no_grad()
-def drawn_of(net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START) -> Tensor:
-    """(B, DRAWN, c, c): as the product has it, likely detail where trusted, drawn elsewhere."""
+def drawn_of(net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START) -> Answer:
+    """Of pieces (B, DRAWN, c, c)."""
     pipeline = DetailPipeline(net, scheduler())
-    made = pipeline(pieces.conditions, _silent, steps=steps, start=start)
-    return made.beside(0.5 + 0.5 * pieces.conditions.texels[:, -1:])
+    return pipeline(pieces.conditions, _silent, steps=steps, start=start)
 
 
 def held_out_pieces(persons: Sequence[Filmed], kind: str) -> Pieces:

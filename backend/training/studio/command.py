@@ -7,14 +7,13 @@ from pathlib import Path
 
 import torch
 
-from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
 from ...studio.networks import save, weights_sha256
 from ...studio.networks.studio_net import WEIGHTS
 from ...terminal import TerminalProgress
-from ..checkpoint import DESCRIPTION, Origin, read_standing
+from ..checkpoint import Origin, begun
 from ..folders import read_atlas_pictures
 from ..given import SIMULATED, Given, look_at
 from ..identity.network import LOSS, load
@@ -57,12 +56,7 @@ def train_studio(
     # First what may be refused.
     given = look_at(phone, studio)
     origin = Origin.of(preset_name, preset, SEED, *given.marks(), identity_sha256(LOSS))
-    standing = read_standing(folder, origin) if resume else None
-    if not resume and (folder / DESCRIPTION).is_file():
-        raise EnvironmentProblem(
-            f"{folder} holds a training already.",
-            "Go on with it with --resume, or name another folder with --out.",
-        )
+    standing = begun(folder, origin, resume=resume)
     keep_freed_memory()
     gpu = torch.cuda.is_available()
     device = torch.device("cuda" if gpu else "cpu")
@@ -89,17 +83,12 @@ def card_facts(
     preset_name: str, given: Given, figures: dict[str, float], sha256: str
 ) -> dict[str, object]:
     """What the model card tells; `figures` as of `write_answers`."""
-    preset, studio = PRESETS[preset_name], f"{PRESETS[preset_name].corpus} painted persons"
-    if given.studio_folder is not None:
-        names = ", ".join(path.stem for path in given.studio_folder.images)
-        studio += f" with {preset.real} variations of the real skins {names} (MakeHuman, CC0)"
-    elif given.studio is not None:
-        studio += f" with {len(given.studio)} studio textures of the trainer's own"
+    preset = PRESETS[preset_name]
     return {
         "sha256": sha256,
         "size": preset.shape.size,
         "phone": SIMULATED if given.phone is None else f"{len(given.phone)} filmed",
-        "studio": studio,
+        "studio": given.told(preset.corpus, preset.real),
         "steps": " + ".join(str(preset.steps(phase)) for phase in PHASES),
         "preset": preset_name,
         "asked": HELD_OUT,
