@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.nn import functional
 
 from backend.detail import shipped
 from backend.detail.conditions import (
@@ -21,6 +23,7 @@ from backend.detail.conditions import (
     Shares,
     broad_band,
     conditions_of,
+    enlarged,
     places,
     trust_in,
 )
@@ -28,9 +31,10 @@ from backend.detail.diffusion import DetailNet, DetailPipeline, load, save, sche
 from backend.detail.diffusion.pipeline import Answer
 from backend.detail.draw import Diffusion
 from backend.training.checkpoint import Origin, read_checkpoint, read_standing, write_checkpoint
+from backend.training.detail.command import film_mark
 from backend.training.detail.crops import drawn_pieces, piece_of
 from backend.training.detail.learn import Learning, Nets
-from backend.training.detail.persons import HEIGHT_STEP, Filmed
+from backend.training.detail.persons import Filmed
 from backend.training.detail.presets import Preset
 from backend.training.detail.sheets import write_answers
 from backend.training.finite import NotFinite
@@ -108,6 +112,25 @@ def test_nothing_broad_changes_and_all_is_finite(pipeline: DetailPipeline) -> No
     assert float(broad_band(colour).abs().mean()) < 0.01
     assert np.abs(drawn.colour_log).mean() > 1e-3
     assert np.abs(drawn.height_m).max() < 1e-3
+
+
+def test_a_network_that_shifts_all_colours_is_held_back(pipeline: DetailPipeline) -> None:
+    shifting = copy.deepcopy(pipeline.unet)
+    with torch.no_grad():
+        shifting.leave.bias += 1.0  # pyright: ignore[reportOptionalMemberAccess]
+    made = DetailPipeline(shifting, scheduler())
+    phone, studio, trust = textures()
+    drawn = Diffusion(made, CPU)(phone, studio, trust, silent, unheard)
+    assert np.abs(drawn.colour_log.mean((0, 1))).max() < 0.01
+
+
+def test_colour_is_made_up_only_where_nothing_was_seen() -> None:
+    answer = Answer(torch.zeros(1, 4, 4, 4), torch.ones(1, 4, 4, 4))
+    trust = torch.zeros(1, 1, 4, 4)
+    trust[..., :2] = 1.0
+    made = answer.beside(trust)[0]
+    assert (made[:3, :, :2] == 0.0).all() and (made[:3, :, 2:] == 1.0).all()
+    assert (made[3] == 1.0).all()
 
 
 @pytest.mark.parametrize("spoilt", ["noise", "blocks", "nothing trusted", "far softer", "black"])
@@ -212,36 +235,58 @@ def a_person(seed: int, size: int = 256) -> Filmed:
     def pixels(*shape: int) -> torch.Tensor:
         return torch.randint(90, 160, shape, generator=random, dtype=torch.uint8)
 
-    def smooth(channels: int) -> torch.Tensor:
-        return 0.05 * torch.randn(channels, 256, 256, generator=random)
+    def smooth(channels: int, edge: int = 256) -> torch.Tensor:
+        return 0.05 * torch.randn(channels, edge, edge, generator=random)
 
     return Filmed(
         phone_srgb=pixels(3, size, size), albedo_srgb=pixels(3, size, size),
         height=torch.zeros(size, size, dtype=torch.int16), trust=pixels(size, size),
         skin=torch.ones(size, size, dtype=torch.uint8), hybrid_gain=smooth(3),
-        network_answer=smooth(3), hybrid_log=smooth(3).half() - 1.5,
-        network_log=smooth(3).half() - 1.5,
+        network_answer=smooth(3), hybrid_log=smooth(3, size).half() - 1.5,
+        network_log=smooth(3, size).half() - 1.5,
         hybrid_broad=smooth(3) - 1.5, network_broad=smooth(3) - 1.5,
         hybrid_apart=smooth(3), network_apart=smooth(3), knows_height=torch.tensor(1.0),
     )  # fmt: skip
 
 
-def test_pieces_agree_with_the_product_s_conditions() -> None:
-    person = a_person(1)
-    piece = piece_of(person, 64, 32, 64, 0, by_network=False)
-    phone_log = log_light(linear_from_srgb(person.phone_srgb[None].float() / 255))
-    phone_log = phone_log[:, :, 64:128, 32:96]
-    broad = person.hybrid_broad[None, :, 64:128, 32:96]
-    trust = person.trust[None, None, 64:128, 32:96].float() / 255
-    place = places(256, CPU)[:, :, 64:128, 32:96]
-    told = conditions_of(phone_log, piece.blended_log, broad, trust, place, 256)
-    torch.testing.assert_close(piece.conditions.texels, told.texels, atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(piece.conditions.place, told.place)
-    # Stage 1, what is drawn and the broad rest make the truth.
-    whole = piece.blended_log + piece.apart + 0.08 * piece.drawn[:, :3]
-    inside = piece.drawn[:, :3].abs() < 8.0
-    torch.testing.assert_close(whole[inside], piece.albedo_log[inside], atol=1e-3, rtol=1e-3)
-    assert HEIGHT_STEP < 0.1
+@pytest.mark.parametrize("octave", [0, 1])
+def test_pieces_are_told_what_the_product_tells(octave: int) -> None:
+    """Inside a piece: its rim knows nothing of what lies beyond."""
+    size, crop, row, column = 512 >> octave, 64, 128, 64
+    person = a_person(1, 512)
+    piece = piece_of(person, row, column, crop, octave, by_network=False)
+
+    def whole(image: torch.Tensor) -> torch.Tensor:
+        return functional.avg_pool2d(image.float(), 1 << octave)
+
+    phone_log = log_light(linear_from_srgb(whole(person.phone_srgb)[None] / 255))
+    told = conditions_of(
+        phone_log, whole(person.hybrid_log)[None], enlarged(person.hybrid_broad[None], size),
+        whole(person.trust[None])[None] / 255, places(size, CPU), size,
+    )  # fmt: skip
+    place = (
+        slice(row >> octave, (row >> octave) + crop),
+        slice(column >> octave, (column >> octave) + crop),
+    )
+    told = told.piece(*place)
+    for ours, theirs in zip(
+        (piece.conditions.texels, piece.conditions.broad, piece.conditions.place),
+        (told.texels, told.broad, told.place),
+        strict=True,
+    ):
+        inner = slice(0, -1)
+        torch.testing.assert_close(
+            ours[..., inner, inner], theirs[..., inner, inner], atol=2e-3, rtol=1e-3
+        )
+    assert torch.equal(piece.conditions.octave, told.octave)
+
+
+def test_cached_persons_depend_on_the_panoramas_content(tmp_path: Path) -> None:
+    without = film_mark(256, None)
+    (tmp_path / "room.hdr").write_bytes(b"one")
+    first = film_mark(256, tmp_path)
+    (tmp_path / "room.hdr").write_bytes(b"two")
+    assert len({without, first, film_mark(256, tmp_path), film_mark(512, None)}) == 4
 
 
 def learning(folder_seed: int = 1) -> tuple[Nets, Learning]:

@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import sha256_file
 
 from ..images import pixels_8bit, read_image, unit_from_pixels
-from .corpus.errors import CorpusError
+from .corpus.errors import CorpusError, require_colour, require_square
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 BASE_COLOUR = "base_color.png"
@@ -49,16 +49,8 @@ def _read(path: Path, size: int) -> torch.Tensor:
         pixels = read_image(path)
     except AvatarFolderError as error:
         raise CorpusError(f"The texture {path} cannot be read.", "Export it again.") from error
-    if pixels.ndim != 3:
-        raise CorpusError(
-            f"The texture {path} is greyscale.", "Name the base colour, saved as RGB."
-        )
-    height, width = pixels.shape[:2]
-    if height != width or height < size:
-        raise CorpusError(
-            f"The texture {path} has {width} x {height} pixels.",
-            f"It must be a square atlas of at least {size} pixels a side.",
-        )
+    require_colour(path, pixels)
+    require_square(path, pixels, size)
     small = cv2.resize(
         unit_from_pixels(pixels[..., :3]), (size, size), interpolation=cv2.INTER_AREA
     )

@@ -18,7 +18,7 @@ from ...atlas import sample_at
 from ...colour_profile import in_srgb
 from ...images import linear_from_srgb
 from .anatomy import Anatomy
-from .errors import CorpusError
+from .errors import CorpusError, require_colour, require_square
 from .face import Face, face_of
 from .foreign_mesh import ForeignPlaces, foreign_places, read_foreign_mesh
 from .lips import lips_of
@@ -104,21 +104,13 @@ def read_studio_image(path: Path) -> NDArray[np.uint8]:
             f"The texture {path.name} has 16 bits a channel, which may be linear light or sRGB.",
             "Save it as sRGB with 8 bits a channel.",
         )
-    if pixels.ndim != 3 or pixels.shape[2] < 3:
-        raise CorpusError(
-            f"The texture {path.name} is greyscale.", "Name the base colour, saved as RGB."
-        )
+    require_colour(path.name, pixels)
     picture = Image.open(BytesIO(stored))
     if picture.mode == "CMYK":
         raise CorpusError(
             f"The texture {path.name} is CMYK, meant for printing.", "Convert it to sRGB."
         )
-    height, width = pixels.shape[:2]
-    if height != width or height < _SMALLEST_PX:
-        raise CorpusError(
-            f"The texture {path.name} has {width} x {height} pixels.",
-            f"It must be square with at least {_SMALLEST_PX} pixels a side.",
-        )
+    require_square(path.name, pixels, _SMALLEST_PX)
     return np.array(in_srgb(picture.convert("RGB")), np.uint8)
 
 
