@@ -120,6 +120,7 @@ def filmed_persons(
     """Those that are learnt from, on the device, and the held-out ones."""
     template = load_template()
     anatomy = Anatomy(atlas_table(template, preset.size), template.vertices_m)
+    real = _own_textures(given, anatomy, preset.size, device)  # first what may be refused
     clips = film_mark(preset.size, hdris)
 
     def filmed(
@@ -136,7 +137,7 @@ def filmed_persons(
     seeds = [*HELD_OUT, *range(FIRST_TRAINED, first_real)]
     found = filmed(seeds, lambda seed: (paint(draw_person(seed), anatomy, device), True))
     held_out, learnt = found[: len(HELD_OUT)], found[len(HELD_OUT) :]
-    if real := _own_textures(given, anatomy, preset.size, device):
+    if real:
 
         def own(seed: int) -> tuple[StudioTexture, bool]:
             if given.studio_folder is not None:
@@ -156,6 +157,7 @@ def _own_textures(
         return wrapped_textures(given.studio_folder, anatomy, device)
     if given.studio is None:
         return []
+    colours = read_atlas_pictures(given.studio, size)
     usual = paint(draw_person(0), anatomy, device)
     flat = torch.zeros_like(usual.height_m)
     return [
@@ -163,5 +165,5 @@ def _own_textures(
             linear_from_srgb(colour.to(device).float() / 255), flat + USUAL_ROUGHNESS,
             flat + USUAL_LEVEL, flat, usual.moles, usual.iris_linear,
         )
-        for colour in read_atlas_pictures(given.studio, size)
+        for colour in colours
     ]  # fmt: skip
