@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from backend.room_light.light import fit_shading
 from backend.room_light.surroundings import Surroundings, look_around
 from backend.room_light.tone import MIRRORED, SKIN_TYPES, skin_tone
 from backend.room_light.visibility import cast_visibility, even_directions
+from backend.sampling import eyes
+from backend.sampling.eyes import measure_eyes
 from studio_avatar_addon.avatar.template import HeadTemplate
 
 
@@ -128,3 +131,23 @@ def test_tone_survives_any_skin(skin_type: int) -> None:
         (SKIN_TYPES[skin_type] + MIRRORED) * light, 0.65 * np.array([0.62, 0.57, 0.53]) * light
     )
     assert np.abs(np.log(tone / SKIN_TYPES[skin_type])).max() < 0.30
+
+
+def test_eyes_in_unequal_light_tell_their_mean(still_light, monkeypatch):
+    """Whichever eye is open a little wider in a frame more."""
+    case, told = still_light, []
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        sides = cycle((0.36, 0.98))
+
+        def opening(lid, iris, random=random):
+            return float(random.uniform(1.5, 2.5))
+
+        def colours(frame, lid, iris, random=random, sides=sides):
+            return np.full(3, 0.1), np.full(3, next(sides)) * random.uniform(0.99, 1.01)
+
+        monkeypatch.setattr(eyes, "_opening", opening)
+        monkeypatch.setattr(eyes, "_eye_colours", colours)
+        monkeypatch.setattr(eyes, "load_frame_linear", lambda capture, k: None)
+        told.append(measure_eyes(case.capture, case.track).sclera_filmed)
+    np.testing.assert_allclose(told, np.sqrt(0.36 * 0.98), rtol=0.02)

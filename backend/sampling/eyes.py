@@ -19,6 +19,7 @@ IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
 IRIS_RING = (0.45, 0.85)
 SCLERA_FROM = 1.2
 LEAST_RADIUS_PX = 3.0
+LEAST_COLOUR = 1e-3  # linear, before a logarithm
 LEAST_OPENING = 0.9  # lid opening over the iris' radius
 SCLERA_ALBEDO = np.array([0.62, 0.57, 0.53], np.float32)
 USUAL_IRIS = np.array([0.085, 0.050, 0.030], np.float32)
@@ -38,11 +39,15 @@ class EyeColours:
 
 
 def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
-    """Medians over the better half of the frames with open eyes; usual colours if none."""
-    irises, scleras, openings = [], [], []
+    """Medians over the better half of each eye's frames in which it is open; usual colours if none.
+
+    One eye may face a window and the other the room: each is measured by itself, and their mean in
+    log light stands in. A median over both would be the one's or the other's by chance.
+    """
+    found: list[list[tuple[float, FloatArray, FloatArray]]] = [[], []]
     for k in range(len(capture.frame_index)):
         frame = None
-        for lid, iris in zip(LIDS, IRISES, strict=True):
+        for eye, lid, iris in zip(found, LIDS, IRISES, strict=True):
             points = track.frame_landmarks_px[k]
             opening = _opening(points[list(lid)], points[list(iris)])
             if opening < LEAST_OPENING:
@@ -50,15 +55,20 @@ def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
             frame = load_frame_linear(capture, k) if frame is None else frame
             colours = _eye_colours(frame, points[list(lid)], points[list(iris)])
             if colours is not None:
-                irises.append(colours[0])
-                scleras.append(colours[1])
-                openings.append(opening)
-    if not irises:
+                eye.append((opening, *colours))
+    each = [_usual_log(eye) for eye in found if eye]
+    if not each:
         return EyeColours(USUAL_IRIS, USUAL_SCLERA_FILMED, seen=False)
-    best = np.argsort(openings)[len(openings) // 2 :]
-    iris, sclera = np.median(np.array(irises)[best], 0), np.median(np.array(scleras)[best], 0)
-    albedo = _plausible_iris(iris / np.maximum(sclera, 1e-3) * SCLERA_ALBEDO)
+    iris, sclera = np.exp(np.mean(each, axis=0))
+    albedo = _plausible_iris(iris / sclera * SCLERA_ALBEDO)
     return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), seen=True)
+
+
+def _usual_log(eye: list[tuple[float, FloatArray, FloatArray]]) -> FloatArray:
+    """(2, 3) log colours of iris and sclera, where the eye (opening, iris, sclera) is widest."""
+    best = sorted(eye, key=lambda one: one[0])[len(eye) // 2 :]
+    usual = np.median([one[1:] for one in best], axis=0)
+    return np.log(np.maximum(usual, LEAST_COLOUR))
 
 
 def _plausible_iris(albedo: FloatArray) -> FloatArray:
