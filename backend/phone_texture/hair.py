@@ -31,8 +31,8 @@ LOWEST_M = -0.015  # from the eyes' height
 HAIRLINE_M = 0.012
 SURELY_SEEN = 0.5
 LEAST_POINTS = 200  # of the coarse atlas
-# Log light below the face's skin from which a colour is hair's; or, no brighter than skin by
-# GLOSS, log red below it.
+# Log light below the face's skin from which a colour is hair's; or log red below it, unless it is
+# brighter than skin; scalp hair by GLOSS, for a forehead that mirrors a blue sky is no hair.
 DARKER, LESS_RED, GLOSS = 0.55, 0.16, 0.25
 LEAST_SCALP_SHARE = 0.04  # of the seen scalp; less is shadow
 MARGIN = 5  # coarse texels round hair in which strands thin out
@@ -79,7 +79,12 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
         region(table.template, "eyes") > SURELY_SEEN, 2
     ].mean()
     high = (rest[:, 2] > eyes_height_m + LOWEST_M) | part["scalp"] | part["ears"]
-    like_hair = known & high & ~part["never"] & _like_hair(colour, np.median(colour[plain], 0))
+    like_hair = (
+        known
+        & high
+        & ~part["never"]
+        & _like_hair(colour, np.median(colour[plain], 0), GLOSS * part["scalp"])
+    )
     hair = _joined_to(coarse, like_hair, part["scalp"])
     seen_scalp = known & part["scalp"]
     share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), LEAST_POINTS)
@@ -135,10 +140,11 @@ def with_cropped_scalp(
     return out
 
 
-def _like_hair(colour: FloatArray, skin: FloatArray) -> BoolArray:
+def _like_hair(colour: FloatArray, skin: FloatArray, gloss: FloatArray) -> BoolArray:
+    """(n,) of `colour` (n, 3), hair brighter than `skin` (3,) by up to `gloss` (n,)."""
     away = colour - skin
     lighter = away @ LUMINANCE
-    return (lighter < -DARKER) | ((chroma(away)[:, 0] < -LESS_RED) & (lighter < GLOSS))
+    return (lighter < -DARKER) | ((chroma(away)[:, 0] < -LESS_RED) & (lighter < gloss))
 
 
 def _joined_to(table: AtlasTable, wanted: BoolArray, seed: BoolArray) -> BoolArray:

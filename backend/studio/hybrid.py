@@ -2,11 +2,13 @@
 
 The network guides and physics divides where the skin was seen; where it was not, the network's
 own skin joins on, shifted to meet what was seen (a membrane over the head's surface, as Poisson
-blending has it). All in log light, over n coarse points.
+blending has it). Hair and neck stay as the phone texture continues them: under a collar the network
+knows least. All in log light, over n coarse points.
 """
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,6 +27,9 @@ DOUBTFUL = 0.1  # weight in the light's fit of lips, brows and beard beside plai
 # The light as the change between views tells it and as the guide tells it err independently, and
 # their mean errs less than either; the guide itself knows what no light round the head does.
 BY_GUIDE, GUIDE_ITSELF = 0.5, 0.2
+# Coarse texels over which the low band mixes hair with skin: a guide that knows of hair there would
+# darken hair that the texture has already.
+HAIR_EDGE = 9
 CERTAIN = 4.0  # weights of a coarse texel in the membrane
 
 
@@ -52,11 +57,21 @@ def guided(
     seen = divided(points, light, filmed, coverage)
     seen = seen + BY_GUIDE * (toned(by_guide) - seen)
     seen = toned(seen + GUIDE_ITSELF * (toned(guide) - seen))
-    # The phone texture draws hair where it hid the scalp, in the colour that it was seen in.
+    kept = np.maximum(_hair(points, seen, sure), _share(points, "neck"))
+    return _met(points, seen, guide, np.maximum(known, kept), sure)
+
+
+def _hair(points: SkinPoints, seen: FloatArray, sure: BoolArray) -> NDArray[np.float32]:
+    """(n,) where the phone texture draws cropped hair, in the colour that it was seen in."""
     usual = float(np.median(seen[sure] @ LUMINANCE))
-    scalp = points.table.interpolate(region(points.table.template, "scalp"))[points.skin]
-    hair = smooth_step(*HAIR_DARKER, usual - seen @ LUMINANCE) * np.minimum(3.0 * scalp, 1.0)
-    return _met(points, seen, guide, np.maximum(known, hair), sure)
+    hair = smooth_step(*HAIR_DARKER, usual - seen @ LUMINANCE) * _share(points, "scalp")
+    wide = cv2.dilate(points.image(hair), np.ones((HAIR_EDGE, HAIR_EDGE), np.uint8))
+    return points.table.pick(wide)[points.skin]
+
+
+def _share(points: SkinPoints, name: str) -> NDArray[np.float32]:
+    inside = points.table.interpolate(region(points.table.template, name))[points.skin]
+    return np.minimum(3.0 * inside, 1.0)
 
 
 def _met(
