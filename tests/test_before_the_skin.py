@@ -96,6 +96,18 @@ def test_a_shadow_on_one_temple_grows_no_hair(table, plain, position):
     assert bare.hair.over_forehead == 0.0  # no strand hangs there
 
 
+def test_a_forehead_that_mirrors_the_sky_is_no_hair(table, plain, position):
+    scalp, forehead = is_part(table, "scalp"), is_part(table, "forehead")
+    mirrored = forehead & (position[:, 2] > np.quantile(position[forehead, 2], 0.5)) & ~scalp
+    albedo = plain.copy()
+    albedo[scalp] = HAIR
+    albedo[mirrored] += np.array([-0.05, 0.2, 0.4], np.float32)  # brighter, and far less red
+    bare = made_bare(table, albedo)
+    # All but the rim in which strands thin out.
+    away = np.linalg.norm(position[mirrored][:, None] - position[scalp][::200], axis=2).min(1)
+    assert bare.seen[np.flatnonzero(mirrored)[away > 0.012]].mean() > 0.95
+
+
 def test_hair_over_an_ear_is_taken_off_and_not_drawn_on(table, plain, position):
     scalp, ears = is_part(table, "scalp"), is_part(table, "ears")
     upper = ears & (position[:, 2] > np.quantile(position[ears, 2], 0.6))

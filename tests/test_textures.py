@@ -19,9 +19,11 @@ from filmed_head import (
 )
 from numpy.typing import NDArray
 
-from backend.atlas import AtlasTable, atlas_table, sample_at, twin_coordinates
+from backend.atlas import AtlasTable, atlas_table, region, sample_at, twin_coordinates
 from backend.benchmark.ghosting import ghosting
 from backend.detail import drawing_for, restore_detail
+from backend.detail.drawing import Drawn
+from backend.detail.maps import make_maps, texel_spacing_m
 from backend.detail.poisson import differences, with_gradients
 from backend.images import (
     linear_from_srgb,
@@ -239,6 +241,43 @@ def test_maps_are_those_of_a_skin_material(
     assert detail.cavity.min() >= 0.0 and detail.cavity.max() <= 1.0
     # A mole is a spot, not a hole: but fine structure must leave a trace.
     assert np.abs(detail.normal[..., :2]).max() > 0.01
+
+
+def test_cropped_hair_mirrors_less_than_a_bald_scalp(still_light: Case) -> None:
+    fit = still_light.fit
+    table = atlas_table(still_light.template, QUALITY.texture_size)
+    skin = np.full((table.size, table.size), -1.2, np.float32)
+    hair = table.image(table.interpolate(region(table.template, "scalp")))
+    bald, cropped = (
+        make_maps(table, luminance, np.zeros_like(skin), None, fit)
+        for luminance in (skin, skin - hair)
+    )
+    scalp = table.interpolate(region(table.template, "scalp")) > 0.95
+    for name, factor in (("roughness", 1.0), ("specular", -1.0)):
+        without, strands = (table.pick(getattr(maps, name))[scalp] for maps in (bald, cropped))
+        assert np.median(factor * (strands - without)) > 0.15
+    cheeks = table.interpolate(region(table.template, "cheeks")) > 0.95
+    np.testing.assert_array_equal(*(table.pick(maps.roughness)[cheeks] for maps in (bald, cropped)))
+
+
+def test_nothing_is_drawn_where_texels_are_stretched(
+    still_light: Case, phone: TextureSet, studio: TextureSet
+) -> None:
+    case = still_light
+
+    def lighter(_phone, told, trust, *_) -> Drawn:
+        return Drawn(np.full_like(told, 0.2), np.zeros_like(trust))
+
+    plain, drawn = (
+        restore_detail(phone, studio, case.fit, case.template, QUALITY, draw, Silent())
+        for draw in (None, lighter)
+    )
+    table = atlas_table(case.template, plain.size)
+    change = table.pick(np.abs(drawn.base_color_srgb - plain.base_color_srgb).max(2))
+    spacing = texel_spacing_m(table, case.fit)
+    stretched = table.is_material("skin") & (spacing.max(1) > 8.0 * spacing.min(1))
+    cheeks = table.interpolate(region(table.template, "cheeks")) > 0.95
+    assert np.median(change[stretched]) < 0.01 < 0.03 < np.median(change[cheeks])
 
 
 def _truth(case: Case, texture: TextureSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

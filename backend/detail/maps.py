@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, HeadFit
 
 from ..atlas import AtlasTable, region
+from ..log_light import smooth_step
 
 # Relief is in units of this height: about what one unit of log luminance stands for.
 RELIEF_M = 0.0006
@@ -31,6 +31,11 @@ ROUGHNESS_REGIONS = {
 }  # fmt: skip
 ROUGHNESS_DETAIL = 0.35  # furrows are rougher, by log luminance
 SPECULAR_SKIN, SPECULAR_LIPS = 0.35, 0.42
+# Strands scatter what bare skin mirrors: where hair grows, and skin is this much darker in log
+# luminance than usual skin, over HAIR_M.
+HAIRY_REGIONS, USUAL_REGIONS = ("scalp", "brows", "chin"), ("cheeks", "forehead", "nose")
+HAIR_DARKER, HAIR_M = (0.25, 0.70), 0.002
+ROUGHNESS_HAIR, SPECULAR_HAIR = 0.65, 0.15
 # Roughness and specular of what is not skin.
 OTHER_MATERIALS = {
     "eye": (0.18, 0.45), "cornea": (0.03, 0.50), "teeth": (0.22, 0.55), "gums": (0.25, 0.45),
@@ -38,6 +43,8 @@ OTHER_MATERIALS = {
     "tear": (0.03, 0.50), "caruncle": (0.20, 0.50),
 }  # fmt: skip
 CAVITY_RELIEF = 1.2
+# Texels so much longer than wide show what is drawn in them as streaks; blurred over some texels.
+STREAKED, STREAKED_SIGMA = (2.5, 5.0), 6.0
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,20 @@ class SkinMaps:
 
 
 def make_maps(
-    table: AtlasTable, relief: FloatArray, openness: FloatArray | None, fit: HeadFit
+    table: AtlasTable,
+    log_luminance: FloatArray,
+    relief: FloatArray,
+    openness: FloatArray | None,
+    fit: HeadFit,
 ) -> SkinMaps:
-    """`relief` (N, N) in units of RELIEF_M; `openness` (N, N) in [0, 1], None: all open."""
+    """`log_luminance` (N, N) of the base colour; `relief` (N, N) in units of RELIEF_M; `openness`
+    (N, N) in [0, 1], None: all open."""
     openness = np.ones_like(relief) if openness is None else openness
-    roughness, specular = _gloss(table, relief, table.template)
+    spacing_m = texel_spacing_m(table, fit)
+    hair = _hair(table, log_luminance, float(np.median(spacing_m)))
+    roughness, specular = _gloss(table, relief, hair)
     return SkinMaps(
-        normal=_normal(table, relief, texel_spacing_m(table, fit)),
+        normal=_normal(table, relief, spacing_m),
         roughness=roughness,
         specular=specular,
         cavity=np.clip(openness * (1.0 + CAVITY_RELIEF * np.minimum(relief, 0.0)), 0.0, 1.0),
@@ -75,6 +89,14 @@ def texel_spacing_m(table: AtlasTable, fit: HeadFit) -> NDArray[np.float32]:
     per_v = (edges[:, 1] * in_atlas[:, 0, :1] - edges[:, 0] * in_atlas[:, 1, :1]) / area
     spacing = np.stack([np.linalg.norm(per_u, axis=1), np.linalg.norm(per_v, axis=1)], 1)
     return spacing[table.triangle].astype(np.float32)
+
+
+def without_streaks(table: AtlasTable, fit: HeadFit) -> NDArray[np.float32]:
+    """(N, N) in [0, 1]: 0 where the atlas stretches texels, at throat and crown."""
+    spacing_m = texel_spacing_m(table, fit)
+    longer = spacing_m.max(1) / np.maximum(spacing_m.min(1), 1e-9)
+    even = table.image(1.0 - smooth_step(*STREAKED, longer).astype(np.float32))
+    return cv2.GaussianBlur(even, (0, 0), STREAKED_SIGMA)
 
 
 def relief_of_height(table: AtlasTable, height_m: FloatArray) -> NDArray[np.float32]:
@@ -114,16 +136,30 @@ def _normal(table: AtlasTable, relief: FloatArray, spacing_m: FloatArray) -> NDA
     return table.image(normal.astype(np.float32))
 
 
+def _hair(table: AtlasTable, log_luminance: FloatArray, spacing_m: float) -> NDArray[np.float32]:
+    """(n,) in [0, 1]: how densely hair covers the skin."""
+    grows, plain = (
+        table.interpolate(region(table.template, *names))
+        for names in (HAIRY_REGIONS, USUAL_REGIONS)
+    )
+    low = cv2.GaussianBlur(log_luminance.astype(np.float32), (0, 0), HAIR_M / spacing_m)
+    low = table.pick(low)
+    return grows * smooth_step(*HAIR_DARKER, np.median(low[plain > 0.5]) - low)
+
+
 def _gloss(
-    table: AtlasTable, relief: FloatArray, template: HeadTemplate
+    table: AtlasTable, relief: FloatArray, hair: FloatArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Roughness and specular (N, N) by region, roughness with the relief."""
+    """Roughness and specular (N, N) by region and `hair` (n,), roughness with the relief."""
+    template = table.template
     by_vertex = np.full(len(template.vertices_m), ROUGHNESS_SKIN, np.float32)
     for name, value in ROUGHNESS_REGIONS.items():
         by_vertex += region(template, name) * (value - by_vertex)
     roughness = table.interpolate(by_vertex) - ROUGHNESS_DETAIL * table.pick(relief)
     lips = table.interpolate(region(template, "lips"))
     specular = SPECULAR_SKIN + (SPECULAR_LIPS - SPECULAR_SKIN) * lips
+    roughness += hair * (ROUGHNESS_HAIR - roughness)
+    specular += hair * (SPECULAR_HAIR - specular)
     for name, (rough, shine) in OTHER_MATERIALS.items():
         here = table.is_material(name)
         roughness[here], specular[here] = rough, shine

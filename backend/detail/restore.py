@@ -27,7 +27,7 @@ from ..images import linear_from_srgb, srgb_from_linear
 from ..log_light import LUMINANCE, light_from_log, log_light
 from .conditions import Shares, trust_in
 from .drawing import Draw
-from .maps import make_maps, relief_of_height, relief_of_luminance
+from .maps import make_maps, relief_of_height, relief_of_luminance, without_streaks
 from .poisson import with_trusted
 
 
@@ -59,15 +59,17 @@ def restore_detail(
             findings.append(Finding("little_memory", message))
 
         drawn = draw(phone_log, detailed, trust, progress, note)
-        detailed = detailed + drawn.colour_log
+        even = without_streaks(table, fit)
+        detailed = detailed + even[..., None] * drawn.colour_log
     other = table.image(~table.is_material("skin"))
     detailed[other] = studio_log[other]
     progress(1, 2, "making the maps")
-    relief = relief_of_luminance(table, detailed @ LUMINANCE, fit)
+    log_luminance = detailed @ LUMINANCE
+    relief = relief_of_luminance(table, log_luminance, fit)
     if drawn is not None:
         # Painted furrows are few: those of the person show as dark lines, where they were filmed.
-        relief = trust * relief + relief_of_height(table, drawn.height_m)
-    maps = make_maps(table, relief, studio.cavity, fit)
+        relief = trust * relief + relief_of_height(table, even * drawn.height_m)
+    maps = make_maps(table, log_luminance, relief, studio.cavity, fit)
     base_color = np.clip(srgb_from_linear(light_from_log(detailed)), 0.0, 1.0)
     progress(2, 2, "")
     return replace(
