@@ -35,7 +35,7 @@ SPECULAR_SKIN, SPECULAR_LIPS = 0.35, 0.42
 # luminance than usual skin, over HAIR_M.
 HAIRY_REGIONS, USUAL_REGIONS = ("scalp", "brows", "chin"), ("cheeks", "forehead", "nose")
 HAIR_DARKER, HAIR_M = (0.25, 0.70), 0.002
-ROUGHNESS_HAIR, SPECULAR_HAIR = 0.65, 0.15
+ROUGHNESS_HAIR, SPECULAR_HAIR = 0.75, 0.06
 # Roughness and specular of what is not skin.
 OTHER_MATERIALS = {
     "eye": (0.18, 0.45), "cornea": (0.03, 0.50), "teeth": (0.22, 0.55), "gums": (0.25, 0.45),

@@ -29,7 +29,8 @@ NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
 LEAST_SCALP = 20  # vertices
 # The inside of a nostril against plain skin: dark, and red.
 NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
-SLIT_2048 = 6  # texels from unseen ones within which a lip may be the dark between the lips
+# Texels from unseen ones within which a lip may be the dark between the lips, a neck the collar.
+SLIT_2048 = 6
 FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin
 # The membrane misses what varies within a quad; that remainder fades out over this many texels
 # of the coarse grid.
@@ -46,12 +47,13 @@ class Completed:
 
 
 def clear_of_slits(table: AtlasTable, seen: FloatArray) -> NDArray[np.float32]:
-    """`seen` (n,) less its rim on lips and nostrils: a fit error shows there what lies behind."""
+    """`seen` (n,) less its rim on lips, nostrils and neck: a fit error shows there what lies behind,
+    and a collar casts its shadow."""
     reach = max(round(SLIT_2048 * table.size / 2048), 2)
     image = table.image(seen.astype(np.float32))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     inner = table.pick(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
-    narrow = table.interpolate(region(table.template, "lips", "nostrils"))
+    narrow = table.interpolate(region(table.template, "lips", "nostrils", "neck"))
     return seen + narrow * (np.minimum(seen, inner) - seen)
 
 
