@@ -15,3 +15,13 @@ class TerminalProgress:
 
     def warn(self, finding: Finding) -> None:
         print(finding.message, file=sys.stderr)
+
+
+class Silent:
+    """A `Progress` that tells nobody."""
+
+    def __call__(self, done: float, total: float, message: str = "") -> None:
+        pass
+
+    def warn(self, finding: Finding) -> None:
+        pass

@@ -9,8 +9,8 @@ import torch
 from torch.nn.functional import interpolate
 
 from backend.atlas import atlas_table
-from backend.benchmark.capture_run import Silent
 from backend.command_line import main
+from backend.terminal import Silent
 from backend.training.finite import NotFinite
 from backend.training.identity.album import Album, film_album
 from backend.training.identity.network import IdentityNet, load, save

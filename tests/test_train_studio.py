@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch.nn.functional import interpolate
 
 from backend.atlas import atlas_table, region
-from backend.benchmark.capture_run import Silent
 from backend.command_line import main
 from backend.images import write_png
 from backend.studio.networks import Generator, StudioShape
+from backend.terminal import Silent
 from backend.training.checkpoint import Origin, read_standing
 from backend.training.finite import NotFinite
 from backend.training.folders import read_atlas_pictures
@@ -82,7 +87,9 @@ def made_up_pairs(number: int) -> Pairs:
 
 def setting(facts: AtlasFacts, identity: IdentityNet, preset: Preset = QUICK) -> Setting:
     sources = Sources(facts, made_up_pairs(-1), made_up_pairs, preset.stock_steps)
-    return Setting(Nets.of(preset.shape, 1, CPU), preset, sources, identity, 1, CPU)
+    return Setting(
+        Nets.of(preset.shape, 1, CPU), preset, sources, identity, 1, Accelerator(cpu=True)
+    )
 
 
 def origin(preset: Preset = QUICK) -> Origin:
@@ -178,12 +185,36 @@ def test_only_the_same_training_is_resumed_and_only_whole(tmp_path, facts, ident
 
 
 def test_a_step_of_each_phase_in_half_precision_as_on_a_gpu(facts, identity):
-    made = replace(setting(facts, identity), half=True)
-    made.nets.start_studio()
-    for phase in (PhonePhase(made, 0), EncoderPhase(made, 0), StudioPhase(made, 0)):
-        full = type(phase)(replace(made, half=False), 0)
-        for number in range(2):  # with penalties and without
-            assert phase.step(number).keys() == full.step(number).keys()
+    full = setting(facts, identity)
+    full.nets.start_studio()
+    AcceleratorState._reset_state()  # which knows of one precision only
+    half = replace(full, accelerator=Accelerator(cpu=True, mixed_precision="bf16"))
+    try:
+        for kind in (PhonePhase, EncoderPhase, StudioPhase):
+            for number in range(2):  # with penalties and without
+                found = kind(half, 0).step(number)
+                assert found.keys() == kind(full, 0).step(number).keys()
+    finally:
+        AcceleratorState._reset_state()
+
+
+def test_processes_that_learn_together_stay_alike_and_one_writes(tmp_path):
+    """As on several GPUs, on the processor: each sees textures of its own."""
+    script = Path(__file__).parent / "learn_together.py"
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [sys.executable, *launch, str(script), str(tmp_path)],
+        cwd=Path(__file__).parent.parent, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([".", str(script.parent)])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first["processes"] == second["processes"] == 2
+    assert first["seen"] != second["seen"]
+    assert first["weights"] == second["weights"]
+    lines = [json.loads(line) for line in (tmp_path / "run" / LOG).read_text().splitlines()]
+    steps = [(line["phase"], line["step"]) for line in lines if "generator" in line]
+    assert len(steps) == len(set(steps)) > 0
 
 
 def test_penalties_of_known_answers():

@@ -14,12 +14,13 @@ import numpy as np
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
-from studio_avatar_addon.avatar.types import QUALITY, Capture, FaceTrack, Finding, IntArray
+from studio_avatar_addon.avatar.types import QUALITY, Capture, FaceTrack, IntArray
 
 from ..fitting.finish import finish_head
 from ..fitting.solution import Solution
 from ..fitting.solve import solve_head, solve_landmarks
 from ..footage import read_footage
+from ..terminal import Silent
 from ..tracking import track_face
 from .capture_scores import UNMEASURED, CaptureScores, score_capture, score_clip
 from .capture_truth import read_truth
@@ -55,16 +56,6 @@ class Run:
     truth: Path | None = None  # a file that `read_truth` takes
     quality: str = "standard"
     in_all_ways: bool = False
-
-
-class Silent:
-    """A `Progress` that tells nobody."""
-
-    def __call__(self, done: float, total: float, message: str = "") -> None:
-        pass
-
-    def warn(self, finding: Finding) -> None:
-        pass
 
 
 def failed(run: Run, problem: str) -> list[Row]:

@@ -13,7 +13,8 @@ import av
 from studio_avatar_addon.avatar.types import QUALITY
 
 from ..footage import read_footage
-from .capture_run import Silent, peak_mb
+from ..terminal import Silent
+from .capture_run import peak_mb
 
 LENGTHS_S = (10, 60, 600)
 

@@ -33,6 +33,7 @@ from ..detail.diffusion import DetailNet, load
 from ..detail.maps import COARSE_M, FINE_M, LARGEST_SWING, RELIEF_M
 from ..log_light import LUMINANCE
 from ..on_demand import cache_folder
+from ..terminal import Silent
 from ..training.detail.command import filmed_persons
 from ..training.detail.crops import Pieces
 from ..training.detail.learn import Learning, Nets
@@ -43,7 +44,6 @@ from ..training.given import SIMULATED, look_at
 from ..training.simulator import keep_freed_memory
 from ..training.simulator.tone import linear_from_srgb, log_light
 from .avatar.table import table_head, table_line
-from .capture_run import Silent
 
 BUDGET = replace(CPU, corpus=5, real=0, steps=400)
 TEXEL_M = 0.00025  # of an atlas of 2048

@@ -24,7 +24,7 @@ from ..on_demand import cache_folder
 from ..phone_texture import unwrap
 from ..room_light import estimate_light
 from ..room_light.tone import SKIN_TYPES
-from ..terminal import TerminalProgress
+from ..terminal import Silent, TerminalProgress
 from ..tracking import track_face
 from ..training.corpus.anatomy import Anatomy
 from ..training.corpus.biophysics import ita_deg
@@ -39,7 +39,7 @@ from ..training.simulator import Simulator, keep_freed_memory
 from ..training.simulator.check_light import check_light
 from ..training.stock import SkinStock, stored_bank, stored_simulator
 from .capture import clip_runs
-from .capture_run import Run, Silent
+from .capture_run import Run
 from .figures import Figure, Section, Target
 from .reference import DEFAULT_HEADS
 from .rows import print_and_keep

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.files import write_json
@@ -21,6 +22,7 @@ from studio_avatar_addon.avatar.template import load_template
 
 from ..on_demand import cache_folder
 from ..studio.networks import StudioNet
+from ..terminal import Silent
 from ..training.checkpoint import Origin
 from ..training.corpus.studio_folder import WITHHELD, open_studio_folder
 from ..training.identity.network import LOSS, load, weights_sha256
@@ -40,7 +42,6 @@ from ..training.studio.presets import CPU, Preset
 from ..training.studio.sheets import psnr_db
 from ..training.studio.train import Run, train
 from .avatar.table import table_head, table_line
-from .capture_run import Silent
 from .reference import DEFAULT_HEADS
 
 SEED, DEVICE = 1, torch.device("cpu")
@@ -151,7 +152,7 @@ def _trained(variant: Variant, exam: Exam, folder: Path) -> StudioNet:
     identity = load(LOSS).requires_grad_(False)
     nets = Nets.of(preset.shape, SEED, DEVICE)
     origin = Origin.of("ablation", preset, SEED, "simulated", "ablation", weights_sha256(LOSS))
-    setting = Setting(nets, preset, sources, identity, SEED, DEVICE)
+    setting = Setting(nets, preset, sources, identity, SEED, Accelerator(cpu=True))
     net = train(Run(setting, origin, folder, Silent()), None)
     assert net is not None  # nothing stops it early
     return net

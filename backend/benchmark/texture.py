@@ -27,9 +27,10 @@ from ..room_light import estimate_light
 from ..sample_capture.capture import CLIP_FILE
 from ..sample_capture.command import SAMPLE_FOLDER
 from ..sampling.opened import Frames
+from ..terminal import Silent
 from ..tracking import track_face
 from .capture import CLEAN, PHONE, clip_runs, simulated_runs
-from .capture_run import Run, Silent, peak_mb
+from .capture_run import Run, peak_mb
 from .capture_truth import read_truth
 from .clip_length import LENGTHS_S, Length, LengthCost, cost_of, no_cost
 from .figures import Figure, Section, Target, worse_half

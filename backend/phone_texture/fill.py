@@ -47,8 +47,8 @@ class Completed:
 
 
 def clear_of_slits(table: AtlasTable, seen: FloatArray) -> NDArray[np.float32]:
-    """`seen` (n,) less its rim on lips, nostrils and neck: a fit error shows there what lies behind,
-    and a collar casts its shadow."""
+    """`seen` (n,) less its rim on lips, nostrils and neck: a fit error shows there what lies
+    behind, and a collar casts its shadow."""
     reach = max(round(SLIT_2048 * table.size / 2048), 2)
     image = table.image(seen.astype(np.float32))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))

@@ -19,7 +19,7 @@ from ...studio.hybrid import guided
 from ...studio.network_guide import ask_network
 from ...studio.networks import load
 from ...studio.texture import Filmed, at_points, lifted, studio_texture, texture_set
-from ..capture_run import Silent
+from ...terminal import Silent
 from .stages import CPU, Staged
 
 BICUBIC_FROM = 256

@@ -21,7 +21,7 @@ from ...atlas import atlas_table, region
 from ...detail import drawing_for
 from ...images import linear_from_srgb, srgb_from_linear
 from ...studio import studio_texture
-from ..capture_run import Silent
+from ...terminal import Silent
 from .ablations import (
     bicubic,
     blend_alone,

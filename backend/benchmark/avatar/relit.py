@@ -16,8 +16,8 @@ from studio_avatar_addon.avatar.layout import MAPS
 from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 
 from ...filming import film
+from ...terminal import Silent
 from ...texture_files import write_texture_set
-from ..capture_run import Silent
 from ..visibility import SKIN_PART
 from .measures import psnr_db, ssim
 from .stages import Staged

@@ -51,8 +51,9 @@ from ...footage import read_footage
 from ...phone_texture import unwrap
 from ...room_light import estimate_light
 from ...stage_store import code_fingerprint, fingerprint
+from ...terminal import Silent
 from ...tracking import track_face
-from ..capture_run import Silent, peak_mb
+from ..capture_run import peak_mb
 
 STANDARD = QUALITY["standard"]
 CPU = torch.device("cpu")

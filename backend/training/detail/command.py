@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
@@ -17,7 +16,6 @@ from ...detail import conditions, poisson
 from ...detail.diffusion import save
 from ...detail.shipped import WEIGHTS, weights_sha256
 from ...stage_store import code_fingerprint, fingerprint
-from ...terminal import TerminalProgress
 from .. import simulator as simulator_code
 from .. import stock
 from ..checkpoint import Origin, begun, read_checkpoint, write_checkpoint
@@ -34,6 +32,7 @@ from ..loop import Loop, Pace
 from ..simulator import keep_freed_memory
 from ..simulator.tone import linear_from_srgb
 from ..stock import FIRST_TRAINED, USUAL_LEVEL, USUAL_ROUGHNESS, stored_simulator
+from ..together import accelerator_for_training, told_by_one
 from . import persons as persons_code
 from .card import write_card
 from .learn import SEED, Learning, Nets
@@ -67,30 +66,28 @@ def train_detail(
     origin = Origin.of(preset_name, preset, SEED, film_mark(preset.size, hdris), given.marks()[1])
     standing = begun(folder, origin, resume=resume)
     keep_freed_memory()
-    gpu = torch.cuda.is_available()
-    accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if gpu else "no")
-    progress = TerminalProgress()
-    learnt, held_out = filmed_persons(preset, given, hdris, cache, accelerator.device, progress)
-    nets = Nets.of(preset, accelerator.device)
+    accelerator = accelerator_for_training()
+    progress, device = told_by_one(accelerator), accelerator.device
+    with accelerator.main_process_first():  # which fills the cache
+        learnt, held_out = filmed_persons(preset, given, hdris, cache, device, progress)
+    nets = Nets.of(preset, device)
     learning = Learning(nets, preset, learnt, accelerator)
     if standing is not None:
         read_checkpoint(folder, standing, nets, learning)
-    main = accelerator.is_main_process
 
     def keep(step: int) -> None:
-        if main:
-            write_checkpoint(folder, origin, nets, learning, step)
+        write_checkpoint(folder, origin, nets, learning, step)
 
     def sheet(step: int) -> dict[str, float]:
         path = folder / SAMPLES / f"{learning.name}_{step:06d}.jpg"
-        return write_answers(path, nets.mean, held_out) if main else {}
+        return write_answers(path, nets.mean, held_out)
 
-    loop = Loop(keep, sheet, TrainingLog(folder), progress, stop_at_s)
+    loop = Loop(accelerator, keep, sheet, TrainingLog(folder), progress, stop_at_s)
     pace = Pace(preset.steps, preset.log_every, preset.keep_every, preset.sheet_every)
     if not loop.run(learning, pace, standing.step if standing else 0):
         return f"The time is up; go on with --resume. The training is kept in {folder}."
     weights = out or WEIGHTS
-    if main:
+    if accelerator.is_main_process:
         figures = write_answers(folder / RESULT, nets.mean, held_out)
         net = nets.mean.cpu()
         save(net, weights, preset=preset_name, studio=origin.studio)

@@ -20,6 +20,7 @@ from ...detail.diffusion import DetailNet, scheduler
 from ..finite import require_finite
 from ..random_stream import stream
 from ..running_mean import follow
+from ..together import descend
 from .crops import drawn_pieces
 from .persons import Filmed
 from .presets import Preset
@@ -60,7 +61,6 @@ class Learning:
         self.nets, self.preset, self.persons = nets, preset, persons
         self.accelerator = accelerator
         self.optimizer = torch.optim.AdamW(nets.net.parameters(), preset.rate, weight_decay=1e-4)
-        self._net, self._optimizer = accelerator.prepare(nets.net, self.optimizer)
         self.noise = scheduler()
 
     @property
@@ -81,7 +81,7 @@ class Learning:
         timestep = self._timesteps(len(noise), random)
         noised = self.noise.add_noise(pieces.drawn, noise, cast(torch.IntTensor, timestep))
         with self.accelerator.autocast():
-            clean = self._net(noised, timestep, pieces.conditions)
+            clean = self.nets.net(noised, timestep, pieces.conditions)
         error = ((clean - pieces.drawn).square() * pieces.weight).mean((2, 3))
         share = self.noise.alphas_cumprod.to(device)[timestep]
         weight = (share / (1.0 - share)).clamp(*WEIGHTS)
@@ -89,10 +89,7 @@ class Learning:
         value = require_finite(loss, number)
         for group in self.optimizer.param_groups:
             group["lr"] = preset.rate * self._pace(number)
-        self._optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self._net.parameters(), CLIP)
-        self._optimizer.step()
+        descend(self.accelerator, loss, self.optimizer, longest=CLIP)
         seen = (number + 1) * preset.batch
         follow(self.nets.mean, self.nets.net, preset.batch, preset.mean_images, seen)
         colour, height = error[:, :3].mean().item(), error[:, 3].mean().item()

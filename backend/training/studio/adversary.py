@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from ...studio.networks import Discriminator
 from ..finite import require_finite
+from ..together import descend, mean_over_all
 from .augment import augmented
 from .losses import fooled, r1_penalty, told_apart
 from .presets import Adversarial
@@ -23,8 +27,10 @@ def lazy_adam(
 class Adversary:
     """`strength` of the augmentation follows how sure the discriminator is of real textures."""
 
-    def __init__(self, judge: Discriminator, settings: Adversarial, *, half: bool) -> None:
-        self.judge, self.settings, self.half = judge, settings, half
+    def __init__(
+        self, judge: Discriminator, settings: Adversarial, accelerator: Accelerator
+    ) -> None:
+        self.judge, self.settings, self.accelerator = judge, settings, accelerator
         parameters = list(judge.parameters())
         self.optimizer = lazy_adam(parameters, settings.learning_rate, settings.r1_every)
         self.strength = 0.0
@@ -38,7 +44,7 @@ class Adversary:
         real = augmented(real, self.strength, random).requires_grad_(now)
         fake = augmented(fake.detach(), self.strength, random)
         # A gradient's gradient in half precision is noise.
-        with torch.autocast(real.device.type, torch.bfloat16, enabled=self.half and not now):
+        with nullcontext() if now else self.accelerator.autocast():
             real_scores, fake_scores = self.judge(real).float(), self.judge(fake).float()
         loss = told_apart(real_scores, fake_scores)
         found = {"judge": require_finite(loss, step)}
@@ -46,11 +52,10 @@ class Adversary:
             penalty = r1_penalty(real, real_scores)
             found["r1"] = require_finite(penalty, step)
             loss = loss + 0.5 * self.settings.r1 * self.settings.r1_every * penalty
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        descend(self.accelerator, loss, self.optimizer)
         self.judge.requires_grad_(False)
-        surer = real_scores.detach().sign().mean().item() - self.settings.surest
+        sure = mean_over_all(self.accelerator, real_scores.detach().sign().mean()).item()
+        surer = sure - self.settings.surest
         moved = len(real) / self.settings.augment_images * (1.0 if surer > 0.0 else -1.0)
         self.strength = min(max(self.strength + moved, 0.0), self.settings.augment_most)
         return found | {"augment": self.strength}

@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
 from ...studio.networks import save, weights_sha256
 from ...studio.networks.studio_net import WEIGHTS
-from ...terminal import TerminalProgress
 from ..checkpoint import Origin, begun
 from ..folders import read_atlas_pictures
 from ..given import SIMULATED, Given, look_at
@@ -21,6 +21,7 @@ from ..identity.network import weights_sha256 as identity_sha256
 from ..random_stream import stream
 from ..simulator import Simulator, keep_freed_memory
 from ..stock import FIRST_TRAINED, SkinStock, stored_bank, stored_simulator
+from ..together import accelerator_for_training, told_by_one
 from .card import write_card
 from .nets import Nets
 from .pairs import AtlasFacts, Pairs, Sources, simulated_pairs
@@ -58,24 +59,25 @@ def train_studio(
     origin = Origin.of(preset_name, preset, SEED, *given.marks(), identity_sha256(LOSS))
     standing = begun(folder, origin, resume=resume)
     keep_freed_memory()
-    gpu = torch.cuda.is_available()
-    device = torch.device("cuda" if gpu else "cpu")
-    torch.backends.cudnn.benchmark = gpu  # sizes never change
+    accelerator = accelerator_for_training()
+    device, progress = accelerator.device, told_by_one(accelerator)
+    torch.backends.cudnn.benchmark = device.type == "cuda"  # sizes never change
     identity = load(LOSS).to(device).requires_grad_(False)
-    progress = TerminalProgress()
-    sources = _sources(preset, given, hdris, cache, device, progress)
+    with accelerator.main_process_first():  # which fills the cache
+        sources = _sources(preset, given, hdris, cache, accelerator, progress)
     nets = Nets.of(preset.shape, SEED, device)
-    setting = Setting(nets, preset, sources, identity, SEED, device, half=gpu)
+    setting = Setting(nets, preset, sources, identity, SEED, accelerator)
     net = train(Run(setting, origin, folder, progress, stop_at_s), standing)
     if net is None:
         return f"The time is up; go on with --resume. The training is kept in {folder}."
     weights = out or WEIGHTS
-    figures = write_answers(folder / RESULT, net.to(device), sources)
-    save(
-        net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
-        identity_sha256=origin.identity,
-    )  # fmt: skip
-    write_card(weights, card_facts(preset_name, given, figures, weights_sha256(weights)))
+    if accelerator.is_main_process:
+        figures = write_answers(folder / RESULT, net.to(device), sources)
+        save(
+            net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
+            identity_sha256=origin.identity,
+        )  # fmt: skip
+        write_card(weights, card_facts(preset_name, given, figures, weights_sha256(weights)))
     return str(weights)
 
 
@@ -97,9 +99,10 @@ def card_facts(
 
 
 def _sources(
-    preset: Preset, given: Given, hdris: Path | None, cache: Path, device: torch.device,
+    preset: Preset, given: Given, hdris: Path | None, cache: Path, accelerator: Accelerator,
     progress: Progress,
 ) -> Sources:  # fmt: skip
+    device = accelerator.device
     large, size = preset.simulated, preset.shape.size
     phone = None if given.phone is None else read_atlas_pictures(given.phone, size).to(device)
     own = given.skins(preset.real, FIRST_TRAINED + preset.corpus, large, device)
@@ -111,7 +114,7 @@ def _sources(
 
     def simulate(number: int) -> Pairs:
         progress(0, 1, f"simulating {preset.pairs} pairs")
-        random = stream(device, SEED, "stock", number)
+        random = stream(device, SEED, "stock", number, accelerator.process_index)
         return simulated_pairs(simulator, skins, size, preset.pairs, random)
 
     return Sources(

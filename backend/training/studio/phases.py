@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from ...studio.networks import Generator
@@ -14,6 +15,7 @@ from ..finite import require_finite
 from ..identity.network import IdentityNet
 from ..random_stream import stream
 from ..running_mean import follow
+from ..together import descend, mean_over_all
 from .adversary import Adversary, lazy_adam
 from .losses import Perceptual, another_person, path_lengths, pixels
 from .nets import Nets
@@ -33,11 +35,7 @@ class Setting:
     sources: Sources
     identity: IdentityNet
     seed: int
-    device: torch.device
-    half: bool = False  # bfloat16 where it does no harm
-
-    def autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
+    accelerator: Accelerator
 
     def follow(self, name: str, step: int) -> None:
         named, batch = self.nets.named(), self.preset.batch
@@ -69,7 +67,9 @@ class Phase(ABC):
         assert figures.keys() == self.figures().keys()
 
     def random(self, number: int) -> torch.Generator:
-        return stream(self.setting.device, self.setting.seed, self.name, number)
+        """Of this process alone: each learns from textures of its own."""
+        who = self.setting.accelerator
+        return stream(who.device, self.setting.seed, self.name, number, who.process_index)
 
 
 def mixed(generator: Generator, count: int, share: float, random: torch.Generator) -> Tensor:
@@ -94,7 +94,7 @@ class PhonePhase(Phase):
         super().__init__(setting, first)
         self.settings: Adversarial = setting.preset.adversarial
         nets = setting.nets
-        self.adversary = Adversary(nets.phone_judge, self.settings, half=setting.half)
+        self.adversary = Adversary(nets.phone_judge, self.settings, setting.accelerator)
         self.optimizer = lazy_adam(
             list(nets.phone.parameters()), self.settings.learning_rate, self.settings.path_every
         )
@@ -114,21 +114,20 @@ class PhonePhase(Phase):
         setting, phone, random = self.setting, self.setting.nets.phone, self.random(number)
         count = setting.preset.batch
         real = setting.sources.phone_textures(self.first + number, count, random)
-        with torch.no_grad(), setting.autocast():
+        with torch.no_grad(), setting.accelerator.autocast():
             fake = phone.synthesis(self._wplus(count, random), noise=random)
         found = self.adversary.learn(real, fake, number, random)
-        with setting.autocast():
+        with setting.accelerator.autocast():
             wplus = self._wplus(count, random)
             fake = phone.synthesis(wplus, noise=random)
             loss = self.adversary.loss(fake, random)
         found["generator"] = require_finite(loss, number)
         if number % self.settings.path_every == 0:
             loss = loss + self.settings.path_every * self._uneven(count, number, random, found)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        descend(setting.accelerator, loss, self.optimizer)
         with torch.no_grad():
-            phone.mapping.mean.lerp_(wplus[:, 0].mean(0), MEAN_PACE)
+            middle = mean_over_all(setting.accelerator, wplus[:, 0].mean(0))
+            phone.mapping.mean.lerp_(middle, MEAN_PACE)
         setting.follow("phone", number + 1)
         return found
 
@@ -142,7 +141,8 @@ class PhonePhase(Phase):
         wplus = self._wplus(max(count // 2, 1), random)
         textures = self.setting.nets.phone.synthesis(wplus, noise=random)
         lengths = path_lengths(textures, wplus, random)
-        found["path"] = require_finite(lengths.mean().detach(), number)
+        usual = mean_over_all(self.setting.accelerator, lengths.mean().detach())
+        found["path"] = require_finite(usual, number)
         self.usual_path += PATH_PACE * (found["path"] - self.usual_path)
         return self.settings.path * (lengths - self.usual_path).square().mean()
 
@@ -206,12 +206,10 @@ class EncoderPhase(Phase):
         setting, random = self.setting, self.random(number)
         batch = setting.sources.pairs(self.first + number, setting.preset.batch, random)
         found: dict[str, float] = {}
-        with setting.autocast():
+        with setting.accelerator.autocast():
             made, offset = self.losses.draw(self.generator, batch, random)
             loss = self.losses.loss(made, offset, batch, number, found)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
+        descend(setting.accelerator, loss, self.optimizer)
         setting.follow("encoder", number + 1)
         if self.joint:
             setting.follow("phone", setting.preset.phone_steps + number + 1)
@@ -233,7 +231,7 @@ class StudioPhase(Phase):
         self.losses = PairLosses(setting)
         if preset.frozen_edge:
             nets.studio.freeze_up_to(preset.frozen_edge)
-        self.adversary = Adversary(nets.studio_judge, preset.adversarial, half=setting.half)
+        self.adversary = Adversary(nets.studio_judge, preset.adversarial, setting.accelerator)
         learning = [p for p in nets.studio.parameters() if p.requires_grad]
         self.optimizer = lazy_adam(learning, preset.studio_rate)
         self.encoder_optimizer = torch.optim.Adam(
@@ -260,7 +258,7 @@ class StudioPhase(Phase):
         half = max(preset.batch // 2, 1)
         batch = sources.pairs(step, half, random)
         real = sources.studio_textures(step, 2 * half, random)
-        with setting.autocast():
+        with setting.accelerator.autocast():
             made, offset = self.losses.draw(studio, batch, random)
             with torch.no_grad():
                 wplus = mixed(setting.nets.phone_mean, half, preset.adversarial.mixing, random)
@@ -268,16 +266,12 @@ class StudioPhase(Phase):
             imagined = studio.synthesis(wplus)
             fake = torch.cat([made, imagined])
         found = self.adversary.learn(real, fake, number, random)
-        with setting.autocast():
+        with setting.accelerator.autocast():
             loss = preset.studio_pairs * self.losses.loss(made, offset, batch, number, found)
             loss = loss + preset.adversarial_weight * self.adversary.loss(fake, random)
             loss = loss + self._kept(imagined, before)
         found["generator"] = require_finite(loss, number)
-        for optimizer in (self.optimizer, self.encoder_optimizer):
-            optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        for optimizer in (self.optimizer, self.encoder_optimizer):
-            optimizer.step()
+        descend(setting.accelerator, loss, self.optimizer, self.encoder_optimizer)
         setting.follow("studio", number + 1)
         setting.follow("encoder", self.setting.preset.encoder_steps + number + 1)
         return found

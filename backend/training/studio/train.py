@@ -65,6 +65,7 @@ def _run(run: Run, phase: Phase, done: int) -> bool:
     preset = run.setting.preset
     pace = Pace(preset.steps(phase.name), preset.log_every, preset.keep_every, preset.sheet_every)
     loop = Loop(
+        run.setting.accelerator,
         keep=lambda step: write_checkpoint(
             run.folder, run.origin, run.setting.nets, phase, step
         ),
@@ -79,7 +80,7 @@ def _run(run: Run, phase: Phase, done: int) -> bool:
 def _sheet(run: Run, phase: Phase, step: int) -> dict[str, float]:
     nets, path = run.setting.nets, run.folder / SAMPLES / f"{phase.name}_{step:06d}.jpg"
     if phase.name == "phone":
-        write_drawn(path, nets.phone_mean, run.setting.device)
+        write_drawn(path, nets.phone_mean, run.setting.accelerator.device)
         return {}
     generator = nets.phone_mean if phase.name == "encoder" else nets.studio_mean
     net = StudioNet(generator.shape, nets.encoder_mean, generator)
