@@ -71,7 +71,10 @@ class Diffusion:
                     tile=tile,
                 )  # fmt: skip
                 return Answer(made.expected.cpu(), made.drawn.cpu())
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                # Apple's devices have no error of their own for it.
+                if "out of memory" not in str(error) or device.type == "cpu":
+                    raise
                 tile //= 2
             # Only now are the failed try's tensors gone.
             torch.cuda.empty_cache()
