@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_up_scene import YAW_DEG, Scene, make_scene
+from scipy.spatial import KDTree
 
 from backend.fitting import fit_head
 from backend.fitting.bundle import Freedom, Prior, Sighting, robust_cost, step
@@ -116,6 +117,27 @@ def test_unchanged_head_settles_unchanged(template: HeadTemplate) -> None:
     apart = np.abs(settled.shape_deltas_m - template.shape_deltas_m * grown)
     assert (apart < 1e-4).mean() > 0.9999 and apart.max() < 5e-4
     np.testing.assert_allclose(settled.joints_m, template.bone_ends_m * grown, atol=5e-4)
+
+
+def test_caruncles_go_with_both_lids_of_a_wide_eye(template: HeadTemplate) -> None:
+    rest = template.vertices_m.astype(np.float64)
+    skin, caruncles = (
+        np.unique(template.quads[template.quad_material == MATERIALS.index(name)])
+        for name in ("skin", "caruncle")
+    )
+    wide = rest.copy()
+    for centre in template.eye_centre_m:
+        arm = rest - centre
+        near = np.exp(-((np.linalg.norm(arm, axis=1) / 0.016) ** 4))
+        wide[:, 2] += 0.004 * near * np.tanh(arm[:, 2] / 0.001) * np.isin(range(len(rest)), skin)
+    settled = settle_head(template, wide, eyes_between_lids(template, wide))
+    made = settled.neutral_m / settled.scale
+    away, lid = KDTree(rest[skin]).query(rest[caruncles])
+    under = away < 0.0012  # tucked under the edge of a lid
+    apart = (made[caruncles] - made[skin][lid]) - (rest[caruncles] - rest[skin][lid])
+    opened = np.linalg.norm(wide[skin][lid] - rest[skin][lid], axis=1)[under]
+    assert under.sum() >= 8 and opened.max() > 0.0012
+    assert np.linalg.norm(apart, axis=1)[under].max() < 0.0005
 
 
 def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:

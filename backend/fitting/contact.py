@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from studio_avatar_addon.avatar.frames import DEFAULT_INTERPUPILLARY_M
-from studio_avatar_addon.avatar.template import BONES, HeadTemplate
+from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ..folds import relax_folds
@@ -27,6 +27,7 @@ TOUCHING_M, FREE_M = 0.0012, 0.0035
 EYE_SLACK_M = np.array([0.0003, 0.0015, 0.0005])
 LID_SPREAD_M = 0.001
 JOINT_REACH_M = 0.014
+CARUNCLE_REACH_M = 0.0012  # of the lid's edge over what lies under it
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def settle_head(
         neutral[eyes[e]] = centre[e] + grown * ball
     relaxed = relax_folds(template, neutral)
     neutral = relaxed.vertices_m
+    _seat_caruncles(template, neutral, centre, radius)
     shapes = remade_shapes(template, neutral, centre, radius)
     return SettledHead(
         neutral_m=neutral,
@@ -146,6 +148,31 @@ def _keep_clearance(
     share = (_touch(clearance_m) * around)[:, None]
     wanted = radius_m + clearance_m[:, None]
     points_m += share * (wanted - distance) * arm / np.maximum(distance, 1e-6)
+
+
+def _seat_caruncles(
+    template: HeadTemplate,
+    neutral_m: FloatArray,
+    eye_centre_m: FloatArray,
+    eye_radius_m: FloatArray,
+) -> None:
+    """Each end of the caruncles is moved with its own lid, and the side by the eyeball stays there:
+    as one piece, an eye wider open than the template's showed gaps beside it."""
+    rest = template.vertices_m.astype(np.float64)
+    skin, caruncles = (
+        np.unique(template.quads[template.quad_material == MATERIALS.index(name)])
+        for name in ("skin", "caruncle")
+    )
+    for vertex in caruncles:
+        neutral_m[vertex] = carried_along(
+            rest[vertex], rest[skin], neutral_m[skin], CARUNCLE_REACH_M
+        )
+    grown = eye_radius_m / template.eye_radius_m
+    for e in range(2):
+        near = np.zeros(len(rest), bool)
+        near[caruncles] = (rest[caruncles, 0] > 0) == (template.eye_centre_m[e, 0] > 0)
+        clearance = _clearance(rest, template.eye_centre_m[e], template.eye_radius_m[e])
+        _keep_clearance(neutral_m, eye_centre_m[e], eye_radius_m[e], clearance * grown[e], near)
 
 
 def _moved_joints(
