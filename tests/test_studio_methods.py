@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from filmed_head import CPU, QUALITY, Case, Silent
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from backend.atlas import atlas_table, region
 from backend.command_line import main
@@ -18,6 +19,7 @@ from backend.images import linear_from_srgb
 from backend.log_light import LUMINANCE
 from backend.phone_texture import unwrap
 from backend.room_light.neutral import neutral_filmed
+from backend.room_light.points import GRID, SkinPoints
 from backend.room_light.surroundings import Surroundings, look_around
 from backend.room_light.tone import MIRRORED, SKIN_TYPES, NeutralCue, skin_tone
 from backend.studio import studio_texture, texture
@@ -215,3 +217,19 @@ def test_shipped_weights_are_described_and_small():
     assert (folder / "studio.safetensors").stat().st_size < 24 * 2**20
     card = (folder / "README.md").read_text("utf-8")
     assert "CC0" in card and studio_net.weights_sha256() in card
+
+
+def test_a_cut_of_the_atlas_leaves_no_step_on_the_head(template):
+    points = SkinPoints.of(template)
+    table = points.table
+    across = np.mgrid[:GRID, :GRID][1].astype(np.float32) / GRID
+    values = table.pick(across)[points.skin][:, None]  # 0 and 1 at the two sides of the cut
+    position = table.interpolate(template.vertices_m)[points.skin]
+    pairs = KDTree(position).query_pairs(0.004, output_type="ndarray")
+    cut = pairs[np.abs(np.diff(values[pairs][..., 0], axis=1))[:, 0] > 0.9]
+    mended = points.without_seams(values)
+    assert len(cut) > 100
+    assert np.median(np.abs(np.diff(mended[cut][..., 0], axis=1))) < 0.2
+    middle = np.abs(values[:, 0] - 0.5) < 0.05
+    face = table.interpolate(template.region("nose"))[points.skin] > 0.9
+    np.testing.assert_array_equal(mended[middle & face], values[middle & face])

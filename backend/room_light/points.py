@@ -12,9 +12,11 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ..atlas import AtlasTable, atlas_table, region
+from ..log_light import smooth_step
 
 GRID = 192
 SMOOTHING = 1.3  # texels of it
+SEAM = (3.0, 14.0)  # texels of it from a border up to which the surface counts, wholly and at all
 LEAST_OPENNESS = 0.02
 # Regions that are not plain skin: they would be taken for shadow.
 NOT_PLAIN = ("lips", "brows", "eyelids", "nostrils", "scalp", "ears", "neck")
@@ -40,6 +42,21 @@ class SkinPoints:
         nearest = np.maximum(np.cumsum(self.skin) - 1, 0)
         everywhere[~self.skin] = values[nearest[~self.skin]]
         return self.table.image(everywhere)
+
+    def without_seams(self, values: FloatArray) -> NDArray[np.float32]:
+        """Values (n, C), beside the atlas's borders those of the head's surface, which has none:
+        blurs in the atlas leave the two sides of a cut unlike."""
+        everywhere = np.zeros((len(self.table), values.shape[1]), np.float32)
+        everywhere[self.skin] = values
+        at_vertices, _ = self.table.to_vertices(everywhere, self.skin.astype(np.float32))
+        surface = self.table.interpolate(at_vertices)[self.skin]
+        inside = self.table.image(self.skin.astype(np.uint8), gutters=False)
+        padded = cv2.copyMakeBorder(1 - inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
+        _, label = cv2.connectedComponents(padded)  # eyes and mouth are no cuts
+        outside = (label == label[0, 0]).astype(np.uint8)
+        away = cv2.distanceTransform(1 - outside, cv2.DIST_L2, 5)[1:-1, 1:-1]
+        here = 1.0 - smooth_step(*SEAM, self.table.pick(away)[self.skin])
+        return values + here[:, None] * (surface - values)
 
     def plain(self, openness: FloatArray) -> NDArray[np.float32]:
         """(n,) 1 where skin should be of one colour; `openness` (n,) as in `RoomLight`."""

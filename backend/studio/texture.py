@@ -129,6 +129,7 @@ def lifted(
     plain = light.plain * filmed.coverage > 0.5
     middle = np.median(gain[plain] if plain.any() else gain, axis=0)
     gain = middle + removal * (gain - middle)
+    gain = filmed.points.without_seams(gain)
     return filmed.log_rgb + filmed.table.sample(filmed.points.image(gain), cv2.INTER_CUBIC)
 
 
