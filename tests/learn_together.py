@@ -1,52 +1,67 @@
-"""One of several processes that train the studio network together: what it came to, to a file."""
+"""One of several processes that learn together: what it came to, to a file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
-from test_train_studio import QUICK, SIZE, made_up_pairs, origin
+from test_detail_network import TINY, a_person
+from test_train_studio import facts_of, origin, setting
+from torch import nn
 
-from backend.atlas import atlas_table
 from backend.terminal import Silent
+from backend.training.detail import learn
 from backend.training.identity.network import LOSS, load
-from backend.training.studio.nets import Nets
-from backend.training.studio.pairs import AtlasFacts, Pairs, Sources, skin_and_weight
-from backend.training.studio.phases import Setting
+from backend.training.studio.phases import PhonePhase
 from backend.training.studio.train import Run, train
+from backend.training.together import accelerator_for_training, any_of_all, descend, finished
 from studio_avatar_addon.avatar.template import load_template
 
 
-def main(folder: Path) -> None:
-    accelerator = Accelerator(cpu=True)
-    who = accelerator.process_index
-    skin, weight = skin_and_weight(atlas_table(load_template(), SIZE))
-    normal = torch.zeros(1, 3, SIZE, SIZE)
-    normal[:, 0] = 1.0
-    facts = AtlasFacts(skin, weight, normal, torch.ones(1, SIZE, SIZE))
-
-    def own_pairs(number: int) -> Pairs:
-        return made_up_pairs(100 * who + number)
-
-    sources = Sources(facts, made_up_pairs(-1), own_pairs, QUICK.stock_steps)
-    nets = Nets.of(QUICK.shape, 1, accelerator.device)
-    identity = load(LOSS).requires_grad_(False)
-    setting = Setting(nets, QUICK, sources, identity, 1, accelerator)
-    assert train(Run(setting, origin(), folder / "run", Silent()), None) is not None
-    digest = hashlib.sha256()
-    for net in nets.named().values():
+def digest(nets: Mapping[str, nn.Module]) -> str:
+    mark = hashlib.sha256()
+    for net in nets.values():
         for value in net.state_dict().values():
-            digest.update(value.numpy().tobytes())
+            mark.update(value.numpy().tobytes())
+    return mark.hexdigest()
+
+
+def main(folder: Path) -> None:
+    accelerator = accelerator_for_training()
+    rank = accelerator.process_index
+    made = setting(facts_of(load_template()), load(LOSS).requires_grad_(False))
+    made = replace(made, accelerator=accelerator)
+    assert train(Run(made, origin(), folder / "run", Silent()), None) is not None
+
+    detail = learn.Nets.of(TINY, accelerator.device)
+    learning = learn.Learning(detail, TINY, [a_person(1), a_person(2)], accelerator)
+    for number in range(2):
+        learning.step(number)
+
+    weights = [nn.Parameter(torch.zeros(())) for _ in range(3)]
+    loss = (rank + 1) * weights[0] + (weights[1] if rank == 1 else 0.0)
+    descend(accelerator, loss, torch.optim.SGD(weights, 1.0))
+    slopes = [None if w.grad is None else w.grad.item() for w in weights]
+    descend(accelerator, (rank + 1) * weights[0], torch.optim.SGD(weights[:1], 1.0), longest=0.75)
+    assert weights[0].grad is not None
+
     told = {
         "processes": accelerator.num_processes,
-        "weights": digest.hexdigest(),
-        "seen": float(own_pairs(0).studio_srgb.float().mean()),
+        "studio": digest(made.nets.named()),
+        "detail": digest(detail.named()),
+        "random": PhonePhase(made, 0).random(0).initial_seed(),
+        "slopes": slopes,
+        "clipped": [round(weights[0].grad.item(), 4)],
+        "late": any_of_all(accelerator, rank == 1),
+        "early": any_of_all(accelerator, False),
+        "finished": finished(accelerator, "done"),
     }
-    (folder / f"{who}.json").write_text(json.dumps(told))
+    (folder / f"{rank}.json").write_text(json.dumps(told))
 
 
 if __name__ == "__main__":

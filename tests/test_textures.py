@@ -244,12 +244,12 @@ def test_maps_are_those_of_a_skin_material(
 
 
 def test_cropped_hair_mirrors_less_than_a_bald_scalp(still_light: Case) -> None:
-    fit = still_light.fit
     table = atlas_table(still_light.template, QUALITY.texture_size)
+    spacing_m = texel_spacing_m(table, still_light.fit)
     skin = np.full((table.size, table.size), -1.2, np.float32)
     hair = table.image(table.interpolate(region(table.template, "scalp")))
     bald, cropped = (
-        make_maps(table, luminance, np.zeros_like(skin), None, fit)
+        make_maps(table, luminance, np.zeros_like(skin), None, spacing_m)
         for luminance in (skin, skin - hair)
     )
     scalp = table.interpolate(region(table.template, "scalp")) > 0.95

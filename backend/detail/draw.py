@@ -77,7 +77,7 @@ class Diffusion:
                     raise
                 tile //= 2
             # Only now are the failed try's tensors gone.
-            torch.cuda.empty_cache()
+            getattr(torch, device.type).empty_cache()
             if tile < LEAST_TILE:
                 device, tile = torch.device("cpu"), TILE
                 note("The device's memory is too small for the detail, so the processor drew it.")

@@ -32,9 +32,9 @@ ROUGHNESS_REGIONS = {
 ROUGHNESS_DETAIL = 0.35  # furrows are rougher, by log luminance
 SPECULAR_SKIN, SPECULAR_LIPS = 0.35, 0.42
 # Strands scatter what bare skin mirrors: where hair grows, and skin is this much darker in log
-# luminance than usual skin, over HAIR_M.
+# luminance than usual skin, over HAIR_M. Sparse stubble dulls already.
 HAIRY_REGIONS, USUAL_REGIONS = ("scalp", "brows", "chin"), ("cheeks", "forehead", "nose")
-HAIR_DARKER, HAIR_M = (0.25, 0.70), 0.002
+DULLED_DARKER, HAIR_M = (0.25, 0.70), 0.002
 ROUGHNESS_HAIR, SPECULAR_HAIR = 0.75, 0.06
 # Roughness and specular of what is not skin.
 OTHER_MATERIALS = {
@@ -44,7 +44,7 @@ OTHER_MATERIALS = {
 }  # fmt: skip
 CAVITY_RELIEF = 1.2
 # Texels so much longer than wide show what is drawn in them as streaks; blurred over some texels.
-STREAKED, STREAKED_SIGMA = (2.5, 5.0), 6.0
+STREAKED, STREAKED_SIGMA_2048 = (2.5, 5.0), 6.0
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,11 @@ def make_maps(
     log_luminance: FloatArray,
     relief: FloatArray,
     openness: FloatArray | None,
-    fit: HeadFit,
+    spacing_m: FloatArray,
 ) -> SkinMaps:
     """`log_luminance` (N, N) of the base colour; `relief` (N, N) in units of RELIEF_M; `openness`
-    (N, N) in [0, 1], None: all open."""
+    (N, N) in [0, 1], None: all open; `spacing_m` (n, 2) as of `texel_spacing_m`."""
     openness = np.ones_like(relief) if openness is None else openness
-    spacing_m = texel_spacing_m(table, fit)
     hair = _hair(table, log_luminance, float(np.median(spacing_m)))
     roughness, specular = _gloss(table, relief, hair)
     return SkinMaps(
@@ -91,12 +90,11 @@ def texel_spacing_m(table: AtlasTable, fit: HeadFit) -> NDArray[np.float32]:
     return spacing[table.triangle].astype(np.float32)
 
 
-def without_streaks(table: AtlasTable, fit: HeadFit) -> NDArray[np.float32]:
+def without_streaks(table: AtlasTable, spacing_m: FloatArray) -> NDArray[np.float32]:
     """(N, N) in [0, 1]: 0 where the atlas stretches texels, at throat and crown."""
-    spacing_m = texel_spacing_m(table, fit)
     longer = spacing_m.max(1) / np.maximum(spacing_m.min(1), 1e-9)
     even = table.image(1.0 - smooth_step(*STREAKED, longer).astype(np.float32))
-    return cv2.GaussianBlur(even, (0, 0), STREAKED_SIGMA)
+    return cv2.GaussianBlur(even, (0, 0), STREAKED_SIGMA_2048 * table.size / 2048)
 
 
 def relief_of_height(table: AtlasTable, height_m: FloatArray) -> NDArray[np.float32]:
@@ -106,13 +104,13 @@ def relief_of_height(table: AtlasTable, height_m: FloatArray) -> NDArray[np.floa
 
 
 def relief_of_luminance(
-    table: AtlasTable, log_luminance: FloatArray, fit: HeadFit
+    table: AtlasTable, log_luminance: FloatArray, spacing_m: FloatArray
 ) -> NDArray[np.float32]:
     """(N, N) log luminance between the two sizes, flat where it is pigment; 0 off the skin."""
     image = log_luminance.astype(np.float32)
-    spacing_m = float(np.median(texel_spacing_m(table, fit)))
-    fine = cv2.GaussianBlur(image, (0, 0), max(FINE_M / spacing_m, 0.5))
-    band = fine - cv2.GaussianBlur(image, (0, 0), max(COARSE_M / spacing_m, 1.5))
+    usual_m = float(np.median(spacing_m))
+    fine = cv2.GaussianBlur(image, (0, 0), max(FINE_M / usual_m, 0.5))
+    band = fine - cv2.GaussianBlur(image, (0, 0), max(COARSE_M / usual_m, 1.5))
     band = LARGEST_SWING * np.tanh(band / LARGEST_SWING)
     flat = table.interpolate(region(table.template, *FLAT_REGIONS))
     share = np.where(table.is_material("skin"), 1.0 - 0.8 * flat, 0.0)
@@ -144,7 +142,7 @@ def _hair(table: AtlasTable, log_luminance: FloatArray, spacing_m: float) -> NDA
     )
     low = cv2.GaussianBlur(log_luminance.astype(np.float32), (0, 0), HAIR_M / spacing_m)
     low = table.pick(low)
-    return grows * smooth_step(*HAIR_DARKER, np.median(low[plain > 0.5]) - low)
+    return grows * smooth_step(*DULLED_DARKER, np.median(low[plain > 0.5]) - low)
 
 
 def _gloss(

@@ -27,7 +27,13 @@ from ..images import linear_from_srgb, srgb_from_linear
 from ..log_light import LUMINANCE, light_from_log, log_light
 from .conditions import Shares, trust_in
 from .drawing import Draw
-from .maps import make_maps, relief_of_height, relief_of_luminance, without_streaks
+from .maps import (
+    make_maps,
+    relief_of_height,
+    relief_of_luminance,
+    texel_spacing_m,
+    without_streaks,
+)
 from .poisson import with_trusted
 
 
@@ -50,6 +56,7 @@ def restore_detail(
     phone_log = log_light(linear_from_srgb(phone.base_color_srgb))
     studio_log = log_light(linear_from_srgb(studio.base_color_srgb))
     trust = _trust(table, phone, phone_log, studio_log)
+    spacing_m = texel_spacing_m(table, fit)
     progress(0, 2, "restoring detail")
     detailed = with_trusted(studio_log, phone_log, trust)
     drawn = None
@@ -59,17 +66,17 @@ def restore_detail(
             findings.append(Finding("little_memory", message))
 
         drawn = draw(phone_log, detailed, trust, progress, note)
-        even = without_streaks(table, fit)
+        even = without_streaks(table, spacing_m)
         detailed = detailed + even[..., None] * drawn.colour_log
     other = table.image(~table.is_material("skin"))
     detailed[other] = studio_log[other]
     progress(1, 2, "making the maps")
     log_luminance = detailed @ LUMINANCE
-    relief = relief_of_luminance(table, log_luminance, fit)
+    relief = relief_of_luminance(table, log_luminance, spacing_m)
     if drawn is not None:
         # Painted furrows are few: those of the person show as dark lines, where they were filmed.
         relief = trust * relief + relief_of_height(table, even * drawn.height_m)
-    maps = make_maps(table, log_luminance, relief, studio.cavity, fit)
+    maps = make_maps(table, log_luminance, relief, studio.cavity, spacing_m)
     base_color = np.clip(srgb_from_linear(light_from_log(detailed)), 0.0, 1.0)
     progress(2, 2, "")
     return replace(

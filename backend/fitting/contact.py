@@ -163,10 +163,9 @@ def _seat_caruncles(
         np.unique(template.quads[template.quad_material == MATERIALS.index(name)])
         for name in ("skin", "caruncle")
     )
+    lids, moved = rest[skin], neutral_m[skin]
     for vertex in caruncles:
-        neutral_m[vertex] = carried_along(
-            rest[vertex], rest[skin], neutral_m[skin], CARUNCLE_REACH_M
-        )
+        neutral_m[vertex] = carried_along(rest[vertex], lids, moved, CARUNCLE_REACH_M)
     grown = eye_radius_m / template.eye_radius_m
     for e in range(2):
         near = np.zeros(len(rest), bool)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import Finding, FloatArray
 
 from ..atlas import AtlasTable, region, twin_coordinates
-from .fill import clear_of_slits, complete, without_foreign
+from .fill import complete, without_doubtful_rims, without_foreign
 from .glasses import find_rims
 from .grain import skin_grain
 from .hair import Hair, find_hair, with_cropped_scalp
@@ -53,7 +53,7 @@ def bare_skin(
     # The usual colour of a nostril holds its darkness.
     shading = shading * (1.0 - table.interpolate(region(table.template, "nostrils")))[:, None]
     albedo_log = log_rgb - shading
-    seen = clear_of_slits(table, seen)
+    seen = without_doubtful_rims(table, seen)
     if glasses:
         seen = seen * (1.0 - find_rims(table, albedo_log))
     # Before foreign colours go: black hair is as far from skin as a collar is.

@@ -30,7 +30,7 @@ LEAST_SCALP = 20  # vertices
 # The inside of a nostril against plain skin: dark, and red.
 NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
 # Texels from unseen ones within which a lip may be the dark between the lips, a neck the collar.
-SLIT_2048 = 6
+RIM_2048, RIM_PARTS = 6, ("lips", "nostrils", "neck")
 FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin
 # The membrane misses what varies within a quad; that remainder fades out over this many texels
 # of the coarse grid.
@@ -46,15 +46,15 @@ class Completed:
     invented: NDArray[np.float32]
 
 
-def clear_of_slits(table: AtlasTable, seen: FloatArray) -> NDArray[np.float32]:
+def without_doubtful_rims(table: AtlasTable, seen: FloatArray) -> NDArray[np.float32]:
     """`seen` (n,) less its rim on lips, nostrils and neck: a fit error shows there what lies
     behind, and a collar casts its shadow."""
-    reach = max(round(SLIT_2048 * table.size / 2048), 2)
+    reach = max(round(RIM_2048 * table.size / 2048), 2)
     image = table.image(seen.astype(np.float32))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     inner = table.pick(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
-    narrow = table.interpolate(region(table.template, "lips", "nostrils", "neck"))
-    return seen + narrow * (np.minimum(seen, inner) - seen)
+    doubtful = table.interpolate(region(table.template, *RIM_PARTS))
+    return seen + doubtful * (np.minimum(seen, inner) - seen)
 
 
 def without_foreign(

@@ -31,8 +31,8 @@ LOWEST_M = -0.015  # from the eyes' height
 HAIRLINE_M = 0.012
 SURELY_SEEN = 0.5
 LEAST_POINTS = 200  # of the coarse atlas
-# Log light below the face's skin from which a colour is hair's; or log red below it, unless it is
-# brighter than skin; scalp hair by GLOSS, for a forehead that mirrors a blue sky is no hair.
+# Log light below the face's skin from which a colour is hair's; or log red below it, where it is no
+# brighter than skin. On the scalp it may be, by GLOSS: a forehead that is mirrors a blue sky.
 DARKER, LESS_RED, GLOSS = 0.55, 0.16, 0.25
 LEAST_SCALP_SHARE = 0.04  # of the seen scalp; less is shadow
 MARGIN = 5  # coarse texels round hair in which strands thin out

@@ -64,13 +64,16 @@ class Origin:
     phone: str  # "simulated", or a mark of the folder's content
     studio: str
     identity: str = ""  # a mark of the network that tells persons apart, where one is used
+    processes: int = 1  # that learn together
 
     @classmethod
     def of(
-        cls, name: str, preset: Any, seed: int, phone: str, studio: str, identity: str = ""
-    ) -> Origin:
+        cls, name: str, preset: Any, seed: int, phone: str, studio: str, identity: str = "",
+        processes: int = 1,
+    ) -> Origin:  # fmt: skip
         """`preset`: a dataclass."""
-        return cls(name, json.loads(json.dumps(asdict(preset))), seed, phone, studio, identity)
+        settings = json.loads(json.dumps(asdict(preset)))
+        return cls(name, settings, seed, phone, studio, identity, processes)
 
 
 def write_checkpoint(folder: Path, origin: Origin, nets: Nets, phase: Phase, step: int) -> None:

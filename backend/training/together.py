@@ -1,25 +1,41 @@
 """One process' loss in; a step that all processes of a training take alike out.
 
-accelerate tells devices and precision to what `python -m torch.distributed.run` has started.
+`python -m torch.distributed.run` starts them, accelerate gives each its device.
 Gradients are averaged here, as StyleGAN's own training has it: its wrapper for several GPUs bears
 neither gradients of gradients nor parts of a network that are called by themselves.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import torch
 from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor
 
 from studio_avatar_addon.avatar.types import Progress
 
 from ..terminal import Silent, TerminalProgress
 
+# The others wait while the main process films and paints what the cache does not hold yet.
+LONGEST_WAIT = timedelta(hours=12)
+
 
 def accelerator_for_training() -> Accelerator:
     """bfloat16 on a GPU, where it does no harm."""
     gpu = torch.cuda.is_available()
-    return Accelerator(cpu=not gpu, mixed_precision="bf16" if gpu else "no")
+    return Accelerator(
+        cpu=not gpu, mixed_precision="bf16" if gpu else "no",
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
+    )  # fmt: skip
+
+
+def finished(accelerator: Accelerator, told: str) -> str:
+    """`told` by the main process, nothing by the others, once all are done."""
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    return told if accelerator.is_main_process else ""
 
 
 def told_by_one(accelerator: Accelerator) -> Progress:
@@ -60,11 +76,16 @@ def any_of_all(accelerator: Accelerator, said: bool) -> bool:
 
 
 def _average_gradients(accelerator: Accelerator, learning: list[torch.nn.Parameter]) -> None:
-    """In one message. What a process did not use counts as 0: all must send the same."""
-    sent = torch.cat([_gradient(p).flatten() for p in learning])
+    """In one message. All must send the same, so what a process did not use counts as 0; what none
+    of them used keeps no gradient, as in a single process."""
+    used = torch.tensor([float(p.grad is not None) for p in learning], device=accelerator.device)
+    sent = torch.cat([used, *(_gradient(p).flatten() for p in learning)])
     mean = mean_over_all(accelerator, sent)
-    for parameter, part in zip(learning, mean.split([p.numel() for p in learning]), strict=True):
-        parameter.grad = part.view_as(parameter)
+    used, *parts = mean.split([len(learning), *(p.numel() for p in learning)])
+    for parameter, by_some, part in zip(learning, used.tolist(), parts, strict=True):
+        if by_some:
+            # Into memory laid out as the weights are.
+            parameter.grad = torch.empty_like(parameter).copy_(part.view_as(parameter))
 
 
 def _gradient(parameter: torch.nn.Parameter) -> Tensor:

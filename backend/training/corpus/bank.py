@@ -119,9 +119,10 @@ def build_bank(out: Path, seeds: Sequence[int], size: int) -> Bank:
     if missing:
         with ProcessPoolExecutor(WORKERS, get_context("spawn")) as processes:
             list(processes.map(_store, [out] * len(missing), missing, [size] * len(missing)))
-    with whole_file(out / INDEX) as partial:
-        partial.write_text(json.dumps(asdict(index), indent=1), "utf-8")
-    return open_bank(out)
+    if missing or not (out / INDEX).is_file():  # other processes may be reading it
+        with whole_file(out / INDEX) as partial:
+            partial.write_text(json.dumps(asdict(index), indent=1), "utf-8")
+    return Bank(out, index)
 
 
 def open_bank(folder: Path) -> Bank:

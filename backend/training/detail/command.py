@@ -32,7 +32,7 @@ from ..loop import Loop, Pace
 from ..simulator import keep_freed_memory
 from ..simulator.tone import linear_from_srgb
 from ..stock import FIRST_TRAINED, USUAL_LEVEL, USUAL_ROUGHNESS, stored_simulator
-from ..together import accelerator_for_training, told_by_one
+from ..together import accelerator_for_training, finished, told_by_one
 from . import persons as persons_code
 from .card import write_card
 from .learn import SEED, Learning, Nets
@@ -63,10 +63,13 @@ def train_detail(
     stop_at_s = None if minutes is None else time.monotonic() + 60.0 * minutes
     preset, folder = PRESETS[preset_name], out or cache / f"detail_{preset_name}"
     given = look_at(SIMULATED, studio)
-    origin = Origin.of(preset_name, preset, SEED, film_mark(preset.size, hdris), given.marks()[1])
+    accelerator = accelerator_for_training()
+    origin = Origin.of(
+        preset_name, preset, SEED, film_mark(preset.size, hdris), given.marks()[1],
+        processes=accelerator.num_processes,
+    )  # fmt: skip
     standing = begun(folder, origin, resume=resume)
     keep_freed_memory()
-    accelerator = accelerator_for_training()
     progress, device = told_by_one(accelerator), accelerator.device
     with accelerator.main_process_first():  # which fills the cache
         learnt, held_out = filmed_persons(preset, given, hdris, cache, device, progress)
@@ -85,7 +88,8 @@ def train_detail(
     loop = Loop(accelerator, keep, sheet, TrainingLog(folder), progress, stop_at_s)
     pace = Pace(preset.steps, preset.log_every, preset.keep_every, preset.sheet_every)
     if not loop.run(learning, pace, standing.step if standing else 0):
-        return f"The time is up; go on with --resume. The training is kept in {folder}."
+        late = f"The time is up; go on with --resume. The training is kept in {folder}."
+        return finished(accelerator, late)
     weights = out or WEIGHTS
     if accelerator.is_main_process:
         figures = write_answers(folder / RESULT, nets.mean, held_out)
@@ -100,7 +104,7 @@ def train_detail(
             "preset": preset_name,
         }
         write_card(weights, facts | figures)
-    return str(weights)
+    return finished(accelerator, str(weights))
 
 
 def film_mark(size: int, hdris: Path | None) -> str:

@@ -90,8 +90,9 @@ class Learning:
         for group in self.optimizer.param_groups:
             group["lr"] = preset.rate * self._pace(number)
         descend(self.accelerator, loss, self.optimizer, longest=CLIP)
-        seen = (number + 1) * preset.batch
-        follow(self.nets.mean, self.nets.net, preset.batch, preset.mean_images, seen)
+        batch = preset.batch * self.accelerator.num_processes
+        seen = (number + 1) * batch
+        follow(self.nets.mean, self.nets.net, batch, preset.mean_images, seen)
         colour, height = error[:, :3].mean().item(), error[:, 3].mean().item()
         return {"loss": value, "colour": colour, "height": height}
 

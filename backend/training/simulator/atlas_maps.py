@@ -14,7 +14,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas import AtlasTable, atlas_table, region, twin_coordinates
-from ...phone_texture.fill import NOT_BARE
+from ...phone_texture.fill import NOT_BARE, RIM_PARTS
 from ...phone_texture.hair import LOWEST_M, NEVER_HAIR, PLAIN
 from ...phone_texture.painted import FLAT, IN_MOUTH
 from ...phone_texture.solid_noise import solid_noise
@@ -30,7 +30,7 @@ class AtlasMaps:
     size: int
     skin: torch.Tensor  # 1 on skin
     bare: torch.Tensor  # in [0, 1]: plain skin of the face
-    slits: torch.Tensor  # lips and nostrils, whose rims the stage takes off
+    doubtful_rims: torch.Tensor  # parts whose rims the stage takes off
     scalp: torch.Tensor
     may_be_hair: torch.Tensor  # 1 where the stage looks for hair
     plain_texel: torch.Tensor  # (k,) int64 some of the face's plain texels
@@ -81,7 +81,7 @@ class AtlasMaps:
             size=size,
             skin=image(skin),
             bare=image((1.0 - table.interpolate(region(template, *NOT_BARE))) * skin),
-            slits=part("lips", "nostrils"),
+            doubtful_rims=part(*RIM_PARTS),
             scalp=part("scalp"),
             may_be_hair=image(may_be_hair),
             plain_texel=torch.from_numpy(table.texel[plain][::4].astype(np.int64)).to(device),

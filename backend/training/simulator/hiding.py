@@ -100,9 +100,9 @@ def find_hair(atlas: AtlasMaps, albedo_log: torch.Tensor) -> torch.Tensor:
     away = albedo_log - face
     lighter = luminance(away)[:, None]
     reddish = away[:, :1] - lighter
-    like_hair = (lighter < -DARKER) | ((reddish < -LESS_RED) & (lighter < GLOSS))
-    like_hair = like_hair * atlas.may_be_hair
     scalp = (atlas.scalp > SURELY_SCALP).float()
+    like_hair = (lighter < -DARKER) | ((reddish < -LESS_RED) & (lighter < GLOSS * scalp))
+    like_hair = like_hair * atlas.may_be_hair
     hair = like_hair * _joined(like_hair, like_hair * scalp, JOINED_SHARE, JOINED_STEPS)
     enough = _share(hair, scalp) >= LEAST_SCALP_SHARE
     hair = hair * enough

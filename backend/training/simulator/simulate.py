@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 
 from ...log_light import LOG_FLOOR, LUMINANCE
 from ...phone_texture.common_light import FREE_LIFT, LIFT_SPREAD
-from ...phone_texture.fill import SLIT_2048
+from ...phone_texture.fill import RIM_2048
 from ...phone_texture.painted import MOUTH_LIGHT
 from ...phone_texture.unwrap import CERTAIN_WEIGHT
 from ...room_light.lobes import DEEPEST_SHADE, LEAST_SHADING
@@ -344,11 +344,11 @@ def _light_of_drawn(
 
 
 def _seen(atlas: AtlasMaps, best: torch.Tensor, hiding: Hiding) -> torch.Tensor:
-    """(B, 1, N, N) coverage: seen, less the rims of slits, of glasses, hair and clothes."""
+    """(B, 1, N, N) coverage: seen, less doubtful rims, glasses, hair and clothes."""
     seen = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
-    reach = SLIT_2048 * atlas.size / 2048
+    reach = RIM_2048 * atlas.size / 2048
     radius = max(round(reach), 1)
     inner = -functional.max_pool2d(-seen, 2 * radius + 1, stride=1, padding=radius)
     inner = blurred(inner, reach / 2)
-    seen = seen + atlas.slits * (torch.minimum(seen, inner) - seen)
+    seen = seen + atlas.doubtful_rims * (torch.minimum(seen, inner) - seen)
     return seen * (1.0 - hiding.rims) * (1.0 - hiding.hides) * (1.0 - hiding.foreign)

@@ -56,7 +56,8 @@ class Adversary:
         self.judge.requires_grad_(False)
         sure = mean_over_all(self.accelerator, real_scores.detach().sign().mean()).item()
         surer = sure - self.settings.surest
-        moved = len(real) / self.settings.augment_images * (1.0 if surer > 0.0 else -1.0)
+        images = len(real) * self.accelerator.num_processes
+        moved = images / self.settings.augment_images * (1.0 if surer > 0.0 else -1.0)
         self.strength = min(max(self.strength + moved, 0.0), self.settings.augment_most)
         return found | {"augment": self.strength}
 

@@ -21,7 +21,7 @@ from ..identity.network import weights_sha256 as identity_sha256
 from ..random_stream import stream
 from ..simulator import Simulator, keep_freed_memory
 from ..stock import FIRST_TRAINED, SkinStock, stored_bank, stored_simulator
-from ..together import accelerator_for_training, told_by_one
+from ..together import accelerator_for_training, finished, told_by_one
 from .card import write_card
 from .nets import Nets
 from .pairs import AtlasFacts, Pairs, Sources, simulated_pairs
@@ -56,20 +56,22 @@ def train_studio(
     preset, folder = PRESETS[preset_name], out or cache / f"studio_{preset_name}"
     # First what may be refused.
     given = look_at(phone, studio)
-    origin = Origin.of(preset_name, preset, SEED, *given.marks(), identity_sha256(LOSS))
+    accelerator = accelerator_for_training()
+    origin = Origin.of(
+        preset_name, preset, SEED, *given.marks(), identity_sha256(LOSS), accelerator.num_processes
+    )
     standing = begun(folder, origin, resume=resume)
     keep_freed_memory()
-    accelerator = accelerator_for_training()
     device, progress = accelerator.device, told_by_one(accelerator)
     torch.backends.cudnn.benchmark = device.type == "cuda"  # sizes never change
     identity = load(LOSS).to(device).requires_grad_(False)
-    with accelerator.main_process_first():  # which fills the cache
-        sources = _sources(preset, given, hdris, cache, accelerator, progress)
+    sources = _sources(preset, given, hdris, cache, accelerator, progress)
     nets = Nets.of(preset.shape, SEED, device)
     setting = Setting(nets, preset, sources, identity, SEED, accelerator)
     net = train(Run(setting, origin, folder, progress, stop_at_s), standing)
     if net is None:
-        return f"The time is up; go on with --resume. The training is kept in {folder}."
+        late = f"The time is up; go on with --resume. The training is kept in {folder}."
+        return finished(accelerator, late)
     weights = out or WEIGHTS
     if accelerator.is_main_process:
         figures = write_answers(folder / RESULT, net.to(device), sources)
@@ -78,7 +80,7 @@ def train_studio(
             identity_sha256=origin.identity,
         )  # fmt: skip
         write_card(weights, card_facts(preset_name, given, figures, weights_sha256(weights)))
-    return str(weights)
+    return finished(accelerator, str(weights))
 
 
 def card_facts(
@@ -106,10 +108,11 @@ def _sources(
     large, size = preset.simulated, preset.shape.size
     phone = None if given.phone is None else read_atlas_pictures(given.phone, size).to(device)
     own = given.skins(preset.real, FIRST_TRAINED + preset.corpus, large, device)
-    simulator = stored_simulator(cache, device, large, hdris, progress)
-    held = _painted(range(HELD_OUT), large, cache, device, progress)
+    with accelerator.main_process_first():  # which fills the cache
+        simulator = stored_simulator(cache, device, large, hdris, progress)
+    held = _painted(range(HELD_OUT), large, cache, accelerator, progress)
     trained = range(FIRST_TRAINED, FIRST_TRAINED + preset.corpus)
-    skins = _painted(trained, large, cache, device, progress)
+    skins = _painted(trained, large, cache, accelerator, progress)
     skins = skins if own is None else skins.joined(own)
 
     def simulate(number: int) -> Pairs:
@@ -132,10 +135,13 @@ def _held_out(simulator: Simulator, held: SkinStock, size: int, device: torch.de
 
 
 def _painted(
-    seeds: range, size: int, cache: Path, device: torch.device, progress: Progress
+    seeds: range, size: int, cache: Path, accelerator: Accelerator, progress: Progress
 ) -> SkinStock:
     """Painted at a size that the cache may hold already; on a GPU, there and then."""
     progress(0, 1, f"painting {len(seeds)} persons")
+    device = accelerator.device
     if device.type == "cuda":
         return SkinStock.painted(seeds, size, device)
-    return SkinStock.of(stored_bank(cache, seeds, max(size, 256)), device).smaller(size)
+    with accelerator.main_process_first():
+        bank = stored_bank(cache, seeds, max(size, 256))
+    return SkinStock.of(bank, device).smaller(size)

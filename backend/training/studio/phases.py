@@ -38,7 +38,7 @@ class Setting:
     accelerator: Accelerator
 
     def follow(self, name: str, step: int) -> None:
-        named, batch = self.nets.named(), self.preset.batch
+        named, batch = self.nets.named(), self.preset.batch * self.accelerator.num_processes
         images = self.preset.mean_images
         follow(named[f"{name}_mean"], named[name], batch, images, step * batch)
 
