@@ -129,6 +129,15 @@ def ironed(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
+def tinted(picture: np.ndarray, gains: tuple[float, float, float]) -> np.ndarray:
+    return np.clip(picture * np.array(gains), 0, 255).astype(np.uint8)
+
+
+def noisy(frames: list[np.ndarray]) -> list[np.ndarray]:
+    random = np.random.default_rng(1)
+    return [np.clip(f + random.normal(0.0, 30.0, f.shape), 0, 255).astype(np.uint8) for f in frames]
+
+
 def wide_views(frames: list[np.ndarray]) -> list[np.ndarray]:
     return [frames[i] for i in (12, 13, 14, 15, 16, 17, 27, 28, 29, 30, 31)]
 
@@ -152,6 +161,10 @@ USABLE_CLIPS = {
     "lamp switched on": (lambda f: f[:20] + [brighter(x, 1.4) for x in f[20:]], {"light_changed"}),
     "beauty filter": (lambda f: [ironed(x) for x in f], {"beauty_filter"}),
     "night": (lambda f: [brighter(x, 0.25) for x in f], {"too_dark"}),
+    "without colour": (lambda f: [np.repeat(x[..., 1:2], 3, 2) for x in f], {"no_colour"}),
+    "red lamp": (lambda f: [tinted(x, (1.8, 0.8, 0.3)) for x in f], {"strange_colour"}),
+    "blue lamp": (lambda f: [tinted(x, (0.4, 0.8, 1.4)) for x in f], {"strange_colour"}),
+    "noise": (noisy, {"noisy"}),
     "still": (lambda f: [f[0]] * 16, {"hardly_any_turn"}),
 }
 

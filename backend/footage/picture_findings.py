@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from studio_avatar_addon.avatar.types import Finding
+from studio_avatar_addon.avatar.types import Finding, FloatArray
 
 from .people import Person
 from .survey import Survey
@@ -20,11 +20,23 @@ STEP_FRAMES, STAYS_FRAMES = 2, 8
 # Beside eyes that are not blurred. Real skin has .007 in a hard compressed 480p clip, .014 and more
 # in good ones; smoothed by an edge-preserving filter it has .005.
 FLAT_SKIN, CLEAR_EYES = 0.006, 0.05
+# The same of noise: wrinkled, sharpened or bearded skin has up to .03.
+NOISY_SKIN = 0.06
+# Log light of the cheeks. Red over green is .4 on pale skin in a cold room, .6 to .9 usually, 1.3
+# by evening light; green over blue -.1 to .9.
+NO_COLOUR = 0.12
+SKIN_RED, SKIN_BLUE = (-0.1, 1.8), (-0.6, 1.5)
+BURNT = 0.5  # share of the face; what is white has no colour
 
 
 def picture_findings(survey: Survey, person: Person) -> list[Finding]:
     """Most important first."""
-    return [*_about_quality(person), *_about_light(survey, person), *_about_filters(person)]
+    return [
+        *_about_quality(person),
+        *_about_light(survey, person),
+        *_about_colour(person),
+        *_about_filters(person),
+    ]
 
 
 def _about_light(survey: Survey, person: Person) -> list[Finding]:
@@ -50,6 +62,36 @@ def _about_light(survey: Survey, person: Person) -> list[Finding]:
             "match. Cut the clip to one side of it, or film again in steady light.",
         )
     ]
+
+
+def _about_colour(person: Person) -> list[Finding]:
+    red, blue = np.array([s.cheek_colour for s in person.sightings]).T
+    if np.median([s.clipped for s in person.sightings]) > BURNT:
+        return []
+    if max(np.percentile(np.abs(red), 90), np.percentile(np.abs(blue), 90)) < NO_COLOUR:
+        return [
+            Finding(
+                "no_colour",
+                "The footage has no colour, so the skin's is a guess. Use it in colour, or set "
+                "the skin's warmth by eye.",
+            )
+        ]
+    # Half a face in the dark has some odd colour; a strange one is strange in most frames.
+    if _mostly_within(red, SKIN_RED) and _mostly_within(blue, SKIN_BLUE):
+        return []
+    return [
+        Finding(
+            "strange_colour",
+            "The face has colours that skin never has in white light, so its tone is a guess: the "
+            "lamps are strongly coloured, or the footage is graded or inverted. Film in white "
+            "light and use the footage as recorded, or pick something white in a frame.",
+        )
+    ]
+
+
+def _mostly_within(values: FloatArray, usual: tuple[float, float]) -> bool:
+    low, high = np.percentile(values, (10, 90))
+    return bool(high > usual[0] and low < usual[1])
 
 
 def _about_filters(person: Person) -> list[Finding]:
@@ -92,6 +134,14 @@ def _about_quality(person: Person) -> list[Finding]:
                 "low_resolution",
                 f"The face is only {width:.0f} pixels wide, so the texture will be soft. Go "
                 "closer or film in full HD or 4K; 400 pixels and more are good.",
+            )
+        )
+    if np.median([s.skin_detail for s in person.sightings]) > NOISY_SKIN:
+        findings.append(
+            Finding(
+                "noisy",
+                "The picture is full of noise, which is taken for the skin's own structure. Film "
+                "in more light, or with a camera that needs less of it.",
             )
         )
     if sharpness < SOFT:

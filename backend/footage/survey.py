@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray, IntArray, Progress
 
+from ..images import linear_from_srgb
 from .source import Source
 from .view import face_centre_px, face_width_px
 from .watch import FaceWatch
@@ -20,6 +21,7 @@ MEASURED_FACE_PX = 256
 CLIPPED_LEVEL = 250
 THUMBNAIL_PX = (64, 36)
 DETAIL_PX, LEVEL_FLOOR = 2.0, 8.0
+LIGHT_FLOOR = 0.005
 HALF_OF_NORMAL = 0.455  # the median of a squared normal variable of variance 1
 # Points of the detector round each cheek's middle, and round each eye with its brow.
 CHEEKS = ((50, 205, 36, 142, 100, 118), (280, 425, 266, 371, 329, 347))
@@ -38,6 +40,7 @@ class Sighting:
     nose_line: float  # how strong a line crosses the root of the nose, relative to its brightness
     skin_detail: float  # robust deviation of log level finer than DETAIL_PX, on the cheeks
     eye_detail: float  # the same round the eyes, not robust: lids and lashes are few
+    cheek_colour: tuple[float, float]  # log light of red over green, and of green over blue
 
     @property
     def width_px(self) -> float:
@@ -118,14 +121,22 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
         _nose_line(pixels, face),
         float(np.sqrt(np.median(skin**2) / HALF_OF_NORMAL)) if skin.size else 0.0,
         float(eyes.std()) if eyes.size else 0.0,
+        _colour(patch, places),
     )
 
 
-def _within(
-    image: NDArray[np.float32], points_px: FloatArray, groups: tuple[tuple[int, ...], ...]
-) -> NDArray[np.float32]:
-    """The pixels (N,) of an image (H, W) within the hulls of groups of points (478, 2)."""
-    inside = np.zeros(image.shape, np.uint8)
+def _colour(patch: NDArray[np.uint8], places: FloatArray) -> tuple[float, float]:
+    """Of the cheeks in a picture (H, W, 3) of sRGB."""
+    skin = _within(patch, places, CHEEKS)
+    if not len(skin):
+        return 0.0, 0.0
+    red, green, blue = np.log(linear_from_srgb(np.median(skin, axis=0) / 255.0) + LIGHT_FLOOR)
+    return float(red - green), float(green - blue)
+
+
+def _within(image: NDArray, points_px: FloatArray, groups: tuple[tuple[int, ...], ...]) -> NDArray:
+    """The pixels (N, ...) of an image (H, W, ...) within the hulls of groups of points (478, 2)."""
+    inside = np.zeros(image.shape[:2], np.uint8)
     for group in groups:
         cv2.fillConvexPoly(inside, cv2.convexHull(points_px[list(group)].astype(np.int32)), 1)
     return image[inside > 0]
