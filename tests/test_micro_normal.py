@@ -155,6 +155,12 @@ def test_slider_steers_the_relief_and_zero_is_off(avatar: AppliedAvatar, tmp_pat
     assert tilts[0] > 0.02 and tilts[1] == pytest.approx(2.0 * tilts[0], rel=0.02)
 
 
+def test_wet_lips_show_the_same_relief(avatar: AppliedAvatar) -> None:
+    skin = skin_tree(avatar).nodes["Skin"]
+    coat, own = (skin.inputs[name].links[0].from_socket for name in ("Coat Normal", "Normal"))
+    assert coat == own
+
+
 def test_tile_is_one_image_of_data_for_all(avatar: AppliedAvatar, small_avatar: Path) -> None:
     image = skin_tree(avatar).nodes[skin_material.MICRO_IMAGE].image
     assert image.colorspace_settings.name == "Non-Color"

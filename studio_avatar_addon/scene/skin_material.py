@@ -123,6 +123,7 @@ def _relief(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
         (normal, "Normal", pores, nodes.MIX_VECTOR_A),
         (both, 0, pores, nodes.MIX_VECTOR_B),
         (pores, nodes.MIX_VECTOR_RESULT, shader, "Normal"),
+        (pores, nodes.MIX_VECTOR_RESULT, shader, "Coat Normal"),
     ):
         nodes.join(tree, source, output, target, socket)
 
