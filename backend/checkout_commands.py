@@ -28,6 +28,7 @@ BENCHMARKS = {
     "texture": ("benchmark.texture", "benchmark_texture", "the phone texture, likewise"),
     "shapes": ("benchmark.shapes", "benchmark_shapes", "the 52 shapes: agreement and contact"),
     "avatar": ("benchmark.avatar.command", "benchmark_avatar", "from clip to relit head"),
+    "tone": ("benchmark.tone_cues", "benchmark_tone", "what tells how light the skin is"),
     "studio": ("benchmark.studio_ablations", "benchmark_studio", "what parts of it are worth"),
     "detail": ("benchmark.detail", "benchmark_detail", "the detail network and its parts"),
     "simulator": ("benchmark.simulator", "benchmark_simulator", "corpus and simulator, likewise"),

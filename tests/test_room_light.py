@@ -26,7 +26,7 @@ from backend.phone_texture import unwrap
 from backend.room_light.filmed import FilmedPoints
 from backend.room_light.light import fit_shading
 from backend.room_light.surroundings import Surroundings, look_around
-from backend.room_light.tone import MIRRORED, SKIN_TYPES, skin_tone
+from backend.room_light.tone import MIRRORED, SCLERA_SHADE, SKIN_TYPES, skin_tone
 from backend.room_light.visibility import cast_visibility, even_directions
 from backend.sampling import eyes
 from backend.sampling.eyes import measure_eyes
@@ -128,7 +128,7 @@ def test_light_is_told_from_skin(around: Surroundings, moves_with: str) -> None:
 def test_tone_survives_any_skin(skin_type: int) -> None:
     light = np.array([0.95, 0.90, 0.85], np.float32)
     tone = skin_tone(
-        (SKIN_TYPES[skin_type] + MIRRORED) * light, 0.65 * np.array([0.62, 0.57, 0.53]) * light
+        (SKIN_TYPES[skin_type] + MIRRORED) * light, SCLERA_SHADE * np.array([0.62, 0.57, 0.53]) * light
     )
     assert np.abs(np.log(tone / SKIN_TYPES[skin_type])).max() < 0.30
 
@@ -147,7 +147,7 @@ def test_eyes_in_unequal_light_tell_their_mean(still_light, monkeypatch):
             return np.full(3, 0.1), np.full(3, next(sides)) * random.uniform(0.99, 1.01)
 
         monkeypatch.setattr(eyes, "_opening", opening)
-        monkeypatch.setattr(eyes, "_eye_colours", colours)
+        monkeypatch.setattr(eyes, "eye_colours", colours)
         monkeypatch.setattr(eyes, "load_frame_linear", lambda capture, k: None)
         told.append(measure_eyes(case.capture, case.track).sclera_filmed)
     np.testing.assert_allclose(told, np.sqrt(0.36 * 0.98), rtol=0.02)

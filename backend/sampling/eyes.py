@@ -53,7 +53,7 @@ def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
             if opening < LEAST_OPENING:
                 continue
             frame = load_frame_linear(capture, k) if frame is None else frame
-            colours = _eye_colours(frame, points[list(lid)], points[list(iris)])
+            colours = eye_colours(frame, points[list(lid)], points[list(iris)])
             if colours is not None:
                 eye.append((opening, *colours))
     each = [_usual_log(eye) for eye in found if eye]
@@ -88,10 +88,11 @@ def _opening(lid: FloatArray, iris: FloatArray) -> float:
     return float(np.linalg.norm(lid[4] - lid[12])) / radius
 
 
-def _eye_colours(
+def eye_colours(
     frame: FloatArray, lid: FloatArray, iris: FloatArray
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Median colours of iris and sclera inside the lids' outline."""
+    """Median colours (3,) of iris and sclera in a linear frame (H, W, 3) inside the lids' outline
+    (16, 2) px; `iris` (5, 2) px: its centre and rim. None: too few pixels show either."""
     radius = np.linalg.norm(iris[1:] - iris[0], axis=1).mean()
     low = np.maximum(np.floor(lid.min(0) - 2), 0).astype(int)
     high = np.minimum(np.ceil(lid.max(0) + 2), [frame.shape[1], frame.shape[0]]).astype(int)

@@ -25,8 +25,11 @@ from .physical import HAIR_DARKER, divided, lower_shine
 
 DOUBTFUL = 0.1  # weight in the light's fit of lips, brows and beard beside plain skin
 # The light as the change between views tells it and as the guide tells it err independently, and
-# their mean errs less than either; the guide itself knows what no light round the head does.
-BY_GUIDE, GUIDE_ITSELF = 0.5, 0.2
+# a mean errs less than either; the guide itself knows what no light round the head does.
+BY_GUIDE, GUIDE_ITSELF = 0.25, 0.2
+# Of the light's logarithm, at most: of six captures up to .24 was left. Less than none would bring
+# shadows back where the guide errs: on a clip that hardly turns, beside the nose and on the neck.
+LEFTOVER = 0.4
 # Coarse texels over which the low band mixes hair with skin: a guide that knows of hair there would
 # darken hair that the texture has already.
 HAIR_EDGE = 9
@@ -57,8 +60,24 @@ def guided(
     seen = divided(points, light, filmed, coverage)
     seen = seen + BY_GUIDE * (toned(by_guide) - seen)
     seen = toned(seen + GUIDE_ITSELF * (toned(guide) - seen))
+    seen = toned(seen - _leftover_light(seen - guide, light.common, weight))
     kept = np.maximum(_hair(points, seen, sure), _share(points, "neck"))
     return _met(points, seen, guide, np.maximum(known, kept), sure)
+
+
+def _leftover_light(
+    apart: FloatArray, shading: FloatArray, weight: FloatArray
+) -> NDArray[np.float32]:
+    """(n, 3) of the log `shading` (n, 3) that is still in the skin.
+
+    The guide errs, but not as light does: where skin is brighter than its guide (`apart` (n, 3),
+    over `weight` (n,)) just where the light is, some of it is left. A regression a channel.
+    """
+    bright = shading @ LUMINANCE
+    share = weight / max(float(weight.sum()), 1e-9)
+    bright = bright - share @ bright
+    slope = (share * bright) @ apart / max(float(share @ bright**2), 1e-9)
+    return (bright[:, None] * np.clip(slope, 0.0, LEFTOVER)).astype(np.float32)
 
 
 def _hair(points: SkinPoints, seen: FloatArray, sure: BoolArray) -> NDArray[np.float32]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
+from ..markdown_table import table_head, table_line
 from .results import ResultsError, Row, read_results
-from .table import COLUMNS, Column, methods_of, table_head, table_line
+from .table import COLUMNS, Column, methods_of
 
 SURE = 0.99  # of Student's t: a table holds dozens of figures, and some would differ by chance
 FEWEST = 3

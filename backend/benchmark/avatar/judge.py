@@ -32,7 +32,6 @@ from .relit import Relit, relit_method, relit_truth
 from .results import ResultsError, Row
 from .scores import AtlasTruth, Scores, score_views
 from .stages import Meter, Staged, pipeline_fingerprint, run_stages
-from .tones import tone_by_cue
 from .views import TrueViews
 
 
@@ -92,8 +91,7 @@ def _judged(case: CaptureCase, method: str, staged: Staged, meter: Meter, judge:
         traceback.print_exc()
         told = isinstance(error, StudioAvatarError)
         return replace(row, failure=error.problem if told else f"{type(error).__name__}: {error}")
-    tones = tone_by_cue(staged, judge.views) if method == PRODUCT else {}
-    return replace(row, scores=scored, seconds=costs.seconds, peak_mb=costs.peak_mb, tones=tones)
+    return replace(row, scores=scored, seconds=costs.seconds, peak_mb=costs.peak_mb)
 
 
 def _row(case: CaptureCase, method: str, failure: str = "") -> Row:

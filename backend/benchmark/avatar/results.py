@@ -48,7 +48,6 @@ class Row:
     seconds: dict[str, float] = field(default_factory=dict[str, float])  # by stage
     peak_mb: dict[str, float] = field(default_factory=dict[str, float])
     failure: str = ""
-    tones: dict[str, float] = field(default_factory=dict[str, float])  # ITA error by cue
 
     @property
     def key(self) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..capture_cases import REFERENCE, TEMPLATE
 from ..figures import Target
+from ..markdown_table import table_head, table_line
 from .methods import PRODUCT
 from .results import Row
 
@@ -41,7 +42,6 @@ COLUMNS = (
     Column("relit dB", lambda row: row.scores.relit_db, 1),
     Column("relit SSIM", lambda row: row.scores.relit_ssim, 3),
 )
-TONE_TITLES = ("bias", "spread over tones", "largest of a tone")
 TONE_BIAS = Target(2.0)
 
 
@@ -60,7 +60,6 @@ def as_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
     if measured:
         lines += ["## All captures", "", *_means(measured), ""]
         lines += ["## Tone, signed ITA error in degrees", "", *_tones(measured), ""]
-        lines += ["## Tone by cue, ITA error in degrees", "", *_cues(measured), ""]
         lines += ["## Each capture", "", *_each([row for row in rows if not row.failure]), ""]
         lines += ["## Stages", "", *_stages(measured), ""]
         lines += ["## Targets, the worse half", "", *_targets(measured), ""]
@@ -91,21 +90,11 @@ def _means(rows: Sequence[Row]) -> list[str]:
 
 
 def _tones(rows: Sequence[Row]) -> list[str]:
-    lines = table_head("method", *TONE_TITLES)
+    lines = table_head("method", "bias", "spread over tones", "largest of a tone")
     for method in methods_of(rows):
         means = tone_means([row for row in rows if row.method == method])
         figures = means.mean(), means.std(), np.abs(means).max()
         lines.append(table_line(method, *(_cell(float(f), 1) for f in figures)))
-    return lines
-
-
-def _cues(rows: Sequence[Row]) -> list[str]:
-    lines = table_head("cue", "mean error", *TONE_TITLES)
-    told = [row for row in rows if row.tones]
-    for cue in dict.fromkeys(cue for row in told for cue in row.tones):
-        errors = np.array([row.tones[cue] for row in told])
-        figures = np.abs(errors).mean(), errors.mean(), errors.std(), np.abs(errors).max()
-        lines.append(table_line(cue, *(_cell(float(f), 1) for f in figures)))
     return lines
 
 
@@ -156,14 +145,6 @@ def _targets(rows: Sequence[Row]) -> list[str]:
 def _judged(title: str, value: float, digits: int, target: Target) -> str:
     verdict = "met" if target.is_met(value) else "missed"
     return table_line(title, _cell(value, digits), str(target), verdict)
-
-
-def table_head(*titles: str) -> list[str]:
-    return [table_line(*titles), "|" + "---|" * len(titles)]
-
-
-def table_line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _cell(value: float, digits: int) -> str:
