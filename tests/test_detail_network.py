@@ -261,7 +261,7 @@ def test_pieces_are_told_what_the_product_tells(octave: int) -> None:
     """Inside a piece: its rim knows nothing of what lies beyond."""
     size, crop, row, column = 512 >> octave, 64, 128, 64
     person = a_person(1, 512)
-    piece = piece_of(person, row, column, crop, octave, by_network=False)
+    piece = piece_of(person, row, column, crop, octave, CPU, by_network=False)
 
     def whole(image: torch.Tensor) -> torch.Tensor:
         return functional.avg_pool2d(image.float(), 1 << octave)

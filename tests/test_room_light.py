@@ -128,7 +128,8 @@ def test_light_is_told_from_skin(around: Surroundings, moves_with: str) -> None:
 def test_tone_survives_any_skin(skin_type: int) -> None:
     light = np.array([0.95, 0.90, 0.85], np.float32)
     tone = skin_tone(
-        (SKIN_TYPES[skin_type] + MIRRORED) * light, SCLERA_SHADE * np.array([0.62, 0.57, 0.53]) * light
+        (SKIN_TYPES[skin_type] + MIRRORED) * light,
+        SCLERA_SHADE * np.array([0.62, 0.57, 0.53]) * light,
     )
     assert np.abs(np.log(tone / SKIN_TYPES[skin_type])).max() < 0.30
 

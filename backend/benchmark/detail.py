@@ -45,6 +45,7 @@ from ..training.simulator import keep_freed_memory
 from ..training.simulator.tone import linear_from_srgb, log_light
 from .markdown_table import table_head, table_line
 
+PROCESSOR = torch.device("cpu")
 BUDGET = replace(CPU, corpus=5, real=0, steps=400)
 TEXEL_M = 0.00025  # of an atlas of 2048
 
@@ -59,9 +60,9 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
     Raises EnvironmentProblem where the shipped weights are missing.
     """
     keep_freed_memory()
-    given, device = look_at(SIMULATED, SIMULATED), torch.device("cpu")
+    given = look_at(SIMULATED, SIMULATED)
     cache = cache_folder() / "training"
-    learnt, asked = filmed_persons(BUDGET, given, None, cache, device, Silent())
+    learnt, asked = filmed_persons(BUDGET, given, None, cache, PROCESSOR, Silent())
     shipped = load().unet
     rows: dict[str, Figures] = {}
 
@@ -102,7 +103,7 @@ def _judged(persons: list[Filmed], made: Callable[[Pieces], tuple[Tensor, Tensor
     """`made`: log light of the pieces and the height of their relief in metres."""
     found: Figures = {}
     for kind in STUDIO_KINDS:
-        pieces = held_out_pieces(persons, kind)
+        pieces = held_out_pieces(persons, kind, PROCESSOR)
         log_rgb, height_m = made(pieces)
         found |= {f"{kind}_{k}": round(v, 4) for k, v in scores(log_rgb, pieces).items()}
         found[f"{kind}_normals_deg"] = round(_normals_off_deg(height_m, pieces), 3)

@@ -118,7 +118,7 @@ def filmed_persons(
     preset: Preset, given: Given, hdris: Path | None, cache: Path, device: torch.device,
     progress: Progress,
 ) -> tuple[list[Filmed], list[Filmed]]:  # fmt: skip
-    """Those that are learnt from, on the device, and the held-out ones."""
+    """Those that are learnt from and the held-out ones; what is missing is filmed on `device`."""
     template = load_template()
     anatomy = Anatomy(atlas_table(template, preset.size), template.vertices_m)
     real = _own_textures(given, anatomy, preset.size, device)  # first what may be refused
@@ -128,11 +128,10 @@ def filmed_persons(
         seeds: Sequence[int], texture: Callable[[int], tuple[StudioTexture, bool]], *marks: str
     ) -> list[Filmed]:
         mark = fingerprint(clips, *marks)
-        persons = stored_persons(
+        return stored_persons(
             cache / f"detail_persons_{preset.size}_{mark}", seeds, texture,
             lambda: stored_simulator(cache, device, preset.size, hdris, progress), progress,
         )  # fmt: skip
-        return [person.to(device) for person in persons]
 
     first_real = FIRST_TRAINED + preset.corpus
     seeds = [*HELD_OUT, *range(FIRST_TRAINED, first_real)]

@@ -51,7 +51,7 @@ class Pieces:
 def drawn_pieces(
     persons: Sequence[Filmed], crop: int, count: int, random: torch.Generator
 ) -> Pieces:
-    """`count` random pieces of `crop` texels, about their middle skin; on the persons' device."""
+    """`count` random pieces of `crop` texels, about their middle skin; on `random`'s device."""
     return Pieces.joined([_drawn(persons, crop, random) for _ in range(count)])
 
 
@@ -69,30 +69,36 @@ def _drawn(persons: Sequence[Filmed], crop: int, random: torch.Generator) -> Pie
         row, column = number(size - edge + 1), number(size - edge + 1)
         if person.skin[row + edge // 2, column + edge // 2]:
             break
-    return piece_of(person, row, column, crop, octave, by_network=by_network < NETWORK_SHARE)
+    by_network = by_network < NETWORK_SHARE
+    return piece_of(person, row, column, crop, octave, random.device, by_network=by_network)
 
 
 def piece_of(
-    person: Filmed, row: int, column: int, crop: int, octave: int, *, by_network: bool
-) -> Pieces:
+    person: Filmed, row: int, column: int, crop: int, octave: int, device: torch.device,
+    *, by_network: bool,
+) -> Pieces:  # fmt: skip
     """The piece of `crop` texels of an atlas that is `octave` times half as large, whose corner is
-    texel (row, column) of the full one."""
+    texel (row, column) of the full one; on `device`, where whole persons would not fit."""
     edge, size = crop << octave, person.skin.shape[-1]
     rows, columns = slice(row, row + edge), slice(column, column + edge)
 
     def small(image: Tensor) -> Tensor:
         """(C, N, N) of any kind to the piece (1, C, c, c)."""
-        piece = image[:, rows, columns].float()[None]
+        piece = image[:, rows, columns].to(device).float()[None]
         return functional.avg_pool2d(piece, 1 << octave) if octave else piece
 
-    place = places(size, person.skin.device, rows, columns)
+    place = places(size, device, rows, columns)
     place = functional.avg_pool2d(place, 1 << octave) if octave else place
     grid = torch.stack([place[:, 0], -place[:, 1]], -1)
 
     def at(coarse: Tensor) -> Tensor:
         """A coarse map (C, M, M) here, as `conditions.enlarged` has it."""
         return functional.grid_sample(
-            coarse[None], grid, mode="bicubic", padding_mode="border", align_corners=False
+            coarse[None].to(device),
+            grid,
+            mode="bicubic",
+            padding_mode="border",
+            align_corners=False,
         )
 
     phone_log, albedo_log = (
@@ -108,7 +114,7 @@ def piece_of(
     height = small(person.height[None]) * HEIGHT_STEP
     colour = (albedo_log - blended_log - apart) / COLOUR_SCALE
     skin = (skin > 0.99).float()
-    weight = torch.cat([skin.expand(-1, 3, -1, -1), skin * person.knows_height], 1)
+    weight = torch.cat([skin.expand(-1, 3, -1, -1), skin * person.knows_height.to(device)], 1)
     return Pieces(
         conditions=conditions_of(phone_log, blended_log, broad, trust, place, size >> octave),
         drawn=torch.cat([colour, height], 1).clamp(-8.0, 8.0),

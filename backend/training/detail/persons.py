@@ -1,7 +1,7 @@
 """Studio textures in; what a clip and the studio stage make of them, at full size, out.
 
 Filming takes half a minute a person at this size, so each is filmed once and kept, some 100 MB.
-Learning then draws pieces.
+Learning then draws pieces of the files, which the system reads as they are needed.
 """
 
 from __future__ import annotations
@@ -69,9 +69,6 @@ class Filmed:
     hybrid_apart: Tensor  # (3, M, M) broad band of truth less that
     network_apart: Tensor
     knows_height: Tensor  # () 1.0, or 0.0 where a real texture has no relief of its own
-
-    def to(self, device: torch.device) -> Filmed:
-        return Filmed(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def film(

@@ -36,7 +36,7 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
     """
     rows, found = [], {}
     for kind in STUDIO_KINDS:
-        pieces = held_out_pieces(persons, kind)
+        pieces = held_out_pieces(persons, kind, next(net.parameters()).device)
         drawn = drawn_of(net, pieces).beside(trust_of(pieces.conditions))
         before = pieces.blended_log + pieces.apart
         after = before + COLOUR_SCALE * drawn[:, :3]
@@ -56,14 +56,14 @@ def drawn_of(net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = 
     return pipeline(pieces.conditions, _silent, steps=steps, start=start)
 
 
-def held_out_pieces(persons: Sequence[Filmed], kind: str) -> Pieces:
+def held_out_pieces(persons: Sequence[Filmed], kind: str, device: torch.device) -> Pieces:
     """Of always the same places; `kind` of STUDIO_KINDS."""
     size = persons[0].skin.shape[-1]
     return Pieces.joined(
         [
             piece_of(
                 persons[number % len(persons)], row * size // 2048, column * size // 2048,
-                min(CROP, size // 4), 0, by_network=kind == "network",
+                min(CROP, size // 4), 0, device, by_network=kind == "network",
             )
             for number, (row, column) in enumerate(CORNERS)
         ]
