@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from backend.atlas import atlas_table
 from backend.benchmark.avatar import judge
 from backend.benchmark.avatar.cases import FULL, QUICK, cases_of
+from backend.benchmark.avatar.ceilings import CEILINGS
 from backend.benchmark.avatar.command import benchmark_avatar
 from backend.benchmark.avatar.compare import compare_results, differences
 from backend.benchmark.avatar.judge import Judge
@@ -96,6 +97,16 @@ def test_the_truth_scores_as_the_truth(judged: Judged) -> None:
     assert scores.raw_db > 60.0 and scores.ssim > 0.999 and scores.gradients > 0.99
     assert abs(scores.ita_error_deg) < 0.1 and scores.moles_kept == 1.0
     assert scores.identity_distance == pytest.approx(0.0, abs=1e-3)
+
+
+def test_ceilings_are_what_the_frames_hold(judged: Judged) -> None:
+    filmed, even = (
+        score_views(ceiling(judged.views), judged.views)[0] for ceiling in CEILINGS.values()
+    )
+    own = judged.score(judged.recovered)
+    assert even["aligned_db"] > own.aligned_db > filmed["aligned_db"]
+    assert even["gradients"] >= filmed["gradients"] > own.gradients
+    assert even["leak"] < 0.5 * filmed["leak"]
 
 
 def test_a_texture_shifted_by_four_texels_is_caught_by_detail(judged: Judged) -> None:

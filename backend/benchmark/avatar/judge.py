@@ -19,6 +19,7 @@ from ...training.identity.network import SCORE, weights_sha256
 from ...wrapping import similarity
 from ..capture_cases import FOLDER_OF_RENDERS, CaptureCase
 from ..capture_truth import CaptureTruth, read_truth
+from .ceilings import CEILINGS
 from .methods import (
     ABLATIONS,
     BASELINES,
@@ -77,6 +78,9 @@ def measured(run: Run) -> list[Row]:
 def _judged(case: CaptureCase, method: str, staged: Staged, meter: Meter, judge: Judge) -> Row:
     row = _row(case, method)
     try:
+        if method in CEILINGS:
+            in_views, _ = score_views(CEILINGS[method](judge.views), judge.views)
+            return replace(row, scores=Scores(**in_views))
         if method == TRUE_COLOUR:
             return replace(row, scores=judge.score(method, judge.true_maps()))
         if method in ABLATIONS:

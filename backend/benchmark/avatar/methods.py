@@ -31,6 +31,7 @@ from .ablations import (
     no_light_fit,
     refined_latents,
 )
+from .ceilings import CEILINGS
 from .stages import CPU, Meter, Staged
 from .views import PLAIN
 
@@ -106,7 +107,7 @@ ABLATIONS: dict[str, Callable[[Staged], FloatArray]] = {
     "50 steps": lambda staged: many_steps(staged, studio_of(PRODUCT, staged)),
 }
 ALL_METHODS = (*METHODS, *BASELINES, TRUE_COLOUR)
-ASKED_FOR = (*ALL_METHODS, *ABLATIONS)
+ASKED_FOR = (*ALL_METHODS, *ABLATIONS, *CEILINGS)
 
 
 @lru_cache(maxsize=len(STUDIO_METHODS))
