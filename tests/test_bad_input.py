@@ -164,6 +164,7 @@ USABLE_CLIPS = {
     "without colour": (lambda f: [np.repeat(x[..., 1:2], 3, 2) for x in f], {"no_colour"}),
     "red lamp": (lambda f: [tinted(x, (1.8, 0.8, 0.3)) for x in f], {"strange_colour"}),
     "blue lamp": (lambda f: [tinted(x, (0.4, 0.8, 1.4)) for x in f], {"strange_colour"}),
+    "inverted": (lambda f: [255 - x for x in f], {"face_lost", "strange_colour"}),
     "noise": (noisy, {"noisy"}),
     "still": (lambda f: [f[0]] * 16, {"hardly_any_turn"}),
 }

@@ -26,7 +26,7 @@ from backend.phone_texture import unwrap
 from backend.room_light.filmed import FilmedPoints
 from backend.room_light.light import fit_shading
 from backend.room_light.surroundings import Surroundings, look_around
-from backend.room_light.tone import MIRRORED, SCLERA_SHADE, SKIN_TYPES, skin_tone
+from backend.room_light.tone import MIRRORED, SKIN_TYPES, skin_tone
 from backend.room_light.visibility import cast_visibility, even_directions
 from backend.sampling import eyes
 from backend.sampling.eyes import measure_eyes
@@ -129,7 +129,7 @@ def test_tone_survives_any_skin(skin_type: int) -> None:
     light = np.array([0.95, 0.90, 0.85], np.float32)
     tone = skin_tone(
         (SKIN_TYPES[skin_type] + MIRRORED) * light,
-        SCLERA_SHADE * np.array([0.62, 0.57, 0.53]) * light,
+        0.57 * np.array([0.62, 0.57, 0.53]) * light,
     )
     assert np.abs(np.log(tone / SKIN_TYPES[skin_type])).max() < 0.30
 

@@ -92,13 +92,16 @@ def test_refined_latents_come_nearer_to_what_physics_tells(still_light, light, p
     assert apart[1] < 0.95 * apart[0]
 
 
-def test_light_that_was_told_too_weak_leaves_little(still_light, light, phone):
-    weak = replace(light, common=0.7 * light.common)
-    left = {}
+@pytest.mark.parametrize(("share", "least", "most"), [(0.7, 0.0, 0.35), (1.3, 0.4, 0.8)])
+def test_light_that_is_left_goes_and_none_is_put_back(
+    still_light, light, phone, share, least, most
+):
+    """The light told too weak, and too strong, against what that does to a plain division."""
+    wrong, off = replace(light, common=share * light.common), {}
     for method in ("physical", "hybrid"):
-        well, badly = (np.log(studio(still_light, told, phone, method)) for told in (light, weak))
-        left[method] = (badly - well).std()
-    assert left["hybrid"] < 0.35 * left["physical"]
+        well, badly = (np.log(studio(still_light, told, phone, method)) for told in (light, wrong))
+        off[method] = (badly - well).std()
+    assert least <= off["hybrid"] / off["physical"] < most
 
 
 def hardly_seen(phone: TextureSet) -> TextureSet:

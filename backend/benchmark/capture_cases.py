@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.files import write_json
@@ -27,7 +28,7 @@ from ..images import write_png
 from ..stage_store import code_fingerprint, fingerprint
 from ..training.corpus.anatomy import Anatomy
 from ..training.corpus.bank import corpus_version
-from ..training.corpus.painter import paint
+from ..training.corpus.painter import StudioTexture, paint
 from ..training.corpus.person import TYPES, draw_person
 from ..training.corpus.skin_maps import skin_maps, write_maps
 from . import foreign_head, real_skin, wrap
@@ -136,11 +137,8 @@ class CaptureCache:
         work.mkdir(parents=True, exist_ok=True)
         template = self._template
         if case.head == TEMPLATE:
-            identity = drawn_identity(template, case.seed)
-            anatomy = Anatomy(atlas_table(template, TEXELS), template.neutral_m(identity))
-            skin = paint(draw_person(case.seed), anatomy, torch.device("cpu"))
+            identity, skin, maps = painted_head(template, case.seed, TEXELS)
             write_arrays(work / MOLES, **asdict(skin.moles))
-            maps = skin_maps(skin, anatomy)
             write_png(work / ATLAS_COLOR, maps["base_color"])
             head = {"identity": identity.tolist(), "iris_linear": skin.iris_linear}
             return head, write_maps(maps, work)
@@ -179,6 +177,16 @@ class CaptureCache:
             "seed": case.seed,
             "subdivision": 2 if case.head == TEMPLATE else 1,
         }
+
+
+def painted_head(
+    template: HeadTemplate, seed: int, texels: int
+) -> tuple[FloatArray, StudioTexture, dict[str, NDArray[np.uint8]]]:
+    """Another person for each seed: identity (P,), skin, and its maps for Blender."""
+    identity = drawn_identity(template, seed)
+    anatomy = Anatomy(atlas_table(template, texels), template.neutral_m(identity))
+    skin = paint(draw_person(seed), anatomy, torch.device("cpu"))
+    return identity, skin, skin_maps(skin, anatomy)
 
 
 def drawn_identity(template: HeadTemplate, seed: int) -> FloatArray:

@@ -25,7 +25,8 @@ from .smiling import LOOKS, SMILES, SmileCase
 from .teeth import teeth_colour
 
 TEETH_PART = 1 + MATERIALS.index("teeth")
-# CIELAB of people's front teeth: mean and standard deviation.
+# CIELAB of grown people's front teeth, mean and standard deviation: amid what clinics' instruments
+# tell, which differ from each other more than people do.
 TEETH_LAB, TEETH_LAB_SD = np.array([75.0, 1.0, 17.0]), np.array([5.0, 1.0, 4.0])
 
 
@@ -57,7 +58,7 @@ def light_shown(case: SmileCase, folder: Path) -> LightShown:
     with FaceWatch(consecutive=False) as watch:
         faces = [watch.look(picture) for picture in pictures]
     if any(len(found) == 0 for found in faces):
-        raise StudioAvatarError("A face was not found.", "Look at the renders.")
+        raise StudioAvatarError(f"No face was found in {folder}.", "Look at its renders.")
     looking, smiling = faces[LOOKS][0], faces[SMILES][0]
     skin = bright_median(within_hulls(frames[LOOKS], looking, CHEEKS))
     eyes = [
@@ -66,10 +67,10 @@ def light_shown(case: SmileCase, folder: Path) -> LightShown:
     ]
     scleras = [np.log(np.maximum(eye[1], 1e-3)) for eye in eyes if eye is not None]
     teeth = teeth_colour(frames[SMILES], smiling, skin)
-    if teeth is not None:
-        part = read_arrays(folder / "truth" / f"frame_{SMILES:06d}.npz")["part"]
-        rendered = np.median(unlit[SMILES][part == TEETH_PART], axis=0)
-        teeth = teeth * _own_teeth(case.seed) / rendered
+    part = read_arrays(folder / "truth" / f"frame_{SMILES:06d}.npz")["part"]
+    rendered = unlit[SMILES][part == TEETH_PART]
+    if teeth is not None and len(rendered):
+        teeth = teeth * _own_teeth(case.seed) / np.median(rendered, axis=0)
     strength = float(read_arrays(folder / "cameras.npz")["strength"])
     panorama, turn = read_room(case.room) * strength, np.radians(case.turn_deg)
     return LightShown(
@@ -89,5 +90,10 @@ def _linear(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _own_teeth(seed: int) -> NDArray[np.float32]:
     """Linear albedo (3,) of somebody's front teeth."""
-    lab = np.random.default_rng(seed).normal(TEETH_LAB, TEETH_LAB_SD).astype(np.float32)
-    return linear_from_srgb(cv2.cvtColor(lab[None, None], cv2.COLOR_LAB2RGB)[0, 0])
+    return albedo_of_lab(np.random.default_rng(seed).normal(TEETH_LAB, TEETH_LAB_SD))
+
+
+def albedo_of_lab(lab: FloatArray) -> NDArray[np.float32]:
+    """Linear albedo (3,) of CIELAB (3,)."""
+    srgb = cv2.cvtColor(lab.astype(np.float32)[None, None], cv2.COLOR_LAB2RGB)[0, 0]
+    return linear_from_srgb(srgb)

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,14 +18,11 @@ SEEN_RAD = np.radians(35.0)  # above and below the horizon, by a phone held upri
 
 def read_room(room: str) -> NDArray[np.float32]:
     """Linear panorama (H, W, 3) of one of Blender's own rooms. Raises EnvironmentProblem."""
-    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # asked by OpenCV when it reads one
-    import cv2
-
+    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # OpenCV asks when it reads one
     found = importlib.util.find_spec("bpy")
     folders = found.submodule_search_locations or () if found else ()
-    paths = [
-        path for folder in folders for path in Path(folder).glob(f"*/datafiles/**/world/{room}.exr")
-    ]
+    inside = f"*/datafiles/studiolights/world/{room}.exr"
+    paths = [path for folder in folders for path in Path(folder).glob(inside)]
     picture = cv2.imread(str(paths[0]), cv2.IMREAD_UNCHANGED) if paths else None
     if picture is None:
         raise EnvironmentProblem(

@@ -1,6 +1,6 @@
-"""Nothing in; heads of our template that look and then smile into a camera in Blender's rooms out.
+"""A case in; somebody who looks and then smiles into a camera in one of Blender's rooms, out.
 
-Only their light is of interest: two pictures each, of every skin type in every room.
+Only the light is of interest: two pictures each.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.files import write_json
@@ -17,21 +16,20 @@ from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Progress
 
-from ..atlas import atlas_table
 from ..filming import film, studio_fingerprint
 from ..stage_store import fingerprint
-from ..training.corpus.anatomy import Anatomy
 from ..training.corpus.bank import corpus_version
-from ..training.corpus.painter import paint
-from ..training.corpus.person import TYPES, draw_person
-from ..training.corpus.skin_maps import skin_maps, write_maps
-from .capture_cases import drawn_identity
+from ..training.corpus.person import TYPES
+from ..training.corpus.skin_maps import write_maps
+from .capture_cases import painted_head
 
 ROOMS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
 CASES = 24  # each type meets four rooms, each room three types
 FIRST_SEED, TURN_DEG = 96, 100.0  # a multiple of TYPES, among persons that are nobody's training
 TEXELS, SAMPLES = 1024, 16
-SIZE_PX, FOCAL_PX, DISTANCE_M = (432, 768), 720.0, 0.48
+SUBDIVISION = 2
+CAMERA = {"size_px": (432, 768), "focal_px": 720.0, "distance_m": 0.48}
+PATH = {"kind": "camera_moves", "views": 2, "yaw_pitch_deg": [[-4.0, 0.0], [4.0, 0.0]]}
 LOOKS, SMILES = 0, 1  # the two views
 SMILE = {
     "mouthSmileLeft": 0.35, "mouthSmileRight": 0.35, "mouthUpperUpLeft": 0.9,
@@ -69,7 +67,7 @@ def filmed_smile(case: SmileCase, template: HeadTemplate, cache: Path, progress:
 
     Raises EnvironmentProblem as `film` does.
     """
-    made_by = SIZE_PX, FOCAL_PX, DISTANCE_M, SAMPLES, TEXELS, SMILE, case.room, case.turn_deg
+    made_by = CAMERA, PATH, SAMPLES, TEXELS, SUBDIVISION, SMILE, case.room, case.turn_deg
     mark = fingerprint(made_by, template.sha256, corpus_version(), studio_fingerprint())
     work = cache / f"smile-{case.room}-{case.seed}-{mark}"
     spec = work / "spec.json"
@@ -81,9 +79,8 @@ def filmed_smile(case: SmileCase, template: HeadTemplate, cache: Path, progress:
 
 
 def _spec(case: SmileCase, template: HeadTemplate, work: Path) -> dict[str, object]:
-    identity = drawn_identity(template, case.seed)
-    anatomy = Anatomy(atlas_table(template, TEXELS), template.neutral_m(identity))
-    skin = paint(draw_person(case.seed), anatomy, torch.device("cpu"))
+    """And the files that it names, in `work`."""
+    identity, skin, maps = painted_head(template, case.seed, TEXELS)
     weights = np.zeros((2, len(SHAPE_INDEX)), np.float32)
     for name, weight in SMILE.items():
         weights[SMILES, SHAPE_INDEX[name]] = weight
@@ -94,11 +91,11 @@ def _spec(case: SmileCase, template: HeadTemplate, work: Path) -> dict[str, obje
             "iris_linear": skin.iris_linear,
             "expression": "acting.npz",
         },
-        "skin": write_maps(skin_maps(skin, anatomy), work),
+        "skin": write_maps(maps, work),
         "light": {"hdri": case.room, "rotation_deg": case.turn_deg},
-        "path": {"kind": "camera_moves", "views": 2, "yaw_pitch_deg": [[-4.0, 0.0], [4.0, 0.0]]},
-        "camera": {"size_px": SIZE_PX, "focal_px": FOCAL_PX, "distance_m": DISTANCE_M},
+        "path": PATH,
+        "camera": CAMERA,
         "samples": SAMPLES,
         "seed": case.seed,
-        "subdivision": 2,
+        "subdivision": SUBDIVISION,
     }

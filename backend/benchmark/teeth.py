@@ -30,7 +30,9 @@ def teeth_colour(
         return None
     low = np.maximum(np.floor(lips.min(0)), 0).astype(int)
     high = np.minimum(np.ceil(lips.max(0)), [frame.shape[1], frame.shape[0]]).astype(int)
-    outline = np.zeros(np.maximum(high - low, 1)[::-1], np.uint8)
+    if (high - low < 4).any():
+        return None
+    outline = np.zeros((high - low)[::-1], np.uint8)
     cv2.fillPoly(outline, [np.rint(lips - low).astype(np.int32)], 1)
     outline = cv2.erode(outline, np.ones((3, 3), np.uint8))  # the lips' wet border
     inside = frame[low[1] : high[1], low[0] : high[0]][outline > 0]

@@ -7,6 +7,7 @@ something of the lamp; here the lamp is known. Renders for some 20 minutes the f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +18,24 @@ from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from ..log_light import LUMINANCE
 from ..on_demand import cache_folder
+from ..room_light.neutral import CLIPPED
 from ..room_light.tone import NeutralCue, skin_tone
 from ..sampling.eyes import SCLERA_ALBEDO
 from ..terminal import TerminalProgress
 from ..training.corpus.biophysics import ita_deg
-from .light_shown import LightShown, light_shown
+from .light_shown import TEETH_LAB, LightShown, albedo_of_lab, light_shown
 from .markdown_table import table_head, table_line
 from .smiling import CASES, SmileCase, filmed_smile
+from .tones import TONE_TITLES, tone_figures, tone_means
 
-TEETH_ALBEDO = np.array([0.57, 0.47, 0.32])  # of their mean CIELAB
-WHITE, CARD_DARKER = 0.85, 0.8  # a card's reflectance; it faces another way than the cheeks do
+# Reflectances of cards; what light falls on one that faces another way than the cheeks do.
+WHITE, GREY, TURNED = 0.85, 0.18, 0.8
 TEETH, PAN = "teeth", "a pan over the room"
 Tell = Callable[[LightShown], FloatArray | None]
 # Of each cue, what it shows of the light where it is seen.
 TOLD: Mapping[str, Tell] = {
     "sclera": lambda shown: None if shown.sclera is None else shown.sclera / SCLERA_ALBEDO,
-    TEETH: lambda shown: None if shown.teeth is None else shown.teeth / TEETH_ALBEDO,
+    TEETH: lambda shown: None if shown.teeth is None else shown.teeth / albedo_of_lab(TEETH_LAB),
     PAN: lambda shown: shown.pan,
     "the whole room, nothing clipped": lambda shown: shown.room,
 }
@@ -77,26 +80,32 @@ def _colour(off: FloatArray) -> FloatArray:
 
 def _tones(off: Mapping[str, FloatArray]) -> dict[str, Callable[[LightShown], FloatArray]]:
     """The skin's albedo (3,) by cue. Teeth and pans count as they proved on these very cases, which
-    flatters them; sclera, spot and card as in the product."""
+    flatters them; sclera, spot and cards as in the product, which takes none that is burnt out."""
 
-    def card(one: LightShown, darker: float, reflectance: float | None) -> NeutralCue:
-        return NeutralCue(darker * WHITE * one.light, reflectance)
+    def card(one: LightShown, reflectance: float, share: float) -> NeutralCue | None:
+        filmed = share * reflectance * one.light
+        return NeutralCue(filmed, reflectance) if filmed.max() < CLIPPED else None
 
     def told(cue: str, one: LightShown, *, level: bool = True) -> NeutralCue | None:
-        light, usual = TOLD[cue](one), float(_level(off[cue]).mean())
+        light = TOLD[cue](one)
         if light is None:
             return None
         spread = float(_level(off[cue]).std()), float(_colour(off[cue]).std(0).mean())
-        return NeutralCue(light / np.exp(usual), 1.0 if level else None, *spread)
+        return NeutralCue(light / np.exp(off[cue].mean(0)), 1.0 if level else None, *spread)
+
+    def spot(one: LightShown) -> NeutralCue | None:
+        grey = card(one, GREY, TURNED)
+        return None if grey is None else replace(grey, reflectance=None)
 
     tones: dict[str, Callable[[LightShown], NeutralCue | None]] = {
         "sclera too": lambda one: None,
         "sclera and teeth too": lambda one: told(TEETH, one),
         "sclera and a pan too": lambda one: told(PAN, one),
         "sclera and a pan's colour too": lambda one: told(PAN, one, level=False),
-        "sclera and a grey spot too": lambda one: card(one, CARD_DARKER, None),
-        "sclera and a white card in shade too": lambda one: card(one, CARD_DARKER, WHITE),
-        "sclera and a white card too": lambda one: card(one, 1.0, WHITE),
+        "sclera and a grey spot's colour too": spot,
+        "sclera and a white card too": lambda one: card(one, WHITE, 1.0),
+        "sclera and a grey card too": lambda one: card(one, GREY, 1.0),
+        "sclera and a grey card in less light too": lambda one: card(one, GREY, TURNED),
     }
     return {"exposure and white balance": lambda one: skin_tone(one.skin, None)} | {
         cue: lambda one, neutral=neutral: skin_tone(one.skin, one.sclera, neutral(one))
@@ -115,9 +124,8 @@ def _told_table(off: Mapping[str, FloatArray]) -> list[str]:
 
 def _tone_table(errors: Mapping[str, FloatArray], types: IntArray) -> list[str]:
     """Signed errors (m,) by cue, of skin of the `types` (m,)."""
-    lines = table_head("cue", "mean error", "bias", "spread over tones", "largest of a tone")
+    lines = table_head("cue", "mean error", *TONE_TITLES)
     for cue, values in errors.items():
-        means = np.array([values[types == one].mean() for one in np.unique(types)])
-        figures = np.abs(values).mean(), means.mean(), means.std(), np.abs(means).max()
+        figures = np.abs(values).mean(), *tone_figures(tone_means(values, types))
         lines.append(table_line(cue, *(f"{figure:.1f}" for figure in figures)))
     return lines

@@ -32,6 +32,7 @@ BURNT = 0.5  # share of the face; what is white has no colour
 def picture_findings(survey: Survey, person: Person) -> list[Finding]:
     """Most important first."""
     return [
+        *_about_exposure(person),
         *_about_quality(person),
         *_about_light(survey, person),
         *_about_colour(person),
@@ -65,8 +66,9 @@ def _about_light(survey: Survey, person: Person) -> list[Finding]:
 
 
 def _about_colour(person: Person) -> list[Finding]:
-    red, blue = np.array([s.cheek_colour for s in person.sightings]).T
-    if np.median([s.clipped for s in person.sightings]) > BURNT:
+    colours = np.array([s.cheek_colour for s in person.sightings])
+    red, blue = colours[np.isfinite(colours).all(1)].T
+    if not len(red) or np.median([s.clipped for s in person.sightings]) > BURNT:
         return []
     if max(np.percentile(np.abs(red), 90), np.percentile(np.abs(blue), 90)) < NO_COLOUR:
         return [
@@ -76,8 +78,7 @@ def _about_colour(person: Person) -> list[Finding]:
                 "the skin's warmth by eye.",
             )
         ]
-    # Half a face in the dark has some odd colour; a strange one is strange in most frames.
-    if _mostly_within(red, SKIN_RED) and _mostly_within(blue, SKIN_BLUE):
+    if _often_within(red, SKIN_RED) and _often_within(blue, SKIN_BLUE):
         return []
     return [
         Finding(
@@ -89,8 +90,9 @@ def _about_colour(person: Person) -> list[Finding]:
     ]
 
 
-def _mostly_within(values: FloatArray, usual: tuple[float, float]) -> bool:
-    low, high = np.percentile(values, (10, 90))
+def _often_within(values: FloatArray, usual: tuple[float, float]) -> bool:
+    """In a quarter of the frames: half a face in the dark has odd colours in more than half."""
+    low, high = np.percentile(values, (25, 75))
     return bool(high > usual[0] and low < usual[1])
 
 
@@ -110,11 +112,9 @@ def _about_filters(person: Person) -> list[Finding]:
     ]
 
 
-def _about_quality(person: Person) -> list[Finding]:
+def _about_exposure(person: Person) -> list[Finding]:
     brightness = np.median([s.brightness for s in person.sightings])
     clipped = np.median([s.clipped for s in person.sightings])
-    width = np.median([s.width_px for s in person.sightings])
-    sharpness = np.percentile([s.sharpness for s in person.sightings], 90)
     findings = []
     if brightness < DARK:
         findings.append(
@@ -128,6 +128,13 @@ def _about_quality(person: Person) -> list[Finding]:
                 "away from direct sun.",
             )
         )
+    return findings
+
+
+def _about_quality(person: Person) -> list[Finding]:
+    width = np.median([s.width_px for s in person.sightings])
+    sharpness = np.percentile([s.sharpness for s in person.sightings], 90)
+    findings = []
     if width < GOOD_FACE_PX:
         findings.append(
             Finding(

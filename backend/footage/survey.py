@@ -21,7 +21,7 @@ MEASURED_FACE_PX = 256
 CLIPPED_LEVEL = 250
 THUMBNAIL_PX = (64, 36)
 DETAIL_PX, LEVEL_FLOOR = 2.0, 8.0
-LIGHT_FLOOR = 0.005
+LIGHT_FLOOR = 0.005  # linear, before a logarithm: in the dark the sensor's noise has no colour
 HALF_OF_NORMAL = 0.455  # the median of a squared normal variable of variance 1
 # Points of the detector round each cheek's middle, and round each eye with its brow.
 CHEEKS = ((50, 205, 36, 142, 100, 118), (280, 425, 266, 371, 329, 347))
@@ -126,10 +126,10 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
 
 
 def _colour(patch: NDArray[np.uint8], places: FloatArray) -> tuple[float, float]:
-    """Of the cheeks in a picture (H, W, 3) of sRGB."""
+    """Of the cheeks in a picture (H, W, 3) of sRGB; NaN where it shows none."""
     skin = within_hulls(patch, places, CHEEKS)
     if not len(skin):
-        return 0.0, 0.0
+        return np.nan, np.nan
     red, green, blue = np.log(linear_from_srgb(np.median(skin, axis=0) / 255.0) + LIGHT_FLOOR)
     return float(red - green), float(green - blue)
 

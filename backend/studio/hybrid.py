@@ -27,8 +27,9 @@ DOUBTFUL = 0.1  # weight in the light's fit of lips, brows and beard beside plai
 # The light as the change between views tells it and as the guide tells it err independently, and
 # a mean errs less than either; the guide itself knows what no light round the head does.
 BY_GUIDE, GUIDE_ITSELF = 0.25, 0.2
-# Of the light's logarithm, at most: of six captures up to .24 was left. Less than none would bring
-# shadows back where the guide errs: on a clip that hardly turns, beside the nose and on the neck.
+# Of the light's logarithm. Up to .24 was left in six captures; with more, the guide is wrong. Less
+# than none would bring shadows back where the guide errs: on a clip that hardly turns, beside the
+# nose and on the neck.
 LEFTOVER = 0.4
 # Coarse texels over which the low band mixes hair with skin: a guide that knows of hair there would
 # darken hair that the texture has already.

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from studio_avatar_addon.avatar.types import FloatArray
+
 from ..capture_cases import REFERENCE, TEMPLATE
 from ..figures import Target
 from ..markdown_table import table_head, table_line
+from ..tones import TONE_TITLES, tone_figures, tone_means
 from .methods import PRODUCT
 from .results import Row
 
@@ -90,19 +93,17 @@ def _means(rows: Sequence[Row]) -> list[str]:
 
 
 def _tones(rows: Sequence[Row]) -> list[str]:
-    lines = table_head("method", "bias", "spread over tones", "largest of a tone")
+    lines = table_head("method", *TONE_TITLES)
     for method in methods_of(rows):
-        means = tone_means([row for row in rows if row.method == method])
-        figures = means.mean(), means.std(), np.abs(means).max()
-        lines.append(table_line(method, *(_cell(float(f), 1) for f in figures)))
+        means = _means_of([row for row in rows if row.method == method])
+        lines.append(table_line(method, *(_cell(figure, 1) for figure in tone_figures(means))))
     return lines
 
 
-def tone_means(rows: Sequence[Row]) -> np.ndarray:
+def _means_of(rows: Sequence[Row]) -> FloatArray:
     """Mean signed ITA error (t,) of each skin type that occurs."""
-    types = sorted({row.skin_type for row in rows})
-    by_type = [[r.scores.ita_error_deg for r in rows if r.skin_type == t] for t in types]
-    return np.array([np.mean(errors) for errors in by_type])
+    errors = np.array([row.scores.ita_error_deg for row in rows])
+    return tone_means(errors, np.array([row.skin_type for row in rows]))
 
 
 def _each(rows: Sequence[Row]) -> list[str]:
@@ -136,7 +137,7 @@ def _targets(rows: Sequence[Row]) -> list[str]:
             worse = min(known) if column.target.at_least else max(known)
             lines.append(_judged(column.title, worse, column.digits, column.target))
     halves = [[row for row in mine if row.head == head] for head in HALVES]
-    biases = [float(np.abs(tone_means(half)).max()) for half in halves if half]
+    biases = [float(np.abs(_means_of(half)).max()) for half in halves if half]
     if biases:
         lines.append(_judged("ITA bias of a tone", max(biases), 1, TONE_BIAS))
     return lines

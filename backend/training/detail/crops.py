@@ -59,7 +59,7 @@ def _drawn(persons: Sequence[Filmed], crop: int, random: torch.Generator) -> Pie
     def number(below: int) -> int:
         return int(torch.randint(below, (1,), generator=random, device=random.device))
 
-    halved, by_network = torch.rand(2, generator=random, device=random.device).tolist()
+    halved, smooth = torch.rand(2, generator=random, device=random.device).tolist()
     person = persons[number(len(persons))]
     octave = 1 if halved < HALF_SIZE_SHARE else 0
     edge = crop << octave
@@ -69,7 +69,7 @@ def _drawn(persons: Sequence[Filmed], crop: int, random: torch.Generator) -> Pie
         row, column = number(size - edge + 1), number(size - edge + 1)
         if person.skin[row + edge // 2, column + edge // 2]:
             break
-    by_network = by_network < NETWORK_SHARE
+    by_network = smooth < NETWORK_SHARE
     return piece_of(person, row, column, crop, octave, random.device, by_network=by_network)
 
 
