@@ -85,7 +85,7 @@ def _about_colour(person: Person) -> list[Finding]:
             "strange_colour",
             "The face has colours that skin never has in white light, so its tone is a guess: the "
             "lamps are strongly coloured, or the footage is graded or inverted. Film in white "
-            "light and use the footage as recorded, or pick something white in a frame.",
+            "light and use the footage as recorded, or pick something grey or white in a frame.",
         )
     ]
 
