@@ -32,7 +32,8 @@ ROUGHNESS_REGIONS = {
 ROUGHNESS_DETAIL = 0.35  # furrows are rougher, by log luminance
 SPECULAR_SKIN, SPECULAR_LIPS = 0.35, 0.42
 # Strands scatter what bare skin mirrors: where hair grows, and skin is this much darker in log
-# luminance than usual skin, over HAIR_M. Sparse stubble dulls already.
+# luminance than usual skin, over HAIR_M. Even sparse stubble scatters, so this begins sooner than
+# what the studio stage takes for hair.
 HAIRY_REGIONS, USUAL_REGIONS = ("scalp", "brows", "chin"), ("cheeks", "forehead", "nose")
 DULLED_DARKER, HAIR_M = (0.25, 0.70), 0.002
 ROUGHNESS_HAIR, SPECULAR_HAIR = 0.75, 0.06

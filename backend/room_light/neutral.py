@@ -16,17 +16,12 @@ SPOT_PX = 7
 DARKEST, CLIPPED = 0.02, 0.90  # linear; darker is noise, brighter may have been brighter still
 
 
-def tone_with(light: RoomLight, neutral: NeutralCue | None) -> NDArray[np.float32]:
-    """Linear albedo (3,) of the skin, with something neutral as a further cue."""
-    sclera = light.sclera_filmed if light.sclera_seen else None
-    return skin_tone(light.skin_filmed, sclera, neutral)
-
-
 def tone_beside(light: RoomLight, capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
     """Linear albedo (3,) of the skin, as the spot tells it. Raises as `neutral_filmed`."""
     k = capture.frame_index.tolist().index(spot.frame)
     filmed = neutral_filmed(capture, spot) * np.exp(-light.exposure_log[k])
-    return tone_with(light, NeutralCue(filmed, spot.reflectance))
+    sclera = light.sclera_filmed if light.sclera_seen else None
+    return skin_tone(light.skin_filmed, sclera, NeutralCue(filmed, spot.reflectance))
 
 
 def neutral_filmed(capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
