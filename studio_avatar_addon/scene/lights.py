@@ -6,6 +6,7 @@ world of its own that takes the place of the artist's while studio light is on.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import radians
 from pathlib import Path
@@ -143,18 +144,18 @@ def set_studio_light(scene: bpy.types.Scene, on: bool) -> None:
 
 
 def environments() -> tuple[str, ...]:
-    """Names of the HDRIs that ship with Blender."""
-    return tuple(sorted(path.stem for path in _shipped().glob("*.exr")))
+    """Names of the HDRIs that ship with Blender; () where this build ships none."""
+    return tuple(sorted(_shipped()))
 
 
 def environment_path(environment: str | Path) -> Path:
     """The file of a shipped HDRI or of a path. Raises EnvironmentProblem if it is missing."""
-    shipped = _shipped() / f"{environment}.exr"
-    path = shipped if shipped.is_file() else Path(environment)
+    shipped = _shipped()
+    path = shipped.get(str(environment)) or Path(environment)
     if not path.is_file():
         raise EnvironmentProblem(
             f"There is no environment {environment}.",
-            f"Give the path of an .exr or .hdr file, or one of {', '.join(environments())}.",
+            f"Give the path of an .exr or .hdr file{_or_one_of(shipped)}.",
         )
     return path
 
@@ -183,8 +184,19 @@ def set_environment(
     _put_world(scene, world)
 
 
-def _shipped() -> Path:
-    return Path(bpy.utils.resource_path("LOCAL"), "datafiles", "studiolights", "world")
+def _shipped() -> dict[str, Path]:
+    """Blender's own HDRIs by name.
+
+    The builds of Linux distributions keep them outside of `resource_path("LOCAL")`.
+    """
+    folder = bpy.utils.system_resource("DATAFILES", path="studiolights/world")
+    return {path.stem: path for path in Path(folder).glob("*.exr")} if folder else {}
+
+
+def _or_one_of(names: Iterable[str]) -> str:
+    """The end of a sentence that offers the names, if there are any."""
+    listed = ", ".join(sorted(names))
+    return f", or one of {listed}" if listed else ""
 
 
 def _rig_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
