@@ -5,18 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from .avatar.bundle import AvatarFolder, open_avatar, read_performance
 from .avatar.errors import AvatarFolderError
 from .avatar.live_link import RECORDING_SUFFIX, read_live_link
-from .avatar.shapes import SHAPE_NAMES
-from .avatar.types import Performance
 from .scene.animation import AppliedPerformance, apply_performance
 from .scene.apply import AppliedAvatar, apply_avatar
-from .scene.parts import AVATAR, avatar_root
-
-SHAPE_TEST_S = 0.5  # from rest over the full shape back to rest
+from .scene.parts import avatar_root
+from .scene.shape_test import end_shape_test
 
 
 def load_avatar(scene: bpy.types.Scene, root: Path) -> AppliedAvatar:
@@ -28,6 +24,7 @@ def load_avatar(scene: bpy.types.Scene, root: Path) -> AppliedAvatar:
     recorded = own_performance(folder)
     performance = read_performance(recorded) if recorded is not None else None
     applied = apply_avatar(scene, folder)
+    end_shape_test(applied.head)
     if recorded is not None and performance is not None:
         apply_performance(scene, applied.head, performance, _animation_name(folder, recorded))
     for layer in scene.view_layers:
@@ -57,23 +54,11 @@ def apply_performance_file(
             f"The avatar {folder.name} holds no performance.", "Choose a clip of the person."
         )
     read = read_live_link if path.suffix.lower() == RECORDING_SUFFIX else read_performance
-    return apply_performance(scene, head, read(path), _animation_name(folder, path))
+    performance = read(path)
+    end_shape_test(head)
+    return apply_performance(scene, head, performance, _animation_name(folder, path))
 
 
 def _animation_name(folder: AvatarFolder, performance: Path) -> str:
     name = performance.stem
     return folder.name if name == folder.name else f"{folder.name} {name}"
-
-
-def apply_shape_test(scene: bpy.types.Scene, head: bpy.types.Object) -> AppliedPerformance:
-    """Key every shape from 0 to 1 and back, one after the other, in Actions of its own."""
-    count = 2 * len(SHAPE_NAMES) + 1
-    weights = np.zeros((count, len(SHAPE_NAMES)), np.float32)
-    weights[1::2] = np.eye(len(SHAPE_NAMES))
-    test = Performance(
-        time_s=np.arange(count) * SHAPE_TEST_S / 2,
-        weights=weights,
-        neck_from_head=np.tile(np.eye(4, dtype=np.float32), (count, 1, 1)),
-        gaze_rad=np.zeros((count, 2, 2), np.float32),
-    )
-    return apply_performance(scene, head, test, f"{head[AVATAR]} Shape Test")

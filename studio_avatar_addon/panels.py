@@ -16,6 +16,7 @@ from .places import default_avatar_folder
 from .properties import StudioAvatarSettings, settings
 from .scene import lights, materials
 from .scene.parts import GAZE, active_avatar, avatar_root, sibling
+from .scene.shape_test import shape_test_on
 
 _VERSION_LABELS = {"phone": "Phone", "studio": "Studio", "detail": "Detail"}
 
@@ -139,6 +140,9 @@ class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):
         row.operator("studio_avatar.test_shapes", icon="PLAY")
         row.operator("studio_avatar.reset_shapes", icon="LOOP_BACK")
         row.operator_menu_enum("studio_avatar.mirror_shapes", "direction", icon="MOD_MIRROR")
+        if shape_test_on(head):
+            text = "The test is on: Reset brings back your animation."
+            draw_text(layout, context, text, icon="INFO")
         if sibling(head, GAZE) is None:
             layout.operator("studio_avatar.add_gaze_target", icon="HIDE_OFF")
         else:

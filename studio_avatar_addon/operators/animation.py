@@ -5,20 +5,24 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import EnumProperty
 
-from ..avatar_loading import apply_shape_test
-from ..scene import rig, shape_keys
+from ..scene import rig, shape_keys, shape_test
 from .reporting import ForAvatar, head_of
 
 
 class STUDIO_AVATAR_OT_reset_shapes(ForAvatar, bpy.types.Operator):
-    """Set all 52 shapes to zero; keyed ones come back with the next frame"""
+    """Set all 52 shapes to zero; keyed ones come back with the next frame.
+    While the test is on: end it and bring back the animation, values and frames from before"""
 
     bl_idname = "studio_avatar.reset_shapes"
     bl_label = "Reset"
     bl_options = {"REGISTER", "UNDO"}
 
     def carry_out(self, context):
-        shape_keys.reset_shapes(head_of(context))
+        head = head_of(context)
+        if shape_test.shape_test_on(head):
+            shape_test.end_shape_test(head)
+        else:
+            shape_keys.reset_shapes(head)
 
 
 class STUDIO_AVATAR_OT_mirror_shapes(ForAvatar, bpy.types.Operator):
@@ -45,14 +49,14 @@ class STUDIO_AVATAR_OT_mirror_shapes(ForAvatar, bpy.types.Operator):
 
 
 class STUDIO_AVATAR_OT_test_shapes(ForAvatar, bpy.types.Operator):
-    """Animate every shape one after the other, in Actions of its own"""
+    """Animate every shape one after the other, in Actions of its own, until Reset"""
 
     bl_idname = "studio_avatar.test_shapes"
     bl_label = "Test"
     bl_options = {"REGISTER", "UNDO"}
 
     def carry_out(self, context):
-        apply_shape_test(context.scene, head_of(context))
+        shape_test.start_shape_test(context.scene, head_of(context))
 
 
 class STUDIO_AVATAR_OT_add_gaze_target(ForAvatar, bpy.types.Operator):

@@ -20,6 +20,7 @@ from ..avatar.types import Performance
 from . import compat
 from .rig import rig_of
 
+FACE_ACTION, POSE_ACTION = "{} Face", "{} Pose"  # names, with the performance's
 NECK_SHARE = 0.4  # of the head's turn; the upper joint does the rest
 WEIGHT_SLACK = 1e-3  # beyond 0 to 1, for what was rounded
 _LINEAR = 1  # Blender's number for linear interpolation
@@ -40,7 +41,8 @@ def apply_performance(
 ) -> AppliedPerformance:
     """Key a performance on an avatar from the scene's first frame on.
 
-    The scene's range is extended where needed, never cut. The same `name` replaces its Actions.
+    The scene's range is extended where needed, never cut. The same `name` replaces its Actions;
+    other Actions that drove the avatar stay in the file.
     Raises ShapeError where the performance is empty or malformed.
     """
     _check(performance)
@@ -84,7 +86,7 @@ def _face_action(
     frames: NDArray[np.integer], time: NDArray[np.floating], wanted: NDArray[np.floating],
 ) -> bpy.types.Action:  # fmt: skip
     keys = head.data.shape_keys
-    action = _action(f"{name} Face")
+    action = _action(FACE_ACTION.format(name))
     channels = compat.channels_of(keys, action)
     for index, shape in enumerate(SHAPE_NAMES):
         values = np.interp(wanted, time, performance.weights[:, index])
@@ -96,7 +98,7 @@ def _pose_action(
     rig: bpy.types.Object, performance: Performance, name: str,
     frames: NDArray[np.integer], time: NDArray[np.floating], wanted: NDArray[np.floating],
 ) -> bpy.types.Action:  # fmt: skip
-    action = _action(f"{name} Pose")
+    action = _action(POSE_ACTION.format(name))
     channels = compat.channels_of(rig, action)
     turn = _quaternions(performance.neck_from_head[:, :3, :3])
     turns = {

@@ -10,10 +10,14 @@ def channels_of(
 ) -> bpy.types.Action | bpy.types.ActionChannelbag:
     """Make `action` drive `datablock`; returns what holds `fcurves` and `groups`, emptied.
 
-    Since 4.4 that is the channel bag of an Action's slot; before, the Action itself.
+    Since 4.4 that is the channel bag of an Action's slot; before, the Action itself. An Action
+    that drove it before and that nothing else uses gets a fake user: saving would drop it.
     """
     animation = datablock.animation_data_create()
+    former = animation.action
     animation.action = action
+    if former is not None and former.users == 0:
+        former.use_fake_user = True
     channels = action
     if hasattr(action, "slots"):
         slot = next((s for s in action.slots if s.target_id_type == datablock.id_type), None)
