@@ -8,8 +8,10 @@ from typing import Literal
 import bpy
 
 from .avatar.errors import JobCancelled
+from .avatar_moving import endangered
 from .job_status import JobStatus
 from .job_timer import SESSION, stage_name
+from .places import unsaved_folder
 
 Icon = Literal["NONE", "INFO", "ERROR", "FORWARD"]
 
@@ -66,6 +68,19 @@ def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("studio_avatar.dismiss_error", text="", icon="X", emboss=False)
     draw_text(box, context, error.problem)
     draw_text(box, context, error.remedy, icon="FORWARD")
+
+
+def draw_endangered(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What uninstalling would delete, and the way out; nothing where all is well."""
+    found = endangered()
+    if not len(found):
+        return
+    box = layout.box()
+    verb = "lies" if len(found) == 1 else "lie"
+    text = f"{found} {verb} in the extension's own folder, which is deleted when you uninstall it."
+    draw_text(box, context, text, icon="ERROR")
+    draw_text(box, context, f"Move to {unsaved_folder()}", icon="FORWARD")
+    box.operator("studio_avatar.move_avatars", icon="FILE_FOLDER")
 
 
 def draw_system_check(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -8,7 +8,7 @@ import bpy
 
 from .avatar.shapes import REGIONS, SHAPE_NAMES, shape_region
 from .avatar.studio_choices import RANGES
-from .drawing import draw_error, draw_job, draw_text
+from .drawing import draw_endangered, draw_error, draw_job, draw_text
 from .footage_preview import known_preview
 from .job_timer import SESSION
 from .operators.reporting import absolute, head_of
@@ -68,6 +68,7 @@ class STUDIO_AVATAR_PT_avatar(InTab, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         chosen = settings(context.scene)
+        draw_endangered(layout, context)
         column = layout.column()
         column.enabled = not SESSION.running
         column.prop(chosen, "quality", text="")

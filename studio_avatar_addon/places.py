@@ -8,16 +8,21 @@ from pathlib import Path
 import bpy
 
 from .avatar.errors import EnvironmentProblem
+from .backend_choice import PACKAGE, backend_choice
+from .documents import documents_folder
 from .job_client import Backend
 from .job_endings import CHOOSE_INTERPRETER
-from .preferences import PACKAGE, backend_choice
 
+AVATARS, RENDERS = "avatars", "renders"  # folders beside the .blend or in the user's documents
 _PACKAGE_FOLDER = Path(__file__).resolve().parent
 _IN_ENVIRONMENT = Path("Scripts/python.exe") if sys.platform == "win32" else Path("bin/python")
 
 
 def user_folder() -> Path:
-    """The extension's folder for the user's files; a checkout has one in Blender's user data."""
+    """The extension's own folder, for what can be made again: uninstalling deletes it.
+
+    A checkout has one in Blender's user data.
+    """
     try:
         return Path(bpy.utils.extension_path_user(PACKAGE))
     except ValueError:
@@ -54,14 +59,19 @@ def configured_backend() -> Backend:
 
 
 def default_avatar_folder(footage: Path) -> Path:
-    """`//avatars/<clip>/` beside the saved .blend, else in the user's folder."""
-    return _beside_blend() / "avatars" / footage.stem
+    """`//avatars/<clip>/` beside the saved .blend, else in the user's documents."""
+    return _beside_blend() / AVATARS / footage.stem
 
 
 def default_render_folder() -> Path:
-    """`//renders/` beside the saved .blend, else in the user's folder."""
-    return _beside_blend() / "renders"
+    """`//renders/` beside the saved .blend, else in the user's documents."""
+    return _beside_blend() / RENDERS
+
+
+def unsaved_folder() -> Path:
+    """For the avatars and renders of files that are not saved yet; made when it is needed."""
+    return documents_folder() / "Studio Avatar"
 
 
 def _beside_blend() -> Path:
-    return Path(bpy.data.filepath).parent if bpy.data.filepath else user_folder()
+    return Path(bpy.data.filepath).parent if bpy.data.filepath else unsaved_folder()

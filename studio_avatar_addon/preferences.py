@@ -1,14 +1,13 @@
 """The extension's preferences: which interpreter, device and cache folder; the system check."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from .avatar.layout import DEVICES
-
-PACKAGE = __package__ or ""
+from .backend_choice import PACKAGE
+from .drawing import draw_endangered, draw_system_check
 
 _DEVICE_NAMES = {
     "auto": ("Automatic", "The fastest device that works; the report says which and why"),
@@ -44,32 +43,13 @@ class StudioAvatarPreferences(bpy.types.AddonPreferences):
         )
 
     def draw(self, context: bpy.types.Context) -> None:
-        from .drawing import draw_system_check
-
         column = self.layout.column()
         column.use_property_split = True
         column.prop(self, "backend_python")
         column.prop(self, "device")
         column.prop(self, "cache_folder")
+        draw_endangered(self.layout, context)
         draw_system_check(self.layout, context)
-
-
-@dataclass(frozen=True)
-class BackendChoice:
-    """What the preferences say; "" leaves a path to the defaults of `places`."""
-
-    python: str = ""
-    device: str = "auto"
-    cache_folder: str = ""
-
-
-def backend_choice() -> BackendChoice:
-    """The preferences, or their defaults where a script registered the classes by itself."""
-    addon = bpy.context.preferences.addons.get(PACKAGE)
-    if addon is None:
-        return BackendChoice()
-    chosen = addon.preferences
-    return BackendChoice(chosen.backend_python, chosen.device, chosen.cache_folder)
 
 
 CLASSES = (StudioAvatarPreferences,)

@@ -80,7 +80,8 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         )
         directory: StringProperty(
             name="Avatar Folder",
-            description="Where the avatar is kept; empty: avatars/<clip> beside the saved file",
+            description="Where the avatar is kept; empty: avatars/<clip> beside the saved file, "
+            "else in your documents",
             subtype="DIR_PATH",
         )
         quality: EnumProperty(
@@ -155,7 +156,8 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         )
         render_folder: StringProperty(
             name="Renders",
-            description="Where pictures go; empty: renders beside the saved file",
+            description="Where pictures go; empty: renders beside the saved file, else in your "
+            "documents",
             subtype="DIR_PATH",
         )
 

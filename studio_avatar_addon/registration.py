@@ -7,8 +7,8 @@ from pathlib import Path
 
 import bpy
 
-from . import footage_preview, job_timer, panels, preferences, properties
-from .operators import animation, jobs, light_render, look, neutral
+from . import avatar_moving, footage_preview, job_timer, panels, preferences, properties
+from .operators import animation, jobs, light_render, look, moving, neutral
 
 CLASSES = (
     *preferences.CLASSES,
@@ -16,6 +16,7 @@ CLASSES = (
     *jobs.CLASSES,
     *look.CLASSES,
     *neutral.CLASSES,
+    *moving.CLASSES,
     *animation.CLASSES,
     *light_render.CLASSES,
     *panels.CLASSES,
@@ -24,18 +25,32 @@ CLASSES = (
 
 @bpy.app.handlers.persistent
 def recall(_blend_file: str) -> None:
-    """After a file was opened: show its footage and how its last job ended."""
+    """After a file was opened: find moved avatars, show its footage and how its last job ended."""
+    avatar_moving.look_again()
+    avatar_moving.follow_moved()
     chosen = properties.settings(bpy.context.scene)
     if chosen.footage:
         footage_preview.look_into(Path(bpy.path.abspath(chosen.footage)))
     job_timer.recall(chosen.last_job)
 
 
+@bpy.app.handlers.persistent
+def follow_moved_avatars(_scene: bpy.types.Scene) -> None:
+    """Undo brings back the paths from before a move, but not the folders."""
+    avatar_moving.follow_moved()
+
+
+_HANDLERS = (("load_post", recall), ("undo_post", follow_moved_avatars),
+             ("redo_post", follow_moved_avatars))  # fmt: skip
+
+
 def register() -> None:
     for kind in CLASSES:
         bpy.utils.register_class(kind)
     properties.attach()
-    bpy.app.handlers.load_post.append(recall)
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+    avatar_moving.look_again()
     atexit.register(job_timer.SESSION.close)
 
 
@@ -43,7 +58,8 @@ def unregister() -> None:
     """The running job ends with the add-on."""
     job_timer.SESSION.close()
     atexit.unregister(job_timer.SESSION.close)
-    bpy.app.handlers.load_post.remove(recall)
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
     properties.detach()
     footage_preview.clear()
     for kind in reversed(CLASSES):

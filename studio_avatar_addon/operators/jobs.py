@@ -13,14 +13,14 @@ from ..avatar.layout import QUALITIES
 from ..avatar.live_link import RECORDING_SUFFIX
 from ..avatar.studio_choices import NeutralSpot, StudioChoices
 from ..avatar_loading import apply_performance_file, load_avatar
+from ..backend_choice import backend_choice
 from ..footage_preview import VIDEO_SUFFIXES
 from ..job_client import Job
 from ..job_timer import SESSION, begin, block, follow
 from ..places import default_avatar_folder
-from ..preferences import backend_choice
 from ..properties import StudioAvatarSettings, settings
 from ..scene.parts import avatar_root, avatars
-from .reporting import BROWSING, FINISHED, Reporting, absolute, has_avatar, head_of
+from .reporting import BROWSING, FINISHED, Reporting, absolute, has_avatar, head_of, not_busy
 
 CLIPS = ";".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
 
@@ -258,12 +258,6 @@ def skin_choices(chosen: StudioAvatarSettings) -> StudioChoices:
         chosen.refine_seconds,
         neutral,
     )
-
-
-def not_busy(kind: type[Any]) -> bool:
-    if SESSION.running:
-        kind.poll_message_set("Another job is still running: wait for its end or cancel it")
-    return not SESSION.running
 
 
 def no_change(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:

@@ -54,6 +54,13 @@ def has_avatar(kind: type[Any], context: bpy.types.Context) -> bool:
     return True
 
 
+def not_busy(kind: type[Any]) -> bool:
+    """For `poll`: is there no other job? The button says what to wait for."""
+    if SESSION.running:
+        kind.poll_message_set("Another job is still running: wait for its end or cancel it")
+    return not SESSION.running
+
+
 def head_of(context: bpy.types.Context) -> bpy.types.Object:
     """The active avatar's head. Raises AvatarFolderError where the scene has none."""
     head = active_avatar(context)
