@@ -28,8 +28,8 @@ PYTHON = (3, 11)
 
 # Tests, training, benchmarks, what only they use and the sample's truth stay in the repository.
 NOT_PACKAGED = (
-    "__pycache__", "*.pyc", "*.partial", ".*", "training", "benchmark", "wrapping",
-    "sample_capture", "truth*",
+    "__pycache__", "*.pyc", "*.partial", ".*", "training", "benchmark", "synthetic", "registration",
+    "template_build", "truth*",
 )  # fmt: skip
 
 

@@ -9,18 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from backend.images import (
-    pixels_8bit,
-    srgb_from_linear,
-    write_png,
-)
-from backend.phone_texture.common_light import CommonLight
-from backend.phone_texture.fidelity import Fidelity, measure_fidelity
-from backend.posed_head import pose_head
-from backend.raster import interpolate_vertices
-from backend.room_light import estimate_light
-from backend.sampling.opened import Frames
-from backend.surface import vertex_normals
+from backend.geometry.normals import vertex_normals
+from backend.geometry.raster import interpolate_vertices
+from backend.imaging.image_files import pixels_8bit, srgb_from_linear, write_png
+from backend.stages.frame_sampling.frame_sampler import Frames
+from backend.stages.frame_sampling.posed_head import pose_head
+from backend.stages.phone_texture.common_light import CommonLight
+from backend.stages.phone_texture.fidelity import Fidelity, measure_fidelity
+from backend.stages.room_light import estimate_light
 from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import (

@@ -14,12 +14,12 @@ from test_detail_network import TINY, a_person
 from test_train_studio import facts_of, origin, setting
 from torch import nn
 
-from backend.terminal import Silent
+from backend.job.terminal import Silent
 from backend.training.detail import learn
-from backend.training.identity.network import LOSS, load
+from backend.training.distributed import accelerator_for_training, any_of_all, descend, finished
+from backend.training.identity.embedding import LOSS, load
 from backend.training.studio.phases import PhonePhase
-from backend.training.studio.train import Run, train
-from backend.training.together import accelerator_for_training, any_of_all, descend, finished
+from backend.training.studio.train_phases import Run, train
 from studio_avatar_addon.avatar.template import load_template
 
 

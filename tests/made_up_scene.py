@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.head.landmark_table import load_landmark_table, pose
-from backend.images import write_png
-from backend.raster import interpolate_vertices, rasterize
+from backend.detector.landmark_table import load_landmark_table
+from backend.geometry.raster import interpolate_vertices, rasterize
+from backend.imaging.image_files import write_png
+from backend.template_build.learn_landmarks import pose
 from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Camera, Capture, FaceTrack

@@ -126,7 +126,7 @@ def test_addon_reaches_its_own_modules_relatively():
             [f"studio_avatar_addon.avatar.{path.stem}" for path in AVATAR.glob("[a-z]*.py")],
             ["bpy", "torch", "mediapipe", "av"],
         ),
-        (["backend.command_line"], ["bpy", "torch", "numpy", "mediapipe"]),
+        (["backend.cli.main"], ["bpy", "torch", "numpy", "mediapipe"]),
     ],
 )
 def test_import_stays_light(modules, forbidden):

@@ -24,9 +24,9 @@ from footage_making import (
 )
 from PIL import Image
 
-from backend import command_line
-from backend.footage import read_footage
-from backend.footage.zoom import zoom_share
+from backend.cli import main
+from backend.stages.footage import read_footage
+from backend.stages.footage.zoom import zoom_share
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.bundle import open_avatar
 from studio_avatar_addon.avatar.errors import AvatarFolderError, BackendCrashed, FootageUnreadable
@@ -91,7 +91,7 @@ def no_face(path: Path) -> None:
 def test_clip_that_cannot_be_used(tmp_path, capfd, make, problem, remedy):
     clip, out = tmp_path / CLIP, tmp_path / "out \"ä' 頭"
     make(clip)
-    status = command_line.main(
+    status = main.main(
         ["create", str(clip), "--out", str(out), "--quality", "draft", "--device", "cpu"]
     )
     assert status == 1
@@ -223,7 +223,7 @@ def test_folder_that_is_no_avatar_stays_as_it_was(tmp_path, capfd, command):
     own.mkdir()
     further = {"view": ["--out", str(tmp_path / "views")], "perform": ["clip.mp4"], "report": []}
     for folder in (own, missing):
-        assert command_line.main([command, str(folder), *further[command]]) == 1
+        assert main.main([command, str(folder), *further[command]]) == 1
         assert "Choose the folder that Create Avatar made." in capfd.readouterr().err
     assert not list(own.iterdir())
     assert not missing.exists()
@@ -233,9 +233,9 @@ def test_interruption_at_the_terminal(tmp_path, capfd, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("backend.commands.carry_out", interrupted)
+    monkeypatch.setattr("backend.cli.carry_out.carry_out", interrupted)
     out = tmp_path / "out"
-    assert command_line.main(["create", "clip.mp4", "--out", str(out)]) == 130
+    assert main.main(["create", "clip.mp4", "--out", str(out)]) == 130
     assert last_event(out / "jobs")["event"] == "cancelled"
     assert "Finished stages are kept" in capfd.readouterr().err
 
@@ -244,7 +244,7 @@ def test_interruption_at_the_terminal(tmp_path, capfd, monkeypatch):
 def test_interpreter_that_lacks_a_package(tmp_path, package):
     code = (
         f"import sys; sys.modules[{package!r}] = None\n"
-        "from backend.command_line import main\n"
+        "from backend.cli.main import main\n"
         f"sys.exit(main(['create', 'clip.mp4', '--out', {str(tmp_path / 'out')!r}]))\n"
     )
     ended = subprocess.run(
@@ -261,7 +261,7 @@ def test_interpreter_that_lacks_a_package(tmp_path, package):
 def test_disk_too_full_even_for_an_event(tmp_path, capfd):
     job = new_job_folder(tmp_path / "jobs", Request("doctor", {}))
     (job / "events.jsonl").symlink_to(NO_SPACE)
-    status = command_line.main(["run", str(job)])
+    status = main.main(["run", str(job)])
     assert "The disk is full" in capfd.readouterr().err
     error = crash(status, "", job / "backend.log", Path(sys.executable), said_hello=False)
     assert isinstance(error, BackendCrashed)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backend.atlas import AtlasTable, atlas_table, region
-from backend.facemesh import HandFinder
-from backend.log_light import LUMINANCE, log_light
-from backend.phone_texture.bare_skin import BareSkin, bare_skin
-from backend.phone_texture.glasses import find_rims
-from backend.phone_texture.solid_noise import solid_noise
-from backend.room_light.tone import SKIN_TYPES
-from backend.sampling.hands import hidden_by_hands
-from backend.tracking.hands import hands_before
+from backend.atlas.solid_noise import solid_noise
+from backend.atlas.texel_map import AtlasTable, atlas_table, region
+from backend.detector.face_mesh import HandFinder
+from backend.imaging.log_light import LUMINANCE, log_light
+from backend.stages.frame_sampling.hand_mask import hidden_by_hands
+from backend.stages.phone_texture.bare_skin import BareSkin, bare_skin
+from backend.stages.phone_texture.glasses_mask import find_rims
+from backend.stages.room_light.tone import SKIN_TYPES
+from backend.stages.tracking.hand_check import hands_before
 from studio_avatar_addon.avatar.template import load_template
 
 SIZE = 1024

@@ -11,15 +11,16 @@ import pytest
 from filmed_head import CPU, MOLE_M, QUALITY, Case, Silent, albedo_of
 from numpy.typing import NDArray
 
-from backend.atlas import atlas_table
+from backend.atlas.texel_map import atlas_table
 from backend.benchmark.avatar import judge
+from backend.benchmark.avatar.benchmark_avatar import benchmark_avatar
 from backend.benchmark.avatar.cases import FULL, QUICK, cases_of
 from backend.benchmark.avatar.ceilings import CEILINGS
-from backend.benchmark.avatar.command import benchmark_avatar
 from backend.benchmark.avatar.compare import compare_results, differences
 from backend.benchmark.avatar.judge import Judge
 from backend.benchmark.avatar.methods import METHODS, PRODUCT
 from backend.benchmark.avatar.results import ResultsError, ResultsFile, Row, Versions, read_results
+from backend.benchmark.avatar.scored_views import TrueViews, eroded, shown_plain, shown_skin
 from backend.benchmark.avatar.scores import (
     SEEN_TEXELS,
     AtlasTruth,
@@ -28,14 +29,18 @@ from backend.benchmark.avatar.scores import (
     visible_moles,
 )
 from backend.benchmark.avatar.table import as_markdown
-from backend.benchmark.avatar.views import TrueViews, eroded, shown_plain, shown_skin
-from backend.command_line import main
-from backend.images import linear_from_srgb, read_image_8bit, srgb_from_linear, unit_from_pixels
-from backend.phone_texture import unwrap
-from backend.posed_head import pose_head, show_texture
-from backend.studio import studio_texture
-from backend.training.corpus.marks import Moles
-from backend.wrapping.similarity import UNMOVED
+from backend.cli.main import main
+from backend.geometry.similarity import UNMOVED
+from backend.imaging.image_files import (
+    linear_from_srgb,
+    read_image_8bit,
+    srgb_from_linear,
+    unit_from_pixels,
+)
+from backend.stages.frame_sampling.posed_head import pose_head, show_texture
+from backend.stages.phone_texture import unwrap
+from backend.stages.studio_texture import studio_texture
+from backend.synthetic.corpus.skin_marks import Moles
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import RoomLight

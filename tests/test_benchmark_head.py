@@ -8,19 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import checkout_commands, command_line
-from backend.benchmark import landmark_figures, mesh_figures, surface_figures, wrap
-from backend.benchmark.atlas_figures import doubly_covered, signed_areas, smallest_gap_px, stretch
 from backend.benchmark.figures import Figure, Section, Target, as_json, as_table
-from backend.benchmark.mesh_figures import quad_angles_deg
-from backend.benchmark.reference_fit import LARGEST_SD, ReferenceFitter
-from backend.benchmark.surface_figures import REGIONS, Ruler
-from backend.benchmark.wrap import Wrap, cached_wrap, wrap_template
-from backend.surface import vertex_normals
-from backend.wrapping.closest import Surface
-from backend.wrapping.reference_head import DETECTOR_LANDMARKS, ReferenceHead
-from backend.wrapping.registration import vertices_of
-from backend.wrapping.similarity import UNMOVED, Similarity
+from backend.benchmark.head import landmark_figures, mesh_figures, surface_figures, wrap
+from backend.benchmark.head.atlas_figures import (
+    doubly_covered,
+    signed_areas,
+    smallest_gap_px,
+    stretch,
+)
+from backend.benchmark.head.mesh_figures import quad_angles_deg
+from backend.benchmark.head.reference_fit import LARGEST_SD, ReferenceFitter
+from backend.benchmark.head.surface_figures import REGIONS, Ruler
+from backend.benchmark.head.wrap import Wrap, cached_wrap, wrap_template
+from backend.cli import developer_commands, main
+from backend.geometry.closest import Surface
+from backend.geometry.normals import vertex_normals
+from backend.geometry.similarity import UNMOVED, Similarity
+from backend.registration.reference_head import DETECTOR_LANDMARKS, ReferenceHead
+from backend.registration.register import vertices_of
 from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
@@ -210,7 +215,7 @@ def test_command_prints_targets_and_writes_them(
 ):
     out = tmp_path / "head.json"
     heads = str(shared_data / "heads")
-    assert command_line.main(["benchmark", "head", "--heads", heads, "--out", str(out)]) == 0
+    assert main.main(["benchmark", "head", "--heads", heads, "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     titles = [section["title"] for section in json.loads(out.read_text("utf-8"))["sections"]]
     assert titles == ["Dense wrap", "Surface", "Mesh", "Atlas", "Landmarks"]
@@ -220,7 +225,7 @@ def test_command_prints_targets_and_writes_them(
 def test_without_reference_the_rest_is_still_told(
     few_heads: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    assert command_line.main(["benchmark", "head", "--heads", str(tmp_path)]) == 1
+    assert main.main(["benchmark", "head", "--heads", str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert "--heads" in printed.err and printed.err.count("\n") == 1
     assert "Atlas" in printed.out and "found at yaw 0" in printed.out
@@ -229,6 +234,6 @@ def test_without_reference_the_rest_is_still_told(
 def test_installed_without_benchmarks_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(checkout_commands.importlib.util, "find_spec", lambda *_: None)
-    assert command_line.main(["benchmark", "head"]) == 1
+    monkeypatch.setattr(developer_commands.importlib.util, "find_spec", lambda *_: None)
+    assert main.main(["benchmark", "head"]) == 1
     assert "checkout" in capsys.readouterr().err

@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 import torch
 
-from backend.atlas import atlas_table
-from backend.room_light.tone import SKIN_TYPES
-from backend.training.corpus.anatomy import Anatomy
-from backend.training.corpus.bank import INDEX, build_bank, open_bank
-from backend.training.corpus.biophysics import ita_deg
-from backend.training.corpus.errors import CorpusError
-from backend.training.corpus.foreign_mesh import read_foreign_mesh
-from backend.training.corpus.painter import paint
-from backend.training.corpus.person import TYPES, draw_person
-from backend.training.corpus.real_variation import toned, vary
-from backend.training.corpus.statistics import skin_statistics
-from backend.training.corpus.studio_folder import (
+from backend.atlas.texel_map import atlas_table
+from backend.registration.reference_head import DETECTOR_LANDMARKS
+from backend.stages.room_light.tone import SKIN_TYPES
+from backend.synthetic.corpus.anatomy import Anatomy
+from backend.synthetic.corpus.bank import INDEX, build_bank, open_bank
+from backend.synthetic.corpus.biophysics import ita_deg
+from backend.synthetic.corpus.errors import CorpusError
+from backend.synthetic.corpus.foreign_mesh import read_foreign_mesh
+from backend.synthetic.corpus.painter import paint
+from backend.synthetic.corpus.person import TYPES, draw_person
+from backend.synthetic.corpus.real_variation import toned, vary
+from backend.synthetic.corpus.skin_statistics import skin_statistics
+from backend.synthetic.corpus.studio_folder import (
     WITHHELD,
     open_studio_folder,
     read_studio_image,
     wrapped_textures,
 )
-from backend.wrapping.reference_head import DETECTOR_LANDMARKS
 from studio_avatar_addon.avatar.template import load_template
 
 CPU = torch.device("cpu")

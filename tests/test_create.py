@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.avatar_writer import add_performance
-from backend.images import read_image
+from backend.imaging.image_files import read_image
+from backend.store.avatar_writer import add_performance
 from studio_avatar_addon.avatar.bundle import (
     AvatarFolder,
     open_avatar,

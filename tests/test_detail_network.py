@@ -15,8 +15,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.nn import functional
 
-from backend.detail import shipped
-from backend.detail.conditions import (
+from backend.stages.detail.conditions import (
     BROAD,
     CONDITIONS,
     Conditions,
@@ -27,19 +26,26 @@ from backend.detail.conditions import (
     places,
     trust_in,
 )
-from backend.detail.diffusion import DetailNet, DetailPipeline, load, save, scheduler
-from backend.detail.diffusion.pipeline import Answer
-from backend.detail.draw import Diffusion
+from backend.stages.detail.diffusion import (
+    DetailNet,
+    DetailPipeline,
+    load,
+    save,
+    scheduler,
+    shipped,
+)
+from backend.stages.detail.diffusion.pipeline import Answer
+from backend.stages.detail.diffusion_drawing import Diffusion
+from backend.synthetic.simulator.tone_curve import linear_from_srgb, log_light
 from backend.training.checkpoint import Origin, read_checkpoint, read_standing, write_checkpoint
-from backend.training.detail.command import film_mark
 from backend.training.detail.crops import drawn_pieces, piece_of
+from backend.training.detail.detail_presets import Preset
+from backend.training.detail.detail_sheets import write_answers
+from backend.training.detail.filmed_persons import Filmed
 from backend.training.detail.learn import Learning, Nets
-from backend.training.detail.persons import Filmed
-from backend.training.detail.presets import Preset
-from backend.training.detail.sheets import write_answers
+from backend.training.detail.train_detail import film_mark
 from backend.training.finite import NotFinite
 from backend.training.random_stream import stream
-from backend.training.simulator.tone import linear_from_srgb, log_light
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 
 CPU = torch.device("cpu")

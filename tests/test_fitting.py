@@ -9,13 +9,20 @@ import pytest
 from made_up_scene import YAW_DEG, Scene, make_scene
 from scipy.spatial import KDTree
 
-from backend.fitting import fit_head
-from backend.fitting.bundle import Freedom, Prior, Sighting, robust_cost, step
-from backend.fitting.contact import eyes_between_lids, settle_head
-from backend.fitting.landmarks import FACE_OVAL
-from backend.fitting.model import FACING, Estimate, SurfacePoints, head_angles, rotation_from_vector
-from backend.fitting.solve import all_steps
-from backend.head.landmark_table import load_landmark_table, pose
+from backend.detector.landmark_table import load_landmark_table
+from backend.stages.fitting import fit_head
+from backend.stages.fitting.bundle_adjustment import Freedom, Prior, Sighting, robust_cost, step
+from backend.stages.fitting.head_model import (
+    FACING,
+    Estimate,
+    SurfacePoints,
+    head_angles,
+    rotation_from_vector,
+)
+from backend.stages.fitting.landmark_term import FACE_OVAL
+from backend.stages.fitting.lip_contact import eyes_between_lids, settle_head
+from backend.stages.fitting.solve import all_steps
+from backend.template_build.learn_landmarks import pose
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.frames import inverse_rigid

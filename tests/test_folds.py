@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backend.fitting.admission import USED
-from backend.fitting.certainty import Certainty
-from backend.fitting.contact import eyes_between_lids, settle_head
-from backend.fitting.findings import fit_findings
-from backend.folds import find_folds, relax_folds
-from backend.head.remake import remade_shapes
-from backend.intersections import intersections_between, self_intersections
+from backend.geometry.fold_removal import find_folds, relax_folds
+from backend.geometry.intersections import intersections_between, self_intersections
+from backend.stages.fitting.fit_findings import fit_findings
+from backend.stages.fitting.frame_selection import USED
+from backend.stages.fitting.lip_contact import eyes_between_lids, settle_head
+from backend.stages.fitting.uncertainty import Certainty
+from backend.template.personalize import remade_shapes
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate

@@ -17,11 +17,11 @@ from footage_making import (
 )
 from PIL import Image
 
-from backend.footage import FOCAL_PRIOR, read_footage
-from backend.footage.colour import srgb_from_signal
-from backend.footage.exposure import even_gains
-from backend.footage.source import footage_sha256, open_source
-from backend.images import load_frame_srgb, read_image
+from backend.imaging.image_files import load_frame_srgb, read_image
+from backend.stages.footage import FOCAL_PRIOR, read_footage
+from backend.stages.footage.frame_exposure import even_gains
+from backend.stages.footage.open_footage import footage_sha256, open_source
+from backend.stages.footage.transfer import srgb_from_signal
 from studio_avatar_addon.avatar.errors import FaceNotFound, FootageUnreadable, JobCancelled
 from studio_avatar_addon.avatar.types import QUALITY, Capture
 

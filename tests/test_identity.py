@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from backend.atlas import atlas_table
-from backend.command_line import main
-from backend.terminal import Silent
+from backend.atlas.texel_map import atlas_table
+from backend.cli.main import main
+from backend.job.terminal import Silent
 from backend.training.finite import NotFinite
 from backend.training.identity.album import Album, film_album
-from backend.training.identity.network import IdentityNet, load, save
+from backend.training.identity.contrastive import Preset, contrast, train_identity
+from backend.training.identity.embedding import IdentityNet, load, save
 from backend.training.identity.score import recognition
-from backend.training.identity.train import Preset, contrast, train_identity
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate
 

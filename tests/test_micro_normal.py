@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from backend.images import read_image
-from backend.micro_normal import SIDE_PX, build_micro_normal
+from backend.imaging.image_files import read_image
+from backend.template_build.micro_normal import SIDE_PX, build_micro_normal
 from studio_avatar_addon.avatar.bundle import open_avatar
 from studio_avatar_addon.avatar.micro_relief import MICRO_NORMAL, TILE_M, micro_relief_shares
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate

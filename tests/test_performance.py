@@ -12,8 +12,8 @@ from filmed_head import fit_seen_from
 from footage_making import NoProgress
 from scipy.spatial.transform import Rotation
 
-from backend.footage import read_faces
-from backend.performance import performance_from_landmarks
+from backend.stages.footage import read_faces
+from backend.stages.performance import performance_from_landmarks
 from studio_avatar_addon.avatar.errors import FaceNotFound
 from studio_avatar_addon.avatar.frames import gaze_rotation, transform
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.raster import (
+from backend.geometry.raster import (
     EMPTY,
     interpolate_corners,
     interpolate_vertices,

@@ -22,14 +22,14 @@ from filmed_head import (
     pose,
 )
 
-from backend.phone_texture import unwrap
-from backend.room_light.filmed import FilmedPoints
-from backend.room_light.light import fit_shading
-from backend.room_light.surroundings import Surroundings, look_around
-from backend.room_light.tone import MIRRORED, SKIN_TYPES, skin_tone
-from backend.room_light.visibility import cast_visibility, even_directions
-from backend.sampling import eyes
-from backend.sampling.eyes import measure_eyes
+from backend.stages.frame_sampling import eye_colors
+from backend.stages.frame_sampling.eye_colors import measure_eyes
+from backend.stages.phone_texture import unwrap
+from backend.stages.room_light.filmed_points import FilmedPoints
+from backend.stages.room_light.light_fit import fit_shading
+from backend.stages.room_light.surroundings import Surroundings, look_around
+from backend.stages.room_light.tone import MIRRORED, SKIN_TYPES, skin_tone
+from backend.stages.room_light.visibility import cast_visibility, even_directions
 from studio_avatar_addon.avatar.template import HeadTemplate
 
 
@@ -147,8 +147,8 @@ def test_eyes_in_unequal_light_tell_their_mean(still_light, monkeypatch):
         def colours(frame, lid, iris, random=random, sides=sides):
             return np.full(3, 0.1), np.full(3, next(sides)) * random.uniform(0.99, 1.01)
 
-        monkeypatch.setattr(eyes, "_opening", opening)
-        monkeypatch.setattr(eyes, "eye_colours", colours)
-        monkeypatch.setattr(eyes, "load_frame_linear", lambda capture, k: None)
+        monkeypatch.setattr(eye_colors, "_opening", opening)
+        monkeypatch.setattr(eye_colors, "eye_colours", colours)
+        monkeypatch.setattr(eye_colors, "load_frame_linear", lambda capture, k: None)
         told.append(measure_eyes(case.capture, case.track).sclera_filmed)
     np.testing.assert_allclose(told, np.sqrt(0.36 * 0.98), rtol=0.02)

@@ -7,11 +7,11 @@ from pathlib import Path
 import av
 import numpy as np
 
-from backend.facemesh import FaceMesh
-from backend.head.remake import remade_shapes
-from backend.images import write_png
-from backend.sample_capture.clip import encode_clip
-from backend.sample_capture.script import act
+from backend.detector.face_mesh import FaceMesh
+from backend.imaging.image_files import write_png
+from backend.synthetic.sample_capture.encode_clip import encode_clip
+from backend.synthetic.sample_capture.script import act
+from backend.template.personalize import remade_shapes
 from studio_avatar_addon.avatar.arrays import read_arrays
 from studio_avatar_addon.avatar.bundle import camera_from_arrays
 from studio_avatar_addon.avatar.frames import transform

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.benchmark.contact_figures import contact_of, lid_gap_mm, lip_gap_mm
-from backend.folds import relax_folds
-from backend.head.mesh import HeadMesh, build_mesh
-from backend.head.parts import lash_roots
-from backend.head.shape_jaw import OPEN_DEG, jaw_axis
-from backend.head.shape_space import FaceSpace
-from backend.head.shapes import HeadShapes, build_shapes, shapes_of
+from backend.benchmark.head.contact_figures import contact_of, lid_gap_mm, lip_gap_mm
+from backend.geometry.fold_removal import relax_folds
+from backend.template.mesh import HeadMesh, build_mesh
+from backend.template.parts import lash_roots
+from backend.template.shape_jaw import OPEN_DEG, jaw_axis
+from backend.template.shape_space import FaceSpace
+from backend.template.shapes import HeadShapes, build_shapes, shapes_of
 from studio_avatar_addon.avatar.shapes import (
     SHAPE_INDEX,
     SHAPE_NAMES,

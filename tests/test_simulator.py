@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.training.simulator import (
+from backend.synthetic.simulator import (
     MOVES_WITH,
     Environments,
     HeadTables,
@@ -25,14 +25,14 @@ from backend.training.simulator import (
     read_hdris,
     save_tables,
 )
-from backend.training.simulator import filming as filming_module
-from backend.training.simulator.atlas_maps import AtlasMaps
-from backend.training.simulator.filming import draw_filmings
-from backend.training.simulator.hiding import draw_hiding, find_hair
-from backend.training.simulator.light import Heads
-from backend.training.simulator.phone_camera import draw_camera
-from backend.training.simulator.simulate import Estimate, estimated_light
-from backend.training.simulator.sphere import DIRECTIONS, Sphere
+from backend.synthetic.simulator import view_placement as filming_module
+from backend.synthetic.simulator.atlas_maps import AtlasMaps
+from backend.synthetic.simulator.occluders import draw_hiding, find_hair
+from backend.synthetic.simulator.phone_camera import draw_camera
+from backend.synthetic.simulator.shading import Heads
+from backend.synthetic.simulator.simulate import Estimate, estimated_light
+from backend.synthetic.simulator.sphere import DIRECTIONS, Sphere
+from backend.synthetic.simulator.view_placement import draw_filmings
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate

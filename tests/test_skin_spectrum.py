@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backend.benchmark.skin_spectrum import detail_by_octave
+from backend.benchmark.texture.skin_spectrum import detail_by_octave
 
 EVERYWHERE = np.ones((256, 256), bool)
 

@@ -13,17 +13,17 @@ from filmed_head import CPU, QUALITY, Case, Silent
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from backend.atlas import atlas_table, region
-from backend.command_line import main
-from backend.images import linear_from_srgb
-from backend.log_light import LUMINANCE
-from backend.phone_texture import unwrap
-from backend.room_light.neutral import neutral_filmed
-from backend.room_light.points import GRID, SkinPoints
-from backend.room_light.surroundings import Surroundings, look_around
-from backend.room_light.tone import MIRRORED, SKIN_TYPES, NeutralCue, skin_tone
-from backend.studio import studio_texture, texture
-from backend.studio.networks import load, studio_net
+from backend.atlas.texel_map import atlas_table, region
+from backend.cli.main import main
+from backend.imaging.image_files import linear_from_srgb
+from backend.imaging.log_light import LUMINANCE
+from backend.stages.phone_texture import unwrap
+from backend.stages.room_light.neutral import neutral_filmed
+from backend.stages.room_light.skin_points import GRID, SkinPoints
+from backend.stages.room_light.surroundings import Surroundings, look_around
+from backend.stages.room_light.tone import MIRRORED, SKIN_TYPES, NeutralCue, skin_tone
+from backend.stages.studio_texture import even_light, studio_texture
+from backend.stages.studio_texture.networks import load, studio_net
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.studio_choices import ChoiceError, NeutralSpot, StudioChoices
 from studio_avatar_addon.avatar.types import RoomLight, TextureSet
@@ -38,7 +38,7 @@ def phone(still_light: Case, light: RoomLight) -> TextureSet:
 @pytest.fixture(autouse=True)
 def looks_around_once(surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
     """All tests are of one head; seconds a time."""
-    monkeypatch.setattr(texture, "look_around", lambda fit, template: surroundings)
+    monkeypatch.setattr(even_light, "look_around", lambda fit, template: surroundings)
 
 
 @pytest.fixture(scope="module")

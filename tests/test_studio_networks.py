@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from backend.studio.networks import (
+from backend.stages.studio_texture.networks import (
     Discriminator,
     Generator,
     PhoneInputs,
@@ -20,7 +20,7 @@ from backend.studio.networks import (
     load,
     save,
 )
-from backend.studio.networks.layers import Conv, ModulatedConv, doubled, filtered
+from backend.stages.studio_texture.networks.layers import Conv, ModulatedConv, doubled, filtered
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 
 SHAPE = StudioShape(

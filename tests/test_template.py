@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.head.build import build_template
+from backend.template_build.build import build_template
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.errors import IdentityError, TemplateError
 from studio_avatar_addon.avatar.template import (

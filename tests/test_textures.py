@@ -19,25 +19,25 @@ from filmed_head import (
 )
 from numpy.typing import NDArray
 
-from backend.atlas import AtlasTable, atlas_table, region, sample_at, twin_coordinates
-from backend.benchmark.ghosting import ghosting
-from backend.detail import drawing_for, restore_detail
-from backend.detail.drawing import Drawn
-from backend.detail.maps import make_maps, texel_spacing_m
-from backend.detail.poisson import differences, with_gradients
-from backend.images import (
+from backend.atlas.inpaint import complete
+from backend.atlas.texel_map import AtlasTable, atlas_table, region, sample_at, twin_coordinates
+from backend.benchmark.texture.ghosting import ghosting
+from backend.imaging.image_files import (
     linear_from_srgb,
     load_frame_linear,
     load_mask,
     srgb_from_linear,
 )
-from backend.phone_texture import unwrap
-from backend.phone_texture.bands import common_low_band
-from backend.phone_texture.fill import complete
-from backend.posed_head import pose_head
-from backend.sampling.clothes import SkinKeeper
-from backend.sampling.views import pixels_per_m
-from backend.studio import studio_texture
+from backend.stages.detail import drawing_for, restore_detail
+from backend.stages.detail.drawing import Drawn
+from backend.stages.detail.poisson import differences, with_gradients
+from backend.stages.detail.surface_maps import make_maps, texel_spacing_m
+from backend.stages.frame_sampling.clothes import SkinKeeper
+from backend.stages.frame_sampling.posed_head import pose_head
+from backend.stages.frame_sampling.texel_views import pixels_per_m
+from backend.stages.phone_texture import unwrap
+from backend.stages.phone_texture.bands import common_low_band
+from backend.stages.studio_texture import studio_texture
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import QUALITY as QUALITIES

@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from backend.benchmark import tone_cues
-from backend.benchmark.light_shown import TEETH_LAB, LightShown, albedo_of_lab
-from backend.benchmark.room_pan import light_on_face, panned
-from backend.benchmark.smiling import CASES, SmileCase
-from backend.benchmark.teeth import teeth_colour
-from backend.room_light.tone import MIRRORED, SKIN_TYPES
-from backend.sampling.eyes import SCLERA_ALBEDO
-from backend.sampling.openings import INNER_LIPS
+from backend.benchmark.texture import benchmark_tone
+from backend.benchmark.texture.light_shown import TEETH_LAB, LightShown, albedo_of_lab
+from backend.benchmark.texture.room_pan import light_on_face, panned
+from backend.benchmark.texture.smiling import CASES, SmileCase
+from backend.benchmark.texture.teeth import teeth_colour
+from backend.stages.frame_sampling.eye_colors import SCLERA_ALBEDO
+from backend.stages.frame_sampling.face_openings import INNER_LIPS
+from backend.stages.room_light.tone import MIRRORED, SKIN_TYPES
 
 SKIN = np.array([0.40, 0.22, 0.15], np.float32)
 DARK, GUMS, TEETH = (0.03, 0.03, 0.03), (0.30, 0.12, 0.10), (0.35, 0.30, 0.22)
@@ -85,14 +85,14 @@ def beside(number: int, albedo: np.ndarray) -> LightShown:
 
 def test_tables_say_how_far_each_cue_is_off(monkeypatch, tmp_path, capsys):
     shown = iter([beside(k, SKIN_TYPES[k % len(SKIN_TYPES)].astype(float)) for k in range(CASES)])
-    monkeypatch.setattr(tone_cues, "filmed_smile", lambda *_: tmp_path)
-    monkeypatch.setattr(tone_cues, "light_shown", lambda *_: next(shown))
-    tone_cues.benchmark_tone(None, tmp_path / "found.json")
+    monkeypatch.setattr(benchmark_tone, "filmed_smile", lambda *_: tmp_path)
+    monkeypatch.setattr(benchmark_tone, "light_shown", lambda *_: next(shown))
+    benchmark_tone.benchmark_tone(None, tmp_path / "found.json")
     found = json.loads((tmp_path / "found.json").read_text("utf-8"))
     told, errors = found["told_off_log"], found["ita_error_deg"]
-    assert np.abs(told[tone_cues.TEETH]) == pytest.approx(OFF, abs=1e-5)
+    assert np.abs(told[benchmark_tone.TEETH]) == pytest.approx(OFF, abs=1e-5)
     assert np.array(told["sclera"]) == pytest.approx(np.log(0.5), abs=1e-5)
-    assert np.mean(told[tone_cues.PAN], 0) == pytest.approx(np.log(0.1), abs=1e-5)
+    assert np.mean(told[benchmark_tone.PAN], 0) == pytest.approx(np.log(0.1), abs=1e-5)
     card, turned = (np.array(errors[f"sclera and a grey card{how} too"]) for how in ("", TURNED))
     guessed = np.array(errors["exposure and white balance"])
     assert np.abs(card).mean() < 0.5 * np.abs(guessed).mean()

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from footage_making import WALL, NoProgress, turning_face, write_clip
 
-from backend.footage import read_footage
-from backend.images import load_mask
-from backend.tracking import track_face
-from backend.tracking.person_mask import decide_by_colour
+from backend.imaging.image_files import load_mask
+from backend.stages.footage import read_footage
+from backend.stages.tracking import track_face
+from backend.stages.tracking.person_mask import decide_by_colour
 from studio_avatar_addon.avatar.types import QUALITY, Capture, FaceTrack
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from made_up_scene import CAMERA, Scene, make_scene
 
-from backend.benchmark.capture_scores import rotation_errors_deg
-from backend.fitting.finish import finish_head
-from backend.fitting.fit import FitMemory, fit_head
-from backend.fitting.measure import measured_m
-from backend.fitting.solution import Solution, former_solution, store_solution
-from backend.fitting.solve import solve_again, solve_head, solve_landmarks
-from backend.terminal import Silent
+from backend.benchmark.capture.capture_scores import rotation_errors_deg
+from backend.job.terminal import Silent
+from backend.stages.fitting.finish import finish_head
+from backend.stages.fitting.fit import FitMemory, fit_head
+from backend.stages.fitting.measurements import measured_m
+from backend.stages.fitting.solution import Solution, former_solution, store_solution
+from backend.stages.fitting.solve import solve_again, solve_head, solve_landmarks
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import FaceTrack, HeadFit

@@ -16,20 +16,19 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch.nn.functional import interpolate
 
-from backend.atlas import atlas_table, region
-from backend.command_line import main
-from backend.images import write_png
-from backend.studio.networks import Generator, StudioShape
-from backend.terminal import Silent
+from backend.atlas.texel_map import atlas_table, region
+from backend.cli.main import main
+from backend.imaging.image_files import write_png
+from backend.job.terminal import Silent
+from backend.stages.studio_texture.networks import Generator, StudioShape
+from backend.synthetic.simulator import Simulator, bake_tables, draw_environments
 from backend.training.checkpoint import Origin, read_standing
+from backend.training.data_source import look_at
 from backend.training.finite import NotFinite
 from backend.training.folders import read_atlas_pictures
-from backend.training.given import look_at
-from backend.training.identity.network import LOSS, IdentityNet, load
+from backend.training.identity.embedding import LOSS, IdentityNet, load
 from backend.training.log import LOG
 from backend.training.random_stream import stream
-from backend.training.simulator import Simulator, bake_tables, draw_environments
-from backend.training.stock import SkinStock
 from backend.training.studio.augment import augmented
 from backend.training.studio.losses import path_lengths, r1_penalty
 from backend.training.studio.nets import Nets
@@ -44,8 +43,9 @@ from backend.training.studio.pairs import (
     skin_and_weight,
 )
 from backend.training.studio.phases import EncoderPhase, PhonePhase, Setting, StudioPhase
-from backend.training.studio.presets import PRESETS, Adversarial, Preset
-from backend.training.studio.train import SAMPLES, Run, train
+from backend.training.studio.studio_presets import PRESETS, Adversarial, Preset
+from backend.training.studio.train_phases import SAMPLES, Run, train
+from backend.training.texture_pool import SkinStock
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate
 

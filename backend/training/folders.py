@@ -12,8 +12,8 @@ import torch
 from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import sha256_file
 
-from ..images import pixels_8bit, read_image, unit_from_pixels
-from .corpus.errors import CorpusError, require_colour, require_square
+from ..imaging.image_files import pixels_8bit, read_image, unit_from_pixels
+from ..synthetic.corpus.errors import CorpusError, require_colour, require_square
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 BASE_COLOUR = "base_color.png"

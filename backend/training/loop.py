@@ -11,8 +11,8 @@ from accelerate import Accelerator
 
 from studio_avatar_addon.avatar.types import Progress
 
+from .distributed import any_of_all
 from .log import TrainingLog
-from .together import any_of_all
 
 
 class Learner(Protocol):

@@ -10,11 +10,6 @@ RUNS_FOLDER = "runs"
 STAGES_FOLDER = "stages"
 JOBS_FOLDER = "jobs"
 
-STAGES = (
-    "footage", "tracking", "fitting", "room_light", "phone_texture", "studio_texture", "detail",
-    "performance", "avatar",
-)  # fmt: skip
-
 MAPS = (
     "base_color", "normal", "roughness", "specular", "cavity",
     "coverage", "confidence", "views",

@@ -6,7 +6,7 @@ parameters. Frames of reference as in `frames`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -231,6 +231,15 @@ class Results:
     studio: TextureSet
     detail: TextureSet
     performance: Performance
+
+    @classmethod
+    def of_stages(cls, values: Mapping[str, Any]) -> Results:
+        """From the stages' values by the stages' names; what others made is no part of an avatar."""
+        return cls(
+            values["footage"], values["tracking"], values["fitting"], values["room_light"],
+            values["phone_texture"], values["studio_texture"], values["detail"],
+            values["performance"],
+        )  # fmt: skip
 
     @property
     def textures(self) -> Sequence[TextureSet]:

@@ -10,17 +10,24 @@ import numpy as np
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
-from ...detail.diffusion import load as load_detail
-from ...detail.draw import Diffusion
-from ...detail.drawing import Draw, drawing_for
-from ...detail.restore import restore_detail
-from ...room_light.surroundings import Surroundings, look_around
-from ...studio.hybrid import guided
-from ...studio.network_guide import ask_network
-from ...studio.networks import load
-from ...studio.texture import Filmed, at_points, lifted, studio_texture, texture_set
-from ...terminal import Silent
-from .stages import CPU, Staged
+from ...job.terminal import Silent
+from ...stages.detail.diffusion import load as load_detail
+from ...stages.detail.diffusion_drawing import Diffusion
+from ...stages.detail.choose_drawing import drawing_for
+from ...stages.detail.drawing import Draw
+from ...stages.detail.restore import restore_detail
+from ...stages.room_light.surroundings import Surroundings, look_around
+from ...stages.studio_texture.even_light import (
+    Filmed,
+    at_points,
+    lifted,
+    studio_texture,
+    texture_set,
+)
+from ...stages.studio_texture.hybrid import guided
+from ...stages.studio_texture.network_guide import ask_network
+from ...stages.studio_texture.networks import load
+from .stage_runs import CPU, Staged
 
 BICUBIC_FROM = 256
 MANY_STEPS = 50

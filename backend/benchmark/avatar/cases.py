@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...training.corpus.person import TYPES
-from ..capture_cases import KINDS, LIGHTS, REFERENCE, TEMPLATE, CaptureCase, CaptureFilming
+from ...synthetic.corpus.person import TYPES
+from ..capture.capture_cases import KINDS, LIGHTS, REFERENCE, TEMPLATE, CaptureCase, CaptureFilming
 
 QUICK, FULL = "quick", "full"
 SETS = (QUICK, FULL)

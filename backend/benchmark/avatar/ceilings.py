@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...images import linear_from_srgb, srgb_from_linear
-from ...log_light import light_from_log, log_light
-from .views import TrueViews
+from ...imaging.image_files import linear_from_srgb, srgb_from_linear
+from ...imaging.log_light import light_from_log, log_light
+from .scored_views import TrueViews
 
 BROAD_PX = 6.0  # some 5 mm of the face: the studio stage's low band
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from ...images import linear_from_srgb, srgb_from_linear
-from ...log_light import LUMINANCE
+from ...imaging.image_files import linear_from_srgb, srgb_from_linear
+from ...imaging.log_light import LUMINANCE
 
 DARKEST = 1e-3  # linear luminance, before a logarithm
 SSIM_SIGMA, SSIM_C1, SSIM_C2 = 1.5, 0.01**2, 0.03**2  # Wang et al. 2004

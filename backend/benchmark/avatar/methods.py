@@ -17,11 +17,11 @@ from studio_avatar_addon.avatar.layout import STUDIO_METHODS
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
-from ...atlas import atlas_table, region
-from ...detail import drawing_for
-from ...images import linear_from_srgb, srgb_from_linear
-from ...studio import studio_texture
-from ...terminal import Silent
+from ...atlas.texel_map import atlas_table, region
+from ...imaging.image_files import linear_from_srgb, srgb_from_linear
+from ...job.terminal import Silent
+from ...stages.detail import drawing_for
+from ...stages.studio_texture import studio_texture
 from .ablations import (
     bicubic,
     blend_alone,
@@ -32,8 +32,8 @@ from .ablations import (
     refined_latents,
 )
 from .ceilings import CEILINGS
-from .stages import CPU, Meter, Staged
-from .views import PLAIN
+from .scored_views import PLAIN
+from .stage_runs import CPU, Meter, Staged
 
 PRODUCT = STUDIO_METHODS[0]  # what an artist gets who chooses nothing
 # The person's own atlas on the fitted head: what the fit costs a texture that it did not unwrap.

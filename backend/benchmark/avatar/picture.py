@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...images import pixels_8bit, write_jpeg
-from ...report import labelled
+from ...imaging.image_files import pixels_8bit, write_jpeg
+from ...store.report import labelled
 from .relit import Relit
-from .views import TrueViews
+from .scored_views import TrueViews
 
 CELL_HEIGHT_PX = 400
 ERROR_SPAN = 0.3  # sRGB; a larger error is white

@@ -15,13 +15,13 @@ from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.layout import MAPS
 from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 
-from ...filming import film
-from ...terminal import Silent
-from ...texture_files import write_texture_set
-from ..visibility import SKIN_PART
+from ...job.terminal import Silent
+from ...store.texture_files import write_texture_set
+from ...synthetic.render_capture import film
+from ..texture.true_visibility import SKIN_PART
 from .measures import psnr_db, ssim
-from .stages import Staged
-from .views import TrueViews, eroded, read_rgb
+from .scored_views import TrueViews, eroded, read_rgb
+from .stage_runs import Staged
 
 # Blender's own rooms that neither the captures nor the simulator's panoramas show, how they are
 # turned, and from which side (degrees to the subject's left) the head is seen.

@@ -16,23 +16,16 @@ from studio_avatar_addon.avatar.arrays import read_arrays
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from ...atlas import atlas_table
-from ...images import linear_from_srgb, read_image_8bit, unit_from_pixels
-from ...training.corpus.biophysics import ita_deg
-from ...training.corpus.marks import Moles
-from ...training.identity.network import SCORE, load
-from ..capture_cases import ATLAS_COLOR, MOLES
-from ..capture_truth import CaptureTruth
-from ..visibility import visible_texels
-from .measures import (
-    Alignment,
-    gradient_correlation,
-    log_luminance,
-    psnr_db,
-    shading_leak,
-    ssim,
-)
-from .views import TrueViews
+from ...atlas.texel_map import atlas_table
+from ...imaging.image_files import linear_from_srgb, read_image_8bit, unit_from_pixels
+from ...synthetic.corpus.biophysics import ita_deg
+from ...synthetic.corpus.skin_marks import Moles
+from ...training.identity.embedding import SCORE, load
+from ..capture.capture_cases import ATLAS_COLOR, MOLES
+from ..capture.capture_truth import CaptureTruth
+from ..texture.true_visibility import visible_texels
+from .measures import Alignment, gradient_correlation, log_luminance, psnr_db, shading_leak, ssim
+from .scored_views import TrueViews
 
 SEEN_TEXELS, MOLE_TEXELS, IDENTITY_TEXELS = 512, 1024, 256
 # A mole is its disc against the ring round it, in radii; it is kept with half of its contrast, a

@@ -10,10 +10,10 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..capture_cases import REFERENCE, TEMPLATE
+from ..capture.capture_cases import REFERENCE, TEMPLATE
 from ..figures import Target
 from ..markdown_table import table_head, table_line
-from ..tones import TONE_TITLES, tone_figures, tone_means
+from ..texture.tones import TONE_TITLES, tone_figures, tone_means
 from .methods import PRODUCT
 from .results import Row
 

@@ -16,14 +16,14 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from ...detail.diffusion import DetailNet, scheduler
+from ...stages.detail.diffusion import DetailNet, scheduler
+from ..distributed import descend
+from ..ema import follow
 from ..finite import require_finite
 from ..random_stream import stream
-from ..running_mean import follow
-from ..together import descend
 from .crops import drawn_pieces
-from .persons import Filmed
-from .presets import Preset
+from .detail_presets import Preset
+from .filmed_persons import Filmed
 
 SEED = 1
 WEIGHTS = (1.0, 5.0)

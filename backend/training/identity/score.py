@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .album import Album
-from .network import IdentityNet
+from .embedding import IdentityNet
 
 
 @dataclass(frozen=True)

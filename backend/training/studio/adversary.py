@@ -8,12 +8,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from ...studio.networks import Discriminator
+from ...stages.studio_texture.networks import Discriminator
+from ..distributed import descend, mean_over_all
 from ..finite import require_finite
-from ..together import descend, mean_over_all
 from .augment import augmented
 from .losses import fooled, r1_penalty, told_apart
-from .presets import Adversarial
+from .studio_presets import Adversarial
 
 
 def lazy_adam(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...log_light import LUMINANCE
+from ...imaging.log_light import LUMINANCE
 
 BRIGHTER, TINT, CONTRAST, SATURATION = 0.2, 0.06, 0.25, 0.5  # standard deviations
 SHIFT = 1 / 32  # of the edge, at most

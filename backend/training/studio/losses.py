@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...studio.networks import Discriminator
-from ..identity.network import IdentityNet
+from ...stages.studio_texture.networks import Discriminator
+from ..identity.embedding import IdentityNet
 
 EPSILON = 1e-6
 

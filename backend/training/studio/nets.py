@@ -8,7 +8,13 @@ from dataclasses import dataclass, fields
 import torch
 from torch import nn
 
-from ...studio.networks import Discriminator, Encoder, Generator, StudioNet, StudioShape
+from ...stages.studio_texture.networks import (
+    Discriminator,
+    Encoder,
+    Generator,
+    StudioNet,
+    StudioShape,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,11 @@ from torch.nn import functional
 
 from studio_avatar_addon.avatar.template import HeadTemplate
 
-from ...atlas import AtlasTable, atlas_table
-from ...studio.networks import PhoneInputs, clipped_share
-from ..simulator import Simulator
-from ..simulator.light import Heads
-from ..stock import SkinStock
+from ...atlas.texel_map import AtlasTable, atlas_table
+from ...stages.studio_texture.networks import PhoneInputs, clipped_share
+from ...synthetic.simulator import Simulator
+from ...synthetic.simulator.shading import Heads
+from ..texture_pool import SkinStock
 
 BATCH = 16  # simulated at a time
 OTHER_WEIGHT = 0.2  # of eyes and mouth, which the phone texture's stage draws itself

@@ -10,17 +10,17 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from ...studio.networks import Generator
+from ...stages.studio_texture.networks import Generator
+from ..distributed import descend, mean_over_all
+from ..ema import follow
 from ..finite import require_finite
-from ..identity.network import IdentityNet
+from ..identity.embedding import IdentityNet
 from ..random_stream import stream
-from ..running_mean import follow
-from ..together import descend, mean_over_all
 from .adversary import Adversary, lazy_adam
 from .losses import Perceptual, another_person, path_lengths, pixels
 from .nets import Nets
 from .pairs import Batch, Sources
-from .presets import Adversarial, PairWeights, Preset
+from .studio_presets import Adversarial, PairWeights, Preset
 
 MEAN_PACE = 0.005  # of the mean of w
 PATH_PACE = 0.01  # of the usual path length

@@ -1,0 +1,167 @@
+"""Texels that some view saw in; every texel with a colour out.
+
+What was not seen is taken from the other side of the face, shifted to join its surroundings, and
+where that was not seen either from a smooth membrane over the head's surface. The membrane lives
+on the vertices, where the atlas has no seams.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ..imaging.log_light import USUAL_SKIN, chroma, smooth_step
+from .texel_map import AtlasTable, region, sample_at
+
+# Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
+SMOOTHNESS = 0.3
+# Faint pull to the usual colour: it wins some three quads away from what was seen.
+ANCHOR = 0.03
+NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
+LEAST_SCALP = 20  # vertices
+# The inside of a nostril against plain skin: dark, and red.
+NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
+# Texels from unseen ones within which a lip may be the dark between the lips, a neck the collar.
+RIM_2048, RIM_PARTS = 6, ("lips", "nostrils", "neck")
+FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin
+# The membrane misses what varies within a quad; that remainder fades out over this many texels
+# of the coarse grid.
+FADE_SIZE = 512
+FADE_SIGMAS = (1.5, 4.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """`log_rgb` (n, 3) everywhere; `invented` (n,) in [0, 1]: share that no view or twin gave."""
+
+    log_rgb: NDArray[np.float32]
+    invented: NDArray[np.float32]
+
+
+def without_doubtful_rims(table: AtlasTable, seen: FloatArray) -> NDArray[np.float32]:
+    """`seen` (n,) less its rim on lips, nostrils and neck: a fit error shows there what lies
+    behind, and a collar casts its shadow."""
+    reach = max(round(RIM_2048 * table.size / 2048), 2)
+    image = table.image(seen.astype(np.float32))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    inner = table.pick(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
+    doubtful = table.interpolate(region(table.template, *RIM_PARTS))
+    return seen + doubtful * (np.minimum(seen, inner) - seen)
+
+
+def without_foreign(
+    table: AtlasTable, albedo_log: FloatArray, seen: FloatArray
+) -> NDArray[np.float32]:
+    """`seen` (n,) less what has no colour of skin: collars, hats, coloured walls at the outline."""
+    bare = seen * (1.0 - table.interpolate(region(table.template, *NOT_BARE)))
+    if not (bare > 0.5).any():
+        return seen
+    away = chroma(albedo_log - np.median(albedo_log[bare > 0.5], 0))
+    return seen * (1.0 - smooth_step(*FOREIGN_COLOUR, np.linalg.norm(away, axis=1)))
+
+
+def complete(
+    table: AtlasTable, log_rgb: FloatArray, seen: FloatArray, twin: FloatArray
+) -> Completed:
+    """Fill unseen skin: `log_rgb` (n, 3), `seen` (n,) in [0, 1], `twin` (n, 2) coordinates."""
+    weight = np.where(table.is_material("skin"), seen, 0.0).astype(np.float32)
+    usual = _usual_colours(table, log_rgb, weight)
+    smooth = continue_smoothly(table, log_rgb, weight, usual)
+    mirrored, mirror_seen = _mirrored(table, log_rgb, weight, twin)
+    # A nostril is seen in specks, from one side: its twin tells nothing.
+    mirror_seen *= 1.0 - table.interpolate(region(table.template, "nostrils"))
+    both = weight * mirror_seen
+    offset = continue_smoothly(table, log_rgb - mirrored, both, np.zeros_like(usual))
+    other = smooth + mirror_seen[:, None] * (mirrored + offset - smooth)
+    whole = other + weight[:, None] * (log_rgb - other)
+    return Completed(whole, (1.0 - weight) * (1.0 - mirror_seen))
+
+
+def continue_smoothly(
+    table: AtlasTable, values: FloatArray, weight: FloatArray, usual: FloatArray
+) -> NDArray[np.float32]:
+    """Values (n, C) known where `weight` (n,) says so, continued over all skin.
+
+    `usual` (V, C): what the vertices tend to, far from anything known.
+    """
+    at_vertices, total = table.to_vertices(values, weight)
+    membrane = table.interpolate(surface_membrane(table.template, at_vertices, total, usual))
+    rest = _fading(table, values - membrane, weight)
+    return membrane + rest
+
+
+def _usual_colours(
+    table: AtlasTable, log_rgb: FloatArray, weight: FloatArray
+) -> NDArray[np.float32]:
+    """(V, 3) median colour of the seen skin; of scalp and lips their own."""
+    at_vertices, total = table.to_vertices(log_rgb, weight)
+    known = total > 0.5
+    scalp = region(table.template, "scalp")
+    covered = region(table.template, *NOT_BARE)
+    skin = at_vertices[known & (covered < 0.2)]
+    bald = at_vertices[known & (scalp > 0.8)]
+    skin_colour = np.median(skin, 0) if len(skin) else np.log(USUAL_SKIN)
+    scalp_colour = np.median(bald, 0) if len(bald) >= LEAST_SCALP else skin_colour
+    lips = region(table.template, "lips")
+    lip = at_vertices[known & (lips > 0.8)]
+    lip_colour = np.median(lip, 0) if len(lip) else skin_colour
+    usual = skin_colour + scalp[:, None] * (scalp_colour - skin_colour)
+    usual += lips[:, None] * (lip_colour - skin_colour)
+    usual += region(table.template, "nostrils")[:, None] * NOSTRIL_LOG
+    return usual.astype(np.float32)
+
+
+def surface_membrane(
+    template: HeadTemplate, values: FloatArray, weight: FloatArray, usual: FloatArray
+) -> NDArray[np.float32]:
+    """The smoothest vertex values (V, C): (W + s L + e) x = W v + e u."""
+    skin = np.flatnonzero(template.quad_material == MATERIALS.index("skin"))
+    quads = template.quads[skin]
+    edge = np.concatenate([quads[:, [i, (i + 1) % 4]] for i in range(4)])
+    count = len(values)
+    adjacency = scipy.sparse.coo_matrix(
+        (np.ones(len(edge)), (edge[:, 0], edge[:, 1])), shape=(count, count)
+    ).tocsr()
+    adjacency = ((adjacency + adjacency.T) > 0).astype(float)
+    laplacian = scipy.sparse.csgraph.laplacian(adjacency)
+    known = np.minimum(weight / 20.0, 1.0).astype(float)
+    system = scipy.sparse.diags(known + ANCHOR) + SMOOTHNESS * laplacian
+    right = known[:, None] * values + ANCHOR * usual
+    return scipy.sparse.linalg.splu(system.tocsc()).solve(right).astype(np.float32)
+
+
+def _mirrored(
+    table: AtlasTable, log_rgb: FloatArray, weight: FloatArray, twin: FloatArray
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Colours of the other side (n, 3) and how well it was seen (n,)."""
+    there = np.isfinite(twin[:, 0]).astype(np.float32)
+    image = table.image(np.concatenate([log_rgb, weight[:, None]], 1).astype(np.float32))
+    found: NDArray[np.float32] = sample_at(image, twin)
+    return found[:, :3], found[:, 3] * there
+
+
+def _fading(table: AtlasTable, rest: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
+    """The known remainder, continued and fading to 0 away from where it is known."""
+    size = (FADE_SIZE, FADE_SIZE)
+    total = table.image(rest * weight[:, None], gutters=False)
+    total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(table.image(weight, gutters=False), size, interpolation=cv2.INTER_AREA)
+    if total.ndim == 2:
+        total = total[..., None]
+    faded = np.zeros_like(total)
+    left = np.ones_like(share)
+    for sigma in FADE_SIGMAS:
+        near = cv2.GaussianBlur(share, (0, 0), sigma)
+        mean = cv2.GaussianBlur(total, (0, 0), sigma).reshape(total.shape)
+        trust = left * np.minimum(near * 4.0, 1.0)
+        faded += (trust / np.maximum(near, 1e-6))[..., None] * mean
+        left = left - trust
+    return table.sample(faded).reshape(len(table), -1)

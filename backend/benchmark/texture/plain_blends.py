@@ -1,0 +1,47 @@
+"""The plain alternatives to the phone texture: the views averaged, and the best view alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, TextureSet
+
+from ...atlas.texel_map import AtlasTable, atlas_table
+from ...imaging.image_files import srgb_from_linear
+from ...imaging.log_light import light_from_log
+from ...stages.frame_sampling.frame_sampler import Frames
+
+AVERAGE, BEST_VIEW = "average", "best view"
+COSINE_POWER = 2
+
+
+def plain_textures(frames: Frames, size: int) -> dict[str, TextureSet]:
+    """Both of a size, from the frames that the fit used; what was not seen is black."""
+    table = atlas_table(frames.template, size)
+    total, best = np.zeros((len(table), 3), np.float32), np.zeros((len(table), 3), np.float32)
+    weight, most = np.zeros(len(table), np.float32), np.zeros(len(table), np.float32)
+    for k in np.flatnonzero(frames.fit.frame_used):
+        view, log_rgb = frames.open(int(k)).sample(table, None)
+        light = light_from_log(log_rgb)
+        share = view.weight * np.maximum(view.cosine, 0.0) ** COSINE_POWER
+        total += share[:, None] * light
+        weight += share
+        better = share > most
+        best[better], most[better] = light[better], share[better]
+    average = total / np.maximum(weight, 1e-9)[:, None]
+    return {
+        AVERAGE: _texture(table, average, weight > 0.0),
+        BEST_VIEW: _texture(table, best, most > 0.0),
+    }
+
+
+def _texture(table: AtlasTable, linear: FloatArray, seen: BoolArray) -> TextureSet:
+    covered = table.image(seen.astype(np.float32))
+    return TextureSet(
+        origin="phone",
+        base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
+        coverage=covered,
+        confidence=covered,
+        view_count=covered.astype(np.uint8),
+        iris_linear=np.zeros(3, np.float32),
+    )

@@ -1,0 +1,172 @@
+"""A phone texture, its capture and what is known about that in; its scores out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from studio_avatar_addon.avatar.arrays import read_arrays
+from studio_avatar_addon.avatar.template import MATERIALS
+from studio_avatar_addon.avatar.types import (
+    FloatArray,
+    HeadFit,
+    IntArray,
+    TextureSet,
+)
+
+from ...atlas.texel_map import atlas_table, region
+from ...imaging.log_light import LUMINANCE
+from ...imaging.track_features import follow_marks
+from ...stages.fitting.flow import normalised
+from ...stages.frame_sampling.frame_sampler import Frames
+from ...stages.frame_sampling.subsample import evenly
+from ...stages.phone_texture.common_light import CommonLight
+from ...stages.phone_texture.fidelity import (
+    SEEN,
+    ShownAgain,
+    compare,
+    in_own_light,
+    show_again,
+    spread_views,
+)
+from ..capture.capture_truth import CaptureTruth
+from .ghosting import ghosting
+from .true_visibility import visible_texels
+
+HELD_BACK = 4
+HELD = "held back"
+VIEWS = 6
+COVERAGE_TEXELS = 512
+MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 600, 0.02, 15, 3
+DETAIL_PX = 8.0
+BLED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
+
+
+@dataclass(frozen=True)
+class ViewScores:
+    """The texture shown again in views: medians over them; NaN: not measured."""
+
+    sharpness: float = math.nan
+    psnr_db: float = math.nan
+    relit_db: float = math.nan  # the same with each view's own light given back, where they differ
+    detail_db: float = math.nan  # PSNR of what is finer than DETAIL_PX: no shade, little shine
+    ghosting: float = math.nan  # over the frame's own: 1 is none
+    misplaced_px: float = math.nan  # p90 of the distance of marks from where frames have them
+
+
+@dataclass(frozen=True)
+class CoverageScores:
+    """What the coverage map says against what was really to be seen, over the skin's texels."""
+
+    precision: float = math.nan
+    recall: float = math.nan
+    face_recall: float = math.nan  # scalp and neck are hidden by hair and clothes
+    bleed_px: float = math.nan  # how far beyond the head's true outline samples lie: p99.9
+
+
+def hold_back(fit: HeadFit) -> tuple[HeadFit, HeadFit]:
+    """The fit to blend with, and one that uses only the frames held back from it."""
+    used = np.flatnonzero(fit.frame_used)
+    held = evenly(used, HELD_BACK + 2)[1:-1]
+    return _without(fit, held), _without(fit, np.setdiff1d(np.arange(len(fit.left_out)), held))
+
+
+def _without(fit: HeadFit, frames: IntArray) -> HeadFit:
+    left_out = list(fit.left_out)
+    for k in frames:
+        left_out[int(k)] = HELD
+    return replace(fit, left_out=tuple(left_out))
+
+
+def score_views(
+    texture: TextureSet, frames: Frames, lit_alike: CommonLight | None = None
+) -> ViewScores:
+    """In up to VIEWS of the frames that the fit uses."""
+    scores = []
+    for k in spread_views(frames, VIEWS):
+        again = show_again(texture, frames, k)
+        relit_db = math.nan
+        if lit_alike and lit_alike.differs:
+            relit_db, _ = compare(in_own_light(again, lit_alike, frames, k))
+        scores.append(
+            (
+                *compare(again),
+                relit_db,
+                _detail_db(again),
+                _ghosting(again),
+                _misplaced_px(again),
+            )
+        )
+    psnr_db, sharpness, *others = map(_median_known, np.array(scores).T)
+    return ViewScores(sharpness, psnr_db, *others)
+
+
+def _median_known(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else math.nan
+
+
+def _detail_db(again: ShownAgain) -> float:
+    known = again.compared.astype(np.float32)
+    share = np.maximum(cv2.GaussianBlur(known, (0, 0), DETAIL_PX), 1e-3)
+    error = (again.shown - again.frame) * known[..., None]
+    error -= cv2.GaussianBlur(error, (0, 0), DETAIL_PX) / share[..., None]
+    return float(-10.0 * np.log10(np.mean(error[again.compared] ** 2)))
+
+
+def _ghosting(again: ShownAgain) -> float:
+    ours, theirs = (
+        ghosting(image @ LUMINANCE, again.compared) for image in (again.shown, again.frame)
+    )
+    return ours / max(theirs, 1e-6)
+
+
+def _misplaced_px(again: ShownAgain) -> float:
+    inside = again.compared
+    rows, columns = np.nonzero(inside)
+    part = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    ours, theirs = (
+        normalised(255.0 * (image @ LUMINANCE)[part], inside[part])
+        for image in (again.shown, again.frame)
+    )
+    marks = follow_marks(theirs, ours, inside[part], MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
+    distance = np.linalg.norm(marks.offsets, axis=1)
+    return float(np.percentile(distance, 90)) if len(distance) else math.nan
+
+
+def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> CoverageScores:
+    """Precision and recall only for heads of our template, whose atlas the truth shares."""
+    template = frames.template
+    bleed = _bleed_px(frames, truth)
+    if len(truth.vertices_m) != len(template.vertices_m):
+        return CoverageScores(bleed_px=bleed)
+    table = atlas_table(template, COVERAGE_TEXELS)
+    seen_by = frames.capture.frame_index[frames.fit.frame_used]
+    visible = visible_texels(table, truth, seen_by)
+    skin = table.is_material("skin")
+    told = table.sample(texture.coverage) > SEEN
+    right = float((told & visible & skin).sum())
+    face = skin & visible & (table.interpolate(region(template, "face")) > SEEN)
+    return CoverageScores(
+        right / max(float((told & skin).sum()), 1.0),
+        right / max(float((visible & skin).sum()), 1.0),
+        float(told[face].mean()) if face.any() else math.nan,
+        bleed,
+    )
+
+
+def _bleed_px(frames: Frames, truth: CaptureTruth) -> float:
+    table = atlas_table(frames.template, COVERAGE_TEXELS)
+    outside: list[FloatArray] = []
+    for k in np.flatnonzero(frames.fit.frame_used):
+        filmed = frames.capture.frame_index[k]
+        part = read_arrays(truth.folder / "truth" / f"frame_{filmed:06d}.npz")
+        head = (part["part"] > 0) & (part["part"] <= len(MATERIALS))
+        away = cv2.distanceTransform((~head).astype(np.uint8), cv2.DIST_L2, 5)
+        view, _ = frames.open(int(k)).sample(table, None)
+        column, row = view.points_px[view.weight > BLED_WEIGHT].astype(int).T
+        outside.append(away[row, column])
+    return float(np.percentile(np.concatenate(outside), 99.9))

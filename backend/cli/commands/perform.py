@@ -1,0 +1,38 @@
+"""`perform`: the movement of another clip for an avatar."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .declaration import GIVEN_AVATAR, Arguments, Command, Result, costs
+
+if TYPE_CHECKING:
+    from ...job.reporter import Reporter
+
+
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("avatar", metavar="AVATAR")
+    parser.add_argument("footage", metavar="CLIP")
+
+
+def run(arguments: Arguments, reporter: Reporter) -> Result:
+    from studio_avatar_addon.avatar.bundle import open_avatar
+
+    from ...job.lock import AvatarLock
+    from ...pipelines.perform import perform_clip
+
+    avatar = open_avatar(Path(arguments["avatar"]))
+    with AvatarLock(avatar.root):
+        path = perform_clip(avatar, Path(arguments["footage"]), reporter)
+    return {"avatar": str(avatar.root), "performance": str(path), **costs(reporter)}
+
+
+COMMAND = Command(
+    "add the movement in another clip to an avatar",
+    add_options,
+    run,
+    steps=("footage", "performance"),
+    avatar=GIVEN_AVATAR,
+)

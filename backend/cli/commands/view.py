@@ -1,0 +1,43 @@
+"""`view`: an avatar seen unlit through its capture's cameras."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio_avatar_addon.avatar.layout import TEXTURE_ORIGINS
+
+from .declaration import GIVEN_AVATAR, Arguments, Command, Result, choice
+
+if TYPE_CHECKING:
+    from ...job.reporter import Reporter
+
+
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("avatar", metavar="AVATAR")
+    parser.add_argument("--texture", choices=TEXTURE_ORIGINS, default="detail")
+    parser.add_argument("--out", required=True, metavar="DIR")
+
+
+def run(arguments: Arguments, reporter: Reporter) -> Result:
+    from studio_avatar_addon.avatar.bundle import open_avatar
+
+    from ...pipelines.view import render_views
+
+    origin = choice(arguments, "texture", "detail", TEXTURE_ORIGINS)
+    reporter.begin("view")
+    frames = render_views(
+        open_avatar(Path(arguments["avatar"])), origin, Path(arguments["out"]), reporter
+    )
+    reporter.end()
+    return {"out": str(arguments["out"]), "frames": len(frames)}
+
+
+COMMAND = Command(
+    "see an avatar unlit through its capture's cameras",
+    add_options,
+    run,
+    steps=("view",),
+    avatar=GIVEN_AVATAR,
+)

@@ -1,0 +1,1 @@
+"""Triangles and vertices: rasterized, measured, freed of self-intersections, aligned."""

@@ -1,0 +1,238 @@
+"""A deformed head in, the same head without folds out: `relax_folds`.
+
+A fold is skin that passes through skin, or an edge that is bent over, where the template's own is
+not. Round it the way the template was moved to become this head is smoothed, as far as it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import KDTree
+
+from studio_avatar_addon.avatar.errors import FitError
+from studio_avatar_addon.avatar.template import BONES, EYE_BONES, MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+
+from .intersections import self_intersections
+from .normals import triangle_normals
+
+SHEET = ("skin", "mouth")  # one surface, which must not meet itself
+FOLLOWING = ("lashes", "tear", "caruncle")  # what sits on it
+# An edge is bent over where its triangles' normals have this cosine and had more at rest.
+BENT_COS, BENT_AT_REST_COS = -0.8, 0.0
+THIN_M = 0.0003  # triangles less high than this may bend
+RINGS_ROUND_MEETING = 2
+CLOSE_M = 0.003
+# The neighbours' spread counts as this much wider all round, so that flat ones do for a fit.
+STIFFNESS = 0.03
+EAGERNESS = 0.5  # how far one averaging goes: at 1, folds are moved further than they need
+LIDS_M = 0.0035  # the surface this close to an eyeball comes no closer
+ROUNDS = 60
+# In steps from neighbour to neighbour; the widest is about half a face.
+FIRST_REACH, REACH_PER_ROUND, WIDEST_REACH = 2.0, 0.5, 20.0
+FIRST_AVERAGINGS = 4
+# Whatever has to be moved further than this was no head.
+FARTHEST_M = 0.05
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Where a surface is folded. `count`: crossing pairs and bent edges."""
+
+    count: int
+    vertices: BoolArray  # (V,) corners of the triangles that take part
+
+
+@dataclass(frozen=True)
+class RelaxedHead:
+    """A head without folds; vertices away from the folds are as they were, to the bit."""
+
+    vertices_m: FloatArray  # (V, 3) float64
+    folds_before: int
+    largest_move_m: float
+
+
+def find_folds(
+    template: HeadTemplate, posed_m: FloatArray, rest_m: FloatArray | None = None
+) -> Folds:
+    """Folds of a head with vertices (V, 3) that `rest_m` (V, 3), else the template, has not."""
+    return _FoldFinder(template, template.vertices_m if rest_m is None else rest_m).find(posed_m)
+
+
+def relax_folds(
+    template: HeadTemplate, posed_m: FloatArray, rest_m: FloatArray | None = None
+) -> RelaxedHead:
+    """Smooth a head with vertices (V, 3) until it has no fold that `rest_m` has not.
+
+    `rest_m` (V, 3): the template in the same expression, else without any. Eyeballs and teeth
+    stay as they are, and lids come no closer to the eyeballs. Raises FitError where vertices are
+    not finite or folds do not go away.
+    """
+    posed = np.array(posed_m, np.float64)
+    rest = np.array(template.vertices_m if rest_m is None else rest_m, np.float64)
+    if not np.isfinite(posed).all():
+        raise FitError(
+            "The head's surface has vertices without a place.",
+            "Film again with the whole head in view and in even light.",
+        )
+    finder = _FoldFinder(template, rest)
+    folds = first = finder.find(posed)
+    if not folds.count:
+        return RelaxedHead(posed, 0, 0.0)
+    neighbours = _neighbours(finder.triangles, rest)
+    eyeballs = _Eyeballs(template, rest, posed)
+    relaxed = posed.copy()
+    for turn in range(ROUNDS):
+        reach = min(FIRST_REACH + REACH_PER_ROUND * turn, WIDEST_REACH)
+        window = _window(neighbours, folds.vertices, reach)
+        inside = np.flatnonzero(window)
+        # The wider the window, the more averaging it takes to settle.
+        move = _smoothed(relaxed - rest, neighbours, window, FIRST_AVERAGINGS + turn)
+        relaxed[inside] = (rest + move)[inside]
+        eyeballs.keep_out(relaxed, inside)
+        largest = float(np.linalg.norm(relaxed - posed, axis=1).max())
+        if largest > FARTHEST_M:
+            break
+        folds = finder.find(relaxed)
+        if not folds.count:
+            _carry_along(template, relaxed, posed)
+            return RelaxedHead(relaxed, first.count, largest)
+    raise FitError(
+        "The head's surface is folded so badly that it cannot be smoothed.",
+        "Film again with a calm face, the hair tied back and the whole head in view.",
+    )
+
+
+class _FoldFinder:
+    """Finds what is folded in a head and is not in the head at rest."""
+
+    def __init__(self, template: HeadTemplate, rest_m: FloatArray) -> None:
+        self.triangles = template.triangles[_of(template, SHEET)]
+        self._edges = _edge_pairs(self.triangles)
+        # Hair-thin triangles turn over at the least move, and nobody sees it.
+        broad = (_heights(rest_m, self.triangles) > THIN_M)[self._edges].all(axis=1)
+        self._bendable = broad & (self._edge_cos(rest_m) > BENT_AT_REST_COS)
+        # Where the head at rest meets itself, one moved a little does so in triangles close by.
+        meeting = np.zeros(len(self.triangles), bool)
+        meeting[self_intersections(rest_m, self.triangles)] = True
+        for _ in range(RINGS_ROUND_MEETING):
+            meeting = np.isin(self.triangles, self.triangles[meeting]).any(axis=1)
+        self._meets_itself = meeting
+
+    def find(self, vertices_m: FloatArray) -> Folds:
+        vertices = vertices_m.astype(np.float32).astype(np.float64)  # as they will be stored
+        pairs = self_intersections(vertices, self.triangles)
+        crossing = pairs[~self._meets_itself[pairs].all(axis=1)]
+        bent = self._edges[self._bendable & (self._edge_cos(vertices) < BENT_COS)]
+        folded = np.zeros(len(vertices), bool)
+        folded[self.triangles[np.concatenate([crossing, bent])]] = True
+        return Folds(len(crossing) + len(bent), folded)
+
+    def _edge_cos(self, vertices_m: FloatArray) -> FloatArray:
+        """(E,) cosine between the normals of the triangles on both sides of each edge."""
+        normals = triangle_normals(vertices_m, self.triangles)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+        return (normals[self._edges[:, 0]] * normals[self._edges[:, 1]]).sum(axis=1)
+
+
+class _Eyeballs:
+    """The eyeballs of a head, and how near the surface round them may come."""
+
+    def __init__(self, template: HeadTemplate, rest_m: FloatArray, posed_m: FloatArray) -> None:
+        self._centres_m = template.eye_centres_m(posed_m)
+        self._least_m: list[FloatArray] = []  # two of (V,) distances from the centre
+        balls = template.bone_weights[[BONES.index(bone) for bone in EYE_BONES]] > 0.5
+        rest_centres = template.eye_centres_m(rest_m)
+        for eye, ball in enumerate(balls):
+            rest = np.linalg.norm(rest_m - rest_centres[eye], axis=1)
+            posed = np.linalg.norm(posed_m - self._centres_m[eye], axis=1)
+            grown = posed[ball].mean() / rest[ball].mean()
+            lids = rest < template.eye_radius_m[eye] + LIDS_M
+            self._least_m.append(np.where(lids, np.minimum(posed, grown * rest), 0.0))
+
+    def keep_out(self, vertices_m: FloatArray, moved: IntArray) -> None:
+        """Push the vertices (V, 3) named by `moved` off the eyeballs they came too near to."""
+        for centre, least in zip(self._centres_m, self._least_m, strict=True):
+            arm = vertices_m[moved] - centre
+            distance = np.linalg.norm(arm, axis=1)
+            missing = np.maximum(least[moved] - distance, 0.0)
+            vertices_m[moved] += (missing / np.maximum(distance, 1e-6))[:, None] * arm
+
+
+def _of(template: HeadTemplate, materials: tuple[str, ...]) -> BoolArray:
+    """(2F,) the triangles of these materials."""
+    named = [code for code, name in enumerate(MATERIALS) if name in materials]
+    return np.isin(template.triangle_material, named)
+
+
+def _edge_pairs(triangles: IntArray) -> IntArray:
+    """Pairs (E, 2) of triangles (M, 3) that share an edge."""
+    edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    order = np.lexsort((edges[:, 1], edges[:, 0]))
+    owner, edges = order // 3, edges[order]
+    shared = np.flatnonzero((edges[1:] == edges[:-1]).all(axis=1))
+    return np.stack([owner[shared], owner[shared + 1]], axis=1)
+
+
+def _heights(vertices_m: FloatArray, triangles: IntArray) -> FloatArray:
+    """(M,) how high triangles (M, 3) stand on their longest edge."""
+    corners = vertices_m[triangles]
+    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    return np.linalg.norm(triangle_normals(vertices_m, triangles), axis=1) / longest
+
+
+def _neighbours(triangles: IntArray, rest_m: FloatArray) -> csr_array:
+    """(V, V) shares of each vertex's neighbours; a row sums to 1, or to 0 off the sheet.
+
+    Besides edges, what lies close at rest makes neighbours: the ear and the skull behind it, lip
+    and lip, both sides of a lid. Moved alike they keep the gap they have at rest. The shares are
+    those whose mean position is the vertex itself, so that a smooth stretch stays what it is.
+    """
+    surface = np.unique(triangles)
+    close = surface[KDTree(rest_m[surface]).query_pairs(CLOSE_M, output_type="ndarray")]
+    pairs = np.concatenate([triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), close])
+    vertex, other = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0).T
+    count = len(rest_m)
+    equal = 1.0 / np.bincount(vertex, minlength=count)[vertex]
+    near = csr_array((equal, (vertex, other)), shape=(count, count))
+    mean = near @ rest_m
+    squares = (near @ (rest_m[:, :, None] * rest_m[:, None, :]).reshape(-1, 9)).reshape(-1, 3, 3)
+    spread = squares - mean[:, :, None] * mean[:, None, :]
+    stiff = STIFFNESS * np.trace(spread, axis1=1, axis2=2) + 1e-12
+    # A linear fit to the neighbours, read off at the vertex, but without negative shares.
+    tilt = np.linalg.solve(spread + stiff[:, None, None] * np.eye(3), (rest_m - mean)[:, :, None])
+    along = (tilt[vertex, :, 0] * (rest_m[other] - mean[vertex])).sum(axis=1)
+    share = equal * np.maximum(1.0 + along, 0.0)
+    share /= np.bincount(vertex, share, minlength=count)[vertex]
+    return csr_array((share, (vertex, other)), shape=(count, count))
+
+
+def _window(neighbours: csr_array, folded: BoolArray, reach: float) -> FloatArray:
+    """(V,) 1 at the folded vertices, falling smoothly to 0 `reach` neighbours away."""
+    steps: NDArray[np.float64] = dijkstra(
+        neighbours, indices=np.flatnonzero(folded), unweighted=True, min_only=True, limit=reach
+    )
+    way = np.minimum(steps / reach, 1.0)
+    return 1.0 - way * way * (3.0 - 2.0 * way)
+
+
+def _smoothed(
+    move_m: FloatArray, neighbours: csr_array, window: FloatArray, times: int
+) -> FloatArray:
+    """Moves (V, 3) averaged with the neighbours' `times` over, as far as the window (V,) says."""
+    for _ in range(times):
+        move_m = move_m + EAGERNESS * window[:, None] * (neighbours @ move_m - move_m)
+    return move_m
+
+
+def _carry_along(template: HeadTemplate, relaxed_m: FloatArray, posed_m: FloatArray) -> None:
+    """Move lashes and tear line as the surface next to them was moved."""
+    surface = np.unique(template.triangles[_of(template, SHEET)])
+    following = np.unique(template.triangles[_of(template, FOLLOWING)])
+    nearest = KDTree(template.vertices_m[surface]).query(template.vertices_m[following])[1]
+    relaxed_m[following] += (relaxed_m - posed_m)[surface[nearest]]

@@ -1,0 +1,1 @@
+"""Images: files, colour, light, features."""

@@ -1,0 +1,1 @@
+"""One job: its events, progress, device, lock and end."""

@@ -1,0 +1,1 @@
+"""Whole ways through the stages: create, refit, perform, view."""

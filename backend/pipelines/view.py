@@ -1,0 +1,43 @@
+"""An avatar's base colour seen unlit through its capture's cameras: RGBA pictures for overlays.
+
+In: an avatar folder and a texture version. Out: `frame_%06d.png` at footage size, numbered by the
+clip's frame index, sRGB with alpha 0 where the head is not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from studio_avatar_addon.avatar.bundle import AvatarFolder, template_of
+from studio_avatar_addon.avatar.errors import AvatarFolderError
+from studio_avatar_addon.avatar.types import Progress
+
+from ..imaging.image_files import pixels_8bit, read_image, unit_from_pixels, write_png
+from ..stages.frame_sampling.posed_head import pose_head, show_texture
+from ..store.stored_fit import fit_of
+
+
+def render_views(avatar: AvatarFolder, origin: str, out: Path, progress: Progress) -> list[Path]:
+    """Write one picture per chosen frame; returns their paths.
+
+    Raises AvatarFolderError where the avatar lacks that texture, TemplateError where it was made
+    on another template.
+    """
+    template, fit = template_of(avatar), fit_of(avatar)
+    path = avatar.texture(origin, "base_color")
+    if path is None:
+        raise AvatarFolderError(
+            f"The avatar {avatar.name} has no {origin} texture.", "Create the avatar again."
+        )
+    texture = unit_from_pixels(read_image(path))
+    written: list[Path] = []
+    for k, index in enumerate(avatar.cameras.frame_index):
+        progress(k, len(avatar.cameras.frame_index), f"frame {index}")
+        posed = pose_head(fit, k, template)
+        colour = show_texture(posed, template, texture)
+        alpha = posed.raster.covered[..., None].astype(np.float32)
+        written.append(out / f"frame_{index:06d}.png")
+        write_png(written[-1], pixels_8bit(np.concatenate([colour, alpha], axis=-1)))
+    return written

@@ -1,0 +1,33 @@
+"""The stages from clip to avatar, in the order in which they run: one package each.
+
+footage → tracking → fitting → room light → phone texture → studio texture → detail
+                        └───── performance
+
+Each package's `stage.py` declares it (`declaration.py` says what that means); `frame_sampling` is
+no stage but what several share.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .declaration import Stage
+
+STAGES = (
+    "footage",
+    "tracking",
+    "fitting",
+    "room_light",
+    "phone_texture",
+    "studio_texture",
+    "detail",
+    "performance",
+)
+
+
+def stage_of(name: str) -> Stage:
+    """The declaration of one of STAGES. It is loaded only now: training on a bare machine uses
+    single stages and has no decoders."""
+    return import_module(f".{name}.stage", __name__).STAGE

@@ -1,0 +1,16 @@
+"""The evenly lit texture and the phone's fine structure in; the final maps out.
+
+conditions.py   what is known of each texel, and how far to believe it
+diffusion/      a network that takes noise from detail, and draws it where nothing was seen
+drawing.py      who draws; draw.py: the diffusion model, of a whole texture
+shipped.py      where its weights lie
+poisson.py      the phone's trusted gradients put on stage 1, in one cosine transform
+restore.py      the stage: trusted gradients, drawn detail, maps
+maps.py         normal, roughness, specular and cavity from relief, regions and openness
+"""
+
+from .choose_drawing import drawing_for
+from .restore import restore_detail
+from .shipped import weights_sha256
+
+__all__ = ["drawing_for", "restore_detail", "weights_sha256"]

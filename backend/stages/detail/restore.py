@@ -1,0 +1,108 @@
+"""Phone and studio texture in; the `TextureSet` of origin "detail" out.
+
+The studio stage may be coarse or smoothed (a network's answer is): the phone's own gradients are
+put back where they are skin and not light. A diffusion model draws what is still missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import (
+    Finding,
+    FloatArray,
+    HeadFit,
+    Progress,
+    Quality,
+    TextureSet,
+)
+
+from ...atlas.texel_map import AtlasTable, atlas_table
+from ...imaging.image_files import linear_from_srgb, srgb_from_linear
+from ...imaging.log_light import LUMINANCE, light_from_log, log_light
+from .conditions import Shares, trust_in
+from .drawing import Draw
+from .poisson import with_trusted
+from .surface_maps import (
+    make_maps,
+    relief_of_height,
+    relief_of_luminance,
+    texel_spacing_m,
+    without_streaks,
+)
+
+
+def restore_detail(
+    phone: TextureSet,
+    studio: TextureSet,
+    fit: HeadFit,
+    template: HeadTemplate,
+    quality: Quality,
+    draw: Draw | None,
+    progress: Progress,
+) -> TextureSet:
+    """Base colour with detail, and the maps of a skin material.
+
+    Without `draw` the phone's gradients alone are put back, and dark lines are taken for
+    furrows.
+    """
+    table = atlas_table(template, quality.texture_size)
+    findings: list[Finding] = []
+    phone_log = log_light(linear_from_srgb(phone.base_color_srgb))
+    studio_log = log_light(linear_from_srgb(studio.base_color_srgb))
+    trust = _trust(table, phone, phone_log, studio_log)
+    spacing_m = texel_spacing_m(table, fit)
+    progress(0, 2, "restoring detail")
+    detailed = with_trusted(studio_log, phone_log, trust)
+    drawn = None
+    if draw is not None:
+
+        def note(message: str) -> None:
+            findings.append(Finding("little_memory", message))
+
+        drawn = draw(phone_log, detailed, trust, progress, note)
+        even = without_streaks(table, spacing_m)
+        detailed = detailed + even[..., None] * drawn.colour_log
+    other = table.image(~table.is_material("skin"))
+    detailed[other] = studio_log[other]
+    progress(1, 2, "making the maps")
+    log_luminance = detailed @ LUMINANCE
+    relief = relief_of_luminance(table, log_luminance, spacing_m)
+    if drawn is not None:
+        # Painted furrows are few: those of the person show as dark lines, where they were filmed.
+        relief = trust * relief + relief_of_height(table, even * drawn.height_m)
+    maps = make_maps(table, log_luminance, relief, studio.cavity, spacing_m)
+    base_color = np.clip(srgb_from_linear(light_from_log(detailed)), 0.0, 1.0)
+    progress(2, 2, "")
+    return replace(
+        studio,
+        origin="detail",
+        base_color_srgb=table.image(table.pick(base_color)),
+        normal=maps.normal,
+        roughness=maps.roughness,
+        specular=maps.specular,
+        cavity=maps.cavity,
+        findings=tuple(findings),
+    )
+
+
+def _trust(
+    table: AtlasTable, phone: TextureSet, phone_log: FloatArray, studio_log: FloatArray
+) -> NDArray[np.float32]:
+    """(N, N) in [0, 1], as `trust_in`."""
+
+    def tensor(image: FloatArray) -> torch.Tensor:
+        layers = image[..., None] if image.ndim == 2 else image
+        return torch.from_numpy(np.ascontiguousarray(layers, np.float32)).permute(2, 0, 1)[None]
+
+    skin = table.image(table.is_material("skin"), gutters=False).astype(np.float32)
+    shares = Shares(tensor(skin), tensor(phone.coverage))
+    trust = trust_in(
+        tensor(phone.base_color_srgb), shares, tensor(phone_log), tensor(studio_log)
+    )  # fmt: skip
+    return trust[0, 0].numpy()

@@ -1,0 +1,32 @@
+"""Declares the stage: the evenly lit texture and the phone's fine structure to the final maps."""
+
+from __future__ import annotations
+
+from studio_avatar_addon.avatar.types import HeadFit, TextureSet
+
+from ..declaration import Stage, StageContext, StageFolder
+from .choose_drawing import drawing_for
+from .restore import restore_detail
+from .shipped import weights_sha256
+
+
+def run(
+    context: StageContext,
+    folder: StageFolder,
+    fit: HeadFit,
+    phone: TextureSet,
+    studio: TextureSet,
+) -> TextureSet:
+    draw = drawing_for(context.quality, context.device)
+    return restore_detail(
+        phone, studio, fit, context.template, context.quality, draw, context.progress
+    )
+
+
+STAGE = Stage(
+    "detail",
+    inputs=("fitting", "phone_texture", "studio_texture"),
+    output=TextureSet,
+    run=run,
+    settings=lambda context: (context.quality.network_refinement, weights_sha256()),
+)

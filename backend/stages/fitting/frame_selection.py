@@ -1,0 +1,68 @@
+"""Which frames agree with the head, and why the others were left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import BoolArray, IntArray
+
+from .head_model import Estimate, head_angles
+from .initial_poses import HEAD_FIXED, POSE_STEPS, pose_others
+from .landmark_term import OUTLIER_RATIO, landmark_error_px
+from .outline_fit import MIDDLE_GATE_M, NARROW_GATE_M, FilmedOutlines, fit_outlines, outline_gaps_px
+from .problem import Problem
+
+SMALLEST_GAP_PX = 1.5
+FARTHEST_YAW_DEG = 90.0
+# Why a frame was left out; empty: it was used.
+USED, NO_FACE, LANDMARKS_DISAGREE, OUTLINE_DISAGREES, BY_HAND = (
+    "", "no face found", "landmarks disagree", "outline disagrees", "by hand",
+)  # fmt: skip
+DISAGREEING = (LANDMARKS_DISAGREE, OUTLINE_DISAGREES)
+
+
+def agreeing(problem: Problem, estimate: Estimate, known: IntArray) -> BoolArray:
+    """(K,) True for frames whose landmarks fit about as well as those of the `known` ones."""
+    sightings = problem.sightings(estimate, np.flatnonzero(problem.landmarks.found))
+    error = landmark_error_px(sightings, estimate, problem.center_px, problem.landmarks.oval)
+    # Wide views err more by nature: compare in units of what is usual at their yaw.
+    relative = {s.frame: error[s.frame] / float(np.median(s.sigma_px)) for s in sightings}
+    usual = float(np.median([relative[k] for k in known]))
+    agreeing = np.zeros(len(problem.landmarks.found), bool)
+    yaw = head_angles(estimate.rotation, estimate.translation_m).yaw_deg
+    for frame, ratio in relative.items():
+        # Seen from behind, a mirrored face would fit.
+        agreeing[frame] = ratio < OUTLIER_RATIO * usual and abs(yaw[frame]) < FARTHEST_YAW_DEG
+    return agreeing
+
+
+def last_admission(
+    problem: Problem, estimate: Estimate, frames: IntArray, filmed: FilmedOutlines
+) -> tuple[tuple[str, ...], Estimate]:
+    """Why each of the K frames is not used, now that the head is finished; those not used for it
+    are posed on it.
+
+    A frame left out before comes back only if its outline agrees too: a detector that takes a
+    turn to the left for one to the right is sure of all its points. What the artist put in or
+    left out is.
+    """
+    estimate = pose_others(problem, estimate, frames)
+    candidates = agreeing(problem, estimate, frames)
+    others = np.setdiff1d(np.flatnonzero(candidates), frames)
+    gates = (MIDDLE_GATE_M, NARROW_GATE_M)
+    estimate = fit_outlines(problem, estimate, others, filmed, gates, POSE_STEPS, HEAD_FIXED)
+    by_landmarks = candidates & agreeing(problem, estimate, frames)
+    # Most of a head's outline is alike from the left and the right: the worst tenth tells.
+    outlines = outline_gaps_px(problem, estimate, filmed)
+    gaps = {k: float(np.percentile(gap, 90)) for k, gap in outlines.items()}
+    usual = float(np.median([gaps[k] for k in frames if k in gaps] or [0.0]))
+    by_outline = np.ones(len(by_landmarks), bool)
+    for k in others if gaps else ():  # hair and scarves may hide every outline
+        by_outline[k] = gaps.get(int(k), np.inf) < OUTLIER_RATIO * max(usual, SMALLEST_GAP_PX)
+    reason = np.full(len(by_landmarks), USED, object)
+    reason[~by_outline] = OUTLINE_DISAGREES
+    reason[~by_landmarks] = LANDMARKS_DISAGREE
+    reason[problem.put_in] = USED
+    reason[problem.leave_out] = BY_HAND
+    reason[~problem.landmarks.found] = NO_FACE
+    return tuple(reason), estimate

@@ -1,0 +1,72 @@
+"""Landmarks in; a first head, focal length and pose of every frame out.
+
+Landmarks of near-frontal frames start it, from several focal lengths; wider views join when they
+agree with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
+from studio_avatar_addon.avatar.types import BoolArray, IntArray
+
+from .bundle_adjustment import Freedom
+from .head_model import Estimate
+from .landmark_term import believable_frames, face_points, first_poses, frontal_frames
+from .problem import Problem
+
+FOCAL_STARTS = (0.75, 1.0, 1.35)
+START_STEPS, POSE_STEPS = 8, 6
+HEAD_FIXED = Freedom(focal=False, shape=False)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the solve begins."""
+
+    estimate: Estimate
+    frames: IntArray  # the frontal ones it rests on
+    believed: BoolArray  # (K,) False where the turn was surely misread
+
+
+def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArray) -> Start:
+    """The best of several starts. `frame_index`, `allowed` (K,): only these may be rested on."""
+    best, best_cost = None, np.inf
+    mean_face = face_points(problem.head, problem.template).mean
+    believed, frames = allowed, np.zeros(0, np.int64)
+    starts = (1.0,) if problem.focal.is_certain else FOCAL_STARTS
+    for ratio in starts:
+        focal = problem.focal.focal_px * ratio
+        rotation, translation = first_poses(problem.landmarks, mean_face, focal, problem.center_px)
+        estimate = Estimate(
+            focal,
+            rotation,
+            translation,
+            np.zeros(problem.head.vertices.shape_basis.shape[2]),
+            np.zeros((len(rotation), len(SHAPE_NAMES))),
+        )
+        if best is None:
+            believed = allowed & believable_frames(problem.landmarks, estimate, frame_index)
+            frames = frontal_frames(believed, estimate)
+        estimate = problem.settle(estimate, frames, Freedom(), START_STEPS, "frontal views")
+        cost = problem.cost(estimate, frames)
+        if cost < best_cost:
+            best, best_cost = estimate, cost
+    assert best is not None
+    return Start(best, frames, believed)
+
+
+def pose_others(problem: Problem, estimate: Estimate, known: IntArray) -> Estimate:
+    """Pose all frames but the `known` ones anew, with head and focal length held fixed."""
+    face = face_points(problem.head, problem.template).at_rest(estimate.shape)
+    rotation, translation = first_poses(
+        problem.landmarks, face, estimate.focal_px, problem.center_px
+    )
+    rotation[known] = estimate.rotation[known]
+    translation[known] = estimate.translation_m[known]
+    others = np.setdiff1d(np.flatnonzero(problem.landmarks.found), known)
+    moved = replace(estimate, rotation=rotation, translation_m=translation)
+    return problem.settle(moved, others, HEAD_FIXED, POSE_STEPS, "other views")

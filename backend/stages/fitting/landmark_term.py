@@ -1,0 +1,223 @@
+"""The detector's points to sightings of the head, first poses, and which frames to believe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from studio_avatar_addon.avatar.errors import FitError
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+
+from ...detector.landmark_table import FIRST_IRIS_LANDMARK, LandmarkTable
+from .bundle_adjustment import Sighting
+from .head_model import (
+    FACING,
+    Estimate,
+    LinearHead,
+    SurfacePoints,
+    head_angles,
+    rotation_from_vector,
+)
+
+# Neighbouring points err together: a frame's 468 say no more than a tenth of them would.
+INDEPENDENT_SHARE = 0.1
+# And all frames' err alike, as the detector has a face in mind: once tracks tell where skin is,
+# landmarks on it bend head and cameras away, and are needed for little but lids and lips.
+SHARE_ON_TRACKED_SKIN, SHARE_BESIDE_TRACKS = 0.002, 0.02
+# The face oval slides along the silhouette as the head turns.
+OVAL_SHARE = 0.1
+FACE_OVAL = (
+    10, 21, 54, 58, 67, 93, 103, 109, 127, 132, 136, 148, 149, 150, 152, 162, 172, 176,
+    234, 251, 284, 288, 297, 323, 332, 338, 356, 361, 365, 377, 378, 379, 389, 397, 400, 454,
+)  # fmt: skip
+DETECTOR_JITTER_PX = 0.8
+CAUCHY = 2.0
+FRONTAL_YAW_DEG = 28.0
+FEWEST_FRONTAL, MOST_FRONTAL = 3, 10
+YAW_JUMP_DEG = 16.0
+# The artist is believed: as sure as a hand is, and never an outlier.
+PINNED_SIGMA_PX, PINNED_CAUCHY = 0.3, 1e3
+OUTLIER_RATIO = 2.5
+
+
+@dataclass(frozen=True)
+class FaceLandmarks:
+    """The detections of K frames, and the table that puts them on the head."""
+
+    pixels: FloatArray  # (K, 468, 2), NaN where no face was found
+    table: LandmarkTable
+    oval: BoolArray  # (468,)
+    share: FloatArray  # (468,) how much of a witness of its own each point is, but for the oval
+
+    @property
+    def found(self) -> BoolArray:
+        """(K,) frames with a face."""
+        return np.isfinite(self.pixels).all(axis=(1, 2))
+
+    def beside_tracks(self, on_tracked_skin: BoolArray) -> FaceLandmarks:
+        """The same, weighed for a solve that has tracks too; (468,) says of which points."""
+        share = np.where(on_tracked_skin, SHARE_ON_TRACKED_SKIN, SHARE_BESIDE_TRACKS)
+        return replace(self, share=share)
+
+
+# Where the artist says that points of the face are: by chosen frame and landmark, pixels.
+PinnedLandmarks = Mapping[int, Mapping[int, tuple[float, float]]]
+
+
+def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> FaceLandmarks:
+    """Keep the face's points of (K, 478, 2). Raises FitError where no frame has a face."""
+    pixels = np.asarray(frame_landmarks_px[:, :FIRST_IRIS_LANDMARK], np.float64)
+    oval = np.zeros(FIRST_IRIS_LANDMARK, bool)
+    oval[list(FACE_OVAL)] = True
+    share = np.full(FIRST_IRIS_LANDMARK, INDEPENDENT_SHARE)
+    landmarks = FaceLandmarks(pixels, table, oval, share)
+    if landmarks.found.sum() < 1:
+        raise FitError(
+            "No chosen frame shows the face clearly enough to fit a head.",
+            "Film the face from the front, evenly lit, filling a third of the picture or more.",
+        )
+    return landmarks
+
+
+def first_poses(
+    landmarks: FaceLandmarks, points_m: FloatArray, focal_px: float, center_px: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Rotations (K, 3, 3) and translations (K, 3) of a rigid face `points_m` (468, 3).
+
+    Frames without a face take the nearest frame's.
+    """
+    camera = np.array([[focal_px, 0, center_px[0]], [0, focal_px, center_px[1]], [0, 0, 1.0]])
+    inner = ~landmarks.oval
+    points = np.ascontiguousarray(points_m[inner], np.float64)
+    frames = len(landmarks.pixels)
+    rotation, translation = np.tile(FACING, (frames, 1, 1)), np.zeros((frames, 3))
+    start = cv2.Rodrigues(FACING)[0]
+    for k in np.flatnonzero(landmarks.found):
+        pixels = landmarks.pixels[k, inner]
+        depth = focal_px * np.ptp(points[:, 2]) / np.ptp(pixels[:, 1])
+        middle = (pixels.mean(axis=0) - center_px) / focal_px * depth
+        guess = np.array([[middle[0]], [middle[1]], [depth]])
+        _, vector, moved = cv2.solvePnP(
+            points, pixels, camera, None, start.copy(), guess, useExtrinsicGuess=True
+        )
+        rotation[k], translation[k] = rotation_from_vector(vector), moved[:, 0]
+    return borrow_poses(landmarks.found, rotation, translation)
+
+
+def borrow_poses(
+    known: BoolArray, rotation: FloatArray, translation_m: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Give frames without a pose of their own the nearest known frame's."""
+    index = np.flatnonzero(known)
+    nearest = index[np.abs(np.arange(len(known))[:, None] - index).argmin(axis=1)]
+    return rotation[nearest], translation_m[nearest]
+
+
+def face_points(head: LinearHead, template: HeadTemplate) -> SurfacePoints:
+    """The detector's 468 face points on the head."""
+    return head.points(
+        template.landmark_vertices[:FIRST_IRIS_LANDMARK],
+        template.landmark_weights[:FIRST_IRIS_LANDMARK].astype(np.float64),
+    )
+
+
+def landmark_sightings(
+    landmarks: FaceLandmarks,
+    head: LinearHead,
+    template: HeadTemplate,
+    estimate: Estimate,
+    frames: IntArray,
+) -> list[Sighting]:
+    """Sightings of the face in `frames`, unbiased and weighed for the yaw of the estimate."""
+    points = face_points(head, template)
+    angles = head_angles(estimate.rotation, estimate.translation_m)
+    share = np.where(landmarks.oval, OVAL_SHARE, 1.0) * landmarks.share
+    sightings = []
+    for k in frames:
+        bias, noise = landmarks.table.at_yaw(float(angles.yaw_deg[k]))
+        px_per_m = estimate.focal_px / estimate.translation_m[k, 2]
+        bias_px = bias[:FIRST_IRIS_LANDMARK] @ _rotation_2d(float(angles.roll_rad[k])).T * px_per_m
+        sigma = np.hypot(noise[:FIRST_IRIS_LANDMARK] * px_per_m, DETECTOR_JITTER_PX)
+        sightings.append(
+            Sighting(
+                frame=int(k),
+                points=points,
+                target_px=landmarks.pixels[k] - bias_px,
+                sigma_px=sigma / np.sqrt(share),
+                cauchy=CAUCHY * np.sqrt(landmarks.share),
+            )
+        )
+    return sightings
+
+
+def pinned_sightings(
+    pinned: PinnedLandmarks, head: LinearHead, template: HeadTemplate, frames: IntArray
+) -> list[Sighting]:
+    """Sightings of the points in `frames` that the artist dragged to their place."""
+    sightings = []
+    for k in np.intersect1d(frames, list(pinned)).astype(int):
+        numbers = np.array(list(pinned[k]))
+        corners = template.landmark_vertices[numbers]
+        weights = template.landmark_weights[numbers].astype(np.float64)
+        sightings.append(
+            Sighting(
+                frame=int(k),
+                points=head.points(corners, weights),
+                target_px=np.array(list(pinned[k].values()), np.float64),
+                sigma_px=np.full(len(numbers), PINNED_SIGMA_PX),
+                cauchy=PINNED_CAUCHY,
+            )
+        )
+    return sightings
+
+
+def landmark_error_px(
+    sightings: list[Sighting], estimate: Estimate, center_px: FloatArray, oval: BoolArray
+) -> dict[int, float]:
+    """Median distance in pixels, by frame, of the inner face's points from where they are seen."""
+    errors = {}
+    for sighting in sightings:
+        points = sighting.points.at(estimate.shape, estimate.expression[sighting.frame])
+        error = estimate.project(sighting.frame, points, center_px) - sighting.target_px
+        errors[sighting.frame] = float(np.median(np.linalg.norm(error, axis=1)[~oval]))
+    return errors
+
+
+def believable_frames(
+    landmarks: FaceLandmarks, estimate: Estimate, frame_index: IntArray
+) -> BoolArray:
+    """(K,) False where the yaw jumps away from both neighbours: the detector was deceived."""
+    yaw = head_angles(estimate.rotation, estimate.translation_m).yaw_deg
+    good = landmarks.found.copy()
+    index = np.flatnonzero(good)
+    step = np.diff(frame_index[index])
+    # Frames far apart may turn further: the limit holds for the usual distance between them.
+    limit = YAW_JUMP_DEG * np.maximum(step / max(np.median(step), 1.0), 1.0) if len(step) else step
+    jump = np.diff(yaw[index])
+    for place in range(1, len(index) - 1):
+        before, after = jump[place - 1], jump[place]
+        spike = before * after < 0
+        if spike and abs(before) > limit[place - 1] and abs(after) > limit[place]:
+            good[index[place]] = False
+    return good
+
+
+def frontal_frames(good: BoolArray, estimate: Estimate) -> IntArray:
+    """The frames to start from: a few near-frontal ones, or else the most frontal."""
+    yaw = np.abs(head_angles(estimate.rotation, estimate.translation_m).yaw_deg)
+    index = np.flatnonzero(good)
+    near = index[yaw[index] < FRONTAL_YAW_DEG]
+    if len(near) > MOST_FRONTAL:
+        return near[np.linspace(0, len(near) - 1, MOST_FRONTAL).round().astype(int)]
+    if len(near) >= FEWEST_FRONTAL:
+        return near
+    return np.sort(index[np.argsort(yaw[index], kind="stable")[:FEWEST_FRONTAL]])
+
+
+def _rotation_2d(angle_rad: float) -> FloatArray:
+    sine, cosine = np.sin(angle_rad), np.cos(angle_rad)
+    return np.array([[cosine, -sine], [sine, cosine]])

@@ -1,0 +1,117 @@
+"""A head that fits its landmarks and the person's outlines in; one that fits both, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+
+from .bundle_adjustment import Freedom, Sighting, step
+from .head_model import Estimate
+from .problem import Problem
+from .silhouette import HAIR_DEPTH_M, Pairing, PersonOutline, head_outline, outline_sighting, pair
+
+DAMPING = 1e-3
+WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M, REPORTED_GATE_M = 0.025, 0.010, 0.0055, 0.02
+
+
+@dataclass(frozen=True)
+class FilmedOutlines:
+    """The person's outline by frame, and where the head inside it is bare."""
+
+    person: Mapping[int, PersonOutline]
+    skin: BoolArray  # (V,)
+
+
+def fit_outlines(
+    problem: Problem,
+    estimate: Estimate,
+    frames: IntArray,
+    filmed: FilmedOutlines,
+    gates_m: tuple[float, float],
+    steps: int,
+    freedom: Freedom,
+) -> Estimate:
+    """Gauss-Newton steps over everything; the outlines are paired anew in each.
+
+    The gate within which outlines are paired goes from the first of `gates_m` to the second.
+    """
+    if not len(frames):
+        return estimate
+    for gate_m in np.geomspace(*gates_m, steps):
+        problem.tick("shape of the head")
+        sightings = seen_sightings(problem, estimate, frames, filmed, gate_m)
+        estimate = step(
+            estimate, sightings, problem.prior, problem.center_px, freedom, DAMPING
+        ).estimate
+    return estimate
+
+
+def seen_sightings(
+    problem: Problem, estimate: Estimate, frames: IntArray, filmed: FilmedOutlines, gate_m: float
+) -> list[Sighting]:
+    """Landmarks and outlines of `frames`, the latter paired within a gate."""
+    sightings = problem.face_sightings(estimate, frames)
+    at_rest = problem.head.vertices.at_rest(estimate.shape)
+    for k in frames:
+        sighting = _outline(problem, estimate, at_rest, int(k), filmed, gate_m)
+        if sighting is not None:
+            sightings.append(sighting)
+    return sightings
+
+
+def outline_gaps_px(
+    problem: Problem, estimate: Estimate, filmed: FilmedOutlines
+) -> dict[int, FloatArray]:
+    """By frame, how far (N,) the head's and the person's outline are apart where it is skin."""
+    gaps = {}
+    at_rest = problem.head.vertices.at_rest(estimate.shape)
+    for k in filmed.person:
+        pairing = _pairing(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M)
+        if pairing is not None and pairing.head.skin.any():
+            gaps[k] = np.abs(pairing.gap_px[pairing.head.skin])
+    return gaps
+
+
+def _outline(
+    problem: Problem,
+    estimate: Estimate,
+    at_rest_m: FloatArray,
+    frame: int,
+    filmed: FilmedOutlines,
+    gate_m: float,
+) -> Sighting | None:
+    pairing = _pairing(problem, estimate, at_rest_m, frame, filmed, gate_m)
+    if pairing is None:
+        return None
+    px_per_m = _px_per_m(estimate, frame)
+    return outline_sighting(frame, pairing, problem.head, px_per_m, gate_m, problem.outline_sigma_m)
+
+
+def _pairing(
+    problem: Problem,
+    estimate: Estimate,
+    at_rest_m: FloatArray,
+    frame: int,
+    filmed: FilmedOutlines,
+    gate_m: float,
+) -> Pairing | None:
+    if frame not in filmed.person:
+        return None
+    posed = at_rest_m + problem.head.vertices.expression_basis @ estimate.expression[frame]
+    in_camera = posed @ estimate.rotation[frame].T + estimate.translation_m[frame]
+    drawn = head_outline(
+        problem.template, in_camera, filmed.skin, estimate.focal_px, problem.center_px
+    )
+    if drawn is None:
+        return None
+    px_per_m = _px_per_m(estimate, frame)
+    pairing = pair(drawn, filmed.person[frame], gate_m * px_per_m, 3.0 * HAIR_DEPTH_M * px_per_m)
+    return pairing if len(pairing.target_px) else None
+
+
+def _px_per_m(estimate: Estimate, frame: int) -> float:
+    return estimate.focal_px / float(estimate.translation_m[frame, 2])

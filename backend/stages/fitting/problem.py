@@ -1,0 +1,126 @@
+"""The fit as one problem: the head, the landmarks, the priors, and how a solve proceeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+
+from .bundle_adjustment import Freedom, Prior, Sighting, robust_cost, step
+from .head_model import Estimate, LinearHead
+from .landmark_term import FaceLandmarks, PinnedLandmarks, landmark_sightings, pinned_sightings
+from .silhouette import OUTLINE_SIGMA_BESIDE_TRACKS_M, OUTLINE_SIGMA_M
+from .tracks import trackable
+
+IDENTITY_PRECISION = 4.0
+WARP_PRECISION = 32.0  # what anatomy explains is not to be explained by warps
+EXPRESSION_PRECISION = 2.0
+EXPRESSION_SPARSITY = 0.5
+FIRST_DAMPING = 1e-2
+WORST_DAMPING = 1e3
+SETTLED = 1e-4
+
+
+@dataclass(frozen=True)
+class FocalBelief:
+    """What is known of the focal length; `log_sd` 0: it is certain."""
+
+    focal_px: float
+    log_sd: float
+
+    @property
+    def is_certain(self) -> bool:
+        return self.log_sd == 0.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What stays the same while the estimate moves."""
+
+    template: HeadTemplate
+    head: LinearHead
+    landmarks: FaceLandmarks
+    pinned: PinnedLandmarks
+    focal: FocalBelief
+    center_px: FloatArray
+    put_in: BoolArray  # (K,) used in any case where they show a face
+    leave_out: BoolArray  # (K,) never used
+    tick: Callable[[str], None]  # told once per step; raises JobCancelled
+    outline_sigma_m: float = OUTLINE_SIGMA_M
+
+    @property
+    def prior(self) -> Prior:
+        precision = np.ones(self.head.vertices.shape_basis.shape[2])
+        own = self.head.identity_count
+        precision[:own] = IDENTITY_PRECISION
+        precision[own : own + self.head.warp_count] = WARP_PRECISION
+        return Prior(
+            self.focal.focal_px,
+            self.focal.log_sd,
+            precision,
+            np.full(len(SHAPE_NAMES), EXPRESSION_PRECISION),
+            EXPRESSION_SPARSITY,
+        )
+
+    def sightings(self, estimate: Estimate, frames: IntArray) -> list[Sighting]:
+        """The detections in `frames`, weighed for the estimate's poses."""
+        return landmark_sightings(self.landmarks, self.head, self.template, estimate, frames)
+
+    def face_sightings(self, estimate: Estimate, frames: IntArray) -> list[Sighting]:
+        """What the detector and the artist say of the face in `frames`."""
+        pins = pinned_sightings(self.pinned, self.head, self.template, frames)
+        return self.sightings(estimate, frames) + pins
+
+    def admitted(self, agreeing: BoolArray) -> BoolArray:
+        """(K,) the `agreeing` frames but for what the artist says of them."""
+        return (agreeing | self.put_in) & ~self.leave_out & self.landmarks.found
+
+    @property
+    def beside_tracks(self) -> Problem:
+        """The same with landmarks and outlines weighed for a solve that has tracks too."""
+        corners = self.template.landmark_vertices[: len(self.landmarks.oval)]
+        on_tracked_skin = trackable(self.template)[corners].all(axis=1)
+        return replace(
+            self,
+            landmarks=self.landmarks.beside_tracks(on_tracked_skin),
+            outline_sigma_m=OUTLINE_SIGMA_BESIDE_TRACKS_M,
+        )
+
+    def with_modes(self, modes: FloatArray) -> Problem:
+        """The same with free-form modes (V, 3, M) added to the head."""
+        return replace(self, head=self.head.with_modes(modes))
+
+    def settle(
+        self, estimate: Estimate, frames: IntArray, freedom: Freedom, steps: int, message: str
+    ) -> Estimate:
+        """Levenberg-Marquardt on the landmarks of `frames` alone."""
+        if not len(frames):
+            return estimate
+        damping = FIRST_DAMPING
+        for _ in range(steps):
+            self.tick(message)
+            sightings = self.face_sightings(estimate, frames)
+            before = robust_cost(estimate, sightings, self.prior, self.center_px)
+            moved, after = estimate, np.inf
+            while after >= before and damping < WORST_DAMPING:
+                moved = step(
+                    estimate, sightings, self.prior, self.center_px, freedom, damping
+                ).estimate
+                after = robust_cost(moved, sightings, self.prior, self.center_px)
+                damping *= 0.3 if after < before else 10.0
+            if after >= before:
+                break
+            estimate = moved
+            if before - after < SETTLED * before:
+                break
+        return estimate
+
+    def cost(self, estimate: Estimate, frames: IntArray) -> float:
+        """Robust landmark cost of `frames` and priors."""
+        sightings = self.face_sightings(estimate, frames)
+        return robust_cost(estimate, sightings, self.prior, self.center_px)

@@ -1,0 +1,197 @@
+"""The person's outline and the head's rendered outline to sightings that pull them together.
+
+Nothing else bounds the skull. Where the outline is hair's, the skull is believed to lie some way
+inside it, but not to the millimetre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+
+from ...geometry.raster import rasterize
+from ...imaging.image_files import Pixels
+from .bundle_adjustment import Sighting
+from .hairline import head_window, sample
+from .head_model import LinearHead
+
+# The head is drawn about this high, whatever the footage's size.
+DRAWN_HEIGHT_PX = 400
+EVERY = 3
+MARGIN_PX = 4
+AGREEING_NORMALS = 0.7
+CANDIDATES = 12
+BORDER_PX = 3
+# The neck turns against the head, so its outline tells nothing about the skull.
+MOST_NECK = 0.25
+# Far larger than the mask's own error: neighbouring points of an outline err together, and a
+# third of a millimetre too much all round would bend the unseen depth of the skull by five.
+# Tracks hold that depth better than landmarks do.
+OUTLINE_SIGMA_M, OUTLINE_SIGMA_BESIDE_TRACKS_M = 0.003, 0.002
+HAIR_DEPTH_M, HAIR_SIGMA_M = 0.006, 0.004
+CAUCHY_SHARE_OF_GATE = 0.25
+
+
+@dataclass(frozen=True)
+class PersonOutline:
+    """The border of the person mask in one frame."""
+
+    points_px: FloatArray  # (N, 2)
+    normal: FloatArray  # (N, 2) unit, outward
+
+
+@dataclass(frozen=True)
+class HeadOutline:
+    """Points of the head's surface that lie on its outline in one frame."""
+
+    corners: IntArray  # (N, 3) vertices
+    weights: FloatArray  # (N, 3) barycentric
+    points_px: FloatArray  # (N, 2)
+    normal: FloatArray  # (N, 2) unit, outward
+    skin: BoolArray  # (N,) False: covered by hair
+
+    def at(self, chosen: BoolArray) -> HeadOutline:
+        """The chosen points (N,) only."""
+        return HeadOutline(
+            self.corners[chosen], self.weights[chosen], self.points_px[chosen],
+            self.normal[chosen], self.skin[chosen],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Points of a head outline with the person's outline nearest to them."""
+
+    head: HeadOutline  # paired ones only
+    target_px: FloatArray  # (N, 2)
+    normal: FloatArray  # (N, 2)
+
+    @property
+    def gap_px(self) -> FloatArray:
+        """(N,) how far the head's outline lies outside the person's."""
+        return ((self.head.points_px - self.target_px) * self.normal).sum(axis=1)
+
+
+def person_outline(mask: Pixels, face_px: FloatArray) -> PersonOutline | None:
+    """Outline of the person (H, W) in 0..255 around a face seen at `face_px` (L, 2).
+
+    None where the mask holds no person at the face.
+    """
+    corner, window = head_window(mask, face_px)
+    soft = cv2.GaussianBlur(mask[window].astype(np.float32), (0, 0), 1.2)
+    contour = _contour_at(soft > 127.5, np.median(face_px, axis=0) - corner)
+    if contour is None:
+        return None
+    height, width = soft.shape
+    inside = (contour > BORDER_PX) & (contour < np.array([width, height]) - BORDER_PX)
+    contour = contour[inside.all(axis=1)]
+    if len(contour) < CANDIDATES:
+        return None
+    normal, _ = _outward(cv2.GaussianBlur(soft, (0, 0), 3.0), contour)
+    _, slope = _outward(soft, contour)
+    shift = np.clip((sample(soft, contour) - 127.5) / np.maximum(slope, 1.0), -1.0, 1.0)
+    return PersonOutline(contour + shift[:, None] * normal + corner, normal)
+
+
+def head_outline(
+    template: HeadTemplate,
+    vertices_camera: FloatArray,
+    skin: BoolArray,
+    focal_px: float,
+    center_px: FloatArray,
+) -> HeadOutline | None:
+    """Outline of posed vertices (V, 3) in the camera's frame, every third drawn pixel.
+
+    `skin` (V,): where the head is bare. None where nothing of the head is in front of the camera.
+    """
+    triangles = template.triangles[template.triangle_material == MATERIALS.index("skin")]
+    full = focal_px * vertices_camera[:, :2] / vertices_camera[:, 2:] + center_px
+    low = full.min(axis=0)
+    scale = DRAWN_HEIGHT_PX / np.ptp(full[:, 1])
+    drawn = (full - low) * scale + MARGIN_PX
+    size = np.ceil(drawn.max(axis=0)).astype(int) + MARGIN_PX
+    raster = rasterize(
+        drawn, vertices_camera[:, 2], triangles, (int(size[0]), int(size[1])), cull_back=True
+    )
+    contour = _contour_at(raster.covered, None)
+    if contour is None:
+        return None
+    contour = contour[::EVERY]
+    coverage = cv2.GaussianBlur(raster.covered.astype(np.float32), (0, 0), 2.0)
+    normal, _ = _outward(coverage, contour)
+    column, row = (contour - 0.5).astype(int).T
+    corners = triangles[raster.triangle[row, column]]
+    weights = raster.barycentric[row, column].astype(np.float64)
+    # A pixel on the border has its centre half a pixel within the true edge, on average.
+    edge = contour + 0.5 * np.abs(normal).max(axis=1, keepdims=True) * normal
+    below = template.bone_weights[[BONES.index("neck"), BONES.index("root")]].sum(axis=0)
+    outline = HeadOutline(
+        corners, weights, (edge - MARGIN_PX) / scale + low, normal, skin[corners].all(axis=1)
+    )
+    return outline.at((weights * below[corners]).sum(axis=1) < MOST_NECK)
+
+
+def pair(head: HeadOutline, person: PersonOutline, gate_px: float, hair_px: float) -> Pairing:
+    """Each head point with the nearest person point within the gate whose normal agrees.
+
+    Where hair covers the head, the gate opens by `hair_px`.
+    """
+    tree = cKDTree(person.points_px)
+    distance, index = tree.query(
+        head.points_px, k=CANDIDATES, distance_upper_bound=gate_px + hair_px
+    )
+    reachable = distance < np.where(head.skin, gate_px, gate_px + hair_px)[:, None]
+    index = np.where(reachable, index, 0)
+    agrees = np.einsum("nc,nkc->nk", head.normal, person.normal[index]) > AGREEING_NORMALS
+    usable = reachable & agrees
+    first = usable.argmax(axis=1)
+    paired = usable.any(axis=1)
+    chosen = index[np.arange(len(index)), first][paired]
+    return Pairing(head.at(paired), person.points_px[chosen], person.normal[chosen])
+
+
+def outline_sighting(
+    frame: int,
+    pairing: Pairing,
+    head: LinearHead,
+    px_per_m: float,
+    gate_m: float,
+    skin_sigma_m: float,
+) -> Sighting:
+    """The pairing as a sighting that pulls along the person's outward normal."""
+    skin = pairing.head.skin
+    sigma = np.where(skin, skin_sigma_m, HAIR_SIGMA_M) * px_per_m
+    depth = np.where(skin, 0.0, HAIR_DEPTH_M) * px_per_m
+    return Sighting(
+        frame=frame,
+        points=head.points(pairing.head.corners, pairing.head.weights),
+        target_px=pairing.target_px - depth[:, None] * pairing.normal,
+        sigma_px=sigma,
+        cauchy=CAUCHY_SHARE_OF_GATE * gate_m / skin_sigma_m,
+        normal=pairing.normal,
+    )
+
+
+def _contour_at(inside: BoolArray, point_px: FloatArray | None) -> FloatArray | None:
+    """The longest outer border (N, 2) as pixel centres; of the part round a point if given."""
+    borders, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if point_px is not None:
+        at = (float(point_px[0]), float(point_px[1]))
+        borders = [b for b in borders if cv2.pointPolygonTest(b, at, False) >= 0]
+    if not borders:
+        return None
+    return max(borders, key=len)[:, 0].astype(np.float64) + 0.5
+
+
+def _outward(field: FloatArray, points_px: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Unit direction (N, 2) in which a field falls, and its slope (N,) per pixel."""
+    by_x = sample(cv2.Sobel(field, cv2.CV_32F, 1, 0, scale=1 / 8), points_px)
+    by_y = sample(cv2.Sobel(field, cv2.CV_32F, 0, 1, scale=1 / 8), points_px)
+    slope = np.hypot(by_x, by_y)
+    return -np.stack([by_x, by_y], axis=1) / np.maximum(slope, 1e-9)[:, None], slope

@@ -1,0 +1,148 @@
+"""Where a solve stands, and the same as plain arrays, from which a later solve can go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+
+from .frame_selection import BY_HAND, USED
+from .head_model import Estimate, LinearHead
+from .outline_fit import FilmedOutlines
+from .problem import Problem
+from .track_term import TrackedPoints
+from .tracks import NEIGHBOURS, TrackGroup
+
+_VIEWS = NEIGHBOURS + 1  # of a group at most; fewer are filled up with NO_VIEW
+_NO_VIEW = -1
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A solved head."""
+
+    problem: Problem
+    filmed: FilmedOutlines
+    estimate: Estimate
+    points: tuple[TrackedPoints, ...]
+    solved_with: IntArray  # the frames that it rests on
+    left_out: tuple[str, ...]  # (K,) why a frame does not agree with it or may not; USED: it does
+
+    @property
+    def frames(self) -> IntArray:
+        """Those that agree with it."""
+        return np.flatnonzero([why == USED for why in self.left_out])
+
+
+@dataclass(frozen=True)
+class FormerSolution:
+    """What an earlier solve of the same frames found. N tracked points in all."""
+
+    estimate: Estimate
+    used: BoolArray  # (K,)
+    by_hand: BoolArray  # (K,) what the artist had left out
+    bare_skin: BoolArray  # (V,)
+    tracks: tuple[TrackGroup, ...]
+    offset_m: FloatArray  # (N, 3)
+
+    def serves(self, left_out: BoolArray) -> bool:
+        """Whether a solve that leaves out these (K,) can go on from it: nothing it lacks is
+        wanted, and something of it remains."""
+        return not (self.by_hand & ~left_out).any() and bool((self.used & ~left_out).any())
+
+    def points(self, head: LinearHead, frames: IntArray) -> tuple[TrackedPoints, ...]:
+        """The tracks between `frames`, where the earlier solve had them."""
+        start, kept = 0, []
+        for group in self.tracks:
+            offset = self.offset_m[start : start + len(group)]
+            start += len(group)
+            seen = group.seen & np.isin(group.frames, frames)
+            followed = seen.sum(axis=1) > 1
+            if followed.any():
+                part = TrackGroup(
+                    group.frames, group.corners[followed], group.weights[followed],
+                    group.pixel[followed], seen[followed], group.sigma_px,
+                )  # fmt: skip
+                surface = head.points(part.corners, part.weights)
+                kept.append(TrackedPoints(part, surface, offset[followed]))
+        return tuple(kept)
+
+
+def store_solution(path: Path, solution: Solution, mark: str) -> None:
+    """Write it; `mark` says what it is the solution of."""
+    estimate, groups = solution.estimate, [p.tracks for p in solution.points]
+    write_arrays(
+        path,
+        mark=np.array(mark),
+        focal_px=np.array(estimate.focal_px),
+        rotation=estimate.rotation,
+        translation_m=estimate.translation_m,
+        shape=estimate.shape,
+        expression=estimate.expression,
+        used=np.array([why == USED for why in solution.left_out]),
+        by_hand=np.array([why == BY_HAND for why in solution.left_out]),
+        bare_skin=solution.filmed.skin,
+        length=np.array([len(group) for group in groups], np.int64),
+        frames=_filled([group.frames for group in groups], _NO_VIEW),
+        sigma_px=_filled([group.sigma_px for group in groups], 1.0),
+        corners=_joined([group.corners for group in groups], (3,)),
+        weights=_joined([group.weights for group in groups], (3,)),
+        pixel=_joined([_wide(group.pixel) for group in groups], (_VIEWS, 2)),
+        seen=_joined([_wide(group.seen) for group in groups], (_VIEWS,)),
+        offset_m=_joined([p.offset_m for p in solution.points], (3,)),
+    )
+
+
+def former_solution(path: Path, mark: str) -> FormerSolution | None:
+    """The stored one; None where there is none, or one of something else."""
+    try:
+        stored = read_arrays(path)
+        if str(stored["mark"]) != mark:
+            return None
+        estimate = Estimate(
+            float(stored["focal_px"]), stored["rotation"], stored["translation_m"],
+            stored["shape"], stored["expression"],
+        )  # fmt: skip
+        ends = np.cumsum(stored["length"])
+        groups = tuple(
+            _group(stored, g, slice(end - length, end))
+            for g, (end, length) in enumerate(zip(ends, stored["length"], strict=True))
+        )
+        return FormerSolution(
+            estimate, stored["used"], stored["by_hand"], stored["bare_skin"], groups,
+            stored["offset_m"],
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+def _group(stored: dict[str, NDArray], number: int, rows: slice) -> TrackGroup:
+    views = stored["frames"][number] != _NO_VIEW
+    return TrackGroup(
+        stored["frames"][number][views], stored["corners"][rows], stored["weights"][rows],
+        stored["pixel"][rows][:, views], stored["seen"][rows][:, views],
+        stored["sigma_px"][number][views],
+    )  # fmt: skip
+
+
+def _filled(rows: list[NDArray], filling: float) -> NDArray:
+    """(G, _VIEWS)."""
+    table = np.full((len(rows), _VIEWS), filling)
+    for row, values in zip(table, rows, strict=True):
+        row[: len(values)] = values
+    return table
+
+
+def _wide(values: NDArray) -> NDArray:
+    """(N, M, ...) to (N, _VIEWS, ...)."""
+    missing = _VIEWS - values.shape[1]
+    return np.pad(values, [(0, 0), (0, missing)] + [(0, 0)] * (values.ndim - 2))
+
+
+def _joined(parts: list[NDArray], shape: tuple[int, ...]) -> NDArray:
+    return np.concatenate(parts) if parts else np.zeros((0, *shape))

@@ -1,0 +1,262 @@
+"""Chosen frames, landmarks and masks in; the head, its expression and the camera in each, out.
+
+Landmarks of near-frontal frames start one bundle over focal length, poses, identity and
+expression; wider views join when they agree with it; then the person's outline bounds the skull
+and lets the head leave the span of its identity parameters. Landmarks slide over the skin as the
+head turns, so dense tracks of the skin itself between neighbouring views finish the solve: they
+are found through the head as far as it is fitted, and once more through the better one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from studio_avatar_addon.avatar.corrections import Corrections
+from studio_avatar_addon.avatar.errors import FitError
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import (
+    BoolArray,
+    Capture,
+    FaceTrack,
+    FloatArray,
+    IntArray,
+    Progress,
+)
+
+from ...detector.landmark_table import load_landmark_table
+from ...imaging.image_files import read_image
+from .bundle_adjustment import Freedom
+from .frame_selection import USED, agreeing, last_admission
+from .freeform import smooth_modes
+from .hairline import HairlineVote
+from .head_model import Estimate, linear_head
+from .initial_poses import FOCAL_STARTS, POSE_STEPS, START_STEPS, pose_others, start_from_frontal
+from .landmark_term import face_landmarks
+from .outline_fit import MIDDLE_GATE_M, NARROW_GATE_M, WIDE_GATE_M, FilmedOutlines, fit_outlines
+from .problem import FocalBelief, Problem
+from .silhouette import person_outline
+from .solution import FormerSolution, Solution
+from .track_fit import fit_tracks, follow_skin
+from .track_term import TrackedPoints
+from .view_images import FrameView, frame_view
+
+# Without metadata the camera's guess is a guess: the lenses that it lies between are a third of
+# an octave and more away from it.
+FOCAL_LOG_SD = 0.2
+LANDMARK_STEPS, WIDE_STEPS, NARROW_STEPS = 12, 7, 9
+TRACK_ROUNDS, TRACK_STEPS = 3, 12
+FREEFORM_MODES = 55  # each even and odd, along three axes
+SOLVER_STEPS = (
+    START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
+    + WIDE_STEPS + NARROW_STEPS + TRACK_ROUNDS * (TRACK_STEPS + 1)
+)  # fmt: skip
+
+
+def solve_head(
+    capture: Capture,
+    track: FaceTrack,
+    template: HeadTemplate,
+    progress: Progress,
+    corrections: Corrections,
+) -> Solution:
+    """Fit `template` to the K chosen frames.
+
+    Raises FitError where no frame shows a face that a head can be fitted to, CorrectionError
+    where a correction names what is not there.
+    """
+    problem, estimate, frames = _by_landmarks(capture, track, template, progress, corrections)
+    problem, estimate = _with_freeform(problem, estimate)
+    filmed = _filmed_outlines(track, problem)
+    estimate = fit_outlines(
+        problem, estimate, frames, filmed, (WIDE_GATE_M, MIDDLE_GATE_M), WIDE_STEPS, Freedom()
+    )
+    filmed = replace(filmed, skin=_bare_skin(capture, track, problem, estimate))
+    estimate = fit_outlines(
+        problem, estimate, frames, filmed, (MIDDLE_GATE_M, NARROW_GATE_M), NARROW_STEPS, Freedom()
+    )
+    views, points = _views(capture, track, problem, frames), ()
+    for _ in range(TRACK_ROUNDS):
+        points = follow_skin(problem, estimate, frames, views)
+        if points:  # there are none on skin as smooth as a ball's
+            estimate, points = fit_tracks(
+                problem.beside_tracks, estimate, frames, filmed, points, TRACK_STEPS
+            )
+    return _solution(problem, filmed, estimate, points, frames)
+
+
+def solve_landmarks(
+    capture: Capture, track: FaceTrack, template: HeadTemplate, progress: Progress
+) -> Solution:
+    """The plain alternative that `solve_head` is measured against: landmarks alone.
+
+    Raises FitError as `solve_head` does.
+    """
+    problem, estimate, frames = _by_landmarks(capture, track, template, progress, Corrections())
+    filmed = _filmed_outlines(track, problem)
+    return _solution(problem, filmed, estimate, (), frames)
+
+
+def solve_again(
+    capture: Capture,
+    track: FaceTrack,
+    template: HeadTemplate,
+    progress: Progress,
+    corrections: Corrections,
+    former: FormerSolution,
+) -> Solution:
+    """The same frames with other corrections, going on from an earlier solution: some seconds.
+
+    Raises FitError and CorrectionError as `solve_head` does.
+    """
+    problem = _problem(capture, track, template, progress, corrections)
+    problem = problem.with_modes(_modes(template))
+    filmed = replace(_filmed_outlines(track, problem), skin=former.bare_skin)
+    estimate = former.estimate
+    if problem.focal.is_certain:
+        estimate = estimate.seen_through(problem.focal.focal_px)
+    frames = _some(problem.admitted(former.used))
+    points = former.points(problem.head, frames)
+    weighed = problem.beside_tracks if points else problem
+    estimate, points = fit_tracks(weighed, estimate, frames, filmed, points, TRACK_STEPS)
+    return _solution(problem, filmed, estimate, points, frames)
+
+
+def _by_landmarks(
+    capture: Capture,
+    track: FaceTrack,
+    template: HeadTemplate,
+    progress: Progress,
+    corrections: Corrections,
+) -> tuple[Problem, Estimate, IntArray]:
+    """A head that fits the landmarks, and the frames that agree with it."""
+    problem = _problem(capture, track, template, progress, corrections)
+    allowed = problem.landmarks.found & ~problem.leave_out
+    _some(allowed)
+    start = start_from_frontal(problem, capture.frame_index, allowed)
+    estimate = pose_others(problem, start.estimate, start.frames)
+    used = start.believed & agreeing(problem, estimate, start.frames)
+    used[start.frames] = True
+    frames = _some(problem.admitted(used))
+    estimate = problem.settle(estimate, frames, Freedom(), LANDMARK_STEPS, "all views")
+    return problem, estimate, frames
+
+
+def _solution(
+    problem: Problem,
+    filmed: FilmedOutlines,
+    estimate: Estimate,
+    points: tuple[TrackedPoints, ...],
+    frames: IntArray,
+) -> Solution:
+    left_out, estimate = last_admission(problem, estimate, frames, filmed)
+    _some(np.array([why == USED for why in left_out]))
+    return Solution(problem, filmed, estimate, points, frames, left_out)
+
+
+def _some(usable: BoolArray) -> IntArray:
+    """The usable ones of K frames. Raises FitError where there is none."""
+    if not usable.any():
+        raise FitError(
+            "No frame is left that the head can be fitted to.",
+            "Put frames in again, or film the face from the front, evenly lit.",
+        )
+    return np.flatnonzero(usable)
+
+
+def all_steps(frames: int) -> int:
+    """How many steps a solve of so many frames tells at most."""
+    return SOLVER_STEPS + 2 * frames  # each frame's outline and hairline
+
+
+class _Steps:
+    """Counts solver steps for the progress bar; solves that settle early leave some out."""
+
+    def __init__(self, progress: Progress, frames: int) -> None:
+        self._progress = progress
+        self._all = all_steps(frames)
+        self._done = 0
+
+    def __call__(self, message: str) -> None:
+        self._progress(min(self._done, self._all), self._all, message)
+        self._done += 1
+
+
+def _problem(
+    capture: Capture,
+    track: FaceTrack,
+    template: HeadTemplate,
+    progress: Progress,
+    corrections: Corrections,
+) -> Problem:
+    index = capture.frame_index.tolist()
+    corrections.checked_for(index, capture.size_px)
+    guess = float(np.mean(capture.camera_guess.focal_px))
+    certain = corrections.focal_px is not None or capture.focal_known
+    return Problem(
+        template,
+        linear_head(template),
+        face_landmarks(track.frame_landmarks_px, load_landmark_table()),
+        {index.index(frame): points for frame, points in corrections.landmarks_px.items()},
+        FocalBelief(corrections.focal_px or guess, 0.0 if certain else FOCAL_LOG_SD),
+        np.array(capture.camera_guess.center_px, np.float64),
+        np.isin(index, list(corrections.put_in)),
+        np.isin(index, list(corrections.leave_out)),
+        _Steps(progress, len(index)),
+    )
+
+
+def _with_freeform(problem: Problem, estimate: Estimate) -> tuple[Problem, Estimate]:
+    modes = _modes(problem.template)
+    shape = np.concatenate([estimate.shape, np.zeros(modes.shape[2])])
+    return problem.with_modes(modes), replace(estimate, shape=shape)
+
+
+def _modes(template: HeadTemplate) -> FloatArray:
+    """(V, 3, M)."""
+    return smooth_modes(template.vertices_m.astype(np.float64), FREEFORM_MODES)
+
+
+def _filmed_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
+    """The outlines of all frames with a face, the whole head counting as bare.
+
+    `_bare_skin` tells where it is not, once the first fit to these outlines has placed the head.
+    """
+    person = {}
+    for k in np.flatnonzero(problem.landmarks.found):
+        problem.tick("outlines")
+        outline = person_outline(read_image(track.mask_paths[k]), problem.landmarks.pixels[k])
+        if outline is not None:
+            person[int(k)] = outline
+    return FilmedOutlines(person, np.ones(len(problem.template.vertices_m), bool))
+
+
+def _bare_skin(
+    capture: Capture, track: FaceTrack, problem: Problem, estimate: Estimate
+) -> BoolArray:
+    vote = HairlineVote(problem.template, problem.head)
+    for k in np.flatnonzero(problem.landmarks.found):
+        problem.tick("hairline")
+        vote.add(
+            int(k),
+            estimate,
+            problem.center_px,
+            read_image(capture.frame_paths[k]),
+            read_image(track.mask_paths[k]),
+            problem.landmarks.pixels[k],
+        )
+    return vote.result()
+
+
+def _views(
+    capture: Capture, track: FaceTrack, problem: Problem, frames: IntArray
+) -> dict[int, FrameView]:
+    return {
+        int(k): frame_view(
+            read_image(capture.frame_paths[k]),
+            read_image(track.mask_paths[k]),
+            problem.landmarks.pixels[k],
+        )
+        for k in frames
+    }

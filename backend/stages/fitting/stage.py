@@ -1,0 +1,29 @@
+"""Declares the stage: capture and track to a `HeadFit`, with the artist's corrections."""
+
+from __future__ import annotations
+
+from studio_avatar_addon.avatar.files import sha256_file
+from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit
+
+from ...detector.landmark_table import TABLE_FILE
+from ..declaration import Stage, StageContext, StageFolder
+from .fit import FitMemory, fit_head
+
+
+def run(context: StageContext, folder: StageFolder, capture: Capture, track: FaceTrack) -> HeadFit:
+    # A solution of the same frames and template is gone on from, whatever was corrected since.
+    memory = FitMemory(folder.memory, f"{folder.source_mark} {_heads(context)}")
+    return fit_head(capture, track, context.template, context.progress, context.corrections, memory)
+
+
+def _heads(context: StageContext) -> tuple[str, ...]:
+    return (context.template.sha256, sha256_file(TABLE_FILE))
+
+
+STAGE = Stage(
+    "fitting",
+    inputs=("footage", "tracking"),
+    output=HeadFit,
+    run=run,
+    settings=lambda context: (*_heads(context), context.corrections.as_json()),
+)

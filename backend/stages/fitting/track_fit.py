@@ -1,0 +1,96 @@
+"""A head that fits landmarks and outlines in; one on which every view's skin meets, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from studio_avatar_addon.avatar.template import MATERIALS
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
+
+from .bundle_adjustment import Freedom, Sighting, robust_cost, step
+from .flow import FlowFinder
+from .head_model import Estimate
+from .outline_fit import NARROW_GATE_M, FilmedOutlines, seen_sightings
+from .problem import Problem
+from .track_term import TrackedPoints, surface_normals, track_equations, tracked_points
+from .tracks import find_tracks, trackable
+from .view_images import FrameView, draw_head, opaque_triangles
+
+# Focal length, depth and size of head trade off along a valley 1e5 times as flat as its walls:
+# more damping than this and a solve creeps along it.
+FIRST_DAMPING, WORST_DAMPING = 1e-6, 1e2
+SETTLED = 2e-3  # relative gain of a step that is worth no further one
+
+
+def follow_skin(
+    problem: Problem, estimate: Estimate, frames: IntArray, views: Mapping[int, FrameView]
+) -> tuple[TrackedPoints, ...]:
+    """Tracks between the views of `frames`, found through the estimate's head, on its surface."""
+    problem.tick("following the skin")
+    triangles = opaque_triangles(problem.template)
+    drawn = {
+        int(k): draw_head(
+            views[int(k)], problem.head, triangles, estimate, int(k), problem.center_px
+        )
+        for k in frames
+    }
+    usable = trackable(problem.template)
+    tracks = find_tracks(drawn, estimate, problem.center_px, usable, FlowFinder())
+    return tracked_points(tracks, problem.head)
+
+
+def fit_tracks(
+    problem: Problem,
+    estimate: Estimate,
+    frames: IntArray,
+    filmed: FilmedOutlines,
+    points: Sequence[TrackedPoints],
+    steps: int,
+) -> tuple[Estimate, tuple[TrackedPoints, ...]]:
+    """Damped Gauss-Newton steps over everything: landmarks, outlines and tracks of `frames`."""
+    tracks = [group.tracks for group in points]
+    template, center = problem.template, problem.center_px
+    skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
+    damping = FIRST_DAMPING
+    for _ in range(steps):
+        problem.tick("every view on one head")
+        sightings = seen_sightings(problem, estimate, frames, filmed, NARROW_GATE_M)
+        normals = surface_normals(tracks, problem.head, estimate, skin)
+        equations = [
+            track_equations(p, estimate, n, center) for p, n in zip(points, normals, strict=True)
+        ]
+        before, after = _cost(problem, estimate, sightings, points, normals), np.inf
+        while damping < WORST_DAMPING:
+            taken = step(
+                estimate,
+                sightings,
+                problem.prior,
+                center,
+                Freedom(),
+                damping,
+                list(zip(points, equations, strict=True)),
+            )
+            after = _cost(problem, taken.estimate, sightings, taken.points, normals)
+            damping *= 0.2 if after < before else 30.0
+            if after < before:
+                estimate, points = taken.estimate, taken.points
+                break
+        if before - after < SETTLED * before:
+            break
+    return estimate, tuple(points)
+
+
+def _cost(
+    problem: Problem,
+    estimate: Estimate,
+    sightings: list[Sighting],
+    points: Sequence[TrackedPoints],
+    normals: Sequence[FloatArray],
+) -> float:
+    seen = robust_cost(estimate, sightings, problem.prior, problem.center_px)
+    return seen + sum(
+        group.cost(estimate, normal, problem.center_px)
+        for group, normal in zip(points, normals, strict=True)
+    )

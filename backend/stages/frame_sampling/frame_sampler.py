@@ -1,0 +1,154 @@
+"""A chosen frame in; what it shows of each texel out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, Capture, FaceTrack, FloatArray, HeadFit
+
+from ...atlas.texel_map import AtlasTable, sample_at
+from ...imaging.image_files import load_frame_linear, load_mask
+from ...imaging.log_light import LOG_FLOOR
+from .clothes import SkinKeeper
+from .face_openings import openings
+from .hand_mask import hidden_by_hands
+from .posed_head import PosedHead, pose_head
+from .texel_views import TexelView, image_from_atlas, pixels_per_m, view_texels
+
+# Slides are smooth, so a grid coarser than the texture they belong to keeps them.
+SLIDE_STEP = 4
+CLIPPED = 0.97
+PERSON, CLOTHED = 0.5, 0.5  # shares from which a pixel is the person, a place is clothed
+CLIPPED_WEIGHT = np.float32(0.2)
+
+
+@dataclass(frozen=True)
+class OpenedFrame:
+    """A chosen frame, read and posed once, to be sampled several times."""
+
+    k: int  # among the chosen frames
+    posed: PosedHead
+    person: NDArray[np.float32]  # (H, W) without clothes and hands
+    open_to: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
+    linear: NDArray[np.float32]  # (H, W, 3)
+    clipped: np.float32  # linear value from which a channel counts as clipped
+    fit: HeadFit
+
+    def see(self, table: AtlasTable, slide: FloatArray | None) -> TexelView:
+        """Where the texels lie in the frame, moved by a slide in texels on a coarser grid."""
+        slide_px = None
+        if slide is not None:
+            step = np.float32(table.size / slide.shape[0])
+            scale = np.float32(table.size / (slide.shape[0] * SLIDE_STEP))
+            jacobian = image_from_atlas(table, self.posed.points_px)
+            slide_px = _in_pixels(
+                table.texel, table.triangle, jacobian, slide, step, scale, table.size
+            )
+        return view_texels(table, self.posed, self.fit, self.person, self.open_to, slide_px)
+
+    def sample(
+        self, table: AtlasTable, slide: FloatArray | None
+    ) -> tuple[TexelView, NDArray[np.float32]]:
+        """Where the texels lie in the frame and their log light (n, 3), as filmed."""
+        view = self.see(table, slide)
+        colour = sample_at(self.linear, view.points_px, cv2.INTER_CUBIC)
+        _to_log_light(colour, view.weight, self.clipped)
+        return view, colour
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What a frame is opened with."""
+
+    capture: Capture
+    track: FaceTrack
+    fit: HeadFit
+    template: HeadTemplate
+    keeper: SkinKeeper
+    clothed: BoolArray  # (2F,) triangles that more views show below clothes than bare
+
+    @classmethod
+    def of(cls, capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate) -> Frames:
+        keeper = SkinKeeper(template)
+        nothing = np.zeros(len(template.triangles), bool)
+        frames = cls(capture, track, fit, template, keeper, nothing)
+        return replace(frames, clothed=frames._often_clothed())
+
+    def open(self, k: int) -> OpenedFrame:
+        posed, linear, person, bare = self._bare(k)
+        hands = hidden_by_hands(self.track.hands_px[k], self.capture.size_px)
+        covered = posed.raster.covered
+        clothed = np.zeros_like(covered)
+        clothed[covered] = self.clothed[posed.shown[posed.raster.triangle[covered]]]
+        return OpenedFrame(
+            k=k,
+            posed=posed,
+            person=np.where(hands | clothed, 0.0, np.minimum(person, bare)).astype(np.float32),
+            open_to=openings(self.track.frame_landmarks_px[k], self.capture.size_px),
+            linear=linear,
+            clipped=np.float32(CLIPPED * self.capture.frame_gain[k].min()),
+            fit=self.fit,
+        )
+
+    def _bare(self, k: int) -> tuple[PosedHead, FloatArray, FloatArray, FloatArray]:
+        posed = pose_head(self.fit, k, self.template)
+        linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
+        bare = self.keeper.bare(linear, posed, person, pixels_per_m(posed, self.fit))
+        return posed, linear, person, bare
+
+    def _often_clothed(self) -> BoolArray:
+        """A collar passes for skin in some view or other: the views vote, by their pixels."""
+        shown, hidden = np.zeros((2, len(self.clothed)))
+        for k in np.flatnonzero(self.fit.frame_used):
+            posed, _, person, bare = self._bare(int(k))
+            inside = posed.raster.covered & (person > PERSON)
+            triangle = posed.shown[posed.raster.triangle[inside]]
+            shown += np.bincount(triangle, minlength=len(shown))
+            hidden += np.bincount(triangle, 1.0 - bare[inside], minlength=len(shown))
+        return hidden > CLOTHED * shown
+
+
+@numba.njit(cache=True, nogil=True)
+def _in_pixels(texel, triangle, jacobian, slide, step, scale, size):
+    """A slide in coarse texels on a coarser grid (bilinear) as image offsets (n, 2) in pixels."""
+    rows, columns = slide.shape[:2]
+    out = np.empty((len(texel), 2), np.float32)
+    for i in range(len(texel)):
+        x = (texel[i] % size + 0.5) / step - 0.5
+        y = (texel[i] // size + 0.5) / step - 0.5
+        c, r = min(max(int(x), 0), columns - 2), min(max(int(y), 0), rows - 2)
+        fx, fy = min(max(x - c, 0.0), 1.0), min(max(y - r, 0.0), 1.0)
+        wa, wb = (1.0 - fx) * (1.0 - fy) * scale, fx * (1.0 - fy) * scale
+        wc, wd = (1.0 - fx) * fy * scale, fx * fy * scale
+        dx = (
+            wa * slide[r, c, 0]
+            + wb * slide[r, c + 1, 0]
+            + wc * slide[r + 1, c, 0]
+            + wd * slide[r + 1, c + 1, 0]
+        )
+        dy = (
+            wa * slide[r, c, 1]
+            + wb * slide[r, c + 1, 1]
+            + wc * slide[r + 1, c, 1]
+            + wd * slide[r + 1, c + 1, 1]
+        )
+        t = triangle[i]
+        out[i, 0] = jacobian[t, 0, 0] * dx + jacobian[t, 0, 1] * dy
+        out[i, 1] = jacobian[t, 1, 0] * dx + jacobian[t, 1, 1] * dy
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _to_log_light(colour, weight, clipped):
+    """`log_light` in place, and less weight for clipped colours, in one go over (n, 3)."""
+    for i in range(len(colour)):
+        if max(colour[i, 0], colour[i, 1], colour[i, 2]) > clipped:
+            weight[i] *= CLIPPED_WEIGHT
+        for c in range(3):
+            colour[i, c] = np.log(max(colour[i, c], np.float32(0.0)) + LOG_FLOOR)

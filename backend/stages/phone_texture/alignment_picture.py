@@ -1,0 +1,43 @@
+"""Views before and after their slides in; what the slides did to the blend out, side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ...atlas.texel_map import AtlasTable, region
+from ...imaging.image_files import srgb_from_linear
+from ...imaging.log_light import light_from_log
+from ..frame_sampling.texel_views import TexelView
+
+SHOWN = ("brows", "nose", "lips", "chin")
+LEAST_SHARE, UNSEEN = 0.01, 0.03
+
+
+class AlignmentPicture:
+    """The plain means of the views, over the n texels of a table."""
+
+    def __init__(self, table: AtlasTable) -> None:
+        self._table = table
+        self._total = np.zeros((2, len(table), 3), np.float32)
+        self._share = np.full((2, len(table)), 1e-6, np.float32)
+
+    def add(self, after: bool, view: TexelView, log_rgb: FloatArray) -> None:
+        self._total[int(after)] += view.weight[:, None] * log_rgb
+        self._share[int(after)] += view.weight
+
+    def draw(self) -> NDArray[np.float32]:
+        """(h, 2 w, 3) sRGB: the face's middle, before on the left, after on the right."""
+        table = self._table
+        inside = table.interpolate(region(table.template, *SHOWN)) > 0.5
+        # What is folded in behind lids and lips lies elsewhere in the atlas.
+        row, column = np.divmod(table.texel[inside], table.size)
+        (top, left), (bottom, right) = np.percentile(
+            np.stack([row, column], 1), (2, 98), axis=0
+        ).astype(int)
+        means = light_from_log(self._total / self._share[..., None])
+        means[self._share < LEAST_SHARE] = UNSEEN
+        sides = [table.image(mean)[top:bottom, left:right] for mean in means]
+        return np.clip(srgb_from_linear(np.concatenate(sides, axis=1)), 0.0, 1.0)

@@ -1,0 +1,57 @@
+"""The texture of a face with glasses in; where their rims and bridge were painted on the skin, out.
+
+Rims are thin, long, and darker or brighter than the skin on both sides of them. Wrinkles are so,
+too: it is for the caller to know that there are glasses.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+
+from ...atlas.texel_map import AtlasTable, atlas_table, region
+from ...imaging.log_light import LUMINANCE
+
+COARSE = 1024
+ABOVE_M, BELOW_M = 0.022, 0.034  # of the eyes' height, on the head at rest: where rims may lie
+LASHES_M = 0.007  # from the eye
+THICKEST = 17  # coarse texels; some 7 mm
+CONTRAST = 0.13  # log light against both sides
+SHORTEST = 40  # coarse texels
+MARGIN = 4
+CLEAR = ("brows", "nostrils", "scalp", "ears")
+
+
+def find_rims(table: AtlasTable, albedo_log: FloatArray) -> NDArray[np.float32]:
+    """(n,) in [0, 1] from the texture without the room's light (n, 3)."""
+    coarse = atlas_table(table.template, COARSE)
+    light = coarse.sample(table.image(albedo_log @ LUMINANCE), cv2.INTER_AREA)
+    image = cv2.GaussianBlur(coarse.image(light), (0, 0), 1.0)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THICKEST, THICKEST))
+    line = np.maximum(
+        cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, disc),
+        cv2.morphologyEx(image, cv2.MORPH_TOPHAT, disc),
+    )
+    found = (line > CONTRAST) & coarse.image(_where_rims_may_lie(coarse), gutters=False)
+    count, label, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
+    span = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    long = np.flatnonzero((span > SHORTEST) & (np.arange(count) > 0))
+    rims = np.isin(label, long).astype(np.float32)
+    wide = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
+    return table.sample(cv2.GaussianBlur(cv2.dilate(rims, wide), (0, 0), MARGIN / 2))
+
+
+def _where_rims_may_lie(table: AtlasTable) -> BoolArray:
+    """(n,) skin round the eyes, from temple to temple."""
+    rest = table.template.vertices_m
+    eyes = rest[region(table.template, "eyes") > 0.5]
+    here = table.interpolate(rest)
+    height = here[:, 2] - eyes[:, 2].mean()
+    inside = table.is_material("skin") & (height < ABOVE_M) & (height > -BELOW_M)
+    inside &= table.interpolate(region(table.template, *CLEAR)) < 0.5
+    front = eyes[eyes[:, 1] < eyes[:, 1].mean()]
+    return inside & (cKDTree(front).query(here)[0] > LASHES_M)

@@ -1,0 +1,167 @@
+"""The texture as filmed in; which of it is hair, its colour, and a close-cropped scalp out.
+
+Hair has a volume that a head's surface cannot show: painted on, it smears. Where it hides the
+scalp, the scalp is drawn as if cropped close, in the hair's colour; where it hangs over forehead or
+ears, skin is made up. Hair is told by its colour, darker or greyer than the face's skin, and by
+hanging together with the scalp.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+
+from ...atlas.inpaint import continue_smoothly
+from ...atlas.solid_noise import solid_noise
+from ...atlas.texel_map import AtlasTable, atlas_table, region, sample_at, twin_coordinates
+from ...imaging.log_light import LUMINANCE, chroma, smooth_step
+
+COARSE = 512
+PLAIN = ("nose", "cheeks", "chin")
+NEVER_HAIR = ("brows", "eyelids", "nose", "nostrils", "lips", "chin")
+# Below this line on the head at rest, sideburns and beards are the face's own.
+LOWEST_M = -0.015  # from the eyes' height
+# Hairlines vary: up to here from the template's scalp hair grows, farther down it hangs.
+HAIRLINE_M = 0.012
+SURELY_SEEN = 0.5
+LEAST_POINTS = 200  # of the coarse atlas
+# Log light below the face's skin from which a colour is hair's; or log red below it, where it is no
+# brighter than skin. On the scalp it may be, by GLOSS: a forehead that is mirrors a blue sky.
+DARKER, LESS_RED, GLOSS = 0.55, 0.16, 0.25
+LEAST_SCALP_SHARE = 0.04  # of the seen scalp; less is shadow
+MARGIN = 5  # coarse texels round hair in which strands thin out
+LIKELY_SHARE = 3.0  # the unseen scalp is as hairy as the seen one, times this
+# Cropped hair lets this share of the skin's colour through.
+SKIN_THROUGH = 0.22
+STRANDS = ((0.0006, 31, 0.08), (0.0018, 32, 0.05), (0.008, 33, 0.04))  # size in m, seed, log light
+# A hairline thins out over some millimetres, hair by hair.
+EDGE_SOFTNESS = 4.0  # coarse texels
+EDGE_M, EDGE_NOISE = 0.0007, 0.20
+EDGE = (0.15, 0.85)
+
+
+@dataclass(frozen=True)
+class Hair:
+    """Over n texels. `colour_log` (3,): as filmed less the shading; None: no hair was seen."""
+
+    hides: NDArray[np.float32]  # (n,) in [0, 1]: what was filmed here is hair
+    scalp: NDArray[np.float32]  # (n,) in [0, 1]: where cropped hair grows
+    colour_log: NDArray[np.float32] | None
+    over_forehead: float  # share of the seen forehead
+
+
+def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Hair:
+    """`albedo_log` (n, 3): the texture without the room's light; `seen` (n,) in [0, 1]."""
+    nothing = np.zeros(len(table), np.float32)
+    bald = Hair(nothing, nothing, None, 0.0)
+    coarse = atlas_table(table.template, COARSE)
+    colour = coarse.sample(table.image(albedo_log), cv2.INTER_AREA)
+    known = coarse.sample(table.image(seen), cv2.INTER_AREA) > SURELY_SEEN
+    known &= coarse.is_material("skin")
+    part = {
+        name: coarse.interpolate(region(table.template, *names)) > SURELY_SEEN
+        for name, names in (
+            ("plain", PLAIN), ("never", NEVER_HAIR), ("scalp", ("scalp",)),
+            ("forehead", ("forehead",)), ("ears", ("ears",)),
+        )
+    }  # fmt: skip
+    plain = known & part["plain"]
+    if plain.sum() < LEAST_POINTS:
+        return bald
+    rest = coarse.interpolate(table.template.vertices_m)
+    eyes_height_m = table.template.vertices_m[
+        region(table.template, "eyes") > SURELY_SEEN, 2
+    ].mean()
+    high = (rest[:, 2] > eyes_height_m + LOWEST_M) | part["scalp"] | part["ears"]
+    like_hair = (
+        known
+        & high
+        & ~part["never"]
+        & _like_hair(colour, np.median(colour[plain], 0), GLOSS * part["scalp"])
+    )
+    hair = _joined_to(coarse, like_hair, part["scalp"])
+    seen_scalp = known & part["scalp"]
+    share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), LEAST_POINTS)
+    if share < LEAST_SCALP_SHARE:
+        return bald
+    # Lamps tint hair, too: bare scalp begins at the forehead, an island of it is tinted hair.
+    bare = known & (part["scalp"] | part["forehead"]) & ~hair
+    hair |= bare & part["scalp"] & ~_joined_to(coarse, bare, part["forehead"])
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
+    wide = cv2.dilate(coarse.image(hair.astype(np.float32), gutters=False), disc)
+    scalp_m = rest[part["scalp"]]
+    growing = cKDTree(scalp_m[:: max(len(scalp_m) // 5000, 1)]).query(rest)[0] < HAIRLINE_M
+    growing = (growing | ~part["forehead"]) & ~part["ears"]
+    hanging = hair & ~growing
+    # What only one side shows below the scalp is a shadow, or a strand that hangs there.
+    growing &= part["scalp"] | _other_side_agrees(coarse, hair, known)
+    usual = region(table.template, "scalp") * min(share * LIKELY_SHARE, 1.0)
+    grows = continue_smoothly(
+        coarse,
+        (hair & growing)[:, None].astype(np.float32),
+        known.astype(np.float32),
+        usual[:, None],
+    )[:, 0]
+    grows *= growing & high
+    scalp = coarse.image(np.clip(grows, 0.0, 1.0))
+    return Hair(
+        hides=table.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
+        scalp=table.sample(cv2.GaussianBlur(scalp, (0, 0), EDGE_SOFTNESS), cv2.INTER_LINEAR),
+        colour_log=np.median(colour[hair & like_hair], 0).astype(np.float32),
+        over_forehead=_share(hanging, known & part["forehead"]),
+    )
+
+
+def with_cropped_scalp(
+    table: AtlasTable, neutral_m: FloatArray, albedo_log: FloatArray, hair: Hair
+) -> NDArray[np.float32]:
+    """`albedo_log` (n, 3), complete skin of a head (V, 3), with cropped hair where it grows."""
+    if hair.colour_log is None:
+        return albedo_log
+    near = np.flatnonzero(hair.scalp > 0.0)
+    position = table.interpolate(neutral_m)[near]
+    share = hair.scalp[near]
+    ragged = 4.0 * share * (1.0 - share)  # no stray hair where none grows
+    edge = share + EDGE_NOISE * ragged * solid_noise(position, EDGE_M, 30)
+    inside = smooth_step(*EDGE, edge)[:, None]
+    strands = np.zeros(len(near), np.float32)
+    for size_m, seed, strength in STRANDS:
+        strands += strength * solid_noise(position, size_m, seed)
+    skin = albedo_log[near]
+    cropped = hair.colour_log + SKIN_THROUGH * (skin - hair.colour_log) + strands[:, None]
+    out = albedo_log.copy()
+    out[near] = skin + inside * (cropped - skin)
+    return out
+
+
+def _like_hair(colour: FloatArray, skin: FloatArray, gloss: FloatArray) -> BoolArray:
+    """(n,) of `colour` (n, 3), hair brighter than `skin` (3,) by up to `gloss` (n,)."""
+    away = colour - skin
+    lighter = away @ LUMINANCE
+    return (lighter < -DARKER) | ((chroma(away)[:, 0] < -LESS_RED) & (lighter < gloss))
+
+
+def _joined_to(table: AtlasTable, wanted: BoolArray, seed: BoolArray) -> BoolArray:
+    """Those of `wanted` (n,) that hang together with ones in `seed` (n,)."""
+    image = table.image(wanted.astype(np.uint8), gutters=False)
+    image = cv2.morphologyEx(image, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    label = table.pick(np.asarray(cv2.connectedComponents(image)[1]))
+    return wanted & np.isin(label, np.unique(label[wanted & seed]))
+
+
+def _other_side_agrees(table: AtlasTable, hair: BoolArray, known: BoolArray) -> BoolArray:
+    """(n,) where the other side of the head shows hair too, or was not seen."""
+    twin = twin_coordinates(table)
+    both = np.stack([hair, known], 1).astype(np.float32)
+    there = sample_at(table.image(both), twin)
+    return np.isnan(twin[:, 0]) | (there[:, 0] > 0.5) | (there[:, 1] < 0.5)
+
+
+def _share(inside: BoolArray, of: BoolArray) -> float:
+    return float((inside & of).sum()) / max(float(of.sum()), 1.0)

@@ -1,0 +1,89 @@
+"""Measured eye colours in; base colour of all that a clip hardly shows out.
+
+Eyes, teeth, gums, tongue, mouth and lashes lie in the atlas but are seen too small, too dark or
+never. They are drawn instead, in albedo; the caller brings them to the brightness it needs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import CLEAR, IRIS_RADIUS_M
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
+
+from ...atlas.solid_noise import solid_noise
+from ...atlas.texel_map import AtlasTable
+from ...imaging.log_light import smooth_step
+from ..frame_sampling.eye_colors import SCLERA_ALBEDO
+
+PUPIL_SHARE = 0.36
+LIMBUS = (0.80, 1.04)  # where the iris darkens and where the sclera begins, in iris radii
+FIBRES = 90
+# Linear albedo. Viewers without shadows show the mouth's inside as it is: it is drawn dark.
+FLAT = {
+    "teeth": (0.43, 0.38, 0.29),
+    "gums": (0.26, 0.085, 0.072),
+    "tongue": (0.27, 0.095, 0.085),
+    "mouth": (0.075, 0.020, 0.017),
+    "lashes": (0.022, 0.016, 0.013),
+    "caruncle": (0.42, 0.20, 0.17),
+}
+# Share of the light before the face that reaches into the mouth.
+MOUTH_LIGHT = 0.8
+IN_MOUTH = ("teeth", "gums", "tongue", "mouth")
+PUPIL = np.array([0.004, 0.004, 0.004], np.float32)
+VEIN = np.array([0.50, 0.17, 0.14], np.float32)
+
+
+def painted_parts(
+    table: AtlasTable, fit: HeadFit, iris_linear: FloatArray
+) -> tuple[NDArray[np.float32], BoolArray]:
+    """Linear albedo (n, 3) and where it applies (n,): everything but skin."""
+    position = table.interpolate(fit.neutral_m)
+    colour = np.zeros((len(table), 3), np.float32)
+    for name, albedo in FLAT.items():
+        here = table.is_material(name)
+        mottle = 0.05 * solid_noise(position[here], 0.0022, seed=len(name))
+        colour[here] = np.array(albedo, np.float32) * np.exp(mottle)[:, None]
+    eye = table.is_material("eye", *CLEAR)
+    colour[eye] = _eyeballs(position[eye], fit, iris_linear)
+    return colour, ~table.is_material("skin")
+
+
+def _eyeballs(position_m: FloatArray, fit: HeadFit, iris_linear: FloatArray) -> NDArray[np.float32]:
+    """Iris, pupil, limbus and sclera (n, 3) of eyes that look straight ahead, along -Y."""
+    side = (position_m[:, 0] < 0.0).astype(int)  # eye centres come left (+X) first
+    arm = position_m - fit.eye_centre_m[side]
+    radius = np.hypot(arm[:, 0], arm[:, 2]) / IRIS_RADIUS_M
+    front = arm[:, 1] < 0.0
+    angle = np.arctan2(arm[:, 2], arm[:, 0])
+    white = _sclera(position_m, radius, front)
+    iris = _iris(radius, angle, side, iris_linear)
+    inside = np.where(front, 1.0 - smooth_step(LIMBUS[0] + 0.14, LIMBUS[1], radius), 0.0)
+    return white + inside[:, None].astype(np.float32) * (iris - white)
+
+
+def _iris(
+    radius: FloatArray, angle: FloatArray, side: NDArray[np.int_], iris_linear: FloatArray
+) -> NDArray[np.float32]:
+    """Radial fibres, a lighter ring round the pupil, a dark limbus."""
+    # Noise on a cone makes fibres: many blobs round the circle, few along the radius.
+    fibre_point = np.stack(
+        [np.cos(angle) * FIBRES / 7, np.sin(angle) * FIBRES / 7, radius * 2.0 + 40.0 * side], 1
+    )
+    fibres = 0.22 * solid_noise(fibre_point, 1.0, 3) + 0.12 * solid_noise(fibre_point, 0.4, 5)
+    collarette = 0.35 * np.exp(-(((radius - 0.52) / 0.10) ** 2))
+    limbus = -0.8 * smooth_step(LIMBUS[0], LIMBUS[1], radius) - 0.15
+    colour = iris_linear * np.exp(fibres + collarette + limbus)[:, None]
+    pupil = 1.0 - smooth_step(PUPIL_SHARE - 0.03, PUPIL_SHARE + 0.03, radius)
+    return (colour + pupil[:, None] * (PUPIL - colour)).astype(np.float32)
+
+
+def _sclera(position_m: FloatArray, radius: FloatArray, front: BoolArray) -> NDArray[np.float32]:
+    """White, pinker away from the iris, with faint veins."""
+    outward = np.where(front, smooth_step(1.1, 2.2, radius), 1.0)
+    ridge = np.abs(solid_noise(position_m, 0.0016, 11) + 0.5 * solid_noise(position_m, 0.0007, 12))
+    vein = np.exp(-((ridge / 0.10) ** 2)) * outward * 0.22
+    base = SCLERA_ALBEDO * (1.0 - outward[:, None] * np.array([0.03, 0.13, 0.15]))
+    return (base + vein[:, None] * (VEIN - base)).astype(np.float32)

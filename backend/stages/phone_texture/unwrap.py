@@ -1,0 +1,235 @@
+"""Capture, track, fit and light in; the `TextureSet` "phone" out: two passes over the frames.
+
+The first pass, at a coarse size, finds each view's slide and low band; the second gathers the
+high band at full size with those slides applied to where the frames are sampled, so that every
+pixel is interpolated once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import (
+    Capture,
+    FaceTrack,
+    Finding,
+    FloatArray,
+    HeadFit,
+    Progress,
+    Quality,
+    RoomLight,
+    TextureSet,
+)
+
+from ...atlas.texel_map import AtlasTable, atlas_table
+from ...imaging.image_files import srgb_from_linear
+from ...imaging.log_light import LUMINANCE, light_from_log
+from ..frame_sampling.eye_colors import SCLERA_ALBEDO
+from ..frame_sampling.frame_sampler import SLIDE_STEP, Frames
+from .alignment_picture import AlignmentPicture
+from .bands import add_weighted, common_low_band, low_band
+from .bare_skin import BareSkin, bare_skin
+from .common_light import CommonLight
+from .painted_parts import IN_MOUTH, MOUTH_LIGHT, painted_parts
+from .view_alignment import Mosaic, local_pattern
+
+ALIGN_SIZE = 1024
+# How steeply the best view outweighs the others in the high band.
+RANK_POWER = 20
+SHINE_TOLERANCE = 0.08
+CERTAIN_WEIGHT = 0.25
+LEAST_COVERAGE = 0.35
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the first pass learned about chosen frame `k`."""
+
+    k: int
+    slide: NDArray[np.float32]  # (M/4, M/4, 2) texels of the coarse atlas
+    low: NDArray[np.float32]  # (L, L, 3) log light
+    low_weight: NDArray[np.float32]  # (L, L)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The blended high band over n texels."""
+
+    high: NDArray[np.float32]  # (n, 3) log light less the low band
+    best: NDArray[np.float32]  # (n,) weight of the best view
+    views: NDArray[np.uint8]  # (n,)
+
+
+def unwrap(
+    capture: Capture,
+    track: FaceTrack,
+    fit: HeadFit,
+    light: RoomLight,
+    template: HeadTemplate,
+    quality: Quality,
+    progress: Progress,
+) -> TextureSet:
+    """The head's texture in one light, with coverage, confidence and view count."""
+    frames = Frames.of(capture, track, fit, template)
+    order = _outward_order(capture, fit)
+    steps = 2.0 * len(order) + 4.0
+    lit_alike = CommonLight.of(light, template)
+    looks, alignment = _look_through(frames, lit_alike, order, quality, progress, steps)
+    lows = np.stack([look.low for look in looks])
+    common = common_low_band(lows, np.stack([look.low_weight for look in looks]))
+    table = atlas_table(template, quality.texture_size)
+    gathered = _gather(frames, lit_alike, table, looks, common, progress, steps)
+    progress(steps - 3.0, steps, "filling what was not seen")
+    log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
+    skin = bare_skin(
+        table,
+        fit.neutral_m,
+        log_rgb,
+        lit_alike.shading(table),
+        np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0),
+        glasses=capture.glasses,
+    )
+    progress(steps - 1.0, steps, "eyes and mouth")
+    linear = _with_painted_parts(table, fit, light_from_log(skin.log_rgb), light)
+    result = _texture_set(table, linear, skin, gathered, light)
+    progress(steps, steps, "")
+    return replace(result, alignment_srgb=alignment)
+
+
+def _outward_order(capture: Capture, fit: HeadFit) -> list[int]:
+    """The frames the solver used, from the most frontal and sharp one outwards."""
+    rotation = fit.camera_from_head[:, :3, :3]
+    sight = rotation[:, 2]  # the camera's forward axis in the head frame; frontal: +Y
+    sharp = capture.sharpness[capture.frame_index]
+    used = np.flatnonzero(fit.frame_used)
+    first = used[np.argmax(sight[used, 1] + 0.2 * sharp[used])]
+    return [int(k) for k in used[np.argsort(-(sight[used] @ sight[first]), kind="stable")]]
+
+
+def _look_through(
+    frames: Frames,
+    lit_alike: CommonLight,
+    order: list[int],
+    quality: Quality,
+    progress: Progress,
+    steps: float,
+) -> tuple[list[Look], NDArray[np.float32]]:
+    """First pass: align every view to the mosaic of those before it; take its low band.
+
+    Also what that did to the blend, as `AlignmentPicture` draws it.
+    """
+    size = min(ALIGN_SIZE, quality.texture_size // 2)
+    table = atlas_table(frames.template, size)
+    mosaic, picture = Mosaic(size), AlignmentPicture(table)
+    looks: list[Look] = []
+    for done, k in enumerate(order):
+        progress(done, steps, f"aligning view {done + 1} of {len(order)}")
+        frame = frames.open(k)
+        view, log_rgb = lit_alike.sample(frame, table, None)
+        picture.add(False, view, log_rgb)
+        weight = table.image(view.weight, gutters=False)
+        pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
+        slide = np.zeros((size // SLIDE_STEP, size // SLIDE_STEP, 2), np.float32)
+        if looks:
+            slide = mosaic.slide(pattern, weight)
+            view, log_rgb = lit_alike.sample(frame, table, slide)
+            weight = table.image(view.weight, gutters=False)
+            pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
+        mosaic.add(pattern, weight)
+        picture.add(True, view, log_rgb)
+        filmed = table.image(log_rgb, gutters=False)
+        looks.append(Look(k, slide, *low_band(filmed, weight)))
+    return _about_their_mean(looks), picture.draw()
+
+
+def _about_their_mean(looks: list[Look]) -> list[Look]:
+    """The same slides, but for what all have in common: that is the first view's own error.
+
+    The fit places the views' mean better than any of them.
+    """
+    size = looks[0].slide.shape[1::-1]
+    total = np.zeros_like(looks[0].slide)
+    share = np.full(size[::-1], np.finfo(np.float32).tiny, np.float32)
+    for look in looks:
+        weight = cv2.resize(look.low_weight, size, interpolation=cv2.INTER_LINEAR)
+        total += weight[..., None] * look.slide
+        share += weight
+    common = total / share[..., None]
+    return [replace(look, slide=look.slide - common) for look in looks]
+
+
+def _gather(
+    frames: Frames,
+    lit_alike: CommonLight,
+    table: AtlasTable,
+    looks: list[Look],
+    common: FloatArray,
+    progress: Progress,
+    steps: float,
+) -> Gathered:
+    """Second pass: the high band at full size, mostly from the views that see a texel best."""
+    total = np.zeros((len(table), 3), np.float32)
+    weight_sum = np.full(len(table), np.finfo(np.float32).tiny, np.float32)
+    best = np.zeros(len(table), np.float32)
+    views = np.zeros(len(table), np.uint8)
+    sharpness = frames.capture.sharpness[frames.capture.frame_index]
+    for done, look in enumerate(looks):
+        progress(len(looks) + done, steps, f"blending view {done + 1} of {len(looks)}")
+        view, log_rgb = lit_alike.sample(frames.open(look.k), table, look.slide)
+        high = log_rgb - table.sample(look.low, cv2.INTER_CUBIC)
+        shine = np.maximum((look.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
+        matte = table.sample(np.exp(-6.0 * shine))
+        rank = (view.weight * np.maximum(view.cosine, 0.0) * sharpness[look.k]) ** RANK_POWER
+        add_weighted(total, weight_sum, best, views, high, view.weight, rank * matte)
+    return Gathered(total / weight_sum[:, None], best, views)
+
+
+def _with_painted_parts(
+    table: AtlasTable, fit: HeadFit, linear: FloatArray, light: RoomLight
+) -> NDArray[np.float32]:
+    """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
+    painted, drawn = painted_parts(table, fit, light.iris_linear)
+    filmed = painted * (light.sclera_filmed / SCLERA_ALBEDO)
+    filmed[table.is_material(*IN_MOUTH)] *= MOUTH_LIGHT
+    return np.where(drawn[:, None], filmed, linear)
+
+
+def _texture_set(
+    table: AtlasTable,
+    linear: FloatArray,
+    bare: BareSkin,
+    gathered: Gathered,
+    light: RoomLight,
+) -> TextureSet:
+    skin = table.is_material("skin")
+    coverage = np.where(skin, bare.seen, 0.0).astype(np.float32)
+    views = np.where(coverage > 0.0, gathered.views, 0).astype(np.uint8)
+    agreement = 1.0 - 0.5 ** views.astype(np.float32)
+    # Turning further does not help where hair hides the skin.
+    hair, to_be_seen = bare.hair, skin & (bare.hair.hides < 0.5)
+    findings = bare.findings
+    share = float(coverage[to_be_seen].mean()) if to_be_seen.any() else 1.0
+    if share < LEAST_COVERAGE:
+        percent = round(100 * share)
+        findings += (
+            Finding(
+                "low_coverage",
+                f"Only {percent} % of the head was seen; the rest is made up. "
+                "Film again and turn the head further to both sides.",
+            ),
+        )
+    return TextureSet(
+        origin="phone",
+        base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
+        coverage=table.image(coverage),
+        confidence=table.image((coverage * np.sqrt(gathered.best) * agreement).astype(np.float32)),
+        view_count=table.image(views),
+        iris_linear=light.iris_linear,
+        hair_linear=None if hair.colour_log is None else light_from_log(hair.colour_log),
+        findings=findings,
+    )

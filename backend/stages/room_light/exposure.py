@@ -1,0 +1,36 @@
+"""Skin points in the chosen frames in; how much each frame's exposure and tint differ out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import FloatArray
+
+from .filmed_points import FilmedPoints
+
+DARKEST, LIGHTEST = 0.01, 0.9  # linear; noise below, clipping above
+ROUNDS, SPREAD = 30, 0.08
+LARGEST = 0.7  # log light
+
+
+def exposure_offsets(filmed: FilmedPoints, log_shading: FloatArray) -> FloatArray:
+    """Log offsets (K, 3) of frames beyond their shading, (K, n, 3) or what broadcasts to it.
+
+    Each point has a colour of its own and each frame an offset: alternating robust means.
+    """
+    usable = ((filmed.radiance > DARKEST) & (filmed.radiance < LIGHTEST)).all(axis=2)
+    counts = filmed.weight * usable
+    logs = np.log(np.maximum(filmed.radiance, DARKEST)) - log_shading
+    weight = counts
+    offset = np.zeros((len(logs), 3), np.float32)
+    told = counts.any(axis=1)
+    for _ in range(ROUNDS if told.any() else 0):
+        share = weight / np.maximum(weight.sum(axis=0), 1e-9)
+        colour = np.einsum("kn,knc->nc", share, logs - offset[:, None])
+        left = logs - colour
+        share = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
+        offset = np.einsum("kn,knc->kc", share, left)
+        offset -= np.median(offset[told], axis=0)
+        away = np.abs(left - offset[:, None]).max(axis=2)
+        weight = counts / (1.0 + (away / SPREAD) ** 2)
+    return np.clip(offset * told[:, None], -LARGEST, LARGEST)

@@ -1,0 +1,111 @@
+"""What was filmed and what the network takes it for in; the skin without light out.
+
+The network guides and physics divides where the skin was seen; where it was not, the network's
+own skin joins on, shifted to meet what was seen (a membrane over the head's surface, as Poisson
+blending has it). Hair and neck stay as the phone texture continues them: under a collar the network
+knows least. All in log light, over n coarse points.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, RoomLight
+
+from ...atlas.inpaint import surface_membrane
+from ...atlas.texel_map import region
+from ...imaging.log_light import LUMINANCE, smooth_step
+from ..room_light.skin_points import SkinPoints
+from ..room_light.surroundings import Surroundings
+from .guided_light import guided_shading
+from .physical import HAIR_DARKER, divided, lower_shine
+
+DOUBTFUL = 0.1  # weight in the light's fit of lips, brows and beard beside plain skin
+# The light as the change between views tells it and as the guide tells it err independently, and
+# a mean errs less than either; the guide itself knows what no light round the head does.
+BY_GUIDE, GUIDE_ITSELF = 0.25, 0.2
+# Of the light's logarithm. Up to .24 was left in six captures; with more, the guide is wrong. Less
+# than none would bring shadows back where the guide errs: on a clip that hardly turns, beside the
+# nose and on the neck.
+LEFTOVER = 0.4
+# Coarse texels over which the low band mixes hair with skin: a guide that knows of hair there would
+# darken hair that the texture has already.
+HAIR_EDGE = 9
+CERTAIN = 4.0  # weights of a coarse texel in the membrane
+
+
+def guided(
+    around: Surroundings,
+    light: RoomLight,
+    filmed: FloatArray,
+    guide: FloatArray,
+    coverage: FloatArray,
+    device: torch.device,
+) -> NDArray[np.float32]:
+    """Log albedo (n, 3) of what was `filmed` (n, 3) and `guide` (n, 3) takes for skin;
+    `coverage` (n,)."""
+    points = around.points
+    known = np.minimum(coverage * 4.0, 1.0)
+    weight = known * (DOUBTFUL + (1.0 - DOUBTFUL) * light.plain)
+    shading = guided_shading(filmed, guide, weight, around, light.skin_linear, device)
+    by_guide = lower_shine(points, filmed - points.smooth(shading, light.openness), known)
+    sure = light.plain * known > 0.5
+    sure = sure if sure.any() else np.ones_like(sure)
+
+    def toned(albedo: FloatArray) -> FloatArray:
+        return albedo + np.log(light.skin_linear) - np.median(albedo[sure], 0)
+
+    seen = divided(points, light, filmed, coverage)
+    seen = seen + BY_GUIDE * (toned(by_guide) - seen)
+    seen = toned(seen + GUIDE_ITSELF * (toned(guide) - seen))
+    seen = toned(seen - _leftover_light(seen - guide, light.common, weight))
+    kept = np.maximum(_hair(points, seen, sure), _share(points, "neck"))
+    return _met(points, seen, guide, np.maximum(known, kept), sure)
+
+
+def _leftover_light(
+    apart: FloatArray, shading: FloatArray, weight: FloatArray
+) -> NDArray[np.float32]:
+    """(n, 3) of the log `shading` (n, 3) that is still in the skin.
+
+    The guide errs, but not as light does: where skin is brighter than its guide (`apart` (n, 3),
+    over `weight` (n,)) just where the light is, some of it is left. A regression a channel.
+    """
+    bright = shading @ LUMINANCE
+    share = weight / max(float(weight.sum()), 1e-9)
+    bright = bright - share @ bright
+    slope = (share * bright) @ apart / max(float(share @ bright**2), 1e-9)
+    return (bright[:, None] * np.clip(slope, 0.0, LEFTOVER)).astype(np.float32)
+
+
+def _hair(points: SkinPoints, seen: FloatArray, sure: BoolArray) -> NDArray[np.float32]:
+    """(n,) where the phone texture draws cropped hair, in the colour that it was seen in."""
+    usual = float(np.median(seen[sure] @ LUMINANCE))
+    hair = smooth_step(*HAIR_DARKER, usual - seen @ LUMINANCE) * _share(points, "scalp")
+    wide = cv2.dilate(points.image(hair), np.ones((HAIR_EDGE, HAIR_EDGE), np.uint8))
+    return points.table.pick(wide)[points.skin]
+
+
+def _share(points: SkinPoints, name: str) -> NDArray[np.float32]:
+    inside = points.table.interpolate(region(points.table.template, name))[points.skin]
+    return np.minimum(3.0 * inside, 1.0)
+
+
+def _met(
+    points: SkinPoints, albedo: FloatArray, guide: FloatArray, known: FloatArray, sure: BoolArray
+) -> NDArray[np.float32]:
+    """`albedo` where known (n,), elsewhere the guide shifted to meet it."""
+    apart = albedo - guide
+    usual = np.median(apart[sure], 0)
+    table = points.table
+    values = np.zeros((len(table), 3), np.float32)
+    weight = np.zeros(len(table), np.float32)
+    values[points.skin], weight[points.skin] = apart, known
+    at_vertices, total = table.to_vertices(values, weight)
+    everywhere = np.broadcast_to(usual, at_vertices.shape)
+    membrane = surface_membrane(table.template, at_vertices, CERTAIN * total, everywhere)
+    joined = guide + table.interpolate(membrane)[points.skin]
+    return joined + known[:, None] * (albedo - joined)

@@ -1,0 +1,63 @@
+"""The network's answer and what physics makes of the seen skin in; latents that fit both, out.
+
+The generator draws only what it takes for skin: moved towards the physical estimate where that is
+known, it keeps the person's own tones and leaves the rest of the face to agree.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...imaging.log_light import LOG_FLOOR
+from .networks import StudioNet
+from .networks.generator import Change
+
+RATE = 0.02
+PULL = 0.05  # of the latents' mean squared way, in units of log light
+USUAL_ERROR = 0.1  # log light; larger errors count by their size, not its square
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """At the network's size, on its device."""
+
+    albedo_log: Tensor  # (1, 3, S, S), up to a colour of its own
+    weight: Tensor  # (1, 1, S, S) how well it is known
+
+
+def refined(
+    net: StudioNet,
+    first: Tensor,
+    changes: Mapping[int, Change] | None,
+    target: Target,
+    seconds: float,
+) -> Tensor:
+    """W+ (1, layers, D) after so many seconds of descent from `first`; `changes` stay."""
+    wplus = first.clone().requires_grad_(True)
+    optimizer = torch.optim.Adam([wplus], RATE)
+    share = target.weight / target.weight.sum().clamp(min=1e-6)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        apart = _log_light(net.generator.synthesis(wplus, changes)) - target.albedo_log
+        apart = apart - (share * apart).sum((2, 3), keepdim=True)
+        error = torch.where(
+            apart.abs() < USUAL_ERROR, 0.5 * apart.square() / USUAL_ERROR,
+            apart.abs() - 0.5 * USUAL_ERROR,
+        )  # fmt: skip
+        loss = (share * error).sum() + PULL * (wplus - first).square().mean()
+        # Of W+ alone: the generator learns nothing.
+        (wplus.grad,) = torch.autograd.grad(loss, wplus)
+        optimizer.step()
+    return wplus.detach()
+
+
+def _log_light(srgb: Tensor) -> Tensor:
+    srgb = srgb.clamp(0.0, 1.0)
+    low = srgb <= 0.04045
+    linear = torch.where(low, srgb / 12.92, ((srgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+    return (linear + float(LOG_FLOOR)).log()

@@ -1,0 +1,84 @@
+"""A `Capture` in, one person's face and silhouette out: landmarks of all frames, masks of the
+chosen ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from studio_avatar_addon.avatar.types import Capture, FaceTrack, Finding, FloatArray, Progress
+
+from ...detector.face_mesh import FaceMesh, HandFinder, PersonSegmenter
+from ...imaging.image_files import pixels_8bit, read_image_8bit, write_png
+from ..footage.head_view import head_view
+from .hand_check import hands_before
+from .person_mask import person_mask
+from .static_landmarks import MISLED, detection_confidence, static_landmarks
+
+MASK_NAME = "mask_{:06d}.png"
+MANY_MISLED = 0.3  # of the chosen frames
+# Dim faces are now and then taken for a fist, in one frame of 16 or two of 28.
+RARE_HANDS = 0.1
+
+
+def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTrack:
+    """Landmarks, their confidence and person masks.
+
+    `frame_landmarks_px` never holds NaN: where the static detection fails or lies elsewhere than
+    the tracked one, the tracked one stands in and `confidence` of that frame is at most 0.2.
+    Frames with confidence 0 are NaN in `landmarks_px`.
+    """
+    view = head_view(capture.detections_px, capture.camera_guess)
+    confidence = detection_confidence(capture.detections_px, view)
+    tracked = capture.detections_px[capture.frame_index]
+    chosen = tracked.copy()
+    mask_paths = []
+    hands_px = []
+    misled = 0
+    with FaceMesh(tracking=False) as mesh, PersonSegmenter() as segmenter, HandFinder() as finder:
+        for k, frame in enumerate(capture.frame_index):
+            progress(k, len(chosen), f"frame {frame}")
+            image = read_image_8bit(capture.frame_paths[k])
+            found = static_landmarks(image, tracked[k], mesh)
+            if found is None:
+                misled += 1
+                confidence[frame] = min(confidence[frame], MISLED)
+            else:
+                chosen[k] = found
+            hands_px.append(finder.detect(image))
+            mask_paths.append(masks_dir / MASK_NAME.format(frame))
+            write_png(mask_paths[-1], pixels_8bit(person_mask(image, chosen[k], segmenter)))
+    return FaceTrack(
+        landmarks_px=np.where(confidence[:, None, None] > 0, capture.detections_px, np.nan),
+        confidence=confidence,
+        frame_landmarks_px=chosen,
+        mask_paths=tuple(mask_paths),
+        hands_px=np.stack(hands_px),
+        findings=(*_unclear(misled, len(chosen)), *_hands(np.stack(hands_px), chosen)),
+    )
+
+
+def _unclear(misled: int, count: int) -> tuple[Finding, ...]:
+    if misled <= MANY_MISLED * count:
+        return ()
+    return (
+        Finding(
+            "face_unclear",
+            f"The face could not be read surely in {misled} of {count} chosen frames. Film it with "
+            "hair, hands and glasses away from the face, in even light.",
+        ),
+    )
+
+
+def _hands(hands_px: FloatArray, face_px: FloatArray) -> tuple[Finding, ...]:
+    before = int(hands_before(hands_px, face_px).sum())
+    if before <= RARE_HANDS * len(face_px):
+        return ()
+    return (
+        Finding(
+            "hand_before_face",
+            f"A hand is before the face in {before} of {len(face_px)} chosen frames: it is kept "
+            "out of the texture, but the fit may follow it. Film again with the hands down.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Everything that lies in an avatar folder: stage cache, results, textures, report."""

@@ -1,0 +1,1 @@
+"""What is made instead of filmed: painted persons, simulated and rendered captures."""

@@ -1,0 +1,132 @@
+"""Template and texture size in; what the simulator must know of every texel out, as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import FloatArray
+
+from ...atlas.inpaint import NOT_BARE, RIM_PARTS
+from ...atlas.solid_noise import solid_noise
+from ...atlas.texel_map import AtlasTable, atlas_table, region, twin_coordinates
+from ...stages.phone_texture.hair_mask import LOWEST_M, NEVER_HAIR, PLAIN
+from ...stages.phone_texture.painted_parts import FLAT, IN_MOUTH
+from .tables import GRID
+
+SURELY_SCALP = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class AtlasMaps:
+    """Of an atlas of N x N texels, on one device; images (1, 1, N, N) float32 unless told."""
+
+    size: int
+    skin: torch.Tensor  # 1 on skin
+    bare: torch.Tensor  # in [0, 1]: plain skin of the face
+    doubtful_rims: torch.Tensor  # parts whose rims the stage takes off
+    scalp: torch.Tensor
+    may_be_hair: torch.Tensor  # 1 where the stage looks for hair
+    plain_texel: torch.Tensor  # (k,) int64 some of the face's plain texels
+    forehead: torch.Tensor
+    ears: torch.Tensor
+    scalp_distance_m: torch.Tensor  # on the head at rest; negative inside
+    height_m: torch.Tensor  # above the eyes, at rest
+    beside_eye_m: torch.Tensor  # away from the nearer eye's middle, towards the temple
+    ahead: torch.Tensor  # 1 where the head's front is
+    twin: torch.Tensor  # (1, N, N, 2) where the other side's texel lies, for grid_sample
+    has_twin: torch.Tensor
+    point_texel: torch.Tensor  # (n,) int64 coarse texel of each skin point
+    nearest_point: torch.Tensor  # (GRID * GRID,) int64 skin point of each coarse texel
+    flat: torch.Tensor  # 1 where the stage draws the same for everybody: teeth, gums, lashes ...
+    flat_albedo: torch.Tensor  # (1, 3, N, N) linear, what it draws there
+    in_mouth: torch.Tensor  # 1 on what the stage draws in less light
+
+    @classmethod
+    def of(cls, template: HeadTemplate, size: int, device: torch.device) -> AtlasMaps:
+        table = atlas_table(template, size)
+        rest = table.interpolate(template.vertices_m)
+        skin = table.is_material("skin")
+        eyes = template.eye_centre_m
+        scalp = table.interpolate(region(template, "scalp"))
+        growing = scalp > SURELY_SCALP
+        outside = cKDTree(rest[skin & growing][::7]).query(rest)[0]
+        inside = cKDTree(rest[skin & ~growing][::7]).query(rest)[0]
+        twin = twin_coordinates(table)
+        there = np.isfinite(twin[:, 0])
+
+        def image(values: np.ndarray) -> torch.Tensor:
+            made = np.ascontiguousarray(table.image(values.astype(np.float32)))
+            layers = made[None] if made.ndim == 2 else made.transpose(2, 0, 1)
+            return torch.from_numpy(np.ascontiguousarray(layers))[None].to(device)
+
+        def part(*names: str) -> torch.Tensor:
+            return image(table.interpolate(region(template, *names)) * skin)
+
+        height = rest[:, 2] - eyes[:, 2].mean()
+        never = table.interpolate(region(template, *NEVER_HAIR)) > SURELY_SCALP
+        ear = table.interpolate(region(template, "ears")) > SURELY_SCALP
+        may_be_hair = skin & ~never & ((height > LOWEST_M) | growing | ear)
+        plain = skin & (table.interpolate(region(template, *PLAIN)) > SURELY_SCALP)
+        flat, flat_albedo = _drawn_flat(table, rest)
+        point_texel, nearest_point = _skin_points(template)
+        place = np.where(there[:, None], twin, 0.0) * (2.0 / size) - 1.0
+        return cls(
+            size=size,
+            skin=image(skin),
+            bare=image((1.0 - table.interpolate(region(template, *NOT_BARE))) * skin),
+            doubtful_rims=part(*RIM_PARTS),
+            scalp=part("scalp"),
+            may_be_hair=image(may_be_hair),
+            plain_texel=torch.from_numpy(table.texel[plain][::4].astype(np.int64)).to(device),
+            forehead=part("forehead"),
+            ears=part("ears"),
+            scalp_distance_m=image(np.where(growing, -inside, outside)),
+            height_m=image(height),
+            beside_eye_m=image(np.abs(rest[:, 0]) - np.abs(eyes[:, 0]).mean()),
+            ahead=image((rest[:, 1] < eyes[:, 1].mean()) * skin),
+            twin=torch.from_numpy(table.image(place.astype(np.float32)))[None].to(device),
+            has_twin=image(there * skin),
+            point_texel=point_texel.to(device),
+            nearest_point=nearest_point.to(device),
+            flat=image(flat),
+            flat_albedo=image(flat_albedo),
+            in_mouth=image(table.is_material(*IN_MOUTH)),
+        )
+
+    def coarse_image(self, values: torch.Tensor) -> torch.Tensor:
+        """Values of the skin points (B, n, C) as images (B, C, GRID, GRID) without holes."""
+        return values[:, self.nearest_point].transpose(1, 2).unflatten(2, (GRID, GRID))
+
+    def at_points(self, image: torch.Tensor) -> torch.Tensor:
+        """Images (B, C, N, N) at the skin points: (B, n, C)."""
+        coarse = functional.interpolate(image, size=(GRID, GRID), mode="area")
+        return coarse.flatten(2)[:, :, self.point_texel].transpose(1, 2)
+
+
+def _drawn_flat(
+    table: AtlasTable, rest_m: FloatArray
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Which texels (n,) the stage draws alike for everybody, and their linear albedo (n, 3)."""
+    albedo = np.zeros((len(table), 3), np.float32)
+    for name, colour in FLAT.items():
+        here = table.is_material(name)
+        mottle = 0.05 * solid_noise(rest_m[here], 0.0022, seed=len(name))
+        albedo[here] = np.array(colour, np.float32) * np.exp(mottle)[:, None]
+    return table.is_material(*FLAT), albedo
+
+
+def _skin_points(template: HeadTemplate) -> tuple[torch.Tensor, torch.Tensor]:
+    """The coarse texels (n,) of the skin points, and of each coarse texel its nearest point."""
+    table = atlas_table(template, GRID)
+    texel = table.texel[table.is_material("skin")]
+    place = np.stack(np.divmod(texel, GRID), 1)
+    everywhere = np.stack(np.divmod(np.arange(GRID * GRID), GRID), 1)
+    nearest = cKDTree(place).query(everywhere)[1]
+    return torch.from_numpy(texel.astype(np.int64)), torch.from_numpy(nearest.astype(np.int64))

@@ -1,0 +1,354 @@
+"""Studio textures and a bank of heads in; what the pipeline would have made of a phone clip out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log, log2
+
+import torch
+import torch.nn.functional as functional
+
+from studio_avatar_addon.avatar.template import HeadTemplate
+
+from ...atlas.inpaint import RIM_2048
+from ...imaging.log_light import LOG_FLOOR, LUMINANCE
+from ...stages.frame_sampling.eye_colors import SCLERA_ALBEDO
+from ...stages.frame_sampling.frame_sampler import CLIPPED, CLIPPED_WEIGHT
+from ...stages.frame_sampling.texel_views import FULL_COSINE, LEAST_COSINE
+from ...stages.phone_texture.common_light import FREE_LIFT, LIFT_SPREAD
+from ...stages.phone_texture.painted_parts import MOUTH_LIGHT
+from ...stages.phone_texture.unwrap import CERTAIN_WEIGHT
+from ...stages.room_light.lobes import DEEPEST_SHADE, LEAST_SHADING
+from ...stages.room_light.tone import (
+    FACE_METERING,
+    SCLERA_SD,
+    SCLERA_SHADE,
+    USUAL_ALBEDO,
+    USUAL_LIGHT,
+    USUAL_LIGHT_SD,
+)
+from .atlas_maps import AtlasMaps
+from .batch_inpaint import complete, with_cropped_scalp
+from .batch_noise import normal, smooth_field, uniform
+from .blend import blend, blended, blurred, enlarged, low_bands
+from .environments import Environments
+from .occluders import Hiding, draw_hiding
+from .phone_camera import Camera, coded, draw_camera
+from .shading import USUAL_SPECULAR, Heads, Lit, Seen
+from .sphere import Sphere
+from .tables import HeadTables
+from .tone_curve import light_from_log, log_from_pixels, log_light, luminance, srgb_from_linear
+from .view_placement import BLURRED_TEXELS, FRAMES_PER_VIEW, MOST_BLUR, Filming, draw_filmings
+
+VIEWS = 6
+MOVES_WITH = ("head", "camera")
+WHITE_BALANCE = (0.55, 1.0)  # share of the light's colour that cameras take out
+LEAST_LIGHT = 0.01  # of the median: pockets are lit by more bounces than one
+LIGHT_ERROR = 0.10  # log light, of the stage's idea of a view's light
+LIGHT_ERROR_CELLS = 5
+GRAIN = 0.03  # log light, of made-up skin
+CLIPPED_LOG = log(CLIPPED + float(LOG_FLOOR))
+MEDIAN_STEP = 4  # every so many points tell the median
+LEAST_SEEN = 0.02  # a fainter weight is none
+SHADING_SHARE = 2  # the light is blended at half the texture's size: it has no finer structure
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """B phone textures as the pipeline makes them, and the truth about them; N x N texels."""
+
+    phone_srgb: torch.Tensor  # (B, 3, N, N) float32 in [0, 1]
+    coverage: torch.Tensor  # (B, N, N) float32 in [0, 1]: share of the texel that was really seen
+    confidence: torch.Tensor  # (B, N, N) float32 in [0, 1]
+    view_count: torch.Tensor  # (B, N, N) uint8
+    studio_srgb: torch.Tensor  # (B, 3, N, N) float32 in [0, 1]: the diffuse albedo
+    log_shading: (
+        torch.Tensor
+    )  # (B, 3, N, N) phone over studio in linear light, before shine and tone
+    moves_with: torch.Tensor  # (B,) int64 into MOVES_WITH: in whose frame the light stood still
+    head: torch.Tensor  # (B,) int64 into the bank
+
+
+@dataclass(frozen=True, eq=False)
+class Skins:
+    """B studio textures."""
+
+    albedo: torch.Tensor  # (B, 3, N, N) linear
+    roughness: torch.Tensor  # (B, N, N) perceptual
+    specular: torch.Tensor  # (B, N, N) Principled's IOR level
+
+
+@dataclass(frozen=True, eq=False)
+class Filmed:
+    """The views of B clips, blended; in log light."""
+
+    log_rgb: torch.Tensor  # (B, 3, N, N)
+    log_shading: torch.Tensor  # (B, 3, N, N) what of it is light
+    mean_light: torch.Tensor  # (B, 3, N, N) of all views, also where none saw
+    common: torch.Tensor  # (B, 3, N, N) what the stage takes for the light in it
+    weight: torch.Tensor  # (B, V, N, N) of each view
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What the stage makes of the light of B clips; log light relative to its median."""
+
+    lift: torch.Tensor  # (B, V, 3, G, G) what brings each view to the common light
+    common: torch.Tensor  # (B, 3, G, G) the mean of the views' lights
+
+
+@dataclass(frozen=True, eq=False)
+class Simulator:
+    """All that a device keeps between batches.
+
+    On a CPU call `keep_freed_memory` first: it makes several times as many pairs a second then.
+    """
+
+    tables: HeadTables
+    environments: Environments
+    atlas: AtlasMaps
+    sphere: Sphere
+    views: int = VIEWS
+
+    @classmethod
+    def on(
+        cls,
+        device: torch.device,
+        template: HeadTemplate,
+        tables: HeadTables,
+        environments: Environments,
+        size: int = 256,
+    ) -> Simulator:
+        return cls(
+            tables=tables.to(device),
+            environments=environments.to(device),
+            atlas=AtlasMaps.of(template, size, device),
+            sphere=Sphere.on(device),
+        )
+
+    def simulate(self, skins: Skins, generator: torch.Generator) -> Pair:
+        """Each skin on a random head, in a random light and clip; the generator on this device.
+
+        Raises ValueError where the skins have another size than the atlas.
+        """
+        size = self.atlas.size
+        if skins.albedo.shape[1:] != (3, size, size):
+            raise ValueError(
+                f"Skins of {tuple(skins.albedo.shape)} do not fit an atlas of {size} texels a side."
+            )
+        count, device = len(skins.albedo), generator.device
+
+        def drawn(bank: int) -> torch.Tensor:
+            return torch.randint(bank, (count,), generator=generator, device=device)
+
+        heads = Heads(self.tables, drawn(len(self.tables)), self.sphere)
+        environments = self.environments.take(drawn(len(self.environments)))
+        filming = draw_filmings(generator, self.views, environments)
+        hiding = draw_hiding(generator, self.atlas, log_light(skins.albedo))
+        seen = heads.seen_from(filming.cameras_m)
+        lit = _exposed(self.atlas, heads, environments, filming, seen, skins, generator)
+        usual = _usual_light(lit.irradiance)
+        light_log = torch.log(torch.maximum(lit.irradiance, LEAST_LIGHT * usual))
+        estimate = estimated_light(self.atlas, light_log, filming, generator)
+        camera = draw_camera(generator, count, self.views, self.atlas.size)
+        views, sound = _filmed(self.atlas, lit, skins, filming, hiding, camera, estimate.lift)
+        weight, rank = _weights(self.atlas, seen, filming, estimate.lift)
+        weight, rank = weight * sound, rank * sound
+        log_rgb, shares = blend(views, weight, rank)
+        shading = self.atlas.coarse_image(light_log.flatten(2)).unflatten(1, (self.views, 3))
+        mean_light = torch.log(shading.exp().mean(1))
+        lit_alike = (shading + estimate.lift).flatten(1, 2)
+        half = enlarged(lit_alike, self.atlas.size // SHADING_SHARE)
+        half = half.unflatten(1, (self.views, 3))
+        filmed = Filmed(
+            log_rgb=log_rgb,
+            log_shading=enlarged(blended(half, low_bands(half, weight), shares), self.atlas.size),
+            mean_light=enlarged(mean_light, self.atlas.size),
+            common=enlarged(estimate.common, self.atlas.size),
+            weight=weight,
+        )
+        return _finished(self.atlas, skins, hiding, filmed, filming, camera, heads, generator)
+
+
+def _exposed(
+    atlas: AtlasMaps, heads: Heads, environments: Environments, filming: Filming, seen: Seen,
+    skins: Skins, generator: torch.Generator,
+) -> Lit:  # fmt: skip
+    """The light on the points in each view, at the exposure and white balance of a phone."""
+    albedo = atlas.at_points(skins.albedo)
+    roughness = atlas.at_points(skins.roughness[:, None])[..., 0]
+    light = heads.irradiance(environments, filming.turns, albedo)
+    shine = heads.shine(environments, filming.turns, seen, light, roughness)
+    irradiance = light.linear
+    face = atlas.at_points(atlas.bare)  # (1, n, 1)
+    counted = (face * seen.openness * seen.cosine.clamp(min=0.0))[..., None]
+    total = counted.sum((1, 2), keepdim=True)
+    usual = (irradiance * counted).sum((1, 2), keepdim=True) / total  # (B, 1, 1, 3)
+    tone = ((albedo * face).sum(1) / face.sum(1))[:, None, None]
+    weights = usual.new_tensor(LUMINANCE)
+    level = (usual @ weights)[..., None]
+    count = len(albedo)
+    neutral = (level / usual) ** uniform(generator, (count, 1, 1, 1), *WHITE_BALANCE)
+    by_face = uniform(generator, (count, 1, 1, 1), *FACE_METERING)
+    metered = (USUAL_ALBEDO / (tone @ weights)[..., None]) ** by_face
+    white = USUAL_LIGHT * torch.exp(USUAL_LIGHT_SD * normal(generator, (count, 1, 1, 1)))
+    gain = neutral * metered * white / level * torch.exp(filming.gain_log)[:, None]
+    return Lit(irradiance * gain, shine * gain)
+
+
+def _usual_light(linear: torch.Tensor) -> torch.Tensor:
+    """Median (B, 1, 1, 3) of light (B, n, V, 3): over the points and views, as the stage's fit."""
+    some = linear[:, ::MEDIAN_STEP].flatten(1, 2)
+    return some.median(1).values[:, None, None]
+
+
+def estimated_light(
+    atlas: AtlasMaps, light_log: torch.Tensor, filming: Filming, generator: torch.Generator
+) -> Estimate:
+    """Of log light (B, n, V, 3), as filmed. The stage knows exposures and lights only so well."""
+    count, _, views, _ = light_log.shape
+    known = uniform(generator, (count, 1, 1, 1), 0.0, 1.0).sqrt()
+    exposure = filming.gain_log[:, None]
+    shading = known * _as_estimated((light_log - exposure).exp())
+    common = torch.log(shading.exp().mean(2, keepdim=True))
+    # A light of the head's frame is the same in all views: there the exposure alone is evened.
+    lift = atlas.coarse_image((common - shading - known * exposure).flatten(2))
+    error = smooth_field(generator, (count, views), LIGHT_ERROR_CELLS, lift.shape[-1])
+    error = error * (LIGHT_ERROR * uniform(generator, (count, 1, 1, 1), 0.0, 1.0))
+    error = error * filming.light_turns[:, None, None, None]
+    lift = lift.unflatten(1, (views, 3)) + error[:, :, None]
+    return Estimate(lift, atlas.coarse_image(common[:, :, 0]))
+
+
+def _as_estimated(linear: torch.Tensor) -> torch.Tensor:
+    """Light (B, n, V, 3) as `room_light.light` tells it: log, relative to its median.
+
+    Pockets are not believed.
+    """
+    relative = linear / _usual_light(linear)
+    return torch.log(relative + LEAST_SHADING).clamp(min=DEEPEST_SHADE)
+
+
+def _weights(
+    atlas: AtlasMaps, seen: Seen, filming: Filming, lift: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far to trust each view (B, V, N, N), and how well it sees: as `sampling.views` tells."""
+    turned = (seen.cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE)
+    clear = (2.0 * seen.openness - 1.0).clamp(min=0.0)
+    both = torch.cat([turned.clamp(0.0, 1.0) * clear, seen.cosine.clamp(min=0.0)], 2)
+    trust, cosine = atlas.coarse_image(both).chunk(2, 1)
+    doubtful = (luminance(lift) - FREE_LIFT).clamp(min=0.0) / LIFT_SPREAD
+    trust = trust * torch.exp(-(doubtful**2))
+    rank = trust * cosine * filming.sharpness[:, :, None, None]
+    weight, rank = (enlarged(part, atlas.size) for part in (trust, rank))
+    # What lies less than a texel inside an edge is not seen.
+    weight = functional.threshold(weight, LEAST_SEEN, 0.0) * atlas.skin
+    return weight, rank * (weight > 0.0)
+
+
+def _filmed(
+    atlas: AtlasMaps, lit: Lit, skins: Skins, filming: Filming, hiding: Hiding, camera: Camera,
+    lift: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Each view's texture (B, V, 3, N, N) in log light, as a frame keeps it, brought to the common
+    light; and the share (B, V, N, N) of its weight that clipping leaves it."""
+    size = atlas.size
+    count, _, views, _ = lit.irradiance.shape
+    both = torch.cat([lit.irradiance.flatten(2), lit.shine.flatten(2)], 2)
+    light, shine = atlas.coarse_image(both).unflatten(1, (2, views, 3)).unbind(1)
+    specular = (skins.specular / USUAL_SPECULAR)[:, None]
+    shown = skins.albedo * hiding.rim_shade.exp()
+    shown = _without_detail(shown, filming.blur)
+    grid = _texel_grid(size, skins.albedo.device)
+    out = torch.empty(views, count, 3, size, size, device=skins.albedo.device)
+    sound = torch.empty(views, count, size, size, device=skins.albedo.device)
+    for view in range(views):
+        slide = enlarged(filming.slide_texels[:, view], size) * (2.0 / size)
+        place = grid + slide.permute(0, 2, 3, 1)
+        albedo = functional.grid_sample(shown, place, padding_mode="border", align_corners=False)
+        linear = albedo * enlarged(light[:, view], size)
+        linear.addcmul_(specular, enlarged(shine[:, view], size))
+        log_rgb, brightest = camera.filmed(view, linear)
+        torch.add(log_rgb, enlarged(lift[:, view], size), out=out[view])
+        clipped = brightest[:, 0] > CLIPPED_LOG
+        sound[view] = 1.0 - (1.0 - float(CLIPPED_WEIGHT)) * clipped
+    return out.transpose(0, 1), sound.transpose(0, 1)
+
+
+def _without_detail(image: torch.Tensor, blur: torch.Tensor) -> torch.Tensor:
+    """(B, C, N, N) without its finest octaves, of which `blur` (B,) are lost at BLURRED_TEXELS;
+    parts of one count."""
+    coarser_by = log2(BLURRED_TEXELS / image.shape[-1])
+    out = image
+    for octave in range(ceil(MOST_BLUR - coarser_by)):
+        coarse = enlarged(functional.avg_pool2d(image, 2 << octave), image.shape[-1])
+        share = (blur - coarser_by - octave).clamp(0.0, 1.0)
+        out = out + share[:, None, None, None] * (coarse - out)
+    return out
+
+
+def _texel_grid(size: int, device: torch.device) -> torch.Tensor:
+    """(N, N, 2) the texels' centres for grid_sample."""
+    place = (torch.arange(size, device=device) + 0.5) * (2.0 / size) - 1.0
+    row, column = torch.meshgrid(place, place, indexing="ij")
+    return torch.stack([column, row], 2)
+
+
+def _finished(
+    atlas: AtlasMaps, skins: Skins, hiding: Hiding, filmed: Filmed, filming: Filming,
+    camera: Camera, heads: Heads, generator: torch.Generator,
+) -> Pair:  # fmt: skip
+    """A codec's work on the blend, then bare skin, filled where no view saw it."""
+    count = len(filmed.log_rgb)
+    is_skin = atlas.skin > 0.5
+    as_filmed = log_from_pixels(coded(generator, light_from_log(filmed.log_rgb)))
+    best = filmed.weight.amax(1, keepdim=True)
+    seen = _seen(atlas, best, hiding)
+    albedo_log = as_filmed - filmed.common
+    filled = complete(atlas, albedo_log, seen)
+    grain = smooth_field(generator, (count, 1), atlas.size // 2, atlas.size)
+    whole = filled.log_rgb + GRAIN * grain * filled.invented
+    whole = with_cropped_scalp(atlas, whole, hiding, albedo_log, best, grain) + filmed.common
+    drawn_light = _light_of_drawn(atlas, filmed.mean_light, camera, generator)
+    drawn = skins.albedo + atlas.flat * (atlas.flat_albedo - skins.albedo)
+    linear = torch.where(is_skin, light_from_log(whole), drawn * drawn_light.exp())
+    srgb = srgb_from_linear(linear)
+    views = FRAMES_PER_VIEW * (filmed.weight > 0.0).sum(1) * (seen[:, 0] > 0.0)
+    agreement = 1.0 - 0.5 ** views.float()
+    # Made-up skin is lit by the mean light.
+    lit = filmed.mean_light + seen * (filmed.log_shading - filmed.mean_light)
+    return Pair(
+        phone_srgb=srgb.clamp(0.0, 1.0),
+        coverage=seen[:, 0],
+        confidence=seen[:, 0] * best[:, 0].sqrt() * agreement,
+        view_count=views.to(torch.uint8),
+        studio_srgb=srgb_from_linear(skins.albedo).clamp(0.0, 1.0),
+        log_shading=torch.where(is_skin, lit, drawn_light),
+        moves_with=filming.light_turns.long(),
+        head=heads.index,
+    )
+
+
+def _light_of_drawn(
+    atlas: AtlasMaps, mean_light: torch.Tensor, camera: Camera, generator: torch.Generator
+) -> torch.Tensor:
+    """Log light (B, 3, N, N) in which the stage draws eyes and mouth: as the sclera shows it.
+
+    The sclera's light is the face's (mean_light (B, 3, N, N)) less the shade of lids and socket.
+    """
+    face = (mean_light * atlas.bare).sum((2, 3), keepdim=True) / atlas.bare.sum()
+    shade = SCLERA_SHADE * torch.exp(SCLERA_SD * normal(generator, (len(face), 1, 1, 1)))
+    sclera = face.new_tensor(SCLERA_ALBEDO)[:, None, None]
+    filmed = camera.curve(sclera * shade * face.exp())
+    return filmed - torch.log(sclera) + log(MOUTH_LIGHT) * atlas.in_mouth
+
+
+def _seen(atlas: AtlasMaps, best: torch.Tensor, hiding: Hiding) -> torch.Tensor:
+    """(B, 1, N, N) coverage: seen, less doubtful rims, glasses, hair and clothes."""
+    seen = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
+    reach = RIM_2048 * atlas.size / 2048
+    radius = max(round(reach), 1)
+    inner = -functional.max_pool2d(-seen, 2 * radius + 1, stride=1, padding=radius)
+    inner = blurred(inner, reach / 2)
+    seen = seen + atlas.doubtful_rims * (torch.minimum(seen, inner) - seen)
+    return seen * (1.0 - hiding.rims) * (1.0 - hiding.hides) * (1.0 - hiding.foreign)

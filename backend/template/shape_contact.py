@@ -1,0 +1,225 @@
+"""A mouth's field in, the same with its lips out of the teeth and out of one another out.
+
+Lips are compared with what they may not enter at the shape's full and half strength; where they
+are too deep they give way, and what they give is spread smoothly over the lips around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
+
+from ..geometry.normals import vertex_normals
+from .shape_space import FaceSpace, FieldValues, FloatArray, IntArray
+
+LIP_RINGS = slice(3, 9)  # those that give way: vermilion border to the front of the mouth's bag
+MEETING = 5  # of these, counted from the border, the ones that may meet the other lip
+OTHER_RINGS = slice(2, 9)  # where the other lip's surface is looked for
+LEFT_CORNER, RIGHT_CORNER, COLUMNS = 10, 30, 40
+UPPER = np.arange(LEFT_CORNER, RIGHT_CORNER + 1)
+LOWER = np.mod(np.arange(RIGHT_CORNER, LEFT_CORNER + COLUMNS + 1), COLUMNS)
+SLIT_RINGS = slice(3, 9)  # lips as seen from the front and into the slit, one ring more each way
+CLOSING = np.array([0.4, 0.8, 1.0, 1.0, 1.0])  # share of MEETING rings in closing a gap
+FARTHEST_CLOSING_MM = 3.0
+TEETH_GAP_MM, LIPS_GAP_MM = 0.4, -0.1
+TOUCHING_MM = -0.4  # what is left to lips that touch, so that nothing is seen between them
+NEAR_MM = 3.5  # what is further behind a surface is on its other side
+FRONT = 0.3  # least share of the normals of teeth and gums that leads out of the dental arch
+STRENGTHS = (1.0, 0.5)
+# How widely a push is spread over columns and rings, round by round.
+SPREADS = (*((2.0, 1.2),) * 2, *((1.5, 1.0),) * 2, *((1.0, 0.7),) * 4, *((0.7, 0.5),) * 6)
+# How eagerly a gap between sealed lips is closed; at last they only give way.
+CLOSING_BY_TURN = (*(0.5,) * 8, *(0.25,) * 4, *(0.0,) * 2)
+OVERSHOOT = 1.4  # against what spreading takes from the deepest place
+REACH_MM = 5.0
+NEGLIGIBLE_MM, STEP_MM = 0.05, 1.0  # of one turn's pushes: the least, and the longest
+SAMPLES = np.linspace(0.0, 1.0, 4)
+
+
+@dataclass(frozen=True)
+class Gives:
+    """Shares of the way by which either lip gives way to the other."""
+
+    upper: float
+    lower: float
+
+
+BOTH_GIVE = Gives(0.5, 0.5)
+UPPER_GIVES, LOWER_GIVES = Gives(1.0, 0.0), Gives(0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class _Surface:
+    """Points (n, 3) mm sampled on quads and the way out (n, 3) at each."""
+
+    points: FloatArray
+    normals: FloatArray
+
+    def lack(self, points: FloatArray, gap_mm: float) -> FloatArray:
+        """Moves (m, 3) mm that bring points (m, 3) to `gap_mm` in front of the surface."""
+        away, nearest = self._tree.query(points, distance_upper_bound=NEAR_MM)
+        near = np.flatnonzero(np.isfinite(away))
+        normal = self.normals[nearest[near]]
+        height = ((points[near] - self.points[nearest[near]]) * normal).sum(axis=1)
+        moves = np.zeros_like(points)
+        moves[near] = np.maximum(gap_mm - height, 0.0)[:, None] * normal
+        return moves
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        return cKDTree(self.points)
+
+
+@dataclass(frozen=True)
+class _MeetingLip:
+    """Columns of a lip's rings, the share by which it gives way, and the other lip's quads."""
+
+    columns: IntArray
+    gives: float
+    other_quads: IntArray
+
+
+def freed(
+    space: FaceSpace,
+    field: FloatArray,
+    gives: Gives = BOTH_GIVE,
+    company: tuple[FloatArray, ...] = (),
+    sealed: bool = False,
+) -> FloatArray:
+    """`field` (V, 3) mm changed so that neither teeth nor the other lip hold any of the lips.
+
+    This holds for the field alone and together with each of `company`. `sealed`: where the lips
+    then part, they are brought together again.
+    """
+    lips = space.head.rings["mouth"][LIP_RINGS]
+    starts = [(strength, space.points) for strength in STRENGTHS]
+    starts += [(1.0, space.points + other) for other in company]
+    teeth = [_teeth(space, start + strength * field) for strength, start in starts]
+    meeting = _meeting_lips(space, gives)
+    slit = space.head.rings["mouth"][SLIT_RINGS]
+    seal = parted(space.points[slit])
+    changed = field
+    for spread, eagerness in zip(SPREADS, CLOSING_BY_TURN, strict=True):
+        closing = eagerness if sealed else 0.0
+        push = np.zeros((*lips.shape, 3))
+        for index, ((strength, start), front) in enumerate(zip(starts, teeth, strict=True)):
+            posed = start + strength * changed
+            lack = _moves(front, posed[lips], TEETH_GAP_MM)
+            lack += _apart(meeting, posed, lips, LIPS_GAP_MM if closing else TOUCHING_MM)
+            if closing and index < len(STRENGTHS):
+                lack[:MEETING, :, 2] += closing * _closing(parted(posed[slit]) - seal, gives)
+            lack /= strength
+            deeper = np.linalg.norm(lack, axis=2) > np.linalg.norm(push, axis=2)
+            push[deeper] = lack[deeper]
+        length = np.linalg.norm(push, axis=2, keepdims=True)
+        if length.max() < NEGLIGIBLE_MM:
+            break
+        push *= np.minimum(1.0, STEP_MM / np.maximum(length, STEP_MM))
+        changed = changed + _spread(space, push, *spread)
+    return changed
+
+
+def _apart(
+    meeting: tuple[_MeetingLip, ...], posed: FloatArray, lips: IntArray, gap_mm: float
+) -> FloatArray:
+    """Moves (rings, columns, 3) of the vertices `lips` (rings, columns) that part both lips."""
+    moves = np.zeros((*lips.shape, 3))
+    for lip in meeting:
+        lack = _moves(_sampled(lip.other_quads, posed), posed[lips], gap_mm)
+        moves[:MEETING, lip.columns] = lip.gives * lack[:MEETING, lip.columns]
+    return moves
+
+
+def _spread(space: FaceSpace, push: FloatArray, across: float, along: float) -> FloatArray:
+    """The field (V, 3) of pushes (rings, columns, 3) of the lips, smoothed over both."""
+    smooth = gaussian_filter(push, (along, across, 0.0), mode=("nearest", "wrap", "nearest"))
+    lips = space.head.rings["mouth"][LIP_RINGS]
+    held: list[FieldValues] = [
+        (lips.ravel(), OVERSHOOT * smooth.reshape(-1, 3)),
+        (space.lids, np.zeros((len(space.lids), 3))),
+    ]
+    return space.settled(space.zero(), held, REACH_MM)
+
+
+def parted(slit: FloatArray) -> FloatArray:
+    """How far (40,) the lips stand apart at each column, seen from the front, after subdivision.
+
+    `slit` (rings, 40, 3) mm: SLIT_RINGS, the smooth surface's control points.
+    """
+    across = (np.roll(slit, 1, axis=1) + 4.0 * slit + np.roll(slit, -1, axis=1)) / 6.0
+    limit = (across[:-2] + 4.0 * across[1:-1] + across[2:]) / 6.0
+    upper, lower = limit[:, UPPER], limit[:, LOWER]
+    bottom, top = upper[..., 2].min(axis=0), lower[..., 2].max(axis=0)
+    upper_x, lower_x = upper[..., 0].mean(axis=0), lower[..., 0].mean(axis=0)
+    gap = np.zeros(COLUMNS)
+    gap[LOWER] = np.interp(lower_x, upper_x[::-1], bottom[::-1]) - top
+    gap[UPPER] = bottom - np.interp(upper_x, lower_x, top)
+    gap[[LEFT_CORNER, RIGHT_CORNER]] = 0.0
+    return gap
+
+
+def _closing(gap: FloatArray, gives: Gives) -> FloatArray:
+    """Moves (MEETING, 40) upwards that close gaps (40,) between the lips."""
+    share = np.zeros(COLUMNS)
+    share[LOWER], share[UPPER] = gives.lower, -gives.upper
+    return np.outer(CLOSING, share * np.clip(gap, 0.0, FARTHEST_CLOSING_MM))
+
+
+def _teeth(space: FaceSpace, posed: FloatArray) -> _Surface:
+    """The outer side of teeth and gums."""
+    ids = space.ids("teeth_upper", "teeth_lower", "gums_upper", "gums_lower")
+    whole = _sampled(_quads_of(space, ids), posed)
+    middle = np.array([whole.points[:, 0].mean(), whole.points[:, 1].max()])
+    outwards = whole.points[:, :2] - middle
+    outwards /= np.linalg.norm(outwards, axis=1, keepdims=True) + 1e-9
+    front = (whole.normals[:, :2] * outwards).sum(axis=1) > FRONT
+    return _Surface(whole.points[front], whole.normals[front])
+
+
+def _meeting_lips(space: FaceSpace, gives: Gives) -> tuple[_MeetingLip, ...]:
+    rings = space.head.rings["mouth"][OTHER_RINGS]
+    return (
+        _MeetingLip(UPPER[2:-2], gives.upper, _quads_of(space, rings[:, LOWER])),
+        _MeetingLip(LOWER[2:-2], gives.lower, _quads_of(space, rings[:, UPPER])),
+    )
+
+
+def _quads_of(space: FaceSpace, ids: IntArray) -> IntArray:
+    return space.head.quads[np.isin(space.head.quads, ids).all(axis=1)]
+
+
+def _moves(surface: _Surface, lips: FloatArray, gap_mm: float) -> FloatArray:
+    """Moves (rings, columns, 3) of the lips' vertices, of the same shape, off a surface.
+
+    Places half way to the next vertex count too, for both their ends.
+    """
+    rings, columns, _ = lips.shape
+    fine = np.empty((2 * rings - 1, 2 * columns, 3))
+    fine[::2, ::2] = lips
+    fine[1::2, ::2] = 0.5 * (lips[1:] + lips[:-1])
+    fine[:, 1::2] = 0.5 * (fine[:, ::2] + np.roll(fine[:, ::2], -1, axis=1))
+    moves = surface.lack(fine.reshape(-1, 3), gap_mm).reshape(fine.shape)
+    longest = np.zeros_like(lips)
+    around = np.pad(moves, ((1, 1), (0, 0), (0, 0)))
+    for up in range(3):
+        for aside in (-1, 0, 1):
+            near = np.roll(around[up : up + len(moves)], aside, axis=1)[::2, ::2]
+            longer = np.linalg.norm(near, axis=2) > np.linalg.norm(longest, axis=2)
+            longest[longer] = near[longer]
+    return longest
+
+
+def _sampled(quads: IntArray, posed: FloatArray) -> _Surface:
+    """Points on quads (q, 4) and the surface's smooth normals there."""
+    triangles = quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
+    both = np.hstack([posed, vertex_normals(posed, triangles)])[quads]
+    u, v = np.meshgrid(SAMPLES, SAMPLES, indexing="ij")
+    shares = np.stack([(1 - u) * (1 - v), u * (1 - v), u * v, (1 - u) * v]).reshape(4, -1)
+    samples = np.einsum("qkc,ks->qsc", both, shares).reshape(-1, 6)
+    points, normals = samples[:, :3], samples[:, 3:]
+    away = np.linalg.norm(normals, axis=1, keepdims=True)
+    return _Surface(points, normals / np.maximum(away, 1e-9))

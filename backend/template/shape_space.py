@@ -1,0 +1,221 @@
+"""A neutral head in millimetres, and the ways an expression field is drawn on it.
+
+A field is (V, 3) mm. It starts from soft pushes at anatomical places, then takes exact values on
+named rings (lips, lids), and the difference between both fades into the skin around. What is typed
+is typed for the mean head: places are looked up there, pushes are stretched as the head is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import SuperLU, splu
+
+from studio_avatar_addon.avatar.types import IntArray
+
+from ..geometry.local_stretch import carried_along, local_stretch
+from .control_points import Point
+from .mesh import MM, HeadMesh
+
+FloatArray = NDArray[np.float64]
+FieldValues = tuple[IntArray, FloatArray]  # ids (n,) and their pushes (n, 3)
+
+FLIP = np.array([-1.0, 1.0, 1.0])
+# Rings from here inwards rest on the eyeball: only the lid motions may move them.
+LID_RING = 4
+# How wide a typed point off the surface is carried along, at least.
+PLACE_REACH_MM = 14.0
+# Below this length a settled field is smooth.
+ROUNDING_MM = 2.0
+
+
+@dataclass(frozen=True)
+class Push:
+    """A Gaussian push in mm: peak `push` at `at`, standard deviations `reach`."""
+
+    at: Point
+    push: Point
+    reach: Point
+
+    def placed(self, origin: FloatArray) -> Push:
+        """The same push with `at` counted from `origin` (3,)."""
+        x, y, z = np.array(self.at) + origin
+        return replace(self, at=(float(x), float(y), float(z)))
+
+
+@dataclass(frozen=True)
+class FaceSpace:
+    """The head that fields are drawn on: `points` (V, 3) mm, on the mean head `typed` (V, 3) mm.
+
+    `stretch` (V, 3, 3) takes small vectors of the mean head to this one.
+    """
+
+    head: HeadMesh
+    points: FloatArray
+    typed: FloatArray
+    stretch: FloatArray
+    typed_eye_centre: FloatArray  # (2, 3) mm, left and right of the mean head
+
+    @classmethod
+    def of_mean(cls, mean: HeadMesh) -> FaceSpace:
+        points = mean.vertices_m / MM
+        stretch = np.tile(np.eye(3), (len(points), 1, 1))
+        return cls(mean, points, points, stretch, mean.eye_centre_m / MM)
+
+    @classmethod
+    def of(cls, head: HeadMesh, mean: HeadMesh) -> FaceSpace:
+        """`head` has the vertices of `mean`, moved."""
+        points, typed = head.vertices_m / MM, mean.vertices_m / MM
+        stretch = local_stretch(mean.vertices_m, head.vertices_m)
+        return cls(head, points, typed, stretch, mean.eye_centre_m / MM)
+
+    def in_mirror(self) -> FaceSpace:
+        """The same head seen in a mirror: its left side is this one's right."""
+        mirror = self.head.mirror
+        centre = self.head.eye_centre_m[::-1] * FLIP
+        seen = replace(
+            self.head,
+            vertices_m=self.head.vertices_m[mirror] * FLIP,
+            eye_centre_m=centre,
+            eye_radius_m=self.head.eye_radius_m[::-1],
+        )
+        stretch = FLIP[:, None] * self.stretch[mirror] * FLIP
+        return FaceSpace(
+            seen, self.points[mirror] * FLIP, self.typed, stretch, self.typed_eye_centre
+        )
+
+    def stretched(self, ids: IntArray, vectors: FloatArray) -> FloatArray:
+        """Vectors (n, 3) typed for the mean head, at these vertices of this one."""
+        return np.einsum("nij,nj->ni", self.stretch[ids], np.broadcast_to(vectors, (len(ids), 3)))
+
+    def place(self, at: FloatArray) -> FloatArray:
+        """A point (3,) typed for the mean head, carried along by the surface round it."""
+        return carried_along(at, self.typed, self.points, PLACE_REACH_MM)
+
+    @cached_property
+    def skin(self) -> IntArray:
+        """Ids of the skin with its pockets, the mouth's bag included."""
+        return np.asarray(self.head.parts["skin"], dtype=np.int32)
+
+    @cached_property
+    def lids(self) -> IntArray:
+        """Ids of both eyes' lids and sockets: what rests on the eyeballs."""
+        parts = []
+        for side in "LR":
+            parts += [
+                self.head.rings[f"eye_{side}"][LID_RING:].ravel(),
+                self.head.ends[f"eye_{side}"],
+            ]
+        return np.unique(np.concatenate(parts)).astype(np.int32)
+
+    def ids(self, *parts: str) -> IntArray:
+        """Ids of several named parts together."""
+        return np.concatenate([self.head.parts[part] for part in parts])
+
+    def zero(self) -> FloatArray:
+        """A field without motion."""
+        return np.zeros_like(self.points)
+
+    def mirrored(self, field: FloatArray) -> FloatArray:
+        """The field as seen in a mirror."""
+        return field[self.head.mirror] * FLIP
+
+    def left_half(self, field: FloatArray, blend_mm: float) -> FloatArray:
+        """The left share of a symmetric field; it and its mirror image add up to the field."""
+        return field * smooth_step(self.typed[:, :1], -blend_mm, blend_mm)
+
+    def pushed(self, pushes: tuple[Push, ...], both_sides: bool = True) -> FloatArray:
+        """The skin's field of pushes, those beside the midline mirrored to the other side."""
+        field = self.zero()
+        points = self.typed[self.skin]
+        for push in pushes:
+            field[self.skin] += _gaussian(points, push.at, push.reach) * np.array(push.push)
+            if both_sides and push.at[0] != 0.0:
+                field[self.skin] += _gaussian(points * FLIP, push.at, push.reach) * (
+                    np.array(push.push) * FLIP
+                )
+        field[self.skin] = self.stretched(self.skin, field[self.skin])
+        return field
+
+    def settled(self, base: FloatArray, held: list[FieldValues], reach_mm: float) -> FloatArray:
+        """`base` (V, C) changed to take the held values; the change fades over `reach_mm`.
+
+        A screened membrane on the skin, which does not swing back as a plate would, with just
+        enough bending stiffness to round its edge.
+        """
+        ids = np.concatenate([ids for ids, _ in held])
+        values = np.concatenate([values for _, values in held])
+        ids, first = np.unique(ids, return_index=True)
+        change = np.zeros_like(base)
+        change[ids] = values[first] - base[ids]
+        fixed = np.isin(self.skin, ids)
+        key = (reach_mm, fixed.tobytes())
+        if key not in self._membranes:
+            self._membranes[key] = _Membrane.between(fixed, self._laplacian, reach_mm)
+        membrane = self._membranes[key]
+        change[self.skin[~fixed]] = membrane.free_from(change[self.skin[fixed]])
+        return base + change
+
+    @cached_property
+    def _membranes(self) -> dict[tuple[float, bytes], _Membrane]:
+        """By reach and by what is held: most shapes hold the same, and factors take long."""
+        return {}
+
+    @cached_property
+    def _laplacian(self) -> sp.csr_matrix:
+        """Second differences along the skin's edges, per mm^2, on the rows of `skin`."""
+        row = np.full(len(self.points), -1)
+        row[self.skin] = np.arange(len(self.skin))
+        quads = self.head.quads[(row[self.head.quads] >= 0).all(axis=1)]
+        edges = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
+        edges = np.unique(np.sort(edges, axis=1), axis=0)
+        length = np.linalg.norm(self.points[edges[:, 0]] - self.points[edges[:, 1]], axis=1)
+        weight = np.tile(1.0 / np.maximum(length, 0.3) ** 2, 2)
+        start, end = row[np.concatenate([edges, edges[:, ::-1]])].T
+        count = len(self.skin)
+        adjacency = sp.csr_matrix((weight, (start, end)), shape=(count, count))
+        return (sp.diags(np.asarray(adjacency.sum(axis=1)).ravel()) - adjacency).tocsr()
+
+
+@dataclass(frozen=True)
+class _Membrane:
+    """A screened membrane of which some vertices are held; the others follow."""
+
+    factor: SuperLU  # of the free vertices' energy
+    pull: sp.csr_matrix  # (free, held)
+
+    @classmethod
+    def between(
+        cls, held: NDArray[np.bool_], laplacian: sp.csr_matrix, reach_mm: float
+    ) -> _Membrane:
+        bending = (ROUNDING_MM * reach_mm) ** 2 * (laplacian @ laplacian)
+        energy = (sp.eye(len(held)) + reach_mm**2 * laplacian + bending).tocsr()
+        free, known = np.flatnonzero(~held), np.flatnonzero(held)
+        rows = energy[free]
+        return cls(splu(rows[:, free].tocsc()), rows[:, known])
+
+    def free_from(self, held_values: FloatArray) -> FloatArray:
+        """Values (free, C) from those of the held vertices."""
+        return self.factor.solve(-(self.pull @ held_values))
+
+
+def smooth_step(value: FloatArray, low: float, high: float) -> FloatArray:
+    """0 below `low`, 1 above `high`, smooth between; `low` may lie above `high`."""
+    share = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def turned(arm: FloatArray, axis: FloatArray, angle_rad: FloatArray) -> FloatArray:
+    """Rodrigues' rotation of `arm` (n, 3) about unit `axis` (3,) or (n, 3) by `angle_rad` (n,)."""
+    cosine, sine = np.cos(angle_rad)[:, None], np.sin(angle_rad)[:, None]
+    along = (arm * axis).sum(axis=1, keepdims=True) * axis
+    return along + cosine * (arm - along) + sine * np.cross(axis, arm)
+
+
+def _gaussian(points: FloatArray, at: Point, reach: Point) -> FloatArray:
+    away = ((points - np.array(at)) / np.array(reach)) ** 2
+    return np.exp(-0.5 * away.sum(axis=1, keepdims=True))

@@ -1,0 +1,1 @@
+"""Builds the head template from typed anatomical points. Not part of the extension's zip."""

@@ -1,0 +1,235 @@
+"""A head template to the face detector's 478 points on it, with the detector's spread and bias.
+
+The detector's points are not the anatomy their names suggest, and they slide as the head turns.
+So the detector is run on portraits of the template itself, whose truth is known: frontal ones say
+where each point lies, turned ones how far it strays. The bias of detector and table cancel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.arrays import write_arrays
+from studio_avatar_addon.avatar.errors import TemplateError
+from studio_avatar_addon.avatar.frames import rotation_about, transform
+from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
+from studio_avatar_addon.avatar.types import Camera, FloatArray, IntArray
+
+from ..detector.face_mesh import LANDMARKS, FaceMesh
+from ..detector.landmark_table import FIRST_IRIS_LANDMARK, TABLE_FILE, LandmarkTable
+from ..geometry.raster import Raster, rasterize
+from .portrait import draw_portrait, drawn_triangles
+
+YAW_STEPS_DEG = (-60, -45, -30, -15, 0, 15, 30, 45, 60)
+TURNED_PITCH_DEG = (-12, 0, 12)
+FRONTAL_DEG = (-8, 0, 8)  # yaw and pitch of the portraits that give the table
+IDENTITIES = 11
+SLIGHT_SHAPES = (
+    "jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "browInnerUp",
+    "browDownLeft", "browDownRight", "eyeSquintLeft", "eyeSquintRight",
+)  # fmt: skip
+SLIGHT_WEIGHT = 0.25
+PORTRAIT_PX = 448
+FOCAL_PX = 1000.0
+DISTANCE_M = 0.9
+FARTHEST_M = 100.0
+# Spread that no average removes: the template's landmarks are worth no more than this.
+SMALLEST_NOISE_M = 0.0008
+MAD_TO_SD = 1.4826
+
+CAMERA = Camera(
+    (PORTRAIT_PX, PORTRAIT_PX), (FOCAL_PX, FOCAL_PX), (PORTRAIT_PX / 2, PORTRAIT_PX / 2)
+)
+
+
+def store_landmarks(out: Path = TABLE_FILE) -> Path:
+    """Learn the installed template's table and write it to `out`, which is returned.
+
+    The template takes it in when it is built next. Raises TemplateError as `learn_landmarks` does.
+    """
+    table = learn_landmarks(load_template())
+    write_arrays(
+        out,
+        vertices=table.vertices,
+        weights=table.weights,
+        yaw_deg=table.yaw_deg,
+        bias_m=table.bias_m,
+        noise_m=table.noise_m,
+    )
+    return out
+
+
+def learn_landmarks(template: HeadTemplate, seed: int = 0) -> LandmarkTable:
+    """Learn the table of `template` from about 400 portraits (two or three minutes).
+
+    Reads nothing of the template's own landmarks. Raises TemplateError where the detector does
+    not find a face on the template's portraits.
+    """
+    heads = _sample_heads(template, np.random.default_rng(seed))
+    with FaceMesh(tracking=False) as detector:
+        frontal = [
+            _Sighting.take(template, head, pose(yaw, pitch), detector)
+            for head in heads
+            for yaw in FRONTAL_DEG
+            for pitch in FRONTAL_DEG
+        ]
+        vertices, weights = _points_on_head(template, [s for s in frontal if s.found])
+        bias, noise = [], []
+        for yaw in YAW_STEPS_DEG:
+            turned = [
+                _Sighting.take(template, head, pose(yaw, pitch), detector)
+                for head in heads
+                for pitch in TURNED_PITCH_DEG
+            ]
+            stray = _stray_m([s for s in turned if s.found], vertices, weights, yaw)
+            middle = np.median(stray, axis=0)
+            spread = MAD_TO_SD * np.median(np.abs(stray - middle), axis=0)
+            bias.append(middle)
+            noise.append(np.maximum(np.hypot(*spread.T) / np.sqrt(2.0), SMALLEST_NOISE_M))
+    return LandmarkTable(
+        vertices,
+        weights,
+        np.array(YAW_STEPS_DEG, np.float32),
+        np.array(bias, np.float32),
+        np.array(noise, np.float32),
+    )
+
+
+def pose(yaw_deg: float, pitch_deg: float, distance_m: float = DISTANCE_M) -> FloatArray:
+    """`camera_from_head` (4, 4): the head before the camera, turned left by yaw, up by pitch."""
+    facing = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    nod = rotation_about(np.array([1.0, 0.0, 0.0]), -np.radians(pitch_deg))
+    turn = rotation_about(np.array([0.0, 0.0, 1.0]), np.radians(yaw_deg))
+    matrix = np.eye(4)
+    matrix[:3, :3] = facing @ nod @ turn
+    matrix[2, 3] = distance_m
+    return matrix
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """One portrait: the posed head, what is seen where, and the detector's points, if any."""
+
+    vertices_m: FloatArray
+    camera_from_head: FloatArray
+    raster: Raster
+    detected_px: FloatArray | None  # (478, 2)
+
+    @property
+    def found(self) -> bool:
+        return self.detected_px is not None
+
+    @classmethod
+    def take(
+        cls,
+        template: HeadTemplate,
+        vertices_m: FloatArray,
+        camera_from_head: FloatArray,
+        detector: FaceMesh,
+    ) -> _Sighting:
+        portrait = draw_portrait(template, vertices_m, camera_from_head, CAMERA)
+        faces = detector.detect(portrait.image_srgb)
+        detected = faces[0].astype(np.float64) if len(faces) else None
+        return cls(vertices_m, camera_from_head, portrait.raster, detected)
+
+
+def _sample_heads(template: HeadTemplate, random: np.random.Generator) -> list[FloatArray]:
+    heads = []
+    for _ in range(IDENTITIES):
+        head = template.neutral_m(template.random_identity(random)).astype(np.float64)
+        for name in SLIGHT_SHAPES:
+            weight = random.uniform(0.0, SLIGHT_WEIGHT)
+            head += weight * template.shape_deltas_m[SHAPE_INDEX[name]]
+        heads.append(head)
+    return heads
+
+
+def _points_on_head(
+    template: HeadTemplate, sightings: list[_Sighting]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Back-project frontal detections, average them on the mean head, and settle on a triangle."""
+    if len(sightings) < IDENTITIES:
+        raise TemplateError(
+            f"The face detector does not see a face in the head template {template.name}.",
+            "Give its lips, brows and nostrils regions of those names.",
+        )
+    allowed = _allowed_triangles(template)
+    rest = []
+    for sighting in sightings:
+        fine = np.asarray(sighting.detected_px) * sighting.raster.triangle.shape[0] / PORTRAIT_PX
+        triangle, weights = _pick(sighting.raster, fine, allowed)
+        rest.append(_on_mesh(template, template.vertices_m, triangle, weights))
+    mean = np.median(np.array(rest), axis=0)
+    # Seen from far in front, where the face hides nothing of itself that the detector marks.
+    view = pose(0.0, 0.0, FARTHEST_M)
+    far_focal_px = FARTHEST_M * 8000.0
+    far = Camera((2048, 2048), (far_focal_px, far_focal_px), (1024.0, 1024.0))
+    in_camera = transform(view, template.vertices_m)
+    drawn = np.flatnonzero(drawn_triangles(template))
+    raster = rasterize(
+        far.project(in_camera), in_camera[:, 2], template.triangles[drawn], far.size_px
+    )
+    named = np.where(raster.covered, drawn[raster.triangle], -1).astype(np.int32)
+    raster = Raster(named, raster.barycentric, raster.depth)
+    triangle, weights = _pick(raster, far.project(transform(view, mean)), allowed)
+    return template.triangles[triangle], weights.astype(np.float32)
+
+
+def _allowed_triangles(template: HeadTemplate) -> NDArray[np.bool_]:
+    """(2, 2F): triangles that face points may lie on, and those for iris points."""
+    material = template.triangle_material
+    return np.stack([material == MATERIALS.index("skin"), material == MATERIALS.index("eye")])
+
+
+def _pick(
+    raster: Raster, points_px: FloatArray, allowed: NDArray[np.bool_]
+) -> tuple[IntArray, FloatArray]:
+    """Triangle (478,) and barycentric (478, 3) at the pixel nearest to each point."""
+    triangle = np.zeros(LANDMARKS, np.int64)
+    weights = np.zeros((LANDMARKS, 3))
+    for iris, landmarks in enumerate(
+        (slice(0, FIRST_IRIS_LANDMARK), slice(FIRST_IRIS_LANDMARK, None))
+    ):
+        usable = raster.covered & allowed[iris][raster.triangle]
+        _, label = cv2.distanceTransformWithLabels(
+            (~usable).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        rows, columns = np.nonzero(usable)
+        pixel_of_label = np.zeros(label.max() + 1, np.int64)
+        pixel_of_label[label[rows, columns]] = np.arange(len(rows))
+        bounds = np.array(raster.triangle.shape[::-1]) - 1
+        x, y = np.clip(points_px[landmarks], 0, bounds).astype(int).T
+        nearest = pixel_of_label[label[y, x]]
+        triangle[landmarks] = raster.triangle[rows[nearest], columns[nearest]]
+        weights[landmarks] = raster.barycentric[rows[nearest], columns[nearest]]
+    return triangle, weights
+
+
+def _on_mesh(
+    template: HeadTemplate, vertices_m: FloatArray, triangle: IntArray, weights: FloatArray
+) -> FloatArray:
+    return np.einsum("lk,lkc->lc", weights, vertices_m[template.triangles[triangle]])
+
+
+def _stray_m(
+    sightings: list[_Sighting], vertices: IntArray, weights: FloatArray, yaw_deg: float
+) -> FloatArray:
+    """(N, 478, 2) detected minus true position, metres at the head."""
+    if not sightings:
+        raise TemplateError(
+            f"The face detector finds no face on the head template turned by {yaw_deg} degrees.",
+            "Look at its portraits: a region's colour or the nose may be out of place.",
+        )
+    stray = []
+    for sighting in sightings:
+        points = np.einsum("lk,lkc->lc", weights, sighting.vertices_m[vertices])
+        in_camera = transform(sighting.camera_from_head, points)
+        error_px = np.asarray(sighting.detected_px) - CAMERA.project(in_camera)
+        stray.append(error_px * in_camera[:, 2:] / FOCAL_PX)
+    return np.array(stray)

@@ -1,0 +1,98 @@
+"""A network and persons that it never saw in; what it draws of them, in pictures and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...imaging.image_files import pixels_8bit, write_jpeg
+from ...imaging.log_light import LUMINANCE
+from ...stages.detail.conditions import COLOUR_SCALE, blurred, differences, trust_of
+from ...stages.detail.diffusion import DetailNet, DetailPipeline, scheduler
+from ...stages.detail.diffusion.pipeline import START, STEPS, Answer
+from ...synthetic.simulator.tone_curve import light_from_log, srgb_from_linear
+from .crops import Pieces, piece_of
+from .filmed_persons import Filmed
+
+CROP = 384
+# Corners of pieces in an atlas of 2048 texels: brow and eye, lips, cheek, ear, scalp.
+CORNERS = ((830, 560), (1130, 830), (930, 460), (900, 60), (120, 830))
+QUALITY = 92
+# Gradients are compared at some .5 mm: what is finer, no phone sees.
+GRADIENT_SIGMA = 2.0  # texels
+STUDIO_KINDS = ("hybrid", "network")
+HEIGHT_GREY = 0.12
+
+
+@torch.no_grad()
+def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict[str, float]:
+    """A sheet of pieces, a column each: stage 1, detail restored, truth, its height, true height.
+
+    Returns PSNR of sRGB over skin, and correlation of the gradients of log luminance, of stage 1
+    and of the answer, for both kinds of stage 1.
+    """
+    rows, found = [], {}
+    for kind in STUDIO_KINDS:
+        pieces = held_out_pieces(persons, kind, next(net.parameters()).device)
+        drawn = drawn_of(net, pieces).beside(trust_of(pieces.conditions))
+        before = pieces.blended_log + pieces.apart
+        after = before + COLOUR_SCALE * drawn[:, :3]
+        for name, made in (("before", before), ("after", after)):
+            found |= {f"{kind}_{name}_{k}": v for k, v in scores(made, pieces).items()}
+        rows += [_srgb(before), _srgb(after), _srgb(pieces.albedo_log)]
+        rows += [_grey(drawn[:, 3:]), _grey(pieces.drawn[:, 3:])]
+    picture = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
+    write_jpeg(path, pixels_8bit(picture.permute(1, 2, 0).cpu().numpy()), QUALITY)
+    return found
+
+
+@torch.no_grad()
+def drawn_of(net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START) -> Answer:
+    """Of pieces (B, DRAWN, c, c)."""
+    pipeline = DetailPipeline(net, scheduler())
+    return pipeline(pieces.conditions, _silent, steps=steps, start=start)
+
+
+def held_out_pieces(persons: Sequence[Filmed], kind: str, device: torch.device) -> Pieces:
+    """Of always the same places; `kind` of STUDIO_KINDS."""
+    size = persons[0].skin.shape[-1]
+    return Pieces.joined(
+        [
+            piece_of(
+                persons[number % len(persons)], row * size // 2048, column * size // 2048,
+                min(CROP, size // 4), 0, device, by_network=kind == "network",
+            )
+            for number, (row, column) in enumerate(CORNERS)
+        ]
+    )  # fmt: skip
+
+
+def scores(made_log: Tensor, pieces: Pieces) -> dict[str, float]:
+    """Of log light (B, 3, c, c) with the true broad band, which is stage 1's to get right."""
+    skin = pieces.weight[:, :1]
+    error = (_srgb(made_log) - _srgb(pieces.albedo_log)).square().mean(1, keepdim=True)
+    psnr = -10.0 * ((error * skin).sum() / skin.sum()).clamp(min=1e-10).log10()
+    ours, theirs = (_gradients(i, skin) for i in (made_log, pieces.albedo_log))
+    gradients = (ours * theirs).mean() / (ours.square().mean() * theirs.square().mean()).sqrt()
+    return {"psnr": float(psnr), "gradients": float(gradients)}
+
+
+def _gradients(log_rgb: Tensor, skin: Tensor) -> Tensor:
+    weights = log_rgb.new_tensor(LUMINANCE)[:, None, None]
+    luminance = (log_rgb * weights).sum(1, keepdim=True)
+    return differences(blurred(luminance, GRADIENT_SIGMA)) * skin
+
+
+def _srgb(log_rgb: Tensor) -> Tensor:
+    return srgb_from_linear(light_from_log(log_rgb).clamp(0.0, 1.0))
+
+
+def _grey(height: Tensor) -> Tensor:
+    return (0.5 + HEIGHT_GREY * height).clamp(0.0, 1.0).expand(-1, 3, -1, -1)
+
+
+def _silent(done: int, total: int, message: str) -> None:
+    pass

@@ -1,0 +1,74 @@
+"""`python -m backend train identity`: corpus and simulator in, two networks out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+
+from studio_avatar_addon.avatar.types import Progress
+
+from ...job.terminal import TerminalProgress
+from ...synthetic.corpus.studio_folder import StudioFolder
+from ...synthetic.simulator import Simulator, keep_freed_memory
+from ..texture_pool import FIRST_TRAINED, SkinStock, stored_bank, stored_simulator
+from .album import Album, film_album
+from .contrastive import CPU, GPU, train_identity
+from .embedding import LOSS, SCORE, WEIGHTS, Shape, save
+from .score import recognition
+
+PRESETS = {"cpu": CPU, "gpu": GPU}
+SEEDS = {LOSS: 1, SCORE: 2}
+JUDGED = 96
+SIZE = 256
+BATCH = 16
+JUDGED_SEED, ALBUM_SEED = 5, 6
+
+
+def train_identities(
+    preset_name: str, studio: StudioFolder | None, hdris: Path | None, cache: Path, out: Path | None
+) -> Path:
+    """Train both networks and store them in `out`, else among the sources; returns the folder.
+
+    Variations of the real textures of `studio` join the painted persons.
+    """
+    keep_freed_memory()
+    preset, out, progress = PRESETS[preset_name], out or WEIGHTS, TerminalProgress()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    simulator = stored_simulator(cache, device, SIZE, hdris, progress)
+    trained = range(FIRST_TRAINED, FIRST_TRAINED + preset.corpus)
+    real_seeds = range(trained.stop, trained.stop + preset.real)
+    # First what may be refused.
+    real = None if studio is None else SkinStock.of_real(studio, real_seeds, SIZE, device)
+    progress(0, 1, f"painting {preset.corpus} persons")
+    skins = SkinStock.of(stored_bank(cache, trained, SIZE), device)
+    skins = skins if real is None else skins.joined(real)
+    judges = SkinStock.of(stored_bank(cache, range(JUDGED), SIZE), device)
+    judged = filmed(simulator, judges, preset.album, JUDGED_SEED, progress)
+    album = filmed(simulator, skins, preset.album, ALBUM_SEED, progress)
+    for name, seed in SEEDS.items():
+        started = time.monotonic()
+        net = train_identity(album, preset, seed, device, progress).cpu()
+        score = recognition(net, judged)
+        minutes = (time.monotonic() - started) / 60
+        print(f"{name}: found {score.found:.3f}, equal error {score.equal_error:.4f}", flush=True)
+        save(
+            net, name, out, seed=seed, preset=preset_name, persons=album.persons,
+            minutes=round(minutes, 1), found=score.found, equal_error=score.equal_error,
+        )  # fmt: skip
+    return out
+
+
+def filmed(
+    simulator: Simulator, skins: SkinStock, looks: int, seed: int, progress: Progress
+) -> Album:
+    """Each of `skins` in the studio and filmed `looks - 1` times."""
+    progress(0, 1, f"filming {len(skins)} persons")
+    device = skins.albedo_srgb.device
+    generator = torch.Generator(device).manual_seed(seed)
+
+    def film(persons: torch.Tensor) -> torch.Tensor:
+        return simulator.simulate(skins.take(persons.to(device)), generator).phone_srgb.cpu()
+
+    return film_album(skins.albedo_srgb.cpu(), film, looks, Shape().texels, BATCH)

@@ -1,0 +1,51 @@
+"""Networks in; pictures of what they draw, and how near it is to unseen persons' truth, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...imaging.image_files import pixels_8bit, write_jpeg
+from ...stages.studio_texture.networks import Generator, StudioNet
+from ..random_stream import stream
+from .pairs import Sources, as_batch
+from .phases import mixed
+
+ACROSS = 8
+QUALITY = 90
+WORST = 1e-10  # of a squared error, so that its logarithm is finite
+
+
+@torch.no_grad()
+def write_drawn(path: Path, generator: Generator, device: torch.device) -> None:
+    """A sheet of ACROSS x 4 textures of always the same latents."""
+    random = stream(device, "sheet")
+    wplus = mixed(generator, ACROSS * 4, 0.0, random)
+    _write(path, list(generator.synthesis(wplus, noise=random).split(ACROSS)))
+
+
+@torch.no_grad()
+def write_answers(path: Path, net: StudioNet, sources: Sources) -> dict[str, float]:
+    """A sheet of the held-out persons, a column each: phone texture, answer, answer by W+ alone,
+    truth. Returns the PSNR of the first three over the skin, in dB."""
+    held = sources.held_out
+    batch = as_batch(held, sources.facts, torch.arange(len(held), device=held.head.device))
+    phone, true = batch.inputs.phone_srgb, batch.studio_srgb
+    whole, by_wplus = net(batch.inputs), net(batch.inputs, features=False)
+    _write(path, [row[:ACROSS] for row in (phone, whole, by_wplus, true)])
+    compared = {"psnr_phone": phone, "psnr": whole, "psnr_wplus": by_wplus}
+    return {name: psnr_db(made, true, sources.facts.skin) for name, made in compared.items()}
+
+
+def psnr_db(made: Tensor, true: Tensor, skin: Tensor) -> float:
+    error = ((made.clamp(0, 1) - true).square().mean(1) * skin).sum((1, 2)) / skin.sum()
+    return float((-10.0 * error.clamp(min=WORST).log10()).mean())
+
+
+def _write(path: Path, rows: list[Tensor]) -> None:
+    picture = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
+    pixels = pixels_8bit(picture.float().permute(1, 2, 0).cpu().numpy())
+    write_jpeg(path, np.ascontiguousarray(pixels), QUALITY)

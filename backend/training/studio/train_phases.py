@@ -1,0 +1,87 @@
+"""A preset and what it draws from in; a trained network, or where the training stopped, out.
+
+In the folder of a training:
+checkpoint.json, checkpoint_*.safetensors   to go on from
+log.jsonl, tensorboard/                     what it tells of itself
+samples/<phase>_<step>.jpg                  to look at
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio_avatar_addon.avatar.types import Progress
+
+from ...stages.studio_texture.networks import StudioNet
+from ..checkpoint import Origin, Standing, read_checkpoint, write_checkpoint
+from ..log import TrainingLog
+from ..loop import Loop, Pace
+from .phases import PHASE_OF, Phase, Setting
+from .studio_presets import PHASES
+from .studio_sheets import write_answers, write_drawn
+
+SAMPLES = "samples"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One call of the command."""
+
+    setting: Setting
+    origin: Origin
+    folder: Path
+    progress: Progress
+    stop_at_s: float | None = None  # of time.monotonic()
+
+
+def train(run: Run, standing: Standing | None) -> StudioNet | None:
+    """From the start, or from where a checkpoint stands; None where the time was up before the
+    end. Raises NotFinite with the step's number; the last checkpoint is kept then."""
+    begin = PHASES.index(standing.phase) if standing else 0
+    for name in PHASES[begin:]:
+        phase = _phase(run, name, standing)
+        done = standing.step if standing else 0
+        standing = None
+        if not _run(run, phase, done):
+            return None
+    return run.setting.nets.result()
+
+
+def _phase(run: Run, name: str, standing: Standing | None) -> Phase:
+    """Ready for its first step, or for the one after the checkpoint."""
+    nets, preset = run.setting.nets, run.setting.preset
+    first = sum(preset.steps(before) for before in PHASES[: PHASES.index(name)])
+    if name == "studio" and standing is None:
+        nets.start_studio()
+    phase = PHASE_OF[name](run.setting, first)
+    if standing is not None:
+        read_checkpoint(run.folder, standing, nets, phase)
+    return phase
+
+
+def _run(run: Run, phase: Phase, done: int) -> bool:
+    """The phase from step `done` to its end; False where the time was up before."""
+    preset = run.setting.preset
+    pace = Pace(preset.steps(phase.name), preset.log_every, preset.keep_every, preset.sheet_every)
+    loop = Loop(
+        run.setting.accelerator,
+        keep=lambda step: write_checkpoint(
+            run.folder, run.origin, run.setting.nets, phase, step
+        ),
+        sheet=lambda step: _sheet(run, phase, step),
+        log=TrainingLog(run.folder),
+        progress=run.progress,
+        stop_at_s=run.stop_at_s,
+    )  # fmt: skip
+    return loop.run(phase, pace, done)
+
+
+def _sheet(run: Run, phase: Phase, step: int) -> dict[str, float]:
+    nets, path = run.setting.nets, run.folder / SAMPLES / f"{phase.name}_{step:06d}.jpg"
+    if phase.name == "phone":
+        write_drawn(path, nets.phone_mean, run.setting.accelerator.device)
+        return {}
+    generator = nets.phone_mean if phase.name == "encoder" else nets.studio_mean
+    net = StudioNet(generator.shape, nets.encoder_mean, generator)
+    return write_answers(path, net, run.setting.sources)

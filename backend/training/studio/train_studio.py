@@ -1,0 +1,147 @@
+"""`python -m backend train studio`: simulated or given textures in, the studio network out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from studio_avatar_addon.avatar.template import load_template
+from studio_avatar_addon.avatar.types import Progress
+
+from ...stages.studio_texture.networks import save, weights_sha256
+from ...stages.studio_texture.networks.studio_net import WEIGHTS
+from ...synthetic.simulator import Simulator, keep_freed_memory
+from ..checkpoint import Origin, begun
+from ..data_source import SIMULATED, Given, look_at
+from ..distributed import accelerator_for_training, finished, told_by_one
+from ..folders import read_atlas_pictures
+from ..identity.embedding import LOSS, load
+from ..identity.embedding import weights_sha256 as identity_sha256
+from ..random_stream import stream
+from ..texture_pool import FIRST_TRAINED, SkinStock, stored_bank, stored_simulator
+from .model_card import write_card
+from .nets import Nets
+from .pairs import AtlasFacts, Pairs, Sources, simulated_pairs
+from .phases import Setting
+from .studio_presets import PHASES, PRESETS, Preset
+from .studio_sheets import write_answers
+from .train_phases import Run, train
+
+RESULT = "samples/result.jpg"
+SEED = 1
+HELD_OUT, HELD_OUT_SEED = 16, 5
+
+
+def train_studio(
+    preset_name: str,
+    phone: str,
+    studio: str,
+    hdris: Path | None,
+    cache: Path,
+    out: Path | None,
+    *,
+    resume: bool = False,
+    minutes: float | None = None,
+) -> str:
+    """Train in the folder `out`, else in one of the cache, and store the weights there, else among
+    the sources; tells where, or how to go on.
+
+    `phone`, `studio`: "simulated" or a folder. Raises CorpusError and EnvironmentProblem for what
+    cannot be used, NotFinite where training goes wrong.
+    """
+    stop_at_s = None if minutes is None else time.monotonic() + 60.0 * minutes
+    preset, folder = PRESETS[preset_name], out or cache / f"studio_{preset_name}"
+    # First what may be refused.
+    given = look_at(phone, studio)
+    accelerator = accelerator_for_training()
+    origin = Origin.of(
+        preset_name, preset, SEED, *given.marks(), identity_sha256(LOSS), accelerator.num_processes
+    )
+    standing = begun(folder, origin, resume=resume)
+    keep_freed_memory()
+    device, progress = accelerator.device, told_by_one(accelerator)
+    torch.backends.cudnn.benchmark = device.type == "cuda"  # sizes never change
+    identity = load(LOSS).to(device).requires_grad_(False)
+    sources = _sources(preset, given, hdris, cache, accelerator, progress)
+    nets = Nets.of(preset.shape, SEED, device)
+    setting = Setting(nets, preset, sources, identity, SEED, accelerator)
+    net = train(Run(setting, origin, folder, progress, stop_at_s), standing)
+    if net is None:
+        late = f"The time is up; go on with --resume. The training is kept in {folder}."
+        return finished(accelerator, late)
+    weights = out or WEIGHTS
+    if accelerator.is_main_process:
+        figures = write_answers(folder / RESULT, net.to(device), sources)
+        save(
+            net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
+            identity_sha256=origin.identity,
+        )  # fmt: skip
+        write_card(weights, card_facts(preset_name, given, figures, weights_sha256(weights)))
+    return finished(accelerator, str(weights))
+
+
+def card_facts(
+    preset_name: str, given: Given, figures: dict[str, float], sha256: str
+) -> dict[str, object]:
+    """What the model card tells; `figures` as of `write_answers`."""
+    preset = PRESETS[preset_name]
+    return {
+        "sha256": sha256,
+        "size": preset.shape.size,
+        "phone": SIMULATED if given.phone is None else f"{len(given.phone)} filmed",
+        "studio": given.told(preset.corpus, preset.real),
+        "steps": " + ".join(str(preset.steps(phase)) for phase in PHASES),
+        "preset": preset_name,
+        "asked": HELD_OUT,
+        **figures,
+    }
+
+
+def _sources(
+    preset: Preset, given: Given, hdris: Path | None, cache: Path, accelerator: Accelerator,
+    progress: Progress,
+) -> Sources:  # fmt: skip
+    device = accelerator.device
+    large, size = preset.simulated, preset.shape.size
+    phone = None if given.phone is None else read_atlas_pictures(given.phone, size).to(device)
+    own = given.skins(preset.real, FIRST_TRAINED + preset.corpus, large, device)
+    with accelerator.main_process_first():  # which fills the cache
+        simulator = stored_simulator(cache, device, large, hdris, progress)
+    held = _painted(range(HELD_OUT), large, cache, accelerator, progress)
+    trained = range(FIRST_TRAINED, FIRST_TRAINED + preset.corpus)
+    skins = _painted(trained, large, cache, accelerator, progress)
+    skins = skins if own is None else skins.joined(own)
+
+    def simulate(number: int) -> Pairs:
+        progress(0, 1, f"simulating {preset.pairs} pairs")
+        random = stream(device, SEED, "stock", number, accelerator.process_index)
+        return simulated_pairs(simulator, skins, size, preset.pairs, random)
+
+    return Sources(
+        facts=AtlasFacts.of(load_template(), simulator, size),
+        held_out=_held_out(simulator, held, size, device),
+        simulate=simulate,
+        stock_steps=preset.stock_steps,
+        phone=phone,
+        studio=None if own is None else own.smaller(size).albedo_srgb,
+    )
+
+
+def _held_out(simulator: Simulator, held: SkinStock, size: int, device: torch.device) -> Pairs:
+    return simulated_pairs(simulator, held, size, HELD_OUT, stream(device, HELD_OUT_SEED))
+
+
+def _painted(
+    seeds: range, size: int, cache: Path, accelerator: Accelerator, progress: Progress
+) -> SkinStock:
+    """Painted at a size that the cache may hold already; on a GPU, there and then."""
+    progress(0, 1, f"painting {len(seeds)} persons")
+    device = accelerator.device
+    if device.type == "cuda":
+        return SkinStock.painted(seeds, size, device)
+    with accelerator.main_process_first():
+        bank = stored_bank(cache, seeds, max(size, 256))
+    return SkinStock.of(bank, device).smaller(size)

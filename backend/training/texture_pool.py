@@ -1,0 +1,162 @@
+"""What every training draws from: painted persons, heads and lights, kept between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template
+from studio_avatar_addon.avatar.types import Progress
+
+from ..atlas.texel_map import atlas_table
+from ..synthetic.corpus.anatomy import Anatomy
+from ..synthetic.corpus.bank import Bank, build_bank, corpus_version
+from ..synthetic.corpus.painter import StudioTexture, paint
+from ..synthetic.corpus.person import draw_person
+from ..synthetic.corpus.real_variation import vary
+from ..synthetic.corpus.studio_folder import StudioFolder, wrapped_textures
+from ..synthetic.simulator import (
+    Environments,
+    HeadTables,
+    Simulator,
+    Skins,
+    bake_tables,
+    draw_environments,
+    joined,
+    load_tables,
+    read_hdris,
+    save_tables,
+)
+from ..synthetic.simulator.tables import tables_version
+from ..synthetic.simulator.tone_curve import linear_from_srgb, srgb_from_linear
+
+# Persons below are nobody's training data: benchmarks draw from them.
+FIRST_TRAINED = 1000
+HEADS, ENVIRONMENTS = 24, 512
+HEADS_SEED, ENVIRONMENTS_SEED = 100, 200
+# Identity parameters beyond this many standard deviations make caricatures.
+WIDEST = 2.0
+# Of HDRIs, where a folder is given; each lights the head from every side.
+HDRI_SHARE = 4
+USUAL_ROUGHNESS, USUAL_LEVEL = 0.45, 0.35  # Principled's
+
+
+@dataclass(frozen=True, eq=False)
+class SkinStock:
+    """P studio textures, 8 bits each, on one device."""
+
+    albedo_srgb: torch.Tensor  # (P, 3, N, N) uint8
+    roughness: torch.Tensor  # (P, N, N) uint8, of 255
+    specular: torch.Tensor  # (P, N, N) uint8, of 255
+
+    def __len__(self) -> int:
+        return len(self.albedo_srgb)
+
+    @classmethod
+    def of(cls, bank: Bank, device: torch.device) -> SkinStock:
+        return cls._stacked(bank.texture(i, device) for i in range(len(bank)))
+
+    @classmethod
+    def of_real(
+        cls, folder: StudioFolder, seeds: Sequence[int], size: int, device: torch.device
+    ) -> SkinStock:
+        """Variations of the folder's textures, with marks of the painted persons of `seeds`.
+
+        Raises CorpusError as `wrapped_textures`.
+        """
+        template = load_template()
+        anatomy = Anatomy(atlas_table(template, size), template.vertices_m)
+        real = wrapped_textures(folder, anatomy, device)
+        return cls._stacked(vary(real, anatomy, seed) for seed in seeds)
+
+    @classmethod
+    def painted(cls, seeds: Sequence[int], size: int, device: torch.device) -> SkinStock:
+        """The persons of `seeds`, painted now on a device that does so fast."""
+        template = load_template()
+        anatomy = Anatomy(atlas_table(template, size), template.vertices_m)
+        return cls._stacked(paint(draw_person(seed), anatomy, device) for seed in seeds)
+
+    @classmethod
+    def of_colours(cls, albedo_srgb: torch.Tensor) -> SkinStock:
+        """Textures (P, 3, N, N) uint8 of which only the colour is known: as usual skin shines."""
+        usual = torch.full_like(albedo_srgb[:, 0], 255)
+        roughness, specular = (_bytes(usual / 255 * v) for v in (USUAL_ROUGHNESS, USUAL_LEVEL))
+        return cls(albedo_srgb, roughness, specular)
+
+    @classmethod
+    def _stacked(cls, textures: Iterable[StudioTexture]) -> SkinStock:
+        maps = [
+            (_bytes(srgb_from_linear(t.albedo)), _bytes(t.roughness), _bytes(t.specular))
+            for t in textures
+        ]
+        return cls(*map(torch.stack, zip(*maps, strict=True)))
+
+    def joined(self, other: SkinStock) -> SkinStock:
+        return SkinStock(
+            torch.cat([self.albedo_srgb, other.albedo_srgb]),
+            torch.cat([self.roughness, other.roughness]),
+            torch.cat([self.specular, other.specular]),
+        )
+
+    def smaller(self, size: int) -> SkinStock:
+        """At `size` texels a side, which divides the present one."""
+        maps = (self.albedo_srgb, self.roughness[:, None], self.specular[:, None])
+        albedo, roughness, specular = (
+            _bytes(functional.interpolate(m.float() / 255, (size, size), mode="area")) for m in maps
+        )
+        return SkinStock(albedo, roughness[:, 0], specular[:, 0])
+
+    def take(self, index: torch.Tensor) -> Skins:
+        """Those of `index` (B,)."""
+        return Skins(
+            linear_from_srgb(self.albedo_srgb[index].float() / 255),
+            self.roughness[index].float() / 255,
+            self.specular[index].float() / 255,
+        )
+
+
+def stored_bank(folder: Path, seeds: Sequence[int], size: int) -> Bank:
+    """The persons of `seeds`, painted now where `folder` does not hold them yet."""
+    return build_bank(folder / f"bank_{size}_{corpus_version()}", seeds, size)
+
+
+def stored_tables(folder: Path, template: HeadTemplate, heads: int = HEADS) -> HeadTables:
+    """Tables of random heads, baked now where `folder` does not hold them yet."""
+    path = folder / f"heads_{heads}_{tables_version()}_{template.sha256[:12]}.npz"
+    if not path.is_file():
+        random = np.random.default_rng(HEADS_SEED)
+        drawn = random.normal(size=(heads, len(template.identity_names)))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_tables(bake_tables(template, np.clip(drawn, -WIDEST, WIDEST)), path)
+    return load_tables(path, template)
+
+
+def lights(hdris: Path | None) -> Environments:
+    """Made-up environments, and those of a folder of panoramas."""
+    generator = torch.Generator().manual_seed(ENVIRONMENTS_SEED)
+    drawn = draw_environments(generator, ENVIRONMENTS)
+    if hdris is None:
+        return drawn
+    real = read_hdris(hdris)
+    repeated = torch.arange(len(real)).repeat(max(ENVIRONMENTS // HDRI_SHARE // len(real), 1))
+    return joined([drawn, real.take(repeated)])
+
+
+def stored_simulator(
+    folder: Path, device: torch.device, size: int, hdris: Path | None, progress: Progress
+) -> Simulator:
+    """The simulator with the heads of `folder` and all lights."""
+    template = load_template()
+    progress(0, 1, "baking what heads see of the room")
+    tables = stored_tables(folder, template)
+    progress(1, 1, "")
+    return Simulator.on(device, template, tables, lights(hdris), size)
+
+
+def _bytes(values: torch.Tensor) -> torch.Tensor:
+    return (values.clamp(0, 1) * 255).round().byte()
