@@ -1,4 +1,4 @@
-"""Frames of reference: transforms, the one conversion to Blender's camera, UV against image rows.
+"""Frames of reference: transforms, the one conversion of Blender's camera, UV against image rows.
 
 Head frame: metres, right-handed, Z up, the face looks along -Y, the subject's left is +X; the
 origin lies midway between the ear canals. OpenCV camera: x right, y down, z forward. Names read
@@ -32,13 +32,11 @@ def inverse_rigid(matrix: FloatArray) -> FloatArray:
     return inverse
 
 
-def blender_camera_matrix(camera_from_head: FloatArray) -> FloatArray:
-    """World matrix (4, 4) of a Blender camera, the head frame being the world."""
-    return inverse_rigid(camera_from_head) @ BLENDER_FROM_OPENCV
-
-
 def camera_from_blender(world_from_camera: FloatArray) -> FloatArray:
-    """`camera_from_head` (4, 4) of a Blender camera object's world matrix: the way back."""
+    """`camera_from_head` (4, 4) of a Blender camera's world matrix, the head frame being the world.
+
+    Both matrices must be rigid: a scaled camera object has none.
+    """
     return inverse_rigid(world_from_camera @ BLENDER_FROM_OPENCV)
 
 
