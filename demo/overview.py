@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend.images import read_image, write_jpeg
-from backend.report import PICTURE_HEIGHT, VERSION_FRAMES
+from backend.imaging.image_files import read_image, write_jpeg
+from backend.store.report import PICTURE_HEIGHT, VERSION_FRAMES
 
 FILMED, PHONE, DETAIL = 0, 1, 3  # columns of the report's versions sheet
 

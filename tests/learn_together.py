@@ -16,7 +16,12 @@ from torch import nn
 
 from backend.job.terminal import Silent
 from backend.training.detail import learn
-from backend.training.distributed import accelerator_for_training, any_of_all, descend, finished
+from backend.training.distributed import (
+    accelerator_for_training,
+    any_of_all,
+    finished,
+    optimizer_step,
+)
 from backend.training.identity.embedding import LOSS, load
 from backend.training.studio.phases import PhonePhase
 from backend.training.studio.train_phases import Run, train
@@ -45,9 +50,11 @@ def main(folder: Path) -> None:
 
     weights = [nn.Parameter(torch.zeros(())) for _ in range(3)]
     loss = (rank + 1) * weights[0] + (weights[1] if rank == 1 else 0.0)
-    descend(accelerator, loss, torch.optim.SGD(weights, 1.0))
+    optimizer_step(accelerator, loss, torch.optim.SGD(weights, 1.0))
     slopes = [None if w.grad is None else w.grad.item() for w in weights]
-    descend(accelerator, (rank + 1) * weights[0], torch.optim.SGD(weights[:1], 1.0), longest=0.75)
+    optimizer_step(
+        accelerator, (rank + 1) * weights[0], torch.optim.SGD(weights[:1], 1.0), longest=0.75
+    )
     assert weights[0].grad is not None
 
     told = {

@@ -138,11 +138,11 @@ def test_operators_without_an_avatar_say_what_is_missing(operators):
 
 
 def test_clip_is_described_without_adding_to_the_file(operators, scene, shared_data):
-    from studio_avatar_addon.footage_preview import known_preview
+    from studio_avatar_addon.footage_preview import loaded_preview
 
     clip = shared_data / "clips" / "phone_selfie_glasses_720p.mp4"
     operators.choose_footage(filepath=str(clip))
-    assert known_preview(clip).summary == "720 x 1280 px, 11.7 s"
+    assert loaded_preview(clip).summary == "720 x 1280 px, 11.7 s"
     assert not bpy.data.movieclips
 
 

@@ -29,7 +29,7 @@ from studio_avatar_addon.avatar.studio_choices import (  # noqa: E402
     StudioChoices,
 )
 from studio_avatar_addon.job_timer import SESSION  # noqa: E402
-from studio_avatar_addon.operators.jobs import apply_later, load_result  # noqa: E402
+from studio_avatar_addon.operators.jobs import apply_result, load_created_avatar  # noqa: E402
 from studio_avatar_addon.operators.neutral import spot_in  # noqa: E402
 from studio_avatar_addon.scene.parts import avatar_root, avatars  # noqa: E402
 from studio_avatar_addon.scene.rig import rig_of  # noqa: E402
@@ -51,7 +51,7 @@ def test_create_brings_the_whole_avatar(operators, scene, fake, clip, tmp_path):
     operators.create_avatar(filepath=str(clip), directory=str(out), quality="draft")
     (head,) = avatars(scene)
     assert avatar_root(head) == out
-    names = [block.name for block in head.data.shape_keys.key_blocks]
+    names = [wait_for_job.name for wait_for_job in head.data.shape_keys.key_blocks]
     assert names[:53] == ["Basis", *SHAPE_NAMES]
     assert face_curves(head) > 0
     assert rig_of(head).animation_data.action is not None
@@ -113,19 +113,19 @@ def test_timer_path_applies_without_holding_blender(scene, fake, clip, tmp_path)
     """Timers do not run in the bpy module: the test calls what the timer would call."""
     fake("work")
     out = tmp_path / "out"
-    job = job_timer.begin(scene, "create", {"footage": str(clip), "out": str(out)}, out)
+    job = job_timer.start_job(scene, "create", {"footage": str(clip), "out": str(out)}, out)
     with pytest.raises(JobBusy):
-        job_timer.begin(scene, "create", {}, out)
+        job_timer.start_job(scene, "create", {}, out)
     applied = []
 
     def on_done(result):
         applied.append(result)
-        apply_later(scene.session_uid, load_result, "Create Avatar", result)
+        apply_result(scene.session_uid, load_created_avatar, "Create Avatar", result)
 
     waits = []
     while True:
         began = time.thread_time()
-        if job_timer._tick(job, on_done) is None:
+        if job_timer._poll_job(job, on_done) is None:
             break
         waits.append(time.thread_time() - began)
         time.sleep(0.01)
@@ -137,8 +137,8 @@ def test_timer_path_applies_without_holding_blender(scene, fake, clip, tmp_path)
 
 def test_timer_keeps_a_failure_for_the_panel(scene, fake, clip, tmp_path):
     fake("fail")
-    job = job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
-    while job_timer._tick(job, pytest.fail) is not None:
+    job = job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    while job_timer._poll_job(job, pytest.fail) is not None:
         time.sleep(0.01)
     assert isinstance(SESSION.error, FaceNotFound)
 
@@ -146,7 +146,7 @@ def test_timer_keeps_a_failure_for_the_panel(scene, fake, clip, tmp_path):
 def test_result_for_a_scene_that_is_gone_says_where_it_lies(scene, small_avatar):
     result = {"avatar": str(small_avatar)}
     with pytest.raises(JobError, match="Load the avatar from"):
-        apply_later(-1, load_result, "Create Avatar", result)
+        apply_result(-1, load_created_avatar, "Create Avatar", result)
 
 
 @pytest.mark.parametrize(
@@ -194,17 +194,17 @@ def test_output_folder_that_cannot_be_written(operators, fake, clip, tmp_path):
 
 def test_second_job_is_refused_while_one_runs(operators, scene, fake, clip, tmp_path):
     fake("hang")
-    job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
     assert "still running" in refused(lambda: operators.create_avatar(filepath=str(clip)))
     assert SESSION.running
 
 
 def test_cancel(operators, scene, fake, clip, tmp_path):
     fake("work")
-    job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
     operators.cancel_job()
     with pytest.raises(JobCancelled):
-        job_timer.block()
+        job_timer.wait_for_job()
     assert isinstance(SESSION.error, JobCancelled)
     assert not operators.cancel_job.poll()
 
@@ -224,7 +224,7 @@ def test_disabling_the_addon_ends_its_job(scene, fake, clip, tmp_path):
     import addon_utils
 
     fake("hang")
-    job = job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job = job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
     addon_utils.disable("studio_avatar_addon")
     try:
         assert job._process.poll() is not None
@@ -241,7 +241,7 @@ def test_check_system(operators, fake):
 
 def test_panel_of_a_running_job_and_of_its_error(operators, scene, fake, clip, tmp_path):
     fake("hang")
-    job_timer.begin(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
     while not job_timer.SESSION.poll().stage:
         time.sleep(0.01)
     drawn = draw_tab()
@@ -250,7 +250,7 @@ def test_panel_of_a_running_job_and_of_its_error(operators, scene, fake, clip, t
     assert "studio_avatar.create_avatar" not in drawn
     SESSION.job.kill()
     with pytest.raises(BackendCrashed):
-        job_timer.block()
+        job_timer.wait_for_job()
     shown = " ".join(draw_tab())
     assert "The system killed the backend" in shown
     assert "Close other programs" in shown

@@ -45,11 +45,11 @@ def former(home, scene, small_avatar) -> Iterator[Path]:
     shutil.copytree(small_avatar, own / "avatars" / "clip")
     (own / "renders").mkdir()
     (own / "renders" / "clip.png").write_bytes(b"a picture")
-    avatar_moving.look_again()
+    avatar_moving.clear_caches()
     yield own
     shutil.rmtree(own / "avatars", ignore_errors=True)
     shutil.rmtree(own / "renders", ignore_errors=True)
-    avatar_moving.look_again()
+    avatar_moving.clear_caches()
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_failed_move_loses_nothing(operators, scene, former, home, other_disk):
     use_documents(home, str(other_disk))
     shutil.copytree(former / "avatars" / "clip", former / "avatars" / "broken")
     os.mkfifo(former / "avatars" / "broken" / "pipe")
-    avatar_moving.look_again()
+    avatar_moving.clear_caches()
     moving = content(former)
     message = refused(operators.move_avatars)
     assert "broken could not be moved" in message and "Nothing is lost" in message
@@ -199,7 +199,7 @@ def test_documents_that_cannot_be_written(operators, scene, former, home):
 
 def test_nothing_moves_while_a_job_runs(operators, scene, former, fake, clip, tmp_path):
     fake("hang")
-    job_timer.begin(scene, "create", {"footage": str(clip)}, former / "avatars" / "clip")
+    job_timer.start_job(scene, "create", {"footage": str(clip)}, former / "avatars" / "clip")
     assert not operators.move_avatars.poll()
 
 

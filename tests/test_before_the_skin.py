@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from backend.atlas.solid_noise import solid_noise
-from backend.atlas.texel_map import AtlasTable, atlas_table, region
+from backend.atlas.texel_map import TexelMap, region, texel_map
 from backend.detector.face_mesh import HandFinder
 from backend.imaging.log_light import LUMINANCE, log_light
 from backend.stages.frame_sampling.hand_mask import hidden_by_hands
@@ -23,12 +23,12 @@ HAIR = np.log(np.array([0.05, 0.04, 0.032], np.float32))
 
 
 @pytest.fixture(scope="module")
-def table() -> AtlasTable:
-    return atlas_table(load_template(), SIZE)
+def table() -> TexelMap:
+    return texel_map(load_template(), SIZE)
 
 
 @pytest.fixture(scope="module")
-def position(table: AtlasTable) -> NDArray[np.float32]:
+def position(table: TexelMap) -> NDArray[np.float32]:
     return table.interpolate(table.template.vertices_m)
 
 
@@ -38,11 +38,11 @@ def plain(position: NDArray[np.float32]) -> NDArray[np.float32]:
     return (SKIN + 0.05 * solid_noise(position, 0.004, 3)[:, None]).astype(np.float32)
 
 
-def is_part(table: AtlasTable, name: str) -> NDArray[np.bool_]:
+def is_part(table: TexelMap, name: str) -> NDArray[np.bool_]:
     return table.interpolate(region(table.template, name)) > 0.5
 
 
-def made_bare(table: AtlasTable, albedo: NDArray[np.float32], glasses: bool = False) -> BareSkin:
+def made_bare(table: TexelMap, albedo: NDArray[np.float32], glasses: bool = False) -> BareSkin:
     """All of it seen, in even light."""
     seen = table.is_material("skin").astype(np.float32)
     head_m = table.template.vertices_m

@@ -11,7 +11,7 @@ import pytest
 from filmed_head import CPU, MOLE_M, QUALITY, Case, Silent, albedo_of
 from numpy.typing import NDArray
 
-from backend.atlas.texel_map import atlas_table
+from backend.atlas.texel_map import texel_map
 from backend.benchmark.avatar import judge
 from backend.benchmark.avatar.benchmark_avatar import benchmark_avatar
 from backend.benchmark.avatar.cases import FULL, QUICK, cases_of
@@ -70,9 +70,9 @@ def judged(still_light: Case, light: RoomLight) -> Judged:
     studio = studio_texture(
         phone, light, case.fit, template, QUALITY, StudioChoices("physical"), CPU, Silent()
     )
-    table = atlas_table(template, QUALITY.texture_size)
+    table = texel_map(template, QUALITY.texture_size)
     places = table.interpolate(template.vertices_m)
-    color = table.image(srgb_from_linear(albedo_of(places, case.moles_m)))
+    color = table.scatter(srgb_from_linear(albedo_of(places, case.moles_m)))
     posed = tuple(pose_head(case.fit, k, template) for k in range(len(case.fit.left_out)))
     filmed = [unit_from_pixels(read_image_8bit(path)) for path in case.capture.frame_paths]
     views = TrueViews(
@@ -86,7 +86,7 @@ def judged(still_light: Case, light: RoomLight) -> Judged:
         1.0,
     )
     radius = np.full(len(case.moles_m), MOLE_M / 2, np.float32)
-    seen = atlas_table(template, SEEN_TEXELS).sample(phone.coverage) > 0.5
+    seen = texel_map(template, SEEN_TEXELS).sample(phone.coverage) > 0.5
     moles = visible_moles(template, template.vertices_m, Moles(case.moles_m, radius), seen)
     assert moles
     return Judged(
@@ -224,7 +224,7 @@ def test_unknown_methods_are_refused(tmp_path: Path) -> None:
 
 
 def test_truth_of_moles_needs_them_seen(template: HeadTemplate) -> None:
-    unseen = np.zeros(len(atlas_table(template, SEEN_TEXELS)), bool)
+    unseen = np.zeros(len(texel_map(template, SEEN_TEXELS)), bool)
     cheek = template.vertices_m[[template.landmark_vertices[50, 0]]].astype(np.float32)
     moles = Moles(cheek, np.array([0.002], np.float32))
     assert not visible_moles(template, template.vertices_m, moles, unseen)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.atlas.texel_map import atlas_table
+from backend.atlas.texel_map import texel_map
 from backend.registration.reference_head import DETECTOR_LANDMARKS
 from backend.stages.room_light.tone import SKIN_TYPES
 from backend.synthetic.corpus.anatomy import Anatomy
@@ -44,7 +44,7 @@ def template():
 
 @pytest.fixture(scope="module")
 def anatomy(template):
-    return Anatomy(atlas_table(template, 256), template.vertices_m)
+    return Anatomy(texel_map(template, 256), template.vertices_m)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_seed_gives_the_same_bits(textures, anatomy):
 
 def test_a_person_is_the_same_at_another_size(textures, template):
     person = draw_person(2)
-    finer = paint(person, Anatomy(atlas_table(template, 512), template.vertices_m), CPU)
+    finer = paint(person, Anatomy(texel_map(template, 512), template.vertices_m), CPU)
     assert np.array_equal(finer.moles.position_m, textures[2].moles.position_m)
     shrunk = torch.nn.functional.avg_pool2d(finer.albedo, 2)
     off = (shrunk.log() - textures[2].albedo.log()).abs()[:, :200]
@@ -97,9 +97,9 @@ def test_a_person_is_the_same_at_another_size(textures, template):
 
 
 def test_moles_are_dark_and_on_the_skin(template):
-    anatomy = Anatomy(atlas_table(template, 512), template.vertices_m)
+    anatomy = Anatomy(texel_map(template, 512), template.vertices_m)
     texture = paint(draw_person(44), anatomy, CPU)
-    luminance = anatomy.table.pick(texture.albedo.permute(1, 2, 0).numpy()) @ LUMINANCE
+    luminance = anatomy.table.gather(texture.albedo.permute(1, 2, 0).numpy()) @ LUMINANCE
     moles = texture.moles
     assert len(moles.radius_m) >= 12
     for position, radius in zip(moles.position_m * 1e3, moles.radius_m * 1e3, strict=True):
@@ -110,7 +110,7 @@ def test_moles_are_dark_and_on_the_skin(template):
 
 def test_both_sides_of_the_atlas_seam_agree(textures, anatomy):
     """Texels that show the same place have the same colour, wherever they lie in the atlas."""
-    color = anatomy.table.pick(textures[0].albedo.permute(1, 2, 0).numpy())
+    color = anatomy.table.gather(textures[0].albedo.permute(1, 2, 0).numpy())
     back = np.flatnonzero(
         anatomy.table.is_material("skin") & (np.abs(anatomy.points[:, 0]) < 1.5)
         & (anatomy.points[:, 1] > 40.0)
@@ -145,7 +145,7 @@ def test_persons_are_of_all_types_ages_and_both_sexes():
 
 
 def test_an_unfit_size_is_refused(template):
-    small = Anatomy(atlas_table(template, 64), template.vertices_m)
+    small = Anatomy(texel_map(template, 64), template.vertices_m)
     with pytest.raises(ValueError, match="256 to 4096"):
         paint(draw_person(0), small, CPU)
 
@@ -234,10 +234,10 @@ def test_real_textures_but_the_withheld_ones(anatomy):
     textures = wrapped_textures(dark, anatomy, CPU)
     figures = [skin_statistics(texture, anatomy) for texture in textures]
     assert figures[0].ita_deg < -10.0 < figures[1].ita_deg
-    lips = anatomy.table.image(anatomy.region("lips")) > 0.9
+    lips = anatomy.table.scatter(anatomy.region("lips")) > 0.9
     for texture in textures:  # lips are redder than the face: the wrap lies in the right place
         red = (texture.albedo[0] / texture.albedo[1]).numpy()
-        face = anatomy.table.image(anatomy.region("cheeks")) > 0.9
+        face = anatomy.table.scatter(anatomy.region("cheeks")) > 0.9
         assert np.median(red[lips]) > np.median(red[face])
 
 

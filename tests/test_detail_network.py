@@ -34,7 +34,7 @@ from backend.stages.detail.diffusion import (
     scheduler,
     shipped,
 )
-from backend.stages.detail.diffusion.pipeline import Answer
+from backend.stages.detail.diffusion.pipeline import Prediction
 from backend.stages.detail.diffusion_drawing import Diffusion
 from backend.synthetic.simulator.tone_curve import linear_from_srgb, log_light
 from backend.training.checkpoint import Origin, read_checkpoint, read_standing, write_checkpoint
@@ -131,7 +131,7 @@ def test_a_network_that_shifts_all_colours_is_held_back(pipeline: DetailPipeline
 
 
 def test_colour_is_made_up_only_where_nothing_was_seen() -> None:
-    answer = Answer(torch.zeros(1, 4, 4, 4), torch.ones(1, 4, 4, 4))
+    answer = Prediction(torch.zeros(1, 4, 4, 4), torch.ones(1, 4, 4, 4))
     trust = torch.zeros(1, 1, 4, 4)
     trust[..., :2] = 1.0
     made = answer.beside(trust)[0]
@@ -180,12 +180,12 @@ def test_a_device_without_memory_gives_way_to_the_processor(
             self.device = device
             return self
 
-        def __call__(self, conditions: Conditions, progress: object, **given: int) -> Answer:
+        def __call__(self, conditions: Conditions, progress: object, **given: int) -> Prediction:
             asked.append((self.device.type, given["tile"]))
             if self.device.type != "cpu":
                 raise error
             nothing = torch.zeros(1, 4, *conditions.texels.shape[2:])
-            return Answer(nothing, nothing)
+            return Prediction(nothing, nothing)
 
     monkeypatch.setattr(Conditions, "to", lambda self, device: self)
     told: list[str] = []

@@ -11,10 +11,16 @@ from scipy.spatial import KDTree
 
 from backend.detector.landmark_table import load_landmark_table
 from backend.stages.fitting import fit_head
-from backend.stages.fitting.bundle_adjustment import Freedom, Prior, Sighting, robust_cost, step
+from backend.stages.fitting.bundle_adjustment import (
+    FreeParameters,
+    Observation,
+    Prior,
+    robust_cost,
+    step,
+)
 from backend.stages.fitting.head_model import (
     FACING,
-    Estimate,
+    SolverState,
     SurfacePoints,
     head_angles,
     rotation_from_vector,
@@ -154,7 +160,7 @@ def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:
         random.normal(0, 0.004, (60, 3, 4)),
         random.normal(0, 0.004, (60, 3, 3)),
     )
-    truth = Estimate(
+    truth = SolverState(
         900.0,
         np.array([rotation_from_vector([0.0, a, 0.1]) @ FACING for a in (-0.6, 0.0, 0.6)]),
         np.array([[0.0, 0.02, 0.7], [0.01, 0.0, 0.8], [0.0, 0.0, 0.9]]),
@@ -162,13 +168,13 @@ def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:
         random.uniform(0.1, 0.9, (3, 3)),
     )
     center = np.array([320.0, 240.0])
-    sightings = []
+    observations = []
     for k in range(3):
         seen = truth.project(k, points.at(truth.shape, truth.expression[k]), center)
-        sightings.append(Sighting(k, points, seen, np.ones(60), 20.0))
+        observations.append(Observation(k, points, seen, np.ones(60), 20.0))
         normal = random.normal(0, 1, (60, 2))
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-        sightings.append(Sighting(k, points, seen, np.ones(60), 20.0, normal))
+        observations.append(Observation(k, points, seen, np.ones(60), 20.0, normal))
     prior = Prior(900.0, 1.0, np.full(4, 1e-6), np.full(3, 1e-6), 0.0)
     estimate = replace(
         truth, focal_px=1000.0, shape=np.zeros(4), expression=np.full((3, 3), 0.5),
@@ -176,14 +182,14 @@ def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:
     )  # fmt: skip
     costs = []
     for _ in range(25):
-        costs.append(robust_cost(estimate, sightings, prior, center))
-        estimate = step(estimate, sightings, prior, center, Freedom(), 1e-3).estimate
+        costs.append(robust_cost(estimate, observations, prior, center))
+        estimate = step(estimate, observations, prior, center, FreeParameters(), 1e-3).estimate
     assert costs[3] < 0.2 * costs[0]
-    assert robust_cost(estimate, sightings, prior, center) < 1e-3
+    assert robust_cost(estimate, observations, prior, center) < 1e-3
     np.testing.assert_allclose(estimate.shape, truth.shape, atol=2e-2)
     np.testing.assert_allclose(estimate.expression, truth.expression, atol=2e-2)
-    still = Freedom(focal=False, shape=False)
-    held = step(estimate, sightings, prior, center, still, 1e-3).estimate
+    still = FreeParameters(focal=False, shape=False)
+    held = step(estimate, observations, prior, center, still, 1e-3).estimate
     assert held.focal_px == estimate.focal_px
     np.testing.assert_array_equal(held.shape, estimate.shape)
 

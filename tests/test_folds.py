@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backend.geometry.fold_removal import find_folds, relax_folds
+from backend.geometry.fold_removal import find_folds, remove_self_intersections
 from backend.geometry.intersections import intersections_between, self_intersections
 from backend.stages.fitting.fit_findings import fit_findings
 from backend.stages.fitting.frame_selection import USED
 from backend.stages.fitting.lip_contact import eyes_between_lids, settle_head
 from backend.stages.fitting.uncertainty import Certainty
-from backend.template.personalize import remade_shapes
+from backend.template.personalize import personalize_blendshapes
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
@@ -126,7 +126,7 @@ def test_folded_head_is_found_and_smoothed_where_it_is_folded(
 ) -> None:
     posed = fold(template, rest)
     folds = find_folds(template, posed)
-    relaxed = relax_folds(template, posed)
+    relaxed = remove_self_intersections(template, posed)
     assert relaxed.folds_before == folds.count > 5
     assert find_folds(template, relaxed.vertices_m).count == 0
     move = np.linalg.norm(relaxed.vertices_m - posed, axis=1)
@@ -141,13 +141,13 @@ def test_folded_head_is_found_and_smoothed_where_it_is_folded(
 def test_folds_alike_on_both_sides_are_smoothed_alike(
     template: HeadTemplate, rest: np.ndarray
 ) -> None:
-    relaxed = relax_folds(template, nose_squeezed(template, rest)).vertices_m
+    relaxed = remove_self_intersections(template, nose_squeezed(template, rest)).vertices_m
     np.testing.assert_allclose(relaxed[template.mirror] * [-1, 1, 1], relaxed, atol=1e-7)
 
 
 def test_good_head_comes_back_to_the_bit(template: HeadTemplate, rest: np.ndarray) -> None:
     for posed in (rest, 1.1 * rest + [0.1, 0.0, -0.2], template.vertices_m):
-        relaxed = relax_folds(template, posed)
+        relaxed = remove_self_intersections(template, posed)
         np.testing.assert_array_equal(relaxed.vertices_m, posed)
         assert relaxed.folds_before == 0 and relaxed.largest_move_m == 0.0
 
@@ -160,7 +160,7 @@ def test_random_and_extreme_heads_lose_their_folds(
     for spread, limit, most_m in [(1.0, 2.5, 0.01)] * 6 + [(2.0, 5.0, 0.03)] * 6:
         identity = np.clip(spread * random.normal(size=len(template.identity_names)), -limit, limit)
         posed = rest + np.tensordot(identity, template.identity_deltas_m, axes=1)
-        relaxed = relax_folds(template, posed)
+        relaxed = remove_self_intersections(template, posed)
         assert find_folds(template, relaxed.vertices_m).count == 0
         assert relaxed.largest_move_m < most_m
         before.append(relaxed.folds_before)
@@ -175,7 +175,7 @@ def test_expression_is_kept_and_its_own_folds_are_let_be(
     for name in ("jawOpen", "mouthClose"):
         own = rest + template.shape_deltas_m[SHAPE_NAMES.index(name)]
         assert find_folds(template, own, own).count == 0
-        relaxed = relax_folds(template, own + moved, own)
+        relaxed = remove_self_intersections(template, own + moved, own)
         assert find_folds(template, relaxed.vertices_m, own).count == 0
         assert relaxed.largest_move_m < 0.008
 
@@ -185,7 +185,7 @@ def test_lids_come_no_closer_to_the_eyeballs_and_lashes_follow(
 ) -> None:
     lid = template.region("eyelids_L")[:, None]
     posed = rest + lid * 0.0015 * np.random.default_rng(1).normal(size=rest.shape)
-    relaxed = relax_folds(template, posed)
+    relaxed = remove_self_intersections(template, posed)
     assert relaxed.folds_before > 0
     skin = np.unique(template.triangles[template.triangle_material == MATERIALS.index("skin")])
     centre = template.eye_centres_m(posed)[0]
@@ -225,15 +225,15 @@ def test_head_beyond_smoothing_is_refused_with_a_remedy(
     noise = rest + 0.02 * np.random.default_rng(0).normal(size=rest.shape)
     for posed in (lost, noise):
         with pytest.raises(FitError) as caught:
-            relax_folds(template, posed)
+            remove_self_intersections(template, posed)
         assert caught.value.remedy.startswith("Film again")
 
 
 def test_shapes_that_fold_on_a_head_are_smoothed_and_named(template: HeadTemplate) -> None:
     identity = np.clip(2.5 * np.random.default_rng(5).normal(size=60), -4.0, 4.0)
-    neutral = relax_folds(template, template.neutral_m(identity)).vertices_m
+    neutral = remove_self_intersections(template, template.neutral_m(identity)).vertices_m
     eyes = template.eye_centres_m(neutral)
-    shapes = remade_shapes(template, neutral, eyes, template.eye_radius_m)
+    shapes = personalize_blendshapes(template, neutral, eyes, template.eye_radius_m)
     for index in range(len(SHAPE_NAMES)):
         if SHAPE_NAMES[index] in shapes.smoothed:
             continue

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from backend.atlas.texel_map import atlas_table
+from backend.atlas.texel_map import texel_map
 from backend.cli.main import main
 from backend.job.terminal import Silent
 from backend.training.finite import NotFinite
@@ -49,8 +49,8 @@ def test_training_teaches_to_look_past_the_light(album):
 
 def test_eyes_and_mouth_tell_nothing(template: HeadTemplate):
     """Larger than the network reads: nothing may reach in when the texture is made smaller."""
-    table = atlas_table(template, 2 * TEXELS)
-    eyes = torch.from_numpy(table.image(table.is_material("eye"), gutters=False))
+    table = texel_map(template, 2 * TEXELS)
+    eyes = torch.from_numpy(table.scatter(table.is_material("eye"), gutters=False))
     net = IdentityNet().eval()
     texture = torch.rand(1, 3, 2 * TEXELS, 2 * TEXELS)
     other_eyes = torch.where(eyes, 1.0 - texture, texture)

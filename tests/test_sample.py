@@ -11,7 +11,7 @@ from backend.detector.face_mesh import FaceMesh
 from backend.imaging.image_files import write_png
 from backend.synthetic.sample_capture.encode_clip import encode_clip
 from backend.synthetic.sample_capture.script import act
-from backend.template.personalize import remade_shapes
+from backend.template.personalize import personalize_blendshapes
 from studio_avatar_addon.avatar.arrays import read_arrays
 from studio_avatar_addon.avatar.bundle import camera_from_arrays
 from studio_avatar_addon.avatar.frames import transform
@@ -43,7 +43,7 @@ def test_the_face_is_found_where_the_truth_says() -> None:
     truth = read_arrays(SAMPLE / "truth.npz")
     camera = camera_from_arrays(truth)
     frames = _frames(SAMPLE / "sample.mp4")
-    shapes = remade_shapes(
+    shapes = personalize_blendshapes(
         template, truth["neutral_m"], truth["eye_centre_m"], template.eye_radius_m
     )
     errors = []

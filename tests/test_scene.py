@@ -144,7 +144,7 @@ def test_applying_again_keeps_what_the_artist_did(scene, small_avatar: Path) -> 
     own.value = 0.5
     first.head.data.shape_keys.key_blocks["mouthClose"].mute = True
     first.head.data.shape_keys.animation_data.drivers[0].mute = True
-    undriven = first.head.data.shape_keys.animation_data.drivers[0].data_path
+    muted_drivers = first.head.data.shape_keys.animation_data.drivers[0].data_path
     skin = next(m for m in first.head.data.materials if m[materials.MATERIAL] == "skin")
     skin.node_tree.nodes.new("ShaderNodeBrightContrast").name = "Artist's"
     kinds = ("objects", "meshes", "materials", "images", "armatures", "shape_keys", "actions")
@@ -162,7 +162,7 @@ def test_applying_again_keeps_what_the_artist_did(scene, small_avatar: Path) -> 
     assert kept.value == pytest.approx(0.5)
     assert kept.data[7].co.z - basis.data[7].co.z == pytest.approx(0.01, abs=1e-6)
     assert keys.key_blocks["mouthClose"].mute and not keys.key_blocks["jawOpen"].mute
-    assert [c.data_path for c in keys.animation_data.drivers if c.mute] == [undriven]
+    assert [c.data_path for c in keys.animation_data.drivers if c.mute] == [muted_drivers]
     assert again.head.data.shape_keys.animation_data.action.name == "clip Face"
 
 
@@ -298,8 +298,8 @@ def test_gaze_target_comes_and_goes(avatar: AppliedAvatar) -> None:
 def test_artist_light_and_world_come_back(avatar: AppliedAvatar, scene) -> None:
     own = bpy.data.worlds.new("Own")
     scene.world = own
-    lamp = bpy.data.objects.new("Own Lamp", bpy.data.lights.new("Own Lamp", "POINT"))
-    scene.collection.objects.link(lamp)
+    area_light = bpy.data.objects.new("Own Lamp", bpy.data.lights.new("Own Lamp", "POINT"))
+    scene.collection.objects.link(area_light)
     lights.add_light_rig(scene, avatar.head, "three_point")
     lights.add_light_rig(scene, avatar.head, "soft_box")
     lights.set_environment(scene, "forest", 0.5, 1.0)
@@ -311,7 +311,7 @@ def test_artist_light_and_world_come_back(avatar: AppliedAvatar, scene) -> None:
     assert scene.world != own and lights.studio_light_on(scene)
     lights.set_environment(scene, None)
     lights.remove_light_rig(scene)
-    assert scene.world == own and lamp.name in scene.objects
+    assert scene.world == own and area_light.name in scene.objects
 
 
 def test_unknown_light_is_refused(avatar: AppliedAvatar, scene) -> None:

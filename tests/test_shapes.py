@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backend.benchmark.head.contact_figures import contact_of, lid_gap_mm, lip_gap_mm
-from backend.geometry.fold_removal import relax_folds
+from backend.geometry.fold_removal import remove_self_intersections
 from backend.template.mesh import HeadMesh, build_mesh
 from backend.template.parts import lash_roots
 from backend.template.shape_jaw import OPEN_DEG, jaw_axis
@@ -138,7 +138,7 @@ def stranger(head: HeadMesh) -> tuple[HeadMesh, HeadShapes]:
     """A random person's head and the shapes made for it."""
     template = load_template()
     identity = template.random_identity(np.random.default_rng(3))
-    neutral = relax_folds(template, template.neutral_m(identity)).vertices_m
+    neutral = remove_self_intersections(template, template.neutral_m(identity)).vertices_m
     centre = np.asarray(template.eye_centres_m(neutral), np.float64)
     balls = [neutral[head.parts[f"eyeball_{side}"]] for side in "LR"]
     radius = [

@@ -30,7 +30,7 @@ from backend.synthetic.simulator.atlas_maps import AtlasMaps
 from backend.synthetic.simulator.occluders import draw_hiding, find_hair
 from backend.synthetic.simulator.phone_camera import draw_camera
 from backend.synthetic.simulator.shading import Heads
-from backend.synthetic.simulator.simulate import Estimate, estimated_light
+from backend.synthetic.simulator.simulate import LightEstimate, estimated_light
 from backend.synthetic.simulator.sphere import DIRECTIONS, Sphere
 from backend.synthetic.simulator.view_placement import draw_filmings
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
@@ -211,7 +211,7 @@ def test_what_the_stage_makes_of_the_light_does_not_depend_on_its_level(
     many = Heads(heads.tables, torch.zeros(2, dtype=torch.int64), heads.sphere)
     light = many.irradiance(environments, filming.turns, none).linear
 
-    def estimated(level: float) -> Estimate:
+    def estimated(level: float) -> LightEstimate:
         generator = torch.Generator().manual_seed(4)
         return estimated_light(atlas, torch.log(light + 0.01) + level, filming, generator)
 
@@ -236,9 +236,9 @@ def test_painted_hair_is_hidden_strand_by_strand_and_a_bald_scalp_is_not(atlas: 
     assert hidden[strands[0]].mean() > 0.95
     assert hidden[((atlas.scalp > 0.5) & ~side)[0]].mean() < 0.02
     assert not none.any()
-    hiding = draw_hiding(generator, atlas, torch.log(torch.cat([dark, bald])))
-    assert hiding.hides[0, scalp[0]].mean() > 0.9
-    assert not hiding.hides[1].any() and not hiding.grows[1].any()
+    occluders = draw_hiding(generator, atlas, torch.log(torch.cat([dark, bald])))
+    assert occluders.hides[0, scalp[0]].mean() > 0.9
+    assert not occluders.hides[1].any() and not occluders.grows[1].any()
 
 
 def test_narrow_filming_leaves_the_sides_unseen(

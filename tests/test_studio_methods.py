@@ -13,7 +13,7 @@ from filmed_head import CPU, QUALITY, Case, Silent
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from backend.atlas.texel_map import atlas_table, region
+from backend.atlas.texel_map import region, texel_map
 from backend.cli.main import main
 from backend.imaging.image_files import linear_from_srgb
 from backend.imaging.log_light import LUMINANCE
@@ -54,9 +54,9 @@ def studio(
     made = studio_texture(phone, light, case.fit, case.template, QUALITY, chosen, CPU, Silent())
     assert made.base_color_srgb.dtype == np.float32 and made.size == phone.size
     assert np.isfinite(made.base_color_srgb).all()
-    table = atlas_table(case.template, phone.size)
+    table = texel_map(case.template, phone.size)
     face = table.interpolate(region(case.template, "cheeks", "forehead", "chin")) > 0.5
-    return linear_from_srgb(table.pick(made.base_color_srgb)[face])
+    return linear_from_srgb(table.gather(made.base_color_srgb)[face])
 
 
 def tone(albedo: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -147,12 +147,12 @@ def test_spoilt_textures_still_make_skin(still_light, light, phone, name, method
 
 def test_half_a_face_in_shadow_stays_not_dark(still_light, light, phone):
     dark = half_in_shadow(phone)
-    table = atlas_table(still_light.template, phone.size)
+    table = texel_map(still_light.template, phone.size)
     face = table.interpolate(region(still_light.template, "cheeks")) > 0.5
     left = (table.texel % phone.size < phone.size // 2)[face]
 
     def apart(srgb: NDArray[np.float32]) -> float:
-        log = np.log(linear_from_srgb(table.pick(srgb)[face]) @ LUMINANCE + 1e-3)
+        log = np.log(linear_from_srgb(table.gather(srgb)[face]) @ LUMINANCE + 1e-3)
         return float(np.median(log[~left]) - np.median(log[left]))
 
     made = studio_texture(
@@ -235,7 +235,7 @@ def test_a_cut_of_the_atlas_leaves_no_step_on_the_head(template):
     points = SkinPoints.of(template)
     table = points.table
     across = np.mgrid[:GRID, :GRID][1].astype(np.float32) / GRID
-    values = table.pick(across)[points.skin][:, None]  # 0 and 1 at the two sides of the cut
+    values = table.gather(across)[points.skin][:, None]  # 0 and 1 at the two sides of the cut
     position = table.interpolate(template.vertices_m)[points.skin]
     pairs = KDTree(position).query_pairs(0.004, output_type="ndarray")
     cut = pairs[np.abs(np.diff(values[pairs][..., 0], axis=1))[:, 0] > 0.9]

@@ -16,14 +16,14 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch.nn.functional import interpolate
 
-from backend.atlas.texel_map import atlas_table, region
+from backend.atlas.texel_map import region, texel_map
 from backend.cli.main import main
 from backend.imaging.image_files import write_png
 from backend.job.terminal import Silent
 from backend.stages.studio_texture.networks import Generator, StudioShape
 from backend.synthetic.simulator import Simulator, bake_tables, draw_environments
 from backend.training.checkpoint import Origin, read_standing
-from backend.training.data_source import look_at
+from backend.training.data_source import inspect
 from backend.training.finite import NotFinite
 from backend.training.folders import read_atlas_pictures
 from backend.training.identity.embedding import LOSS, IdentityNet, load
@@ -72,7 +72,7 @@ def facts(template: HeadTemplate) -> AtlasFacts:
 
 
 def facts_of(template: HeadTemplate) -> AtlasFacts:
-    skin, weight = skin_and_weight(atlas_table(template, SIZE))
+    skin, weight = skin_and_weight(texel_map(template, SIZE))
     normal = torch.zeros(1, 3, SIZE, SIZE)
     normal[:, 0] = 1.0
     return AtlasFacts(skin, weight, normal, torch.ones(1, SIZE, SIZE))
@@ -269,14 +269,14 @@ def test_pairs_are_simulated_of_skins_and_follow_from_the_seed(simulator):
 def test_normals_and_openness_are_those_of_the_head(template, simulator):
     facts = AtlasFacts.of(template, simulator, SIZE)
     assert torch.allclose(facts.normal.norm(dim=1), torch.ones(1, SIZE, SIZE), atol=1e-4)
-    table = atlas_table(template, SIZE)
-    place = table.image(table.interpolate(template.vertices_m))
+    table = texel_map(template, SIZE)
+    place = table.scatter(table.interpolate(template.vertices_m))
     tip = np.unravel_index(place[..., 1].argmin(), place.shape[:2])
     assert facts.normal[0, 1][tip] < -0.6 and facts.openness[0][tip] > 0.7
     # The subject's left is +X, and its skin looks there.
     side = torch.from_numpy(place[..., 0] > 0.05) & (facts.skin > 0.5)
     assert facts.normal[0, 0][side].mean() > 0.4
-    pocket = table.image(table.interpolate(region(template, "nostrils"))) > 0.9
+    pocket = table.scatter(table.interpolate(region(template, "nostrils"))) > 0.9
     assert facts.openness[0][torch.from_numpy(pocket)].mean() < 0.5
 
 
@@ -327,7 +327,7 @@ def test_folders_of_a_studio_are_read_or_refused_in_words(tmp_path, capsys):
     assert "holds no studio textures" in asked("--studio", tmp_path / "missing")
     own = tmp_path / "anna" / "runs" / "a1" / "textures" / "studio" / "base_color.png"
     write_png(own, np.full((128, 128, 3), 40000, np.uint16))
-    given = look_at("simulated", str(tmp_path))
+    given = inspect("simulated", str(tmp_path))
     assert given.studio == [own] and given.phone is None
     read = read_atlas_pictures([own], 64)
     assert read.shape == (1, 3, 64, 64) and (read == 156).all()

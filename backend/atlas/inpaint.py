@@ -19,7 +19,7 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..imaging.log_light import USUAL_SKIN, chroma, smooth_step
-from .texel_map import AtlasTable, region, sample_at
+from .texel_map import TexelMap, region, sample_at
 
 # Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
 SMOOTHNESS = 0.3
@@ -46,19 +46,19 @@ class Completed:
     invented: NDArray[np.float32]
 
 
-def without_doubtful_rims(table: AtlasTable, seen: FloatArray) -> NDArray[np.float32]:
+def without_doubtful_rims(table: TexelMap, seen: FloatArray) -> NDArray[np.float32]:
     """`seen` (n,) less its rim on lips, nostrils and neck: a fit error shows there what lies
     behind, and a collar casts its shadow."""
     reach = max(round(RIM_2048 * table.size / 2048), 2)
-    image = table.image(seen.astype(np.float32))
+    image = table.scatter(seen.astype(np.float32))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    inner = table.pick(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
+    inner = table.gather(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
     doubtful = table.interpolate(region(table.template, *RIM_PARTS))
     return seen + doubtful * (np.minimum(seen, inner) - seen)
 
 
 def without_foreign(
-    table: AtlasTable, albedo_log: FloatArray, seen: FloatArray
+    table: TexelMap, albedo_log: FloatArray, seen: FloatArray
 ) -> NDArray[np.float32]:
     """`seen` (n,) less what has no colour of skin: collars, hats, coloured walls at the outline."""
     bare = seen * (1.0 - table.interpolate(region(table.template, *NOT_BARE)))
@@ -68,9 +68,7 @@ def without_foreign(
     return seen * (1.0 - smooth_step(*FOREIGN_COLOUR, np.linalg.norm(away, axis=1)))
 
 
-def complete(
-    table: AtlasTable, log_rgb: FloatArray, seen: FloatArray, twin: FloatArray
-) -> Completed:
+def complete(table: TexelMap, log_rgb: FloatArray, seen: FloatArray, twin: FloatArray) -> Completed:
     """Fill unseen skin: `log_rgb` (n, 3), `seen` (n,) in [0, 1], `twin` (n, 2) coordinates."""
     weight = np.where(table.is_material("skin"), seen, 0.0).astype(np.float32)
     usual = _usual_colours(table, log_rgb, weight)
@@ -86,7 +84,7 @@ def complete(
 
 
 def continue_smoothly(
-    table: AtlasTable, values: FloatArray, weight: FloatArray, usual: FloatArray
+    table: TexelMap, values: FloatArray, weight: FloatArray, usual: FloatArray
 ) -> NDArray[np.float32]:
     """Values (n, C) known where `weight` (n,) says so, continued over all skin.
 
@@ -98,9 +96,7 @@ def continue_smoothly(
     return membrane + rest
 
 
-def _usual_colours(
-    table: AtlasTable, log_rgb: FloatArray, weight: FloatArray
-) -> NDArray[np.float32]:
+def _usual_colours(table: TexelMap, log_rgb: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
     """(V, 3) median colour of the seen skin; of scalp and lips their own."""
     at_vertices, total = table.to_vertices(log_rgb, weight)
     known = total > 0.5
@@ -139,21 +135,21 @@ def surface_membrane(
 
 
 def _mirrored(
-    table: AtlasTable, log_rgb: FloatArray, weight: FloatArray, twin: FloatArray
+    table: TexelMap, log_rgb: FloatArray, weight: FloatArray, twin: FloatArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Colours of the other side (n, 3) and how well it was seen (n,)."""
     there = np.isfinite(twin[:, 0]).astype(np.float32)
-    image = table.image(np.concatenate([log_rgb, weight[:, None]], 1).astype(np.float32))
+    image = table.scatter(np.concatenate([log_rgb, weight[:, None]], 1).astype(np.float32))
     found: NDArray[np.float32] = sample_at(image, twin)
     return found[:, :3], found[:, 3] * there
 
 
-def _fading(table: AtlasTable, rest: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
+def _fading(table: TexelMap, rest: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
     """The known remainder, continued and fading to 0 away from where it is known."""
     size = (FADE_SIZE, FADE_SIZE)
-    total = table.image(rest * weight[:, None], gutters=False)
+    total = table.scatter(rest * weight[:, None], gutters=False)
     total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
-    share = cv2.resize(table.image(weight, gutters=False), size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(table.scatter(weight, gutters=False), size, interpolation=cv2.INTER_AREA)
     if total.ndim == 2:
         total = total[..., None]
     faded = np.zeros_like(total)

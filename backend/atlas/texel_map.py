@@ -1,7 +1,7 @@
 """Template and texture size in; which point of the head each texel shows, and its twin, out.
 
 Everything that works in the atlas keeps its values as a list over the n texels that lie inside a
-chart (`AtlasTable.texel`); `AtlasTable.image` spreads such a list over the square and continues
+chart (`TexelMap.texel`); `TexelMap.scatter` spreads such a list over the square and continues
 it into the gutters, so that neither filtering nor mipmaps meet black seams.
 """
 
@@ -23,7 +23,7 @@ from ..geometry.raster import rasterize_uv
 
 
 @dataclass(frozen=True, eq=False)
-class AtlasTable:
+class TexelMap:
     """n chart texels of a `size` x `size` atlas and where they lie on the template's triangles."""
 
     template: HeadTemplate
@@ -81,7 +81,7 @@ class AtlasTable:
             len(self.template.vertices_m),
         )
 
-    def image(self, values: NDArray, *, gutters: bool = True) -> NDArray:
+    def scatter(self, values: NDArray, *, gutters: bool = True) -> NDArray:
         """Texel values (n, ...) as an image (N, N, ...); outside the charts the nearest, or 0."""
         if gutters:
             return values[self.nearest]
@@ -89,21 +89,21 @@ class AtlasTable:
         out[self.texel] = values
         return out.reshape(self.size, self.size, *values.shape[1:])
 
-    def pick(self, image: NDArray) -> NDArray:
+    def gather(self, image: NDArray) -> NDArray:
         """The chart texels (n, ...) of an image (N, N, ...)."""
         return image.reshape(self.size * self.size, *image.shape[2:])[self.texel]
 
     def sample(self, image: NDArray, interpolation: int = cv2.INTER_LINEAR) -> NDArray:
         """An atlas image of another size (M, M, ...) at these texels: (n, ...)."""
         resized = cv2.resize(image, (self.size, self.size), interpolation=interpolation)
-        return self.pick(resized)
+        return self.gather(resized)
 
 
-def atlas_table(template: HeadTemplate, size: int) -> AtlasTable:
+def texel_map(template: HeadTemplate, size: int) -> TexelMap:
     """Which point of the template each texel of a `size` x `size` atlas shows."""
     raster = rasterize_uv(template.triangle_uv, size)
     texel = np.flatnonzero(raster.covered).astype(np.int32)
-    return AtlasTable(
+    return TexelMap(
         template=template,
         size=size,
         texel=texel,
@@ -119,7 +119,7 @@ def region(template: HeadTemplate, *names: str) -> NDArray[np.float32]:
     return np.clip(template.region_weights[rows].sum(0), 0.0, 1.0).astype(np.float32)
 
 
-def twin_coordinates(table: AtlasTable) -> NDArray[np.float32]:
+def twin_coordinates(table: TexelMap) -> NDArray[np.float32]:
     """Where each texel's twin on the other side lies: (n, 2) texel coordinates; NaN: nowhere."""
     template = table.template
     twin_quad, twin_corner = _mirrored_quads(template)

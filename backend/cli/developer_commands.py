@@ -74,6 +74,11 @@ BENCHMARKS = {
         "corpus and simulator, likewise",
     ),
 }
+# What `benchmark` can compare, two of a kind: module, function and help.
+COMPARISONS = {
+    "compare": ("benchmark.avatar.benchmark_avatar", "compare", "two results of benchmark avatar"),
+    "unchanged": ("benchmark.avatar.unchanged", "compare_avatars", "two avatars, to the last bit"),
+}
 # What `train` can train: module, function and help.
 TRAININGS = {
     "identity": ("training.identity.train_identity", "train_identities", "who is it, in any light"),
@@ -110,9 +115,10 @@ def add_checkout_commands(commands: Any) -> None:
             measure.add_argument(
                 "--out", type=Path, default=None, metavar="FILE", help="as JSON too"
             )
-    compare = measures.add_parser("compare", help="two results of `benchmark avatar`")
-    compare.add_argument("first", type=Path)
-    compare.add_argument("second", type=Path)
+    for name, (_, _, text) in COMPARISONS.items():
+        comparison = measures.add_parser(name, help=text)
+        comparison.add_argument("first", type=Path)
+        comparison.add_argument("second", type=Path)
 
     train = commands.add_parser("train", help="train a network (in a checkout)")
     networks = train.add_subparsers(dest="network", required=True)
@@ -188,12 +194,10 @@ def _make(command: str, out: Path | None) -> int:
 
 
 def _measure(measure: str, **given: Any) -> int:
-    """Print one of BENCHMARKS, or compare two results of one. Raises EnvironmentProblem where
+    """Print one of BENCHMARKS or COMPARISONS. Raises EnvironmentProblem where
     benchmarks were not shipped."""
     _only_in_a_checkout("benchmark", "The benchmarks are")
-    name, function = ("benchmark.avatar.benchmark_avatar", "compare")
-    if measure in BENCHMARKS:
-        name, function, _ = BENCHMARKS[measure]
+    name, function, _ = (BENCHMARKS | COMPARISONS)[measure]
     with third_party_packages():
         getattr(module(name), function)(**given)
     return 0

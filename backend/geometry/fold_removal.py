@@ -1,4 +1,4 @@
-"""A deformed head in, the same head without folds out: `relax_folds`.
+"""A deformed head in, the same head without folds out: `remove_self_intersections`.
 
 A fold is skin that passes through skin, or an edge that is bent over, where the template's own is
 not. Round it the way the template was moved to become this head is smoothed, as far as it takes.
@@ -64,7 +64,7 @@ def find_folds(
     return _FoldFinder(template, template.vertices_m if rest_m is None else rest_m).find(posed_m)
 
 
-def relax_folds(
+def remove_self_intersections(
     template: HeadTemplate, posed_m: FloatArray, rest_m: FloatArray | None = None
 ) -> RelaxedHead:
     """Smooth a head with vertices (V, 3) until it has no fold that `rest_m` has not.

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import BoolArray
 
-DISTANCE = 5.0  # pixels between marks
-RETURNED = 0.5  # pixels; a mark that ends further from where it came from was lost
+MIN_DISTANCE_PX = 5.0  # pixels between marks
+MAX_RETURN_PX = 0.5  # pixels; a mark that ends further from where it came from was lost
 
 
 @dataclass(frozen=True)
-class Marks:
+class TrackedFeatures:
     """N marks that were followed, in pixels."""
 
     places: NDArray[np.float32]  # (N, 2) in the first picture
     offsets: NDArray[np.float32]  # (N, 2) to their places in the second
 
 
-def follow_marks(
+def track_features(
     here: NDArray[np.uint8],
     there: NDArray[np.uint8],
     inside: BoolArray,
@@ -33,24 +33,24 @@ def follow_marks(
     least_contrast: float,
     window: int,
     pyramid: int,
-) -> Marks:
+) -> TrackedFeatures:
     """Up to `most` marks of `here` (H, W), all `inside` (H, W), that `there` (H, W) shows too.
 
     `least_contrast`: share of the best mark's; `window`: side of the neighbourhood; `pyramid`: how
     often the pictures are halved first.
     """
-    marks = cv2.goodFeaturesToTrack(
-        here, most, least_contrast, DISTANCE, mask=inside.astype(np.uint8)
+    features = cv2.goodFeaturesToTrack(
+        here, most, least_contrast, MIN_DISTANCE_PX, mask=inside.astype(np.uint8)
     )
-    if marks is None:
-        return Marks(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32))
+    if features is None:
+        return TrackedFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32))
     size = (window, window)
     moved, found, _ = cv2.calcOpticalFlowPyrLK(
-        here, there, marks, None, winSize=size, maxLevel=pyramid
+        here, there, features, None, winSize=size, maxLevel=pyramid
     )
     back, returned, _ = cv2.calcOpticalFlowPyrLK(
         there, here, moved, None, winSize=size, maxLevel=pyramid
     )
-    near = np.linalg.norm((back - marks)[:, 0], axis=1) < RETURNED
+    near = np.linalg.norm((back - features)[:, 0], axis=1) < MAX_RETURN_PX
     sure = near & (found[:, 0] > 0) & (returned[:, 0] > 0)
-    return Marks(marks[sure, 0], (moved - marks)[sure, 0])
+    return TrackedFeatures(features[sure, 0], (moved - features)[sure, 0])

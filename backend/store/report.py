@@ -34,7 +34,7 @@ from ..geometry.raster import interpolate_vertices, rasterize_uv
 from ..imaging.image_files import load_frame_srgb, pixels_8bit, srgb_from_linear, write_png
 from ..stages.frame_sampling.frame_sampler import Frames
 from ..stages.frame_sampling.posed_head import pose_head, show_texture
-from ..stages.frame_sampling.subsample import evenly
+from ..stages.frame_sampling.subsample import subsample
 from ..stages.phone_texture.common_light import CommonLight
 from ..stages.phone_texture.fidelity import measure_fidelity
 
@@ -56,7 +56,9 @@ def write_report(
         "overlay.png": lambda: overlay_sheet(results.capture, results.track, results.fit, template),
         "alignment.png": lambda: _alignment_sheet(results),
         "coverage.png": lambda: _coverage_sheet(results),
-        "versions.png": lambda: _versions_sheet(results, template, evenly(order, VERSION_FRAMES)),
+        "versions.png": lambda: _versions_sheet(
+            results, template, subsample(order, VERSION_FRAMES)
+        ),
     }
     for count, (name, draw) in enumerate(pictures.items()):
         progress(count, len(pictures), name)
@@ -187,7 +189,7 @@ def overlay_sheet(
     capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate
 ) -> NDArray[np.uint8]:
     """The fitted head over six frames from one side to the other."""
-    chosen = evenly(_from_side_to_side(fit), OVERLAY_FRAMES).tolist()
+    chosen = subsample(_from_side_to_side(fit), OVERLAY_FRAMES).tolist()
     return _grid([_overlay(capture, track, fit, template, k) for k in chosen], columns=3)
 
 

@@ -26,7 +26,7 @@ def studio_fingerprint() -> str:
     return files_fingerprint((CHECKOUT / "studio_avatar_addon" / "scene").glob("*.py"))
 
 
-def film(spec: Path, folder: Path, progress: Progress) -> None:
+def render_capture(spec: Path, folder: Path, progress: Progress) -> None:
     """Render the spec into `folder`; finished pictures of the same spec are kept.
 
     Raises EnvironmentProblem where Blender's package is missing or the rendering fails.

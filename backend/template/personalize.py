@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..geometry.fold_removal import relax_folds
+from ..geometry.fold_removal import remove_self_intersections
 from .mesh import HeadMesh, build_mesh
 from .shapes import HeadShapes, shapes_of
 
@@ -32,7 +32,7 @@ class RemadeShapes(HeadShapes):
     smoothed: tuple[str, ...]
 
 
-def remade_shapes(
+def personalize_blendshapes(
     template: HeadTemplate,
     neutral_m: FloatArray,
     eye_centre_m: FloatArray,
@@ -71,7 +71,7 @@ def _without_folds(template: HeadTemplate, head: HeadMesh, shapes: HeadShapes) -
             own += template.shape_deltas_m[TOGETHER[name]]
             before = before + deltas[TOGETHER[name]]
         try:
-            relaxed = relax_folds(template, before + deltas[index], own)
+            relaxed = remove_self_intersections(template, before + deltas[index], own)
         except FitError:
             smoothed.append(name)
             continue

@@ -10,7 +10,14 @@ import numpy as np
 
 from .rig import BONE_ENDS_MM
 from .shape_contact import freed
-from .shape_space import FaceSpace, FieldValues, FloatArray, Push, smooth_step, turned
+from .shape_space import (
+    FaceSpace,
+    FieldValues,
+    FloatArray,
+    GaussianDisplacement,
+    smooth_step,
+    turned,
+)
 
 OPEN_DEG = 18.5
 FORWARD_MM = np.array([0.0, -9.5, -0.6])
@@ -84,7 +91,7 @@ def _draw_corners_in(space: FaceSpace, opening: FloatArray) -> None:
     mouth = space.head.rings["mouth"]
     pull = lip_values(CORNER_IN, mouth.shape[1])
     side = np.sign(np.round(space.typed[mouth[3], 0], 6))
-    cheek = space.pushed((Push((44, -84, -52), (-1.5, 1.5, 0.0), (13, 16, 18)),))
+    cheek = space.pushed((GaussianDisplacement((44, -84, -52), (-1.5, 1.5, 0.0), (13, 16, 18)),))
     held: list[FieldValues] = []
     for ring, follow in zip(mouth[2:8], (0.8, 1.0, 1.0, 1.0, 1.0, 1.0), strict=True):
         inwards = np.zeros((len(ring), 3))

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from .parts import TEAR_ROWS, lash_roots
-from .shape_space import FaceSpace, FieldValues, FloatArray, IntArray, Push, turned
+from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, IntArray, turned
 
 MEDIAL, LATERAL, COLUMNS = 25, 11, 28
 # Share of the margin's turn on the eye's rings 3 to 8, from the crease to the fornix.
@@ -49,7 +49,7 @@ class LidMotion:
     lower: float = 0.0
     sideways_deg: float = 0.0
     lower_sideways_deg: float = 0.0
-    skin: tuple[Push, ...] = ()
+    skin: tuple[GaussianDisplacement, ...] = ()
 
 
 # Pushes are placed from the eyeball's centre.
@@ -58,38 +58,38 @@ MOTIONS = {
         CLOSED - 0.14,
         0.14,
         lower_sideways_deg=-9.0,
-        skin=(Push((1.5, -16.5, 13), (-0.2, -0.2, -1.4), (10, 9, 4)),),
+        skin=(GaussianDisplacement((1.5, -16.5, 13), (-0.2, -0.2, -1.4), (10, 9, 4)),),
     ),
     "eyeLookDownLeft": LidMotion(
         0.64,
         -0.18,
         skin=(
-            Push((0.5, -16.5, 12), (0, -0.3, -1.2), (10, 9, 4)),
-            Push((1.5, -13.5, -11), (0, 0.6, -1.0), (11, 10, 6)),
+            GaussianDisplacement((0.5, -16.5, 12), (0, -0.3, -1.2), (10, 9, 4)),
+            GaussianDisplacement((1.5, -13.5, -11), (0, 0.6, -1.0), (11, 10, 6)),
         ),
     ),
     "eyeLookUpLeft": LidMotion(
         -0.31,
         0.13,
         skin=(
-            Push((0.5, -16.5, 12), (0, 0.6, 1.2), (10, 9, 5)),
-            Push((1.5, -13.5, -11), (0, -0.3, 1.0), (11, 10, 7)),
+            GaussianDisplacement((0.5, -16.5, 12), (0, 0.6, 1.2), (10, 9, 5)),
+            GaussianDisplacement((1.5, -13.5, -11), (0, -0.3, 1.0), (11, 10, 7)),
         ),
     ),
     "eyeLookInLeft": LidMotion(sideways_deg=-11.0),
     "eyeLookOutLeft": LidMotion(sideways_deg=11.0),
     "eyeWideLeft": LidMotion(
-        -0.31, 0.0, skin=(Push((0.5, -16.5, 12), (0.2, 0.6, 1.2), (11, 9, 5)),)
+        -0.31, 0.0, skin=(GaussianDisplacement((0.5, -16.5, 12), (0.2, 0.6, 1.2), (11, 9, 5)),)
     ),
     "eyeSquintLeft": LidMotion(
         0.04,
         0.22,
         lower_sideways_deg=-4.0,
         skin=(
-            Push((2.5, -14.5, -16), (-1.9, -0.7, 2.2), (13, 12, 9)),
-            Push((16.5, -6.5, -23), (-0.9, -0.4, 0.9), (12, 13, 11)),
-            Push((-11.5, -16.5, -12), (-0.7, -0.1, 0.9), (8, 9, 8)),
-            Push((24.5, 4.5, -1), (-0.5, -0.5, 0), (8, 10, 10)),
+            GaussianDisplacement((2.5, -14.5, -16), (-1.9, -0.7, 2.2), (13, 12, 9)),
+            GaussianDisplacement((16.5, -6.5, -23), (-0.9, -0.4, 0.9), (12, 13, 11)),
+            GaussianDisplacement((-11.5, -16.5, -12), (-0.7, -0.1, 0.9), (8, 9, 8)),
+            GaussianDisplacement((24.5, 4.5, -1), (-0.5, -0.5, 0), (8, 10, 10)),
         ),
     ),
     "cheekSquintLeft": LidMotion(
@@ -97,10 +97,10 @@ MOTIONS = {
         0.18,
         lower_sideways_deg=-2.0,
         skin=(
-            Push((15.5, -6.5, -25), (-1.3, -1.4, 4.9), (15, 16, 12)),
-            Push((14.5, -3.5, -50), (0.6, -2.3, 5.3), (16, 19, 16)),
-            Push((18.5, 13.5, -77), (1.2, -2.1, 2.8), (16, 20, 15)),
-            Push((-4.5, -19.5, -45), (0.9, 0.6, 1.9), (9, 11, 11)),
+            GaussianDisplacement((15.5, -6.5, -25), (-1.3, -1.4, 4.9), (15, 16, 12)),
+            GaussianDisplacement((14.5, -3.5, -50), (0.6, -2.3, 5.3), (16, 19, 16)),
+            GaussianDisplacement((18.5, 13.5, -77), (1.2, -2.1, 2.8), (16, 20, 15)),
+            GaussianDisplacement((-4.5, -19.5, -45), (0.9, 0.6, 1.9), (9, 11, 11)),
         ),
     ),
 }

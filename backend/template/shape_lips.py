@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .control_points import Point
 from .shape_contact import BOTH_GIVE, LOWER_GIVES, UPPER_GIVES, Gives
-from .shape_space import Push
+from .shape_space import GaussianDisplacement
 
 LipTable = dict[float, Point]
 
@@ -29,7 +29,7 @@ class LipShape:
     outer: LipTable
     inner: LipTable = field(default_factory=dict)
     evert_deg: dict[float, float] = field(default_factory=dict)
-    skin: tuple[Push, ...] = ()
+    skin: tuple[GaussianDisplacement, ...] = ()
     reach: float = 9.0
     sealed: bool = False
     one_sided: float = 0.0
@@ -46,10 +46,10 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (3.2, 3.0, 4.2), 20: (0, 1.3, 1.9),
         },
         skin=(
-            Push((38, -88, -26), (4.9, 3.2, 8.5), (11, 14, 11)),
-            Push((46, -80, -4), (0.8, -1.9, 4.2), (14, 16, 10)),
-            Push((44, -80, -50), (3.6, 5.3, 4.9), (12, 16, 11)),
-            Push((19, -99, -16), (1.3, 0.6, 1.7), (7, 9, 8)),
+            GaussianDisplacement((38, -88, -26), (4.9, 3.2, 8.5), (11, 14, 11)),
+            GaussianDisplacement((46, -80, -4), (0.8, -1.9, 4.2), (14, 16, 10)),
+            GaussianDisplacement((44, -80, -50), (3.6, 5.3, 4.9), (12, 16, 11)),
+            GaussianDisplacement((19, -99, -16), (1.3, 0.6, 1.7), (7, 9, 8)),
         ),
         one_sided=14.0,
     ),
@@ -61,8 +61,8 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (0.5, 0.4, -1.2), 20: (0, 0, -0.2),
         },
         skin=(
-            Push((34, -89, -56), (1.4, 1.2, -3.6), (10, 12, 10)),
-            Push((33, -91, -34), (1.2, 0.8, -2.8), (9, 12, 10)),
+            GaussianDisplacement((34, -89, -56), (1.4, 1.2, -3.6), (10, 12, 10)),
+            GaussianDisplacement((33, -91, -34), (1.2, 0.8, -2.8), (9, 12, 10)),
         ),
         one_sided=12.0,
     ),
@@ -74,9 +74,9 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (1.1, 1.1, 0.4), 20: (0, 0.1, 0),
         },
         skin=(
-            Push((43, -83, -30), (3.0, -3.2, 0.5), (11, 13, 13)),
-            Push((25, -97, -25), (1.0, -2.0, 0.6), (9, 11, 9)),
-            Push((22, -92, -74), (1.0, 0.1, 2.5), (10, 12, 9)),
+            GaussianDisplacement((43, -83, -30), (3.0, -3.2, 0.5), (11, 13, 13)),
+            GaussianDisplacement((25, -97, -25), (1.0, -2.0, 0.6), (9, 11, 9)),
+            GaussianDisplacement((22, -92, -74), (1.0, 0.1, 2.5), (10, 12, 9)),
         ),
         one_sided=12.0,
     ),
@@ -88,8 +88,8 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (3.2, 2.2, -0.9), 20: (0, 0.9, -0.4),
         },
         skin=(
-            Push((42, -84, -44), (4.6, 4.4, -1.8), (12, 16, 13)),
-            Push((40, -72, -70), (1.8, 2.0, -3.0), (16, 20, 14)),
+            GaussianDisplacement((42, -84, -44), (4.6, 4.4, -1.8), (12, 16, 13)),
+            GaussianDisplacement((40, -72, -70), (1.8, 2.0, -3.0), (16, 20, 14)),
         ),
         one_sided=14.0,
     ),
@@ -101,9 +101,9 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (-0.4, 0, -0.8), 20: (0, 0.3, -1.3),
         },
         skin=(
-            Push((19, -95, -73), (-0.3, -2.0, 4.2), (13, 12, 11)),
-            Push((0, -98, -70), (0, -1.1, 2.0), (14, 12, 11)),
-            Push((32, -93, -30), (1.1, -1.7, 0.8), (11, 12, 10)),
+            GaussianDisplacement((19, -95, -73), (-0.3, -2.0, 4.2), (13, 12, 11)),
+            GaussianDisplacement((0, -98, -70), (0, -1.1, 2.0), (14, 12, 11)),
+            GaussianDisplacement((32, -93, -30), (1.1, -1.7, 0.8), (11, 12, 10)),
         ),
         one_sided=12.0,
     ),
@@ -113,7 +113,7 @@ LIP_SHAPES: dict[str, LipShape] = {
             9: (1.0, 0.8, -1.4), 10: (0.8, 0.6, -0.7), 11: (0.6, 0.5, -0.3), 13: (0.2, 0.1, 0),
             16: (0, 0, 0), 20: (0, 0, 0),
         },
-        skin=(Push((13, -97, -66), (0.6, 0.8, -2.8), (12, 11, 8)),),
+        skin=(GaussianDisplacement((13, -97, -66), (0.6, 0.8, -2.8), (12, 11, 8)),),
         one_sided=10.0,
     ),
     "mouthUpperUpLeft": LipShape(
@@ -123,10 +123,10 @@ LIP_SHAPES: dict[str, LipShape] = {
             20: (0, 0.7, 6.2),
         },
         skin=(
-            Push((24, -98, -22), (2.0, 1.3, 6.4), (11, 12, 10)),
-            Push((38, -88, -8), (0.4, -0.7, 2.2), (13, 14, 11)),
-            Push((45, -80, -32), (-0.2, -1.5, 2.2), (13, 15, 14)),
-            Push((15, -102, -10), (0.9, -0.7, 2.4), (8, 9, 8)),
+            GaussianDisplacement((24, -98, -22), (2.0, 1.3, 6.4), (11, 12, 10)),
+            GaussianDisplacement((38, -88, -8), (0.4, -0.7, 2.2), (13, 14, 11)),
+            GaussianDisplacement((45, -80, -32), (-0.2, -1.5, 2.2), (13, 15, 14)),
+            GaussianDisplacement((15, -102, -10), (0.9, -0.7, 2.4), (8, 9, 8)),
         ),
         one_sided=10.0,
     ),
@@ -137,12 +137,12 @@ LIP_SHAPES: dict[str, LipShape] = {
             20: (0, 0.2, 6.5),
         },
         skin=(
-            Push((27, -95, -24), (-1.2, -0.6, 7.7), (11, 12, 11)),
-            Push((17, -101, -12), (-0.2, -1.7, 6.2), (9, 11, 9)),
-            Push((45, -81, -26), (-1.7, -2.6, 4.8), (14, 16, 17)),
-            Push((40, -86, 3), (-0.4, -1.0, 3.6), (13, 14, 9)),
-            Push((11, -104, 10), (-0.7, -1.2, 3.1), (9, 12, 10)),
-            Push((18, -98, 43), (-0.7, -0.2, -3.4), (16, 14, 10)),
+            GaussianDisplacement((27, -95, -24), (-1.2, -0.6, 7.7), (11, 12, 11)),
+            GaussianDisplacement((17, -101, -12), (-0.2, -1.7, 6.2), (9, 11, 9)),
+            GaussianDisplacement((45, -81, -26), (-1.7, -2.6, 4.8), (14, 16, 17)),
+            GaussianDisplacement((40, -86, 3), (-0.4, -1.0, 3.6), (13, 14, 9)),
+            GaussianDisplacement((11, -104, 10), (-0.7, -1.2, 3.1), (9, 12, 10)),
+            GaussianDisplacement((18, -98, 43), (-0.7, -0.2, -3.4), (16, 14, 10)),
         ),
         one_sided=9.0,
     ),
@@ -160,9 +160,9 @@ LIP_SHAPES: dict[str, LipShape] = {
         },
         evert_deg={0: 16, 5: 16, 8: 10, 10: 0, 12: 10, 16: 16, 20: 16},
         skin=(
-            Push((38, -88, -42), (-4.6, -3.6, 0.6), (11, 14, 14)),
-            Push((0, -100, -63), (0, -2.4, 1.6), (18, 12, 9)),
-            Push((12, -104, -27), (-0.6, -2.0, 0.6), (12, 10, 7)),
+            GaussianDisplacement((38, -88, -42), (-4.6, -3.6, 0.6), (11, 14, 14)),
+            GaussianDisplacement((0, -100, -63), (0, -2.4, 1.6), (18, 12, 9)),
+            GaussianDisplacement((12, -104, -27), (-0.6, -2.0, 0.6), (12, 10, 7)),
         ),
     ),
     "mouthFunnel": LipShape(
@@ -177,9 +177,9 @@ LIP_SHAPES: dict[str, LipShape] = {
             13: (-4.8, -8.6, 3.8), 16: (-2.4, -9.0, 6.4), 20: (0, -8.6, 7.2),
         },
         skin=(
-            Push((36, -88, -42), (-3.6, -3.2, 0.4), (11, 14, 14)),
-            Push((0, -100, -64), (0, -2.2, -2.6), (18, 12, 9)),
-            Push((12, -104, -27), (-0.4, -2.4, 1.8), (13, 10, 7)),
+            GaussianDisplacement((36, -88, -42), (-3.6, -3.2, 0.4), (11, 14, 14)),
+            GaussianDisplacement((0, -100, -64), (0, -2.2, -2.6), (18, 12, 9)),
+            GaussianDisplacement((12, -104, -27), (-0.4, -2.4, 1.8), (13, 10, 7)),
         ),
     ),
     "mouthRollLower": LipShape(
@@ -192,8 +192,8 @@ LIP_SHAPES: dict[str, LipShape] = {
         evert_deg={0: -62, 5: -58, 7: -40, 9: -12, 10: 0, 20: 0},
         gives=LOWER_GIVES,
         skin=(
-            Push((0, -98, -65), (0, -1.4, 6.4), (17, 12, 8)),
-            Push((0, -98, -80), (0, -1.2, 1.4), (18, 14, 8)),
+            GaussianDisplacement((0, -98, -65), (0, -1.4, 6.4), (17, 12, 8)),
+            GaussianDisplacement((0, -98, -80), (0, -1.2, 1.4), (18, 14, 8)),
         ),
     ),
     "mouthRollUpper": LipShape(
@@ -205,7 +205,7 @@ LIP_SHAPES: dict[str, LipShape] = {
         evert_deg={0: 0, 10: 0, 11: -14, 13: -40, 16: -54, 20: -54},
         gives=UPPER_GIVES,
         beside=("mouthRollLower",),
-        skin=(Push((10, -104, -28), (0, 2.4, -1.4), (14, 10, 6)),),
+        skin=(GaussianDisplacement((10, -104, -28), (0, 2.4, -1.4), (14, 10, 6)),),
     ),
     "mouthShrugLower": LipShape(
         sealed=True,
@@ -215,8 +215,8 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (0.1, -1.1, 1.2), 20: (0, -0.9, 1.0),
         },
         skin=(
-            Push((0, -99, -74), (0, -2.6, 11.4), (20, 14, 12)),
-            Push((0, -78, -90), (0, -3.5, 1.8), (18, 14, 12)),
+            GaussianDisplacement((0, -99, -74), (0, -2.6, 11.4), (20, 14, 12)),
+            GaussianDisplacement((0, -78, -90), (0, -3.5, 1.8), (18, 14, 12)),
         ),
     ),
     "mouthShrugUpper": LipShape(
@@ -226,7 +226,7 @@ LIP_SHAPES: dict[str, LipShape] = {
             10: (0, 0, 0.6), 11: (0, 0, 1.0), 13: (0, -0.3, 2.8), 16: (0, -0.5, 5.2),
             20: (0, -0.5, 6.2),
         },
-        skin=(Push((0, -108, -25), (0, -0.2, 3.6), (14, 12, 7)),),
+        skin=(GaussianDisplacement((0, -108, -25), (0, -0.2, 3.6), (14, 12, 7)),),
     ),
     "cheekPuff": LipShape(
         sealed=True,
@@ -236,8 +236,8 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (-0.8, -9.6, 2.0), 20: (0, -8.4, 2.0),
         },
         skin=(
-            Push((40, -88, -42), (3.4, -10.5, 2.4), (15, 16, 15)),
-            Push((56, -66, -38), (5.0, -3.2, 0.8), (14, 16, 17)),
+            GaussianDisplacement((40, -88, -42), (3.4, -10.5, 2.4), (15, 16, 15)),
+            GaussianDisplacement((56, -66, -38), (5.0, -3.2, 0.8), (14, 16, 17)),
         ),
         reach=12.0,
     ),
@@ -250,34 +250,34 @@ MOUTH_LEFT: LipTable = {
     28: (17.4, -7.6, 0.4), 30: (17.8, -8.4, 0.2), 32: (17.2, -7.8, 0), 35: (14.8, -4.4, 0),
 }  # fmt: skip
 MOUTH_LEFT_SKIN = (
-    Push((-38, -89, -42), (10.6, -4.6, 0), (12, 15, 14)),
-    Push((40, -86, -40), (3.2, 4.2, 0.8), (13, 15, 15)),
-    Push((0, -108, -26), (6.6, -0.2, 0.6), (20, 12, 9)),
-    Push((0, -99, -63), (5.6, 0, 0), (22, 12, 9)),
+    GaussianDisplacement((-38, -89, -42), (10.6, -4.6, 0), (12, 15, 14)),
+    GaussianDisplacement((40, -86, -40), (3.2, 4.2, 0.8), (13, 15, 15)),
+    GaussianDisplacement((0, -108, -26), (6.6, -0.2, 0.6), (20, 12, 9)),
+    GaussianDisplacement((0, -99, -63), (5.6, 0, 0), (22, 12, 9)),
 )
 
 # Skin alone; one-sided shapes again as (pushes, half width of the blend over the midline).
-SKIN_SHAPES: dict[str, tuple[tuple[Push, ...], float]] = {
+SKIN_SHAPES: dict[str, tuple[tuple[GaussianDisplacement, ...], float]] = {
     "browDownLeft": (
         (
-            Push((16, -99, 43), (-1.4, -1.6, -4.0), (11, 14, 10)),
-            Push((40, -89, 51), (-3.8, -2.6, -3.4), (16, 19, 14)),
+            GaussianDisplacement((16, -99, 43), (-1.4, -1.6, -4.0), (11, 14, 10)),
+            GaussianDisplacement((40, -89, 51), (-3.8, -2.6, -3.4), (16, 19, 14)),
         ),
         7.0,
     ),
     "browInnerUp": (
         (
-            Push((15, -99, 43), (0.3, 0.1, 4.8), (15, 18, 12)),
-            Push((0, -98, 62), (0, -0.8, 1.0), (28, 22, 16)),
-            Push((0, -104, 22), (0, 0, 2.2), (14, 16, 11)),
+            GaussianDisplacement((15, -99, 43), (0.3, 0.1, 4.8), (15, 18, 12)),
+            GaussianDisplacement((0, -98, 62), (0, -0.8, 1.0), (28, 22, 16)),
+            GaussianDisplacement((0, -104, 22), (0, 0, 2.2), (14, 16, 11)),
         ),
         0.0,
     ),
     "browOuterUpLeft": (
         (
-            Push((38, -91, 45), (1.6, 1.6, 6.2), (15, 18, 13)),
-            Push((56, -74, 40), (0.9, 1.8, 4.8), (12, 17, 16)),
-            Push((44, -80, 70), (0.9, 0.4, 2.0), (18, 22, 14)),
+            GaussianDisplacement((38, -91, 45), (1.6, 1.6, 6.2), (15, 18, 13)),
+            GaussianDisplacement((56, -74, 40), (0.9, 1.8, 4.8), (12, 17, 16)),
+            GaussianDisplacement((44, -80, 70), (0.9, 0.4, 2.0), (18, 22, 14)),
         ),
         7.0,
     ),

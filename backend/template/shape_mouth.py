@@ -11,7 +11,15 @@ import numpy as np
 from .control_surface import ring_curve
 from .shape_contact import freed
 from .shape_lips import LIP_SHAPES, MOUTH_LEFT, MOUTH_LEFT_SKIN, SKIN_SHAPES, LipShape, LipTable
-from .shape_space import FaceSpace, FieldValues, FloatArray, IntArray, Push, smooth_step, turned
+from .shape_space import (
+    FaceSpace,
+    FieldValues,
+    FloatArray,
+    GaussianDisplacement,
+    IntArray,
+    smooth_step,
+    turned,
+)
 
 BORDER_RING = 3
 CONTACT_RING = 6
@@ -70,7 +78,9 @@ def _lip_field(space: FaceSpace, shape: LipShape, company: tuple[FloatArray, ...
     return space.left_half(field, shape.one_sided) if shape.one_sided else field
 
 
-def _skin_field(space: FaceSpace, pushes: tuple[Push, ...], blend_mm: float) -> FloatArray:
+def _skin_field(
+    space: FaceSpace, pushes: tuple[GaussianDisplacement, ...], blend_mm: float
+) -> FloatArray:
     field = space.settled(space.pushed(pushes), [_still_lids(space)], SKIN_REACH)
     return space.left_half(field, blend_mm) if blend_mm else field
 

@@ -34,14 +34,14 @@ ROUNDING_MM = 2.0
 
 
 @dataclass(frozen=True)
-class Push:
+class GaussianDisplacement:
     """A Gaussian push in mm: peak `push` at `at`, standard deviations `reach`."""
 
     at: Point
     push: Point
     reach: Point
 
-    def placed(self, origin: FloatArray) -> Push:
+    def placed(self, origin: FloatArray) -> GaussianDisplacement:
         """The same push with `at` counted from `origin` (3,)."""
         x, y, z = np.array(self.at) + origin
         return replace(self, at=(float(x), float(y), float(z)))
@@ -128,7 +128,9 @@ class FaceSpace:
         """The left share of a symmetric field; it and its mirror image add up to the field."""
         return field * smooth_step(self.typed[:, :1], -blend_mm, blend_mm)
 
-    def pushed(self, pushes: tuple[Push, ...], both_sides: bool = True) -> FloatArray:
+    def pushed(
+        self, pushes: tuple[GaussianDisplacement, ...], both_sides: bool = True
+    ) -> FloatArray:
         """The skin's field of pushes, those beside the midline mirrored to the other side."""
         field = self.zero()
         points = self.typed[self.skin]

@@ -74,7 +74,7 @@ def learn_landmarks(template: HeadTemplate, seed: int = 0) -> LandmarkTable:
     heads = _sample_heads(template, np.random.default_rng(seed))
     with FaceMesh(tracking=False) as detector:
         frontal = [
-            _Sighting.take(template, head, pose(yaw, pitch), detector)
+            _Observation.take(template, head, pose(yaw, pitch), detector)
             for head in heads
             for yaw in FRONTAL_DEG
             for pitch in FRONTAL_DEG
@@ -83,7 +83,7 @@ def learn_landmarks(template: HeadTemplate, seed: int = 0) -> LandmarkTable:
         bias, noise = [], []
         for yaw in YAW_STEPS_DEG:
             turned = [
-                _Sighting.take(template, head, pose(yaw, pitch), detector)
+                _Observation.take(template, head, pose(yaw, pitch), detector)
                 for head in heads
                 for pitch in TURNED_PITCH_DEG
             ]
@@ -113,7 +113,7 @@ def pose(yaw_deg: float, pitch_deg: float, distance_m: float = DISTANCE_M) -> Fl
 
 
 @dataclass(frozen=True)
-class _Sighting:
+class _Observation:
     """One portrait: the posed head, what is seen where, and the detector's points, if any."""
 
     vertices_m: FloatArray
@@ -132,7 +132,7 @@ class _Sighting:
         vertices_m: FloatArray,
         camera_from_head: FloatArray,
         detector: FaceMesh,
-    ) -> _Sighting:
+    ) -> _Observation:
         portrait = draw_portrait(template, vertices_m, camera_from_head, CAMERA)
         faces = detector.detect(portrait.image_srgb)
         detected = faces[0].astype(np.float64) if len(faces) else None
@@ -151,19 +151,21 @@ def _sample_heads(template: HeadTemplate, random: np.random.Generator) -> list[F
 
 
 def _points_on_head(
-    template: HeadTemplate, sightings: list[_Sighting]
+    template: HeadTemplate, observations: list[_Observation]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Back-project frontal detections, average them on the mean head, and settle on a triangle."""
-    if len(sightings) < IDENTITIES:
+    if len(observations) < IDENTITIES:
         raise TemplateError(
             f"The face detector does not see a face in the head template {template.name}.",
             "Give its lips, brows and nostrils regions of those names.",
         )
     allowed = _allowed_triangles(template)
     rest = []
-    for sighting in sightings:
-        fine = np.asarray(sighting.detected_px) * sighting.raster.triangle.shape[0] / PORTRAIT_PX
-        triangle, weights = _pick(sighting.raster, fine, allowed)
+    for observation in observations:
+        fine = (
+            np.asarray(observation.detected_px) * observation.raster.triangle.shape[0] / PORTRAIT_PX
+        )
+        triangle, weights = _pick(observation.raster, fine, allowed)
         rest.append(_on_mesh(template, template.vertices_m, triangle, weights))
     mean = np.median(np.array(rest), axis=0)
     # Seen from far in front, where the face hides nothing of itself that the detector marks.
@@ -218,18 +220,18 @@ def _on_mesh(
 
 
 def _stray_m(
-    sightings: list[_Sighting], vertices: IntArray, weights: FloatArray, yaw_deg: float
+    observations: list[_Observation], vertices: IntArray, weights: FloatArray, yaw_deg: float
 ) -> FloatArray:
     """(N, 478, 2) detected minus true position, metres at the head."""
-    if not sightings:
+    if not observations:
         raise TemplateError(
             f"The face detector finds no face on the head template turned by {yaw_deg} degrees.",
             "Look at its portraits: a region's colour or the nose may be out of place.",
         )
     stray = []
-    for sighting in sightings:
-        points = np.einsum("lk,lkc->lc", weights, sighting.vertices_m[vertices])
-        in_camera = transform(sighting.camera_from_head, points)
-        error_px = np.asarray(sighting.detected_px) - CAMERA.project(in_camera)
+    for observation in observations:
+        points = np.einsum("lk,lkc->lc", weights, observation.vertices_m[vertices])
+        in_camera = transform(observation.camera_from_head, points)
+        error_px = np.asarray(observation.detected_px) - CAMERA.project(in_camera)
         stray.append(error_px * in_camera[:, 2:] / FOCAL_PX)
     return np.array(stray)

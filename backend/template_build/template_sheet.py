@@ -15,14 +15,14 @@ import torch
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 
-from ..atlas.texel_map import atlas_table
+from ..atlas.texel_map import texel_map
 from ..imaging.image_files import Image8, read_image, write_jpeg
 from ..job.terminal import TerminalProgress
 from ..synthetic.corpus.anatomy import Anatomy
 from ..synthetic.corpus.painter import paint
 from ..synthetic.corpus.person import draw_person
 from ..synthetic.corpus.skin_maps import skin_maps, write_maps
-from ..synthetic.render_capture import CHECKOUT, film
+from ..synthetic.render_capture import CHECKOUT, render_capture
 from .sheet_drawing import View, draw, draw_atlas, draw_wireframe, drawable
 
 SHEET_FILE = CHECKOUT / "docs" / "head.jpg"
@@ -102,7 +102,7 @@ def _lit(template: HeadTemplate) -> list[Image8]:
     pictures = []
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        anatomy = Anatomy(atlas_table(template, SKIN_TEXELS), template.vertices_m)
+        anatomy = Anatomy(texel_map(template, SKIN_TEXELS), template.vertices_m)
         skin = paint(draw_person(SKIN_SEED), anatomy, torch.device("cpu"))
         maps = write_maps(skin_maps(skin, anatomy), work)
         for index, (expression, aim_m, focal_px, distance_m, yaw_deg) in enumerate(LIT):
@@ -118,7 +118,7 @@ def _lit(template: HeadTemplate) -> list[Image8]:
                 "samples": 12, "subdivision": 2,
             }  # fmt: skip
             write_json(work / f"{index}.json", spec)
-            film(work / f"{index}.json", work / str(index), TerminalProgress())
+            render_capture(work / f"{index}.json", work / str(index), TerminalProgress())
             lit = read_image(work / str(index) / "frames" / "frame_000000.png")[..., :3]
             pictures.append(cv2.resize(lit, (width, height), interpolation=cv2.INTER_AREA))
     return pictures

@@ -15,7 +15,7 @@ SIMULATED = "simulated"
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class DataSource:
     """Looked at but not yet read."""
 
     phone: list[Path] | None  # pictures in the atlas; None: simulated
@@ -58,11 +58,11 @@ class Given:
         return SkinStock.of_colours(albedo[repeated].to(device))
 
 
-def look_at(phone: str, studio: str) -> Given:
+def inspect(phone: str, studio: str) -> DataSource:
     """Of "simulated" or a folder each. Raises CorpusError where a folder holds nothing of use."""
     pictures = None if phone == SIMULATED else atlas_pictures(Path(phone), "phone")
     if studio == SIMULATED:
-        return Given(pictures, None, None)
+        return DataSource(pictures, None, None)
     if any(Path(studio).glob("*.obj")):
-        return Given(pictures, None, open_studio_folder(Path(studio)))
-    return Given(pictures, atlas_pictures(Path(studio), "studio"), None)
+        return DataSource(pictures, None, open_studio_folder(Path(studio)))
+    return DataSource(pictures, atlas_pictures(Path(studio), "studio"), None)

@@ -38,12 +38,12 @@ def finished(accelerator: Accelerator, told: str) -> str:
     return told if accelerator.is_main_process else ""
 
 
-def told_by_one(accelerator: Accelerator) -> Progress:
+def main_process_progress(accelerator: Accelerator) -> Progress:
     """What the terminal shows, of the main process only."""
     return TerminalProgress() if accelerator.is_main_process else Silent()
 
 
-def descend(
+def optimizer_step(
     accelerator: Accelerator,
     loss: Tensor,
     *optimizers: torch.optim.Optimizer,

@@ -13,7 +13,7 @@ from torch.nn import functional
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Progress
 
-from ..atlas.texel_map import atlas_table
+from ..atlas.texel_map import texel_map
 from ..synthetic.corpus.anatomy import Anatomy
 from ..synthetic.corpus.bank import Bank, build_bank, corpus_version
 from ..synthetic.corpus.painter import StudioTexture, paint
@@ -70,7 +70,7 @@ class SkinStock:
         Raises CorpusError as `wrapped_textures`.
         """
         template = load_template()
-        anatomy = Anatomy(atlas_table(template, size), template.vertices_m)
+        anatomy = Anatomy(texel_map(template, size), template.vertices_m)
         real = wrapped_textures(folder, anatomy, device)
         return cls._stacked(vary(real, anatomy, seed) for seed in seeds)
 
@@ -78,7 +78,7 @@ class SkinStock:
     def painted(cls, seeds: Sequence[int], size: int, device: torch.device) -> SkinStock:
         """The persons of `seeds`, painted now on a device that does so fast."""
         template = load_template()
-        anatomy = Anatomy(atlas_table(template, size), template.vertices_m)
+        anatomy = Anatomy(texel_map(template, size), template.vertices_m)
         return cls._stacked(paint(draw_person(seed), anatomy, device) for seed in seeds)
 
     @classmethod

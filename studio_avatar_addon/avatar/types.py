@@ -234,7 +234,7 @@ class Results:
 
     @classmethod
     def of_stages(cls, values: Mapping[str, Any]) -> Results:
-        """From the stages' values by the stages' names; what others made is no part of an avatar."""
+        """From the stages' values by name; what others made is no part of an avatar."""
         return cls(
             values["footage"], values["tracking"], values["fitting"], values["room_light"],
             values["phone_texture"], values["studio_texture"], values["detail"],

@@ -11,21 +11,21 @@ from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
 from ...job.terminal import Silent
+from ...stages.detail.choose_drawing import drawing_for
 from ...stages.detail.diffusion import load as load_detail
 from ...stages.detail.diffusion_drawing import Diffusion
-from ...stages.detail.choose_drawing import drawing_for
 from ...stages.detail.drawing import Draw
 from ...stages.detail.restore import restore_detail
 from ...stages.room_light.surroundings import Surroundings, look_around
 from ...stages.studio_texture.even_light import (
     Filmed,
+    apply_low_band_gain,
     at_points,
-    lifted,
     studio_texture,
     texture_set,
 )
 from ...stages.studio_texture.hybrid import guided
-from ...stages.studio_texture.network_guide import ask_network
+from ...stages.studio_texture.network_guide import predict
 from ...stages.studio_texture.networks import load
 from .stage_runs import CPU, Staged
 
@@ -86,12 +86,12 @@ def many_steps(staged: Staged, studio: TextureSet) -> FloatArray:
 def _guide(staged: Staged) -> tuple[Filmed, Surroundings, FloatArray]:
     filmed = Filmed.of(staged.phone, staged.template, staged.quality.texture_size)
     around = look_around(staged.fit, staged.template)
-    answer = ask_network(load(), staged.phone, around, CPU)
+    answer = predict(load(), staged.phone, around, CPU)
     return filmed, around, at_points(answer, around.points)
 
 
 def _finished(staged: Staged, filmed: Filmed, even: FloatArray) -> FloatArray:
-    albedo_log = lifted(filmed, staged.light, even, 1.0)
+    albedo_log = apply_low_band_gain(filmed, staged.light, even, 1.0)
     studio = texture_set(
         staged.phone, staged.light, staged.fit, filmed, albedo_log, StudioChoices()
     )

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.layout import STUDIO_METHODS
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
-from ...atlas.texel_map import atlas_table, region
+from ...atlas.texel_map import region, texel_map
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ...job.terminal import Silent
 from ...stages.detail import drawing_for
@@ -79,7 +79,7 @@ def flat(staged: Staged) -> FloatArray:
 
 def _usual_skin(staged: Staged) -> FloatArray:
     """Median (3,) of cheeks and forehead that were well seen, linear, as filmed."""
-    table = atlas_table(staged.template, SMALL)
+    table = texel_map(staged.template, SMALL)
     filmed = table.sample(linear_from_srgb(staged.phone.base_color_srgb), cv2.INTER_AREA)
     seen = table.sample(staged.phone.coverage, cv2.INTER_AREA) > WELL_SEEN
     seen &= table.interpolate(region(staged.template, *PLAIN)) > WELL_SEEN

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 
 from ...job.terminal import Silent
 from ...store.texture_files import write_texture_set
-from ...synthetic.render_capture import film
+from ...synthetic.render_capture import render_capture
 from ..texture.true_visibility import SKIN_PART
 from .measures import psnr_db, ssim
 from .scored_views import TrueViews, eroded, read_rgb
@@ -50,7 +50,7 @@ class Relit:
 def relit_truth(folder: Path) -> Relit:
     """The true head of the case in `folder`, rendered there unless it was before.
 
-    Raises EnvironmentProblem as `film` does.
+    Raises EnvironmentProblem as `render_capture` does.
     """
     case = json.loads((folder / "spec.json").read_text("utf-8"))
     return _relit(folder, {name: case[name] for name in ("head", "skin", "subdivision")}, case, {})
@@ -106,7 +106,7 @@ def _relit(
             "seed": SEED,
         }
         write_json(folder / f"relit_{room}.json", spec)
-        film(folder / f"relit_{room}.json", _renders(folder, room), Silent())
+        render_capture(folder / f"relit_{room}.json", _renders(folder, room), Silent())
         return _renders(folder, room)
 
     with ThreadPoolExecutor(len(ROOMS)) as pool:

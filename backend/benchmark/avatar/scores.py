@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.arrays import read_arrays
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from ...atlas.texel_map import atlas_table
+from ...atlas.texel_map import texel_map
 from ...imaging.image_files import linear_from_srgb, read_image_8bit, unit_from_pixels
 from ...synthetic.corpus.biophysics import ita_deg
 from ...synthetic.corpus.skin_marks import Moles
@@ -100,7 +100,7 @@ class AtlasTruth:
         color = unit_from_pixels(read_image_8bit(folder / ATLAS_COLOR))
         if len(truth.vertices_m) != len(template.vertices_m):
             return cls(template, color, None, ())
-        table = atlas_table(template, SEEN_TEXELS)
+        table = texel_map(template, SEEN_TEXELS)
         seen = visible_texels(table, truth, views)
         moles = Moles(**read_arrays(folder / MOLES))
         return cls(template, color, seen, visible_moles(template, truth.vertices_m, moles, seen))
@@ -110,7 +110,7 @@ class AtlasTruth:
         scores = {"identity_distance": identity_distance(texture, self.color_srgb)}
         if self.seen is None:
             return scores
-        table = atlas_table(self.template, SEEN_TEXELS)
+        table = texel_map(self.template, SEEN_TEXELS)
         ours, theirs = (table.sample(i, cv2.INTER_AREA) for i in (texture, self.color_srgb))
         ours, skin = alignment(ours), table.is_material("skin")
         for name, inside in (("seen_db", skin & self.seen), ("unseen_db", skin & ~self.seen)):
@@ -119,7 +119,7 @@ class AtlasTruth:
         return scores
 
     def _moles_kept(self, texture: FloatArray) -> tuple[float, int]:
-        table = atlas_table(self.template, MOLE_TEXELS)
+        table = texel_map(self.template, MOLE_TEXELS)
         ours, theirs = (
             log_luminance(table.sample(i, cv2.INTER_AREA)) for i in (texture, self.color_srgb)
         )
@@ -136,7 +136,7 @@ def visible_moles(
 ) -> tuple[Mole, ...]:
     """Those of at least LEAST_MOLE_M on a head (V, 3) whose texels, of SEEN_TEXELS, are seen."""
     coarse, fine = (
-        atlas_table(template, size).interpolate(vertices_m.astype(np.float32))
+        texel_map(template, size).interpolate(vertices_m.astype(np.float32))
         for size in (SEEN_TEXELS, MOLE_TEXELS)
     )
     shown, tree = seen[cKDTree(coarse).query(moles.position_m)[1]], cKDTree(fine)

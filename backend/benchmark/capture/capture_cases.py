@@ -22,7 +22,7 @@ from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, Progress
 
-from ...atlas.texel_map import atlas_table
+from ...atlas.texel_map import texel_map
 from ...imaging.image_files import write_png
 from ...store.source_fingerprint import source_fingerprint
 from ...store.stage_cache import fingerprint
@@ -30,7 +30,7 @@ from ...synthetic.corpus.anatomy import Anatomy
 from ...synthetic.corpus.painter import StudioTexture, paint
 from ...synthetic.corpus.person import TYPES, draw_person
 from ...synthetic.corpus.skin_maps import skin_maps, write_maps
-from ...synthetic.render_capture import film, studio_fingerprint
+from ...synthetic.render_capture import render_capture, studio_fingerprint
 from ..head.reference import load_reference
 from ..head.wrap import cached_wrap
 from .capture_truth import CaptureTruth, read_truth
@@ -120,14 +120,14 @@ class CaptureCache:
         """The case's capture, rendered if it is not there yet: some four minutes of two cores.
 
         Raises ReferenceMissing or CorpusError where its head or skin is absent, EnvironmentProblem
-        as `film` does.
+        as `render_capture` does.
         """
         work = self.folder(case)
         spec = work / "spec.json"
         if not spec.is_file():
             head, maps = self._painted(case, work)
             write_json(spec, self._spec(case, head, maps))
-        film(spec, work / FOLDER_OF_RENDERS, progress)
+        render_capture(spec, work / FOLDER_OF_RENDERS, progress)
         return read_truth(work / FOLDER_OF_RENDERS / "cameras.npz", self._template)
 
     def _painted(self, case: CaptureCase, work: Path) -> tuple[dict[str, object], dict[str, str]]:
@@ -143,7 +143,7 @@ class CaptureCache:
         reference, mesh = load_reference(self._heads), load_foreign_mesh(self._heads)
         wrap = cached_wrap(template, reference)
         write_foreign_head(work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed)
-        anatomy = Anatomy(atlas_table(template, TEXELS), template.vertices_m)
+        anatomy = Anatomy(texel_map(template, TEXELS), template.vertices_m)
         skin = withheld_skin(self._heads.parent, anatomy, case.skin_type, case.seed)
         maps = skin_maps(skin, anatomy)
         write_png(work / ATLAS_COLOR, maps["base_color"])
@@ -182,7 +182,7 @@ def painted_head(
 ) -> tuple[FloatArray, StudioTexture, dict[str, NDArray[np.uint8]]]:
     """Another person for each seed: identity (P,), skin, and its maps for Blender."""
     identity = drawn_identity(template, seed)
-    anatomy = Anatomy(atlas_table(template, texels), template.neutral_m(identity))
+    anatomy = Anatomy(texel_map(template, texels), template.neutral_m(identity))
     skin = paint(draw_person(seed), anatomy, torch.device("cpu"))
     return identity, skin, skin_maps(skin, anatomy)
 

@@ -20,9 +20,9 @@ from studio_avatar_addon.avatar.shapes import CORRECTIVES, SHAPE_INDEX, SHAPE_NA
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template, posed_vertices
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...geometry.fold_removal import relax_folds
+from ...geometry.fold_removal import remove_self_intersections
 from ...template.mesh import HeadMesh, build_mesh
-from ...template.personalize import remade_shapes
+from ...template.personalize import personalize_blendshapes
 from ...template.shapes import HeadShapes
 from ..figures import Figure, Section, Target, as_json, as_table
 from .contact_figures import Contact, contact_of
@@ -104,10 +104,10 @@ def _subjects(template: HeadTemplate) -> Iterator[_Subject]:
     random = np.random.default_rng(HEAD_SEED)
     for number in range(RANDOM_HEADS):
         drawn = template.neutral_m(template.random_identity(random)).astype(np.float64)
-        neutral = relax_folds(template, drawn).vertices_m
+        neutral = remove_self_intersections(template, drawn).vertices_m
         eyes = template.eye_centres_m(neutral)
         head = replace(mean, vertices_m=neutral, eye_centre_m=eyes)
-        shapes = remade_shapes(template, neutral, eyes, template.eye_radius_m)
+        shapes = personalize_blendshapes(template, neutral, eyes, template.eye_radius_m)
         yield _Subject(f"random head {number + 1}", head, shapes)
 
 

@@ -36,7 +36,7 @@ from ...stages.detail.diffusion import DetailNet, load
 from ...stages.detail.surface_maps import COARSE_M, FINE_M, LARGEST_SWING, RELIEF_M
 from ...synthetic.simulator import keep_freed_memory
 from ...synthetic.simulator.tone_curve import linear_from_srgb, log_light
-from ...training.data_source import SIMULATED, look_at
+from ...training.data_source import SIMULATED, inspect
 from ...training.detail.crops import Pieces
 from ...training.detail.detail_presets import CPU, Preset
 from ...training.detail.detail_sheets import STUDIO_KINDS, drawn_of, held_out_pieces, scores
@@ -60,7 +60,7 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
     Raises EnvironmentProblem where the shipped weights are missing.
     """
     keep_freed_memory()
-    given = look_at(SIMULATED, SIMULATED)
+    given = inspect(SIMULATED, SIMULATED)
     cache = cache_folder() / "training"
     learnt, asked = filmed_persons(BUDGET, given, None, cache, PROCESSOR, Silent())
     shipped = load().unet

@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import QUALITY, FloatArray, TextureSet
 
-from ...atlas.texel_map import atlas_table, region
+from ...atlas.texel_map import region, texel_map
 from ...imaging.image_files import linear_from_srgb
 from ...imaging.log_light import LUMINANCE
 from ...job.cache_folder import cache_folder
@@ -108,7 +108,7 @@ def _light_section(template: HeadTemplate, hdris: Path) -> list[Section]:
 def _tone_section(template: HeadTemplate) -> Section:
     """The corpus' skin tones beside the grid of Fitzpatrick's types, and its variation."""
     started = time.monotonic()
-    anatomy = Anatomy(atlas_table(template, TONED_SIZE), template.vertices_m)
+    anatomy = Anatomy(texel_map(template, TONED_SIZE), template.vertices_m)
     measured = [
         skin_statistics(paint(draw_person(seed), anatomy, CPU), anatomy) for seed in range(TONED)
     ]
@@ -144,7 +144,7 @@ def _real_skin_section(template: HeadTemplate, data: Path) -> list[Section]:
         folder = open_studio_folder(
             data / "skins" / "makehuman", data / "heads" / "makehuman" / "base.obj"
         )
-        anatomy = Anatomy(atlas_table(template, TONED_SIZE), template.vertices_m)
+        anatomy = Anatomy(texel_map(template, TONED_SIZE), template.vertices_m)
         textures: list[StudioTexture] = wrapped_textures(folder, anatomy, CPU)
     except StudioAvatarError as error:
         return [Section(title, 0.0, (), error.problem)]
@@ -230,8 +230,8 @@ def phone_texture_of(run: Run, template: HeadTemplate) -> TextureSet:
 
 
 def _detail(template: HeadTemplate, srgb: FloatArray, coverage: FloatArray) -> NDArray[np.float64]:
-    table = atlas_table(template, len(srgb))
-    plain = table.image(table.interpolate(region(template, *PLAIN)), gutters=False) > 0.5
+    table = texel_map(template, len(srgb))
+    plain = table.scatter(table.interpolate(region(template, *PLAIN)), gutters=False) > 0.5
     luminance = linear_from_srgb(srgb) @ LUMINANCE
     return detail_by_octave(np.log(np.maximum(luminance, 1e-3)), plain & (coverage > SEEN))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, TextureSet
 
-from ...atlas.texel_map import AtlasTable, atlas_table
+from ...atlas.texel_map import TexelMap, texel_map
 from ...imaging.image_files import srgb_from_linear
 from ...imaging.log_light import light_from_log
 from ...stages.frame_sampling.frame_sampler import Frames
@@ -17,7 +17,7 @@ COSINE_POWER = 2
 
 def plain_textures(frames: Frames, size: int) -> dict[str, TextureSet]:
     """Both of a size, from the frames that the fit used; what was not seen is black."""
-    table = atlas_table(frames.template, size)
+    table = texel_map(frames.template, size)
     total, best = np.zeros((len(table), 3), np.float32), np.zeros((len(table), 3), np.float32)
     weight, most = np.zeros(len(table), np.float32), np.zeros(len(table), np.float32)
     for k in np.flatnonzero(frames.fit.frame_used):
@@ -35,11 +35,11 @@ def plain_textures(frames: Frames, size: int) -> dict[str, TextureSet]:
     }
 
 
-def _texture(table: AtlasTable, linear: FloatArray, seen: BoolArray) -> TextureSet:
-    covered = table.image(seen.astype(np.float32))
+def _texture(table: TexelMap, linear: FloatArray, seen: BoolArray) -> TextureSet:
+    covered = table.scatter(seen.astype(np.float32))
     return TextureSet(
         origin="phone",
-        base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
+        base_color_srgb=np.clip(srgb_from_linear(table.scatter(linear)), 0.0, 1.0),
         coverage=covered,
         confidence=covered,
         view_count=covered.astype(np.uint8),

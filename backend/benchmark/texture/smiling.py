@@ -20,7 +20,7 @@ from ...store.stage_cache import fingerprint
 from ...synthetic.corpus.bank import corpus_version
 from ...synthetic.corpus.person import TYPES
 from ...synthetic.corpus.skin_maps import write_maps
-from ...synthetic.render_capture import film, studio_fingerprint
+from ...synthetic.render_capture import render_capture, studio_fingerprint
 from ..capture.capture_cases import painted_head
 
 ROOMS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
@@ -65,7 +65,7 @@ class SmileCase:
 def filmed_smile(case: SmileCase, template: HeadTemplate, cache: Path, progress: Progress) -> Path:
     """The folder of the case's renders as `capture_studio` tells, in `cache`; made unless there.
 
-    Raises EnvironmentProblem as `film` does.
+    Raises EnvironmentProblem as `render_capture` does.
     """
     made_by = CAMERA, PATH, SAMPLES, TEXELS, SUBDIVISION, SMILE, case.room, case.turn_deg
     mark = fingerprint(made_by, template.sha256, corpus_version(), studio_fingerprint())
@@ -74,7 +74,7 @@ def filmed_smile(case: SmileCase, template: HeadTemplate, cache: Path, progress:
     if not spec.is_file():
         work.mkdir(parents=True, exist_ok=True)
         write_json(spec, _spec(case, template, work))
-    film(spec, work / "capture", progress)
+    render_capture(spec, work / "capture", progress)
     return work / "capture"
 
 

@@ -17,12 +17,12 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from ...atlas.texel_map import atlas_table, region
+from ...atlas.texel_map import region, texel_map
 from ...imaging.log_light import LUMINANCE
-from ...imaging.track_features import follow_marks
+from ...imaging.track_features import track_features
 from ...stages.fitting.flow import normalised
 from ...stages.frame_sampling.frame_sampler import Frames
-from ...stages.frame_sampling.subsample import evenly
+from ...stages.frame_sampling.subsample import subsample
 from ...stages.phone_texture.common_light import CommonLight
 from ...stages.phone_texture.fidelity import (
     SEEN,
@@ -70,7 +70,7 @@ class CoverageScores:
 def hold_back(fit: HeadFit) -> tuple[HeadFit, HeadFit]:
     """The fit to blend with, and one that uses only the frames held back from it."""
     used = np.flatnonzero(fit.frame_used)
-    held = evenly(used, HELD_BACK + 2)[1:-1]
+    held = subsample(used, HELD_BACK + 2)[1:-1]
     return _without(fit, held), _without(fit, np.setdiff1d(np.arange(len(fit.left_out)), held))
 
 
@@ -132,7 +132,7 @@ def _misplaced_px(again: ShownAgain) -> float:
         normalised(255.0 * (image @ LUMINANCE)[part], inside[part])
         for image in (again.shown, again.frame)
     )
-    marks = follow_marks(theirs, ours, inside[part], MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
+    marks = track_features(theirs, ours, inside[part], MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
     distance = np.linalg.norm(marks.offsets, axis=1)
     return float(np.percentile(distance, 90)) if len(distance) else math.nan
 
@@ -143,7 +143,7 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
     bleed = _bleed_px(frames, truth)
     if len(truth.vertices_m) != len(template.vertices_m):
         return CoverageScores(bleed_px=bleed)
-    table = atlas_table(template, COVERAGE_TEXELS)
+    table = texel_map(template, COVERAGE_TEXELS)
     seen_by = frames.capture.frame_index[frames.fit.frame_used]
     visible = visible_texels(table, truth, seen_by)
     skin = table.is_material("skin")
@@ -159,7 +159,7 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
 
 
 def _bleed_px(frames: Frames, truth: CaptureTruth) -> float:
-    table = atlas_table(frames.template, COVERAGE_TEXELS)
+    table = texel_map(frames.template, COVERAGE_TEXELS)
     outside: list[FloatArray] = []
     for k in np.flatnonzero(frames.fit.frame_used):
         filmed = frames.capture.frame_index[k]

@@ -9,7 +9,7 @@ from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import BoolArray, IntArray
 
-from ...atlas.texel_map import AtlasTable
+from ...atlas.texel_map import TexelMap
 from ...geometry.normals import vertex_normals
 from ...stages.frame_sampling.texel_views import LEAST_COSINE
 from ..capture.capture_truth import CaptureTruth
@@ -18,7 +18,7 @@ SAME_DEPTH_M = 0.003
 SKIN_PART = 1 + MATERIALS.index("skin")
 
 
-def visible_texels(table: AtlasTable, truth: CaptureTruth, views: IntArray) -> BoolArray:
+def visible_texels(table: TexelMap, truth: CaptureTruth, views: IntArray) -> BoolArray:
     """(n,) texels that some of the `views` shows, facing it as much as a blend asks; for heads of
     our template."""
     points = table.interpolate(truth.vertices_m.astype(np.float32))

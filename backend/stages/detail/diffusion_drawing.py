@@ -22,7 +22,7 @@ from .conditions import (
     places,
 )
 from .diffusion import DetailPipeline
-from .diffusion.pipeline import LEAST_TILE, START, STEPS, TILE, Answer
+from .diffusion.pipeline import LEAST_TILE, START, STEPS, TILE, Prediction
 from .drawing import Drawn, Note
 
 # No phone shows what is finer than this atlas's texels, .25 mm, and painted skin has it from no
@@ -61,7 +61,7 @@ class Diffusion:
             _resized(HEIGHT_SCALE_M * made[0, 3].numpy(), size),
         )
 
-    def _with_memory(self, told: Conditions, progress: Progress, note: Note) -> Answer:
+    def _with_memory(self, told: Conditions, progress: Progress, note: Note) -> Prediction:
         """With ever smaller tiles, in the end on the processor."""
         device, tile = self.device, TILE
         while True:
@@ -70,7 +70,7 @@ class Diffusion:
                     told.to(device), progress, seed=self.seed, steps=self.steps, start=self.start,
                     tile=tile,
                 )  # fmt: skip
-                return Answer(made.expected.cpu(), made.drawn.cpu())
+                return Prediction(made.expected.cpu(), made.drawn.cpu())
             except RuntimeError as error:
                 # Apple's devices have no error of their own for it.
                 if "out of memory" not in str(error) or device.type == "cpu":

@@ -22,7 +22,7 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from ...atlas.texel_map import AtlasTable, atlas_table
+from ...atlas.texel_map import TexelMap, texel_map
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ...imaging.log_light import LUMINANCE, light_from_log, log_light
 from .conditions import Shares, trust_in
@@ -51,7 +51,7 @@ def restore_detail(
     Without `draw` the phone's gradients alone are put back, and dark lines are taken for
     furrows.
     """
-    table = atlas_table(template, quality.texture_size)
+    table = texel_map(template, quality.texture_size)
     findings: list[Finding] = []
     phone_log = log_light(linear_from_srgb(phone.base_color_srgb))
     studio_log = log_light(linear_from_srgb(studio.base_color_srgb))
@@ -68,7 +68,7 @@ def restore_detail(
         drawn = draw(phone_log, detailed, trust, progress, note)
         even = without_streaks(table, spacing_m)
         detailed = detailed + even[..., None] * drawn.colour_log
-    other = table.image(~table.is_material("skin"))
+    other = table.scatter(~table.is_material("skin"))
     detailed[other] = studio_log[other]
     progress(1, 2, "making the maps")
     log_luminance = detailed @ LUMINANCE
@@ -82,7 +82,7 @@ def restore_detail(
     return replace(
         studio,
         origin="detail",
-        base_color_srgb=table.image(table.pick(base_color)),
+        base_color_srgb=table.scatter(table.gather(base_color)),
         normal=maps.normal,
         roughness=maps.roughness,
         specular=maps.specular,
@@ -92,7 +92,7 @@ def restore_detail(
 
 
 def _trust(
-    table: AtlasTable, phone: TextureSet, phone_log: FloatArray, studio_log: FloatArray
+    table: TexelMap, phone: TextureSet, phone_log: FloatArray, studio_log: FloatArray
 ) -> NDArray[np.float32]:
     """(N, N) in [0, 1], as `trust_in`."""
 
@@ -100,7 +100,7 @@ def _trust(
         layers = image[..., None] if image.ndim == 2 else image
         return torch.from_numpy(np.ascontiguousarray(layers, np.float32)).permute(2, 0, 1)[None]
 
-    skin = table.image(table.is_material("skin"), gutters=False).astype(np.float32)
+    skin = table.scatter(table.is_material("skin"), gutters=False).astype(np.float32)
     shares = Shares(tensor(skin), tensor(phone.coverage))
     trust = trust_in(
         tensor(phone.base_color_srgb), shares, tensor(phone_log), tensor(studio_log)

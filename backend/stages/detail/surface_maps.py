@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray, HeadFit
 
-from ...atlas.texel_map import AtlasTable, region
+from ...atlas.texel_map import TexelMap, region
 from ...imaging.log_light import smooth_step
 
 # Relief is in units of this height: about what one unit of log luminance stands for.
@@ -59,7 +59,7 @@ class SkinMaps:
 
 
 def make_maps(
-    table: AtlasTable,
+    table: TexelMap,
     log_luminance: FloatArray,
     relief: FloatArray,
     openness: FloatArray | None,
@@ -78,7 +78,7 @@ def make_maps(
     )
 
 
-def texel_spacing_m(table: AtlasTable, fit: HeadFit) -> NDArray[np.float32]:
+def texel_spacing_m(table: TexelMap, fit: HeadFit) -> NDArray[np.float32]:
     """(n, 2) metres on the head per texel along x and y."""
     corners = fit.neutral_m[table.template.triangles].astype(np.float64)
     uv = table.template.triangle_uv.astype(np.float64) * table.size
@@ -91,21 +91,21 @@ def texel_spacing_m(table: AtlasTable, fit: HeadFit) -> NDArray[np.float32]:
     return spacing[table.triangle].astype(np.float32)
 
 
-def without_streaks(table: AtlasTable, spacing_m: FloatArray) -> NDArray[np.float32]:
+def without_streaks(table: TexelMap, spacing_m: FloatArray) -> NDArray[np.float32]:
     """(N, N) in [0, 1]: 0 where the atlas stretches texels, at throat and crown."""
     longer = spacing_m.max(1) / np.maximum(spacing_m.min(1), 1e-9)
-    even = table.image(1.0 - smooth_step(*STREAKED, longer).astype(np.float32))
+    even = table.scatter(1.0 - smooth_step(*STREAKED, longer).astype(np.float32))
     return cv2.GaussianBlur(even, (0, 0), STREAKED_SIGMA_2048 * table.size / 2048)
 
 
-def relief_of_height(table: AtlasTable, height_m: FloatArray) -> NDArray[np.float32]:
+def relief_of_height(table: TexelMap, height_m: FloatArray) -> NDArray[np.float32]:
     """(N, N) of a height (N, N) above the surface; 0 off the skin."""
     share = table.is_material("skin").astype(np.float32)
     return (height_m / RELIEF_M).astype(np.float32) * _faded(table, share)
 
 
 def relief_of_luminance(
-    table: AtlasTable, log_luminance: FloatArray, spacing_m: FloatArray
+    table: TexelMap, log_luminance: FloatArray, spacing_m: FloatArray
 ) -> NDArray[np.float32]:
     """(N, N) log luminance between the two sizes, flat where it is pigment; 0 off the skin."""
     image = log_luminance.astype(np.float32)
@@ -118,43 +118,43 @@ def relief_of_luminance(
     return band * _faded(table, share.astype(np.float32))
 
 
-def _faded(table: AtlasTable, share: FloatArray) -> NDArray[np.float32]:
+def _faded(table: TexelMap, share: FloatArray) -> NDArray[np.float32]:
     """(N, N) of texels' (n,): materials and charts end abruptly, relief fades before they do."""
-    image = table.image(share, gutters=False)
+    image = table.scatter(share, gutters=False)
     return cv2.GaussianBlur(cv2.erode(image, np.ones((7, 7))), (0, 0), 2.0)
 
 
-def _normal(table: AtlasTable, relief: FloatArray, spacing_m: FloatArray) -> NDArray[np.float32]:
+def _normal(table: TexelMap, relief: FloatArray, spacing_m: FloatArray) -> NDArray[np.float32]:
     """Tangent-space normals (N, N, 3), OpenGL: +X along u, +Y along v, which is up the image."""
     height = relief * np.float32(RELIEF_M)
-    slope_x = table.pick(cv2.Sobel(height, -1, 1, 0, scale=1 / 8)) / spacing_m[:, 0]
-    slope_y = table.pick(cv2.Sobel(height, -1, 0, 1, scale=1 / 8)) / spacing_m[:, 1]
+    slope_x = table.gather(cv2.Sobel(height, -1, 1, 0, scale=1 / 8)) / spacing_m[:, 0]
+    slope_y = table.gather(cv2.Sobel(height, -1, 0, 1, scale=1 / 8)) / spacing_m[:, 1]
     steep = np.maximum(np.hypot(slope_x, slope_y) / STEEPEST, 1.0)
     normal = np.stack([-slope_x / steep, slope_y / steep, np.ones_like(slope_x)], 1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    return table.image(normal.astype(np.float32))
+    return table.scatter(normal.astype(np.float32))
 
 
-def _hair(table: AtlasTable, log_luminance: FloatArray, spacing_m: float) -> NDArray[np.float32]:
+def _hair(table: TexelMap, log_luminance: FloatArray, spacing_m: float) -> NDArray[np.float32]:
     """(n,) in [0, 1]: how densely hair covers the skin."""
     grows, plain = (
         table.interpolate(region(table.template, *names))
         for names in (HAIRY_REGIONS, USUAL_REGIONS)
     )
     low = cv2.GaussianBlur(log_luminance.astype(np.float32), (0, 0), HAIR_M / spacing_m)
-    low = table.pick(low)
+    low = table.gather(low)
     return grows * smooth_step(*DULLED_DARKER, np.median(low[plain > 0.5]) - low)
 
 
 def _gloss(
-    table: AtlasTable, relief: FloatArray, hair: FloatArray
+    table: TexelMap, relief: FloatArray, hair: FloatArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Roughness and specular (N, N) by region and `hair` (n,), roughness with the relief."""
     template = table.template
     by_vertex = np.full(len(template.vertices_m), ROUGHNESS_SKIN, np.float32)
     for name, value in ROUGHNESS_REGIONS.items():
         by_vertex += region(template, name) * (value - by_vertex)
-    roughness = table.interpolate(by_vertex) - ROUGHNESS_DETAIL * table.pick(relief)
+    roughness = table.interpolate(by_vertex) - ROUGHNESS_DETAIL * table.gather(relief)
     lips = table.interpolate(region(template, "lips"))
     specular = SPECULAR_SKIN + (SPECULAR_LIPS - SPECULAR_SKIN) * lips
     roughness += hair * (ROUGHNESS_HAIR - roughness)
@@ -163,4 +163,4 @@ def _gloss(
         here = table.is_material(name)
         roughness[here], specular[here] = rough, shine
     roughness = np.clip(roughness, 0.02, 0.9).astype(np.float32)
-    return table.image(roughness), table.image(specular.astype(np.float32))
+    return table.scatter(roughness), table.scatter(specular.astype(np.float32))

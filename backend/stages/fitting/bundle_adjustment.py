@@ -15,7 +15,7 @@ from scipy.linalg import solve
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from .head_model import Estimate, SurfacePoints, rotation_from_vector
+from .head_model import SolverState, SurfacePoints, rotation_from_vector
 from .track_term import POSE, TrackedPoints, TrackEquations
 
 SHAPE_BOUND = 4.0
@@ -23,7 +23,7 @@ BOX_PASSES = 4
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Observation:
     """Where a frame shows N surface points.
 
     Without `normal`, both image coordinates count; with it, only the offset along it (an outline
@@ -54,7 +54,7 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class Freedom:
+class FreeParameters:
     """Which parts of the estimate a step may move."""
 
     focal: bool = True
@@ -75,15 +75,15 @@ class Linearised:
 
 
 def robust_cost(
-    estimate: Estimate, sightings: list[Sighting], prior: Prior, center_px: FloatArray
+    estimate: SolverState, observations: list[Observation], prior: Prior, center_px: FloatArray
 ) -> float:
     """Half the Cauchy cost of all sightings plus the priors'."""
     total = 0.0
-    for sighting in sightings:
-        points = sighting.points.at(estimate.shape, estimate.expression[sighting.frame])
-        error = estimate.project(sighting.frame, points, center_px) - sighting.target_px
-        squared = (_residual(sighting, error) ** 2).sum(axis=1)
-        total += (0.5 * sighting.cauchy**2 * np.log1p(squared / sighting.cauchy**2)).sum()
+    for observation in observations:
+        points = observation.points.at(estimate.shape, estimate.expression[observation.frame])
+        error = estimate.project(observation.frame, points, center_px) - observation.target_px
+        squared = (_residual(observation, error) ** 2).sum(axis=1)
+        total += (0.5 * observation.cauchy**2 * np.log1p(squared / observation.cauchy**2)).sum()
     shape, expression = estimate.shape, estimate.expression
     total += 0.5 * (prior.shape_precision * shape**2).sum()
     total += 0.5 * (prior.expression_precision * expression**2).sum()
@@ -98,16 +98,16 @@ def robust_cost(
 class Step:
     """A new estimate, and the tracked points moved along with it."""
 
-    estimate: Estimate
+    estimate: SolverState
     points: tuple[TrackedPoints, ...]
 
 
 def step(
-    estimate: Estimate,
-    sightings: list[Sighting],
+    estimate: SolverState,
+    observations: list[Observation],
     prior: Prior,
     center_px: FloatArray,
-    freedom: Freedom,
+    free_parameters: FreeParameters,
     damping: float,
     tracks: Sequence[tuple[TrackedPoints, TrackEquations]] = (),
 ) -> Step:
@@ -116,10 +116,10 @@ def step(
     Expression weights that would leave their box are set on its border and the rest is solved
     again, or the others would make up for movement that clipping takes away.
     """
-    normal = _normal_equations(estimate, sightings, prior, center_px)
+    normal = _normal_equations(estimate, observations, prior, center_px)
     _add_tracks(normal, [equations for _, equations in tracks])
     normal.matrix[np.diag_indices_from(normal.matrix)] *= 1.0 + damping
-    fixed = _fixed(normal, estimate, freedom, prior)
+    fixed = _fixed(normal, estimate, free_parameters, prior)
     found = np.zeros(len(fixed))
     expression = normal.expressions_of(estimate.expression)
     for _ in range(BOX_PASSES):
@@ -136,8 +136,8 @@ def step(
 
 
 def standard_deviation_of_focal(
-    estimate: Estimate,
-    sightings: list[Sighting],
+    estimate: SolverState,
+    observations: list[Observation],
     prior: Prior,
     center_px: FloatArray,
     tracks: Sequence[tuple[TrackedPoints, TrackEquations]],
@@ -146,9 +146,9 @@ def standard_deviation_of_focal(
 
     As honest as the sigmas are; what the model leaves out is not in it.
     """
-    normal = _normal_equations(estimate, sightings, prior, center_px)
+    normal = _normal_equations(estimate, observations, prior, center_px)
     _add_tracks(normal, [equations for _, equations in tracks])
-    free = ~_fixed(normal, estimate, Freedom(), prior)
+    free = ~_fixed(normal, estimate, FreeParameters(), prior)
     place = int(free[: normal.focal].sum())
     matrix = normal.matrix[np.ix_(free, free)]
     column = solve(matrix, np.eye(1, len(matrix), place)[0], assume_a="pos")
@@ -187,7 +187,7 @@ class _NormalEquations:
 
 
 def _normal_equations(
-    estimate: Estimate, sightings: list[Sighting], prior: Prior, center_px: FloatArray
+    estimate: SolverState, observations: list[Observation], prior: Prior, center_px: FloatArray
 ) -> _NormalEquations:
     frames, expressions = estimate.expression.shape
     locals_, shapes = POSE + expressions, len(estimate.shape)
@@ -198,14 +198,14 @@ def _normal_equations(
     # Sightings of the same points in many frames share one product with their wide basis.
     by_points: dict[int, tuple[SurfacePoints, FloatArray]] = {}
     focal_shape = np.zeros(shapes)
-    for sighting in sightings:
-        own = normal.own(sighting.frame)
-        line = _linearise(estimate, sighting, center_px)
+    for observation in observations:
+        own = normal.own(observation.frame)
+        line = _linearise(estimate, observation, center_px)
         weighted = line.weight[:, None] * line.residual
         by_local = line.by_local.reshape(-1, locals_)
         weighted_local = (line.weight[:, None, None] * line.by_local).reshape(-1, locals_)
         weighted_point = line.weight[:, None, None] * line.by_point
-        basis = sighting.points.shape_basis.reshape(-1, shapes)
+        basis = observation.points.shape_basis.reshape(-1, shapes)
         matrix[own, own] += by_local.T @ weighted_local
         right[own] -= by_local.T @ weighted.ravel()
         by_local_points = np.swapaxes(line.by_local, 1, 2) @ weighted_point
@@ -219,13 +219,13 @@ def _normal_equations(
         matrix[focal, focal] += (line.weight[:, None] * line.by_focal**2).sum()
         focal_shape += focal_pull.ravel() @ basis
         information = np.swapaxes(line.by_point, 1, 2) @ weighted_point
-        if sighting.normal is not None:
-            rows = (line.by_point @ sighting.points.shape_basis)[:, 0]
+        if observation.normal is not None:
+            rows = (line.by_point @ observation.points.shape_basis)[:, 0]
             matrix[shape, shape] += (rows * line.weight[:, None]).T @ rows
-        elif id(sighting.points) in by_points:
-            by_points[id(sighting.points)][1][:] += information
+        elif id(observation.points) in by_points:
+            by_points[id(observation.points)][1][:] += information
         else:
-            by_points[id(sighting.points)] = (sighting.points, information)
+            by_points[id(observation.points)] = (observation.points, information)
     for points, information in by_points.values():
         spread = (information @ points.shape_basis).reshape(-1, shapes)
         matrix[shape, shape] += points.shape_basis.reshape(-1, shapes).T @ spread
@@ -248,9 +248,11 @@ def _add_tracks(normal: _NormalEquations, tracks: Sequence[TrackEquations]) -> N
         normal.right[shape] += equations.shape_right
 
 
-def _linearise(estimate: Estimate, sighting: Sighting, center_px: FloatArray) -> Linearised:
-    k = sighting.frame
-    points = sighting.points.at(estimate.shape, estimate.expression[k])
+def _linearise(
+    estimate: SolverState, observation: Observation, center_px: FloatArray
+) -> Linearised:
+    k = observation.frame
+    points = observation.points.at(estimate.shape, estimate.expression[k])
     rotated = points @ estimate.rotation[k].T
     in_camera = rotated + estimate.translation_m[k]
     depth = in_camera[:, 2]
@@ -259,35 +261,35 @@ def _linearise(estimate: Estimate, sighting: Sighting, center_px: FloatArray) ->
     by_camera[:, 0, 0] = by_camera[:, 1, 1] = estimate.focal_px / depth
     by_camera[:, :, 2] = -image / depth[:, None]
     by_focal = image
-    error = image + center_px - sighting.target_px
-    residual = _residual(sighting, error)
-    if sighting.normal is not None:
-        by_camera = np.einsum("nr,nrc->nc", sighting.normal, by_camera)[:, None]
-        by_focal = (sighting.normal * by_focal).sum(axis=1, keepdims=True)
-    by_camera = by_camera / sighting.sigma_px[:, None, None]
+    error = image + center_px - observation.target_px
+    residual = _residual(observation, error)
+    if observation.normal is not None:
+        by_camera = np.einsum("nr,nrc->nc", observation.normal, by_camera)[:, None]
+        by_focal = (observation.normal * by_focal).sum(axis=1, keepdims=True)
+    by_camera = by_camera / observation.sigma_px[:, None, None]
     by_point = by_camera @ estimate.rotation[k]
     # d(exp(w) R p) / dw = -[R p]x, so a row v of the camera derivative gives (R p) x v.
     by_rotation = np.cross(rotated[:, None, :], by_camera)
-    by_expression = by_point @ sighting.points.expression_basis
+    by_expression = by_point @ observation.points.expression_basis
     squared = (residual**2).sum(axis=1)
-    weight = 1.0 / (1.0 + squared / sighting.cauchy**2)
+    weight = 1.0 / (1.0 + squared / observation.cauchy**2)
     return Linearised(
         residual,
         weight,
         np.concatenate([by_rotation, by_camera, by_expression], axis=2),
         by_point,
-        by_focal / sighting.sigma_px[:, None],
+        by_focal / observation.sigma_px[:, None],
     )
 
 
-def _residual(sighting: Sighting, error_px: FloatArray) -> FloatArray:
+def _residual(observation: Observation, error_px: FloatArray) -> FloatArray:
     """Residuals (N, R) in sigmas."""
-    if sighting.normal is None:
-        return error_px / sighting.sigma_px[:, None]
-    return ((error_px * sighting.normal).sum(axis=1) / sighting.sigma_px)[:, None]
+    if observation.normal is None:
+        return error_px / observation.sigma_px[:, None]
+    return ((error_px * observation.normal).sum(axis=1) / observation.sigma_px)[:, None]
 
 
-def _add_priors(normal: _NormalEquations, estimate: Estimate, prior: Prior) -> None:
+def _add_priors(normal: _NormalEquations, estimate: SolverState, prior: Prior) -> None:
     added, pull = np.zeros(len(normal.right)), np.zeros(len(normal.right))
     expressions, shape = normal.is_expression, slice(normal.focal + 1, None)
     weights = estimate.expression
@@ -304,25 +306,25 @@ def _add_priors(normal: _NormalEquations, estimate: Estimate, prior: Prior) -> N
 
 
 def _fixed(
-    normal: _NormalEquations, estimate: Estimate, freedom: Freedom, prior: Prior
+    normal: _NormalEquations, estimate: SolverState, free_parameters: FreeParameters, prior: Prior
 ) -> BoolArray:
     """Unknowns that may not move, lean on their bound, or were not seen at all."""
     fixed = np.diagonal(normal.matrix) == 0.0
     local = fixed[: normal.focal].reshape(normal.frames, normal.local)
     pull = normal.right[: normal.focal].reshape(normal.frames, normal.local)[:, POSE:]
     weights = estimate.expression
-    local[:, :POSE] |= not freedom.pose
+    local[:, :POSE] |= not free_parameters.pose
     local[:, POSE:] |= ((weights <= 0.0) & (pull < 0)) | ((weights >= 1.0) & (pull > 0))
-    local[:, POSE:] |= not freedom.expression
-    fixed[normal.focal] = prior.focal_fixed or not freedom.focal
+    local[:, POSE:] |= not free_parameters.expression
+    fixed[normal.focal] = prior.focal_fixed or not free_parameters.focal
     outward = normal.right[normal.focal + 1 :] * estimate.shape > 0
     leaning = (np.abs(estimate.shape) >= SHAPE_BOUND) & outward
-    fixed[normal.focal + 1 :] |= leaning | (not freedom.shape)
+    fixed[normal.focal + 1 :] |= leaning | (not free_parameters.shape)
     return fixed
 
 
 def _moved(
-    estimate: Estimate,
+    estimate: SolverState,
     found: FloatArray,
     tracks: Sequence[tuple[TrackedPoints, TrackEquations]],
 ) -> Step:

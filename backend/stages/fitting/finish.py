@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray, Hea
 
 from .eye_fit import eye_gaze, spread_eyes
 from .fit_findings import fit_findings
-from .head_model import Estimate, head_angles
+from .head_model import SolverState, head_angles
 from .landmark_term import borrow_poses
 from .lip_contact import SettledHead, eyes_between_lids, settle_head
 from .measurements import at_measured_size
@@ -23,7 +23,7 @@ from .uncertainty import certainty_of
 
 @dataclass(frozen=True)
 class _Anchored:
-    estimate: Estimate
+    estimate: SolverState
     fitted_m: FloatArray  # (V, 3) neutral
 
 
@@ -88,7 +88,7 @@ def _expression_spread_m(solution: Solution, scale: float) -> float:
 
 
 def _settled(
-    track: FaceTrack, problem: Problem, estimate: Estimate, fitted_m: FloatArray
+    track: FaceTrack, problem: Problem, estimate: SolverState, fitted_m: FloatArray
 ) -> SettledHead:
     """Eyeballs put where the irises say, and everything that follows from their distance."""
     template = problem.template
@@ -103,7 +103,7 @@ def _settled(
     return settle_head(template, fitted_m, spread_eyes(gaze[found], cameras[found], centre, radius))
 
 
-def _anchored(template: HeadTemplate, estimate: Estimate, fitted_m: FloatArray) -> _Anchored:
+def _anchored(template: HeadTemplate, estimate: SolverState, fitted_m: FloatArray) -> _Anchored:
     """The fitted vertices (V, 3) back in the head frame, which free-form modes can tilt a little.
 
     The skull above the neck is laid on the template's (Kabsch 1976); cameras move along.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from .hairline import sample
-from .head_model import Estimate
+from .head_model import SolverState
 from .view_images import DrawnHead, seen_in
 
 NORMALISED_PX = 3.0  # sigma of the neighbourhood: pores and lines stay, shadow edges go
@@ -64,7 +64,7 @@ class FlowFinder:
         self._search.setFinestScale(1)
 
     def between(
-        self, a: DrawnHead, b: DrawnHead, estimate: Estimate, center_px: FloatArray
+        self, a: DrawnHead, b: DrawnHead, estimate: SolverState, center_px: FloatArray
     ) -> PairFlow:
         """Flow over what both views show of the head."""
         to_b, depth = seen_in(a, b, estimate, center_px)

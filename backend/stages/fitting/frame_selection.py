@@ -6,8 +6,8 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import BoolArray, IntArray
 
-from .head_model import Estimate, head_angles
-from .initial_poses import HEAD_FIXED, POSE_STEPS, pose_others
+from .head_model import SolverState, head_angles
+from .initial_poses import HEAD_FIXED, POSE_STEPS, estimate_remaining_poses
 from .landmark_term import OUTLIER_RATIO, landmark_error_px
 from .outline_fit import MIDDLE_GATE_M, NARROW_GATE_M, FilmedOutlines, fit_outlines, outline_gaps_px
 from .problem import Problem
@@ -21,12 +21,12 @@ USED, NO_FACE, LANDMARKS_DISAGREE, OUTLINE_DISAGREES, BY_HAND = (
 DISAGREEING = (LANDMARKS_DISAGREE, OUTLINE_DISAGREES)
 
 
-def agreeing(problem: Problem, estimate: Estimate, known: IntArray) -> BoolArray:
+def agreeing(problem: Problem, estimate: SolverState, known: IntArray) -> BoolArray:
     """(K,) True for frames whose landmarks fit about as well as those of the `known` ones."""
-    sightings = problem.sightings(estimate, np.flatnonzero(problem.landmarks.found))
-    error = landmark_error_px(sightings, estimate, problem.center_px, problem.landmarks.oval)
+    observations = problem.observations(estimate, np.flatnonzero(problem.landmarks.found))
+    error = landmark_error_px(observations, estimate, problem.center_px, problem.landmarks.oval)
     # Wide views err more by nature: compare in units of what is usual at their yaw.
-    relative = {s.frame: error[s.frame] / float(np.median(s.sigma_px)) for s in sightings}
+    relative = {s.frame: error[s.frame] / float(np.median(s.sigma_px)) for s in observations}
     usual = float(np.median([relative[k] for k in known]))
     agreeing = np.zeros(len(problem.landmarks.found), bool)
     yaw = head_angles(estimate.rotation, estimate.translation_m).yaw_deg
@@ -37,8 +37,8 @@ def agreeing(problem: Problem, estimate: Estimate, known: IntArray) -> BoolArray
 
 
 def last_admission(
-    problem: Problem, estimate: Estimate, frames: IntArray, filmed: FilmedOutlines
-) -> tuple[tuple[str, ...], Estimate]:
+    problem: Problem, estimate: SolverState, frames: IntArray, filmed: FilmedOutlines
+) -> tuple[tuple[str, ...], SolverState]:
     """Why each of the K frames is not used, now that the head is finished; those not used for it
     are posed on it.
 
@@ -46,7 +46,7 @@ def last_admission(
     turn to the left for one to the right is sure of all its points. What the artist put in or
     left out is.
     """
-    estimate = pose_others(problem, estimate, frames)
+    estimate = estimate_remaining_poses(problem, estimate, frames)
     candidates = agreeing(problem, estimate, frames)
     others = np.setdiff1d(np.flatnonzero(candidates), frames)
     gates = (MIDDLE_GATE_M, NARROW_GATE_M)

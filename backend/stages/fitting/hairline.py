@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...geometry.normals import vertex_normals
 from ...imaging.image_files import Pixels
-from .head_model import Estimate, LinearHead
+from .head_model import LinearHead, SolverState
 
 SQUARELY = 0.35
 SKIN_SPREADS = 4.0
@@ -46,7 +46,7 @@ class HairlineVote:
     def add(
         self,
         frame: int,
-        estimate: Estimate,
+        estimate: SolverState,
         center_px: FloatArray,
         image_srgb: Pixels,
         mask: Pixels,

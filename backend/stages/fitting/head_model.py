@@ -79,7 +79,7 @@ def linear_head(template: HeadTemplate) -> LinearHead:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class SolverState:
     """Everything the solver moves."""
 
     focal_px: float
@@ -96,7 +96,7 @@ class Estimate:
         matrices[:, :3, 3] = self.translation_m
         return matrices
 
-    def seen_through(self, focal_px: float) -> Estimate:
+    def seen_through(self, focal_px: float) -> SolverState:
         """The same pictures through another focal length: as much nearer or further off."""
         away = np.array([1.0, 1.0, focal_px / self.focal_px])
         return replace(self, focal_px=focal_px, translation_m=self.translation_m * away)

@@ -13,21 +13,21 @@ import numpy as np
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.types import BoolArray, IntArray
 
-from .bundle_adjustment import Freedom
-from .head_model import Estimate
+from .bundle_adjustment import FreeParameters
+from .head_model import SolverState
 from .landmark_term import believable_frames, face_points, first_poses, frontal_frames
 from .problem import Problem
 
 FOCAL_STARTS = (0.75, 1.0, 1.35)
 START_STEPS, POSE_STEPS = 8, 6
-HEAD_FIXED = Freedom(focal=False, shape=False)
+HEAD_FIXED = FreeParameters(focal=False, shape=False)
 
 
 @dataclass(frozen=True)
 class Start:
     """Where the solve begins."""
 
-    estimate: Estimate
+    estimate: SolverState
     frames: IntArray  # the frontal ones it rests on
     believed: BoolArray  # (K,) False where the turn was surely misread
 
@@ -41,7 +41,7 @@ def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArr
     for ratio in starts:
         focal = problem.focal.focal_px * ratio
         rotation, translation = first_poses(problem.landmarks, mean_face, focal, problem.center_px)
-        estimate = Estimate(
+        estimate = SolverState(
             focal,
             rotation,
             translation,
@@ -51,7 +51,9 @@ def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArr
         if best is None:
             believed = allowed & believable_frames(problem.landmarks, estimate, frame_index)
             frames = frontal_frames(believed, estimate)
-        estimate = problem.settle(estimate, frames, Freedom(), START_STEPS, "frontal views")
+        estimate = problem.optimize(
+            estimate, frames, FreeParameters(), START_STEPS, "frontal views"
+        )
         cost = problem.cost(estimate, frames)
         if cost < best_cost:
             best, best_cost = estimate, cost
@@ -59,7 +61,9 @@ def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArr
     return Start(best, frames, believed)
 
 
-def pose_others(problem: Problem, estimate: Estimate, known: IntArray) -> Estimate:
+def estimate_remaining_poses(
+    problem: Problem, estimate: SolverState, known: IntArray
+) -> SolverState:
     """Pose all frames but the `known` ones anew, with head and focal length held fixed."""
     face = face_points(problem.head, problem.template).at_rest(estimate.shape)
     rotation, translation = first_poses(
@@ -69,4 +73,4 @@ def pose_others(problem: Problem, estimate: Estimate, known: IntArray) -> Estima
     translation[known] = estimate.translation_m[known]
     others = np.setdiff1d(np.flatnonzero(problem.landmarks.found), known)
     moved = replace(estimate, rotation=rotation, translation_m=translation)
-    return problem.settle(moved, others, HEAD_FIXED, POSE_STEPS, "other views")
+    return problem.optimize(moved, others, HEAD_FIXED, POSE_STEPS, "other views")

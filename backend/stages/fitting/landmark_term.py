@@ -13,11 +13,11 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...detector.landmark_table import FIRST_IRIS_LANDMARK, LandmarkTable
-from .bundle_adjustment import Sighting
+from .bundle_adjustment import Observation
 from .head_model import (
     FACING,
-    Estimate,
     LinearHead,
+    SolverState,
     SurfacePoints,
     head_angles,
     rotation_from_vector,
@@ -129,21 +129,21 @@ def landmark_sightings(
     landmarks: FaceLandmarks,
     head: LinearHead,
     template: HeadTemplate,
-    estimate: Estimate,
+    estimate: SolverState,
     frames: IntArray,
-) -> list[Sighting]:
+) -> list[Observation]:
     """Sightings of the face in `frames`, unbiased and weighed for the yaw of the estimate."""
     points = face_points(head, template)
     angles = head_angles(estimate.rotation, estimate.translation_m)
     share = np.where(landmarks.oval, OVAL_SHARE, 1.0) * landmarks.share
-    sightings = []
+    observations = []
     for k in frames:
         bias, noise = landmarks.table.at_yaw(float(angles.yaw_deg[k]))
         px_per_m = estimate.focal_px / estimate.translation_m[k, 2]
         bias_px = bias[:FIRST_IRIS_LANDMARK] @ _rotation_2d(float(angles.roll_rad[k])).T * px_per_m
         sigma = np.hypot(noise[:FIRST_IRIS_LANDMARK] * px_per_m, DETECTOR_JITTER_PX)
-        sightings.append(
-            Sighting(
+        observations.append(
+            Observation(
                 frame=int(k),
                 points=points,
                 target_px=landmarks.pixels[k] - bias_px,
@@ -151,20 +151,20 @@ def landmark_sightings(
                 cauchy=CAUCHY * np.sqrt(landmarks.share),
             )
         )
-    return sightings
+    return observations
 
 
 def pinned_sightings(
     pinned: PinnedLandmarks, head: LinearHead, template: HeadTemplate, frames: IntArray
-) -> list[Sighting]:
+) -> list[Observation]:
     """Sightings of the points in `frames` that the artist dragged to their place."""
-    sightings = []
+    observations = []
     for k in np.intersect1d(frames, list(pinned)).astype(int):
         numbers = np.array(list(pinned[k]))
         corners = template.landmark_vertices[numbers]
         weights = template.landmark_weights[numbers].astype(np.float64)
-        sightings.append(
-            Sighting(
+        observations.append(
+            Observation(
                 frame=int(k),
                 points=head.points(corners, weights),
                 target_px=np.array(list(pinned[k].values()), np.float64),
@@ -172,23 +172,23 @@ def pinned_sightings(
                 cauchy=PINNED_CAUCHY,
             )
         )
-    return sightings
+    return observations
 
 
 def landmark_error_px(
-    sightings: list[Sighting], estimate: Estimate, center_px: FloatArray, oval: BoolArray
+    observations: list[Observation], estimate: SolverState, center_px: FloatArray, oval: BoolArray
 ) -> dict[int, float]:
     """Median distance in pixels, by frame, of the inner face's points from where they are seen."""
     errors = {}
-    for sighting in sightings:
-        points = sighting.points.at(estimate.shape, estimate.expression[sighting.frame])
-        error = estimate.project(sighting.frame, points, center_px) - sighting.target_px
-        errors[sighting.frame] = float(np.median(np.linalg.norm(error, axis=1)[~oval]))
+    for observation in observations:
+        points = observation.points.at(estimate.shape, estimate.expression[observation.frame])
+        error = estimate.project(observation.frame, points, center_px) - observation.target_px
+        errors[observation.frame] = float(np.median(np.linalg.norm(error, axis=1)[~oval]))
     return errors
 
 
 def believable_frames(
-    landmarks: FaceLandmarks, estimate: Estimate, frame_index: IntArray
+    landmarks: FaceLandmarks, estimate: SolverState, frame_index: IntArray
 ) -> BoolArray:
     """(K,) False where the yaw jumps away from both neighbours: the detector was deceived."""
     yaw = head_angles(estimate.rotation, estimate.translation_m).yaw_deg
@@ -206,7 +206,7 @@ def believable_frames(
     return good
 
 
-def frontal_frames(good: BoolArray, estimate: Estimate) -> IntArray:
+def frontal_frames(good: BoolArray, estimate: SolverState) -> IntArray:
     """The frames to start from: a few near-frontal ones, or else the most frontal."""
     yaw = np.abs(head_angles(estimate.rotation, estimate.translation_m).yaw_deg)
     index = np.flatnonzero(good)

@@ -15,9 +15,9 @@ from studio_avatar_addon.avatar.frames import DEFAULT_INTERPUPILLARY_M
 from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from ...geometry.fold_removal import relax_folds
+from ...geometry.fold_removal import remove_self_intersections
 from ...geometry.local_stretch import carried_along
-from ...template.personalize import remade_shapes
+from ...template.personalize import personalize_blendshapes
 
 EYE_BONES = (BONES.index("eye.L"), BONES.index("eye.R"))
 # Lids keep the template's distance from the eyeball up to this far, and none of it beyond.
@@ -80,10 +80,10 @@ def settle_head(
         _keep_clearance(neutral, centre[e], radius[e], clearance * grown, around)
         ball = rest[eyes[e]] - template.eye_centre_m[e]
         neutral[eyes[e]] = centre[e] + grown * ball
-    relaxed = relax_folds(template, neutral)
+    relaxed = remove_self_intersections(template, neutral)
     neutral = relaxed.vertices_m
     _seat_caruncles(template, neutral, centre, radius)
-    shapes = remade_shapes(template, neutral, centre, radius)
+    shapes = personalize_blendshapes(template, neutral, centre, radius)
     return SettledHead(
         neutral_m=neutral,
         shape_deltas_m=shapes.deltas_m,

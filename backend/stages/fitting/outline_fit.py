@@ -9,8 +9,8 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from .bundle_adjustment import Freedom, Sighting, step
-from .head_model import Estimate
+from .bundle_adjustment import FreeParameters, Observation, step
+from .head_model import SolverState
 from .problem import Problem
 from .silhouette import HAIR_DEPTH_M, Pairing, PersonOutline, head_outline, outline_sighting, pair
 
@@ -28,13 +28,13 @@ class FilmedOutlines:
 
 def fit_outlines(
     problem: Problem,
-    estimate: Estimate,
+    estimate: SolverState,
     frames: IntArray,
     filmed: FilmedOutlines,
     gates_m: tuple[float, float],
     steps: int,
-    freedom: Freedom,
-) -> Estimate:
+    free_parameters: FreeParameters,
+) -> SolverState:
     """Gauss-Newton steps over everything; the outlines are paired anew in each.
 
     The gate within which outlines are paired goes from the first of `gates_m` to the second.
@@ -43,28 +43,28 @@ def fit_outlines(
         return estimate
     for gate_m in np.geomspace(*gates_m, steps):
         problem.tick("shape of the head")
-        sightings = seen_sightings(problem, estimate, frames, filmed, gate_m)
+        observations = seen_sightings(problem, estimate, frames, filmed, gate_m)
         estimate = step(
-            estimate, sightings, problem.prior, problem.center_px, freedom, DAMPING
+            estimate, observations, problem.prior, problem.center_px, free_parameters, DAMPING
         ).estimate
     return estimate
 
 
 def seen_sightings(
-    problem: Problem, estimate: Estimate, frames: IntArray, filmed: FilmedOutlines, gate_m: float
-) -> list[Sighting]:
+    problem: Problem, estimate: SolverState, frames: IntArray, filmed: FilmedOutlines, gate_m: float
+) -> list[Observation]:
     """Landmarks and outlines of `frames`, the latter paired within a gate."""
-    sightings = problem.face_sightings(estimate, frames)
+    observations = problem.face_sightings(estimate, frames)
     at_rest = problem.head.vertices.at_rest(estimate.shape)
     for k in frames:
-        sighting = _outline(problem, estimate, at_rest, int(k), filmed, gate_m)
-        if sighting is not None:
-            sightings.append(sighting)
-    return sightings
+        observation = _outline(problem, estimate, at_rest, int(k), filmed, gate_m)
+        if observation is not None:
+            observations.append(observation)
+    return observations
 
 
 def outline_gaps_px(
-    problem: Problem, estimate: Estimate, filmed: FilmedOutlines
+    problem: Problem, estimate: SolverState, filmed: FilmedOutlines
 ) -> dict[int, FloatArray]:
     """By frame, how far (N,) the head's and the person's outline are apart where it is skin."""
     gaps = {}
@@ -78,12 +78,12 @@ def outline_gaps_px(
 
 def _outline(
     problem: Problem,
-    estimate: Estimate,
+    estimate: SolverState,
     at_rest_m: FloatArray,
     frame: int,
     filmed: FilmedOutlines,
     gate_m: float,
-) -> Sighting | None:
+) -> Observation | None:
     pairing = _pairing(problem, estimate, at_rest_m, frame, filmed, gate_m)
     if pairing is None:
         return None
@@ -93,7 +93,7 @@ def _outline(
 
 def _pairing(
     problem: Problem,
-    estimate: Estimate,
+    estimate: SolverState,
     at_rest_m: FloatArray,
     frame: int,
     filmed: FilmedOutlines,
@@ -113,5 +113,5 @@ def _pairing(
     return pairing if len(pairing.target_px) else None
 
 
-def _px_per_m(estimate: Estimate, frame: int) -> float:
+def _px_per_m(estimate: SolverState, frame: int) -> float:
     return estimate.focal_px / float(estimate.translation_m[frame, 2])

@@ -11,8 +11,8 @@ from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from .bundle_adjustment import Freedom, Prior, Sighting, robust_cost, step
-from .head_model import Estimate, LinearHead
+from .bundle_adjustment import FreeParameters, Observation, Prior, robust_cost, step
+from .head_model import LinearHead, SolverState
 from .landmark_term import FaceLandmarks, PinnedLandmarks, landmark_sightings, pinned_sightings
 from .silhouette import OUTLINE_SIGMA_BESIDE_TRACKS_M, OUTLINE_SIGMA_M
 from .tracks import trackable
@@ -67,14 +67,14 @@ class Problem:
             EXPRESSION_SPARSITY,
         )
 
-    def sightings(self, estimate: Estimate, frames: IntArray) -> list[Sighting]:
+    def observations(self, estimate: SolverState, frames: IntArray) -> list[Observation]:
         """The detections in `frames`, weighed for the estimate's poses."""
         return landmark_sightings(self.landmarks, self.head, self.template, estimate, frames)
 
-    def face_sightings(self, estimate: Estimate, frames: IntArray) -> list[Sighting]:
+    def face_sightings(self, estimate: SolverState, frames: IntArray) -> list[Observation]:
         """What the detector and the artist say of the face in `frames`."""
         pins = pinned_sightings(self.pinned, self.head, self.template, frames)
-        return self.sightings(estimate, frames) + pins
+        return self.observations(estimate, frames) + pins
 
     def admitted(self, agreeing: BoolArray) -> BoolArray:
         """(K,) the `agreeing` frames but for what the artist says of them."""
@@ -95,23 +95,28 @@ class Problem:
         """The same with free-form modes (V, 3, M) added to the head."""
         return replace(self, head=self.head.with_modes(modes))
 
-    def settle(
-        self, estimate: Estimate, frames: IntArray, freedom: Freedom, steps: int, message: str
-    ) -> Estimate:
+    def optimize(
+        self,
+        estimate: SolverState,
+        frames: IntArray,
+        free_parameters: FreeParameters,
+        steps: int,
+        message: str,
+    ) -> SolverState:
         """Levenberg-Marquardt on the landmarks of `frames` alone."""
         if not len(frames):
             return estimate
         damping = FIRST_DAMPING
         for _ in range(steps):
             self.tick(message)
-            sightings = self.face_sightings(estimate, frames)
-            before = robust_cost(estimate, sightings, self.prior, self.center_px)
+            observations = self.face_sightings(estimate, frames)
+            before = robust_cost(estimate, observations, self.prior, self.center_px)
             moved, after = estimate, np.inf
             while after >= before and damping < WORST_DAMPING:
                 moved = step(
-                    estimate, sightings, self.prior, self.center_px, freedom, damping
+                    estimate, observations, self.prior, self.center_px, free_parameters, damping
                 ).estimate
-                after = robust_cost(moved, sightings, self.prior, self.center_px)
+                after = robust_cost(moved, observations, self.prior, self.center_px)
                 damping *= 0.3 if after < before else 10.0
             if after >= before:
                 break
@@ -120,7 +125,7 @@ class Problem:
                 break
         return estimate
 
-    def cost(self, estimate: Estimate, frames: IntArray) -> float:
+    def cost(self, estimate: SolverState, frames: IntArray) -> float:
         """Robust landmark cost of `frames` and priors."""
-        sightings = self.face_sightings(estimate, frames)
-        return robust_cost(estimate, sightings, self.prior, self.center_px)
+        observations = self.face_sightings(estimate, frames)
+        return robust_cost(estimate, observations, self.prior, self.center_px)

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...geometry.raster import rasterize
 from ...imaging.image_files import Pixels
-from .bundle_adjustment import Sighting
+from .bundle_adjustment import Observation
 from .hairline import head_window, sample
 from .head_model import LinearHead
 
@@ -163,12 +163,12 @@ def outline_sighting(
     px_per_m: float,
     gate_m: float,
     skin_sigma_m: float,
-) -> Sighting:
+) -> Observation:
     """The pairing as a sighting that pulls along the person's outward normal."""
     skin = pairing.head.skin
     sigma = np.where(skin, skin_sigma_m, HAIR_SIGMA_M) * px_per_m
     depth = np.where(skin, 0.0, HAIR_DEPTH_M) * px_per_m
-    return Sighting(
+    return Observation(
         frame=frame,
         points=head.points(pairing.head.corners, pairing.head.weights),
         target_px=pairing.target_px - depth[:, None] * pairing.normal,

@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .frame_selection import BY_HAND, USED
-from .head_model import Estimate, LinearHead
+from .head_model import LinearHead, SolverState
 from .outline_fit import FilmedOutlines
 from .problem import Problem
 from .track_term import TrackedPoints
@@ -28,7 +28,7 @@ class Solution:
 
     problem: Problem
     filmed: FilmedOutlines
-    estimate: Estimate
+    estimate: SolverState
     points: tuple[TrackedPoints, ...]
     solved_with: IntArray  # the frames that it rests on
     left_out: tuple[str, ...]  # (K,) why a frame does not agree with it or may not; USED: it does
@@ -43,7 +43,7 @@ class Solution:
 class FormerSolution:
     """What an earlier solve of the same frames found. N tracked points in all."""
 
-    estimate: Estimate
+    estimate: SolverState
     used: BoolArray  # (K,)
     by_hand: BoolArray  # (K,) what the artist had left out
     bare_skin: BoolArray  # (V,)
@@ -104,7 +104,7 @@ def former_solution(path: Path, mark: str) -> FormerSolution | None:
         stored = read_arrays(path)
         if str(stored["mark"]) != mark:
             return None
-        estimate = Estimate(
+        estimate = SolverState(
             float(stored["focal_px"]), stored["rotation"], stored["translation_m"],
             stored["shape"], stored["expression"],
         )  # fmt: skip

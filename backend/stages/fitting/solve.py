@@ -27,12 +27,18 @@ from studio_avatar_addon.avatar.types import (
 
 from ...detector.landmark_table import load_landmark_table
 from ...imaging.image_files import read_image
-from .bundle_adjustment import Freedom
+from .bundle_adjustment import FreeParameters
 from .frame_selection import USED, agreeing, last_admission
 from .freeform import smooth_modes
 from .hairline import HairlineVote
-from .head_model import Estimate, linear_head
-from .initial_poses import FOCAL_STARTS, POSE_STEPS, START_STEPS, pose_others, start_from_frontal
+from .head_model import SolverState, linear_head
+from .initial_poses import (
+    FOCAL_STARTS,
+    POSE_STEPS,
+    START_STEPS,
+    estimate_remaining_poses,
+    start_from_frontal,
+)
 from .landmark_term import face_landmarks
 from .outline_fit import MIDDLE_GATE_M, NARROW_GATE_M, WIDE_GATE_M, FilmedOutlines, fit_outlines
 from .problem import FocalBelief, Problem
@@ -70,11 +76,23 @@ def solve_head(
     problem, estimate = _with_freeform(problem, estimate)
     filmed = _filmed_outlines(track, problem)
     estimate = fit_outlines(
-        problem, estimate, frames, filmed, (WIDE_GATE_M, MIDDLE_GATE_M), WIDE_STEPS, Freedom()
+        problem,
+        estimate,
+        frames,
+        filmed,
+        (WIDE_GATE_M, MIDDLE_GATE_M),
+        WIDE_STEPS,
+        FreeParameters(),
     )
     filmed = replace(filmed, skin=_bare_skin(capture, track, problem, estimate))
     estimate = fit_outlines(
-        problem, estimate, frames, filmed, (MIDDLE_GATE_M, NARROW_GATE_M), NARROW_STEPS, Freedom()
+        problem,
+        estimate,
+        frames,
+        filmed,
+        (MIDDLE_GATE_M, NARROW_GATE_M),
+        NARROW_STEPS,
+        FreeParameters(),
     )
     views, points = _views(capture, track, problem, frames), ()
     for _ in range(TRACK_ROUNDS):
@@ -116,7 +134,7 @@ def solve_again(
     estimate = former.estimate
     if problem.focal.is_certain:
         estimate = estimate.seen_through(problem.focal.focal_px)
-    frames = _some(problem.admitted(former.used))
+    frames = usable_frames(problem.admitted(former.used))
     points = former.points(problem.head, frames)
     weighed = problem.beside_tracks if points else problem
     estimate, points = fit_tracks(weighed, estimate, frames, filmed, points, TRACK_STEPS)
@@ -129,33 +147,33 @@ def _by_landmarks(
     template: HeadTemplate,
     progress: Progress,
     corrections: Corrections,
-) -> tuple[Problem, Estimate, IntArray]:
+) -> tuple[Problem, SolverState, IntArray]:
     """A head that fits the landmarks, and the frames that agree with it."""
     problem = _problem(capture, track, template, progress, corrections)
     allowed = problem.landmarks.found & ~problem.leave_out
-    _some(allowed)
+    usable_frames(allowed)
     start = start_from_frontal(problem, capture.frame_index, allowed)
-    estimate = pose_others(problem, start.estimate, start.frames)
+    estimate = estimate_remaining_poses(problem, start.estimate, start.frames)
     used = start.believed & agreeing(problem, estimate, start.frames)
     used[start.frames] = True
-    frames = _some(problem.admitted(used))
-    estimate = problem.settle(estimate, frames, Freedom(), LANDMARK_STEPS, "all views")
+    frames = usable_frames(problem.admitted(used))
+    estimate = problem.optimize(estimate, frames, FreeParameters(), LANDMARK_STEPS, "all views")
     return problem, estimate, frames
 
 
 def _solution(
     problem: Problem,
     filmed: FilmedOutlines,
-    estimate: Estimate,
+    estimate: SolverState,
     points: tuple[TrackedPoints, ...],
     frames: IntArray,
 ) -> Solution:
     left_out, estimate = last_admission(problem, estimate, frames, filmed)
-    _some(np.array([why == USED for why in left_out]))
+    usable_frames(np.array([why == USED for why in left_out]))
     return Solution(problem, filmed, estimate, points, frames, left_out)
 
 
-def _some(usable: BoolArray) -> IntArray:
+def usable_frames(usable: BoolArray) -> IntArray:
     """The usable ones of K frames. Raises FitError where there is none."""
     if not usable.any():
         raise FitError(
@@ -207,7 +225,7 @@ def _problem(
     )
 
 
-def _with_freeform(problem: Problem, estimate: Estimate) -> tuple[Problem, Estimate]:
+def _with_freeform(problem: Problem, estimate: SolverState) -> tuple[Problem, SolverState]:
     modes = _modes(problem.template)
     shape = np.concatenate([estimate.shape, np.zeros(modes.shape[2])])
     return problem.with_modes(modes), replace(estimate, shape=shape)
@@ -233,7 +251,7 @@ def _filmed_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
 
 
 def _bare_skin(
-    capture: Capture, track: FaceTrack, problem: Problem, estimate: Estimate
+    capture: Capture, track: FaceTrack, problem: Problem, estimate: SolverState
 ) -> BoolArray:
     vote = HairlineVote(problem.template, problem.head)
     for k in np.flatnonzero(problem.landmarks.found):

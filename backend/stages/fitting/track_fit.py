@@ -9,9 +9,9 @@ import numpy as np
 from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
-from .bundle_adjustment import Freedom, Sighting, robust_cost, step
+from .bundle_adjustment import FreeParameters, Observation, robust_cost, step
 from .flow import FlowFinder
-from .head_model import Estimate
+from .head_model import SolverState
 from .outline_fit import NARROW_GATE_M, FilmedOutlines, seen_sightings
 from .problem import Problem
 from .track_term import TrackedPoints, surface_normals, track_equations, tracked_points
@@ -25,7 +25,7 @@ SETTLED = 2e-3  # relative gain of a step that is worth no further one
 
 
 def follow_skin(
-    problem: Problem, estimate: Estimate, frames: IntArray, views: Mapping[int, FrameView]
+    problem: Problem, estimate: SolverState, frames: IntArray, views: Mapping[int, FrameView]
 ) -> tuple[TrackedPoints, ...]:
     """Tracks between the views of `frames`, found through the estimate's head, on its surface."""
     problem.tick("following the skin")
@@ -43,12 +43,12 @@ def follow_skin(
 
 def fit_tracks(
     problem: Problem,
-    estimate: Estimate,
+    estimate: SolverState,
     frames: IntArray,
     filmed: FilmedOutlines,
     points: Sequence[TrackedPoints],
     steps: int,
-) -> tuple[Estimate, tuple[TrackedPoints, ...]]:
+) -> tuple[SolverState, tuple[TrackedPoints, ...]]:
     """Damped Gauss-Newton steps over everything: landmarks, outlines and tracks of `frames`."""
     tracks = [group.tracks for group in points]
     template, center = problem.template, problem.center_px
@@ -56,23 +56,23 @@ def fit_tracks(
     damping = FIRST_DAMPING
     for _ in range(steps):
         problem.tick("every view on one head")
-        sightings = seen_sightings(problem, estimate, frames, filmed, NARROW_GATE_M)
+        observations = seen_sightings(problem, estimate, frames, filmed, NARROW_GATE_M)
         normals = surface_normals(tracks, problem.head, estimate, skin)
         equations = [
             track_equations(p, estimate, n, center) for p, n in zip(points, normals, strict=True)
         ]
-        before, after = _cost(problem, estimate, sightings, points, normals), np.inf
+        before, after = _cost(problem, estimate, observations, points, normals), np.inf
         while damping < WORST_DAMPING:
             taken = step(
                 estimate,
-                sightings,
+                observations,
                 problem.prior,
                 center,
-                Freedom(),
+                FreeParameters(),
                 damping,
                 list(zip(points, equations, strict=True)),
             )
-            after = _cost(problem, taken.estimate, sightings, taken.points, normals)
+            after = _cost(problem, taken.estimate, observations, taken.points, normals)
             damping *= 0.2 if after < before else 30.0
             if after < before:
                 estimate, points = taken.estimate, taken.points
@@ -84,12 +84,12 @@ def fit_tracks(
 
 def _cost(
     problem: Problem,
-    estimate: Estimate,
-    sightings: list[Sighting],
+    estimate: SolverState,
+    observations: list[Observation],
     points: Sequence[TrackedPoints],
     normals: Sequence[FloatArray],
 ) -> float:
-    seen = robust_cost(estimate, sightings, problem.prior, problem.center_px)
+    seen = robust_cost(estimate, observations, problem.prior, problem.center_px)
     return seen + sum(
         group.cost(estimate, normal, problem.center_px)
         for group, normal in zip(points, normals, strict=True)

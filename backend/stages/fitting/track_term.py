@@ -16,7 +16,7 @@ import numpy as np
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from ...geometry.normals import vertex_normals
-from .head_model import Estimate, LinearHead, SurfacePoints
+from .head_model import LinearHead, SolverState, SurfacePoints
 from .tracks import TrackGroup
 
 NORMAL_SIGMA_M, ALONG_SIGMA_M = 0.0005, 0.010
@@ -35,7 +35,7 @@ class TrackedPoints:
     surface: SurfacePoints  # where the head has them
     offset_m: FloatArray  # (N, 3) off that place, head frame at rest
 
-    def error_px(self, estimate: Estimate, center_px: FloatArray) -> FloatArray:
+    def error_px(self, estimate: SolverState, center_px: FloatArray) -> FloatArray:
         """(N, M, 2) projections less sightings; NaN where a frame does not show the point."""
         at_rest = self.surface.at_rest(estimate.shape) + self.offset_m
         error = np.empty((*self.tracks.seen.shape, 2))
@@ -45,7 +45,7 @@ class TrackedPoints:
         error[~self.tracks.seen] = np.nan
         return error
 
-    def cost(self, estimate: Estimate, normals: FloatArray, center_px: FloatArray) -> float:
+    def cost(self, estimate: SolverState, normals: FloatArray, center_px: FloatArray) -> float:
         """Half the Cauchy cost of the sightings plus that of the offsets. `normals` (N, 3)."""
         error = np.linalg.norm(self.error_px(estimate, center_px), axis=2) / self.tracks.sigma_px
         squared = np.nan_to_num((error / (SIGMA_PX * CAUCHY)) ** 2)
@@ -97,7 +97,7 @@ def tracked_points(groups: Sequence[TrackGroup], head: LinearHead) -> tuple[Trac
 
 
 def surface_normals(
-    groups: Sequence[TrackGroup], head: LinearHead, estimate: Estimate, triangles: IntArray
+    groups: Sequence[TrackGroup], head: LinearHead, estimate: SolverState, triangles: IntArray
 ) -> list[FloatArray]:
     """(N, 3) of the head at rest, by group."""
     vertex = vertex_normals(head.vertices.at_rest(estimate.shape), triangles)
@@ -109,7 +109,7 @@ def surface_normals(
 
 
 def track_equations(
-    points: TrackedPoints, estimate: Estimate, normals: FloatArray, center_px: FloatArray
+    points: TrackedPoints, estimate: SolverState, normals: FloatArray, center_px: FloatArray
 ) -> TrackEquations:
     """Linearise at an estimate. `normals` (N, 3) of the surface at the points."""
     basis = points.surface.shape_basis
@@ -155,7 +155,7 @@ class _Line:
     by_focal: FloatArray  # (N, M, 2) by the logarithm
 
 
-def _linearise(points: TrackedPoints, estimate: Estimate, center_px: FloatArray) -> _Line:
+def _linearise(points: TrackedPoints, estimate: SolverState, center_px: FloatArray) -> _Line:
     tracks, expression = points.tracks, points.surface.expression_basis
     at_rest = points.surface.at_rest(estimate.shape) + points.offset_m
     count, frames = tracks.seen.shape

@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .flow import FlowFinder, PairFlow, normalised
-from .head_model import Estimate
+from .head_model import SolverState
 from .view_images import DrawnHead
 
 POINTS_PER_VIEW = 260
@@ -55,7 +55,7 @@ def trackable(template: HeadTemplate) -> BoolArray:
     return usable
 
 
-def neighbours(estimate: Estimate, frames: IntArray) -> dict[int, list[int]]:
+def neighbours(estimate: SolverState, frames: IntArray) -> dict[int, list[int]]:
     """For each frame up to NEIGHBOURS others that see the head from not too far aside."""
     direction = view_directions(estimate)
     near: dict[int, list[int]] = {}
@@ -72,7 +72,7 @@ def neighbours(estimate: Estimate, frames: IntArray) -> dict[int, list[int]]:
     return near
 
 
-def view_directions(estimate: Estimate) -> FloatArray:
+def view_directions(estimate: SolverState) -> FloatArray:
     """(K, 3) unit, from the head to each camera in the head frame."""
     eye = -np.einsum("kji,kj->ki", estimate.rotation, estimate.translation_m)
     return eye / np.linalg.norm(eye, axis=1, keepdims=True)
@@ -80,7 +80,7 @@ def view_directions(estimate: Estimate) -> FloatArray:
 
 def find_tracks(
     drawn: Mapping[int, DrawnHead],
-    estimate: Estimate,
+    estimate: SolverState,
     center_px: FloatArray,
     usable: BoolArray,
     finder: FlowFinder,

@@ -30,8 +30,8 @@ def certainty_of(solution: Solution) -> Certainty:
     """Measure a solution; a second or two for the focal length."""
     problem, estimate = solution.problem, solution.estimate
     landmarks = problem.landmarks
-    sightings = problem.sightings(estimate, np.flatnonzero(landmarks.found))
-    error = landmark_error_px(sightings, estimate, problem.center_px, landmarks.oval)
+    observations = problem.observations(estimate, np.flatnonzero(landmarks.found))
+    error = landmark_error_px(observations, estimate, problem.center_px, landmarks.oval)
     gaps = outline_gaps_px(problem, estimate, solution.filmed)
     return Certainty(
         _by_frame(error, len(landmarks.found)),
@@ -69,7 +69,7 @@ def _focal_log_sd(solution: Solution) -> float:
         (group, track_equations(group, estimate, normal, center))
         for group, normal in zip(solution.points, normals, strict=True)
     ]
-    sightings = seen_sightings(
+    observations = seen_sightings(
         problem, estimate, solution.solved_with, solution.filmed, NARROW_GATE_M
     )
-    return standard_deviation_of_focal(estimate, sightings, problem.prior, center, tracks)
+    return standard_deviation_of_focal(estimate, observations, problem.prior, center, tracks)

@@ -19,7 +19,7 @@ from ...geometry.normals import vertex_normals
 from ...geometry.raster import Raster, interpolate_vertices, rasterize
 from ...imaging.image_files import Pixels
 from .hairline import head_window
-from .head_model import Estimate, LinearHead
+from .head_model import LinearHead, SolverState
 
 # The face, hairline to chin, is drawn about this high; never enlarged.
 FACE_HEIGHT_PX = 300.0
@@ -93,7 +93,7 @@ def draw_head(
     view: FrameView,
     head: LinearHead,
     triangles: IntArray,
-    estimate: Estimate,
+    estimate: SolverState,
     frame: int,
     center_px: FloatArray,
 ) -> DrawnHead:
@@ -109,7 +109,7 @@ def draw_head(
     return DrawnHead(frame, view, triangles, raster, in_camera, -(normal * sight).sum(axis=1))
 
 
-def seen_in(drawn: DrawnHead, other: DrawnHead, estimate: Estimate, center_px: FloatArray):
+def seen_in(drawn: DrawnHead, other: DrawnHead, estimate: SolverState, center_px: FloatArray):
     """For each pixel of `drawn` (H, W): where `other` shows it (H, W, 2), and its depth there."""
     in_camera = interpolate_vertices(drawn.raster, drawn.triangles, other.in_camera_m)
     depth = np.maximum(in_camera[..., 2], 1e-3)

@@ -62,7 +62,7 @@ def _about_file(facts: SourceFacts, survey: Survey) -> list[Finding]:
 
 def _about_people(survey: Survey, person: Person) -> list[Finding]:
     findings = []
-    frames = np.array([s.frame for s in person.sightings])
+    frames = np.array([s.frame for s in person.observations])
     if len(person.cuts):
         start, end = survey.time_s[frames[[0, -1]]]
         findings.append(
@@ -165,7 +165,7 @@ def _about_zoom(survey: Survey, person: Person, view: HeadView) -> list[Finding]
 def wears_glasses(person: Person, yaw_deg: FloatArray) -> bool:
     """Whether something crosses the nose where it is seen from the front; `yaw_deg` (N,)."""
     frontal = np.flatnonzero(np.abs(yaw_deg) < NOSE_SEEN_DEG)
-    lines = [person.sightings[n].nose_line for n in frontal]
+    lines = [person.observations[n].nose_line for n in frontal]
     return bool(lines) and float(np.median(lines)) >= NOSE_LINE
 
 

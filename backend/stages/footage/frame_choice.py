@@ -9,7 +9,7 @@ import numpy as np
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .head_view import HeadView
-from .survey import Sighting
+from .survey import FaceObservation
 
 # Views show the less of the same skin the farther they are apart, by e over this angle; a sharper
 # one nearby serves as well. Faces seen from the side have fewer edges, so all do not compare.
@@ -24,12 +24,12 @@ MOUTH = ((13, 14), (61, 291))  # inner lips, corners
 EYE_LINE = (33, 263)  # outer corners of the eyes
 
 
-def choose_frames(sightings: Sequence[Sighting], view: HeadView, limit: int) -> IntArray:
+def choose_frames(observations: Sequence[FaceObservation], view: HeadView, limit: int) -> IntArray:
     """Up to `limit` sightings (K,), ascending: far apart in view, sharp, eyes open, mouth at rest.
 
     Farthest-point order in yaw and pitch, distances scaled by how usable a frame is.
     """
-    usable = usability(sightings, view)
+    usable = usability(observations, view)
     trusted = np.flatnonzero(_trusted(view))
     frontal = np.hypot(view.yaw_deg, view.pitch_deg - np.nanmedian(view.pitch_deg))
     first = trusted[np.argmax(usable[trusted] / (10.0 + frontal[trusted]))]
@@ -46,15 +46,15 @@ def choose_frames(sightings: Sequence[Sighting], view: HeadView, limit: int) -> 
     return np.sort(np.array(chosen))
 
 
-def usability(sightings: Sequence[Sighting], view: HeadView) -> FloatArray:
+def usability(observations: Sequence[FaceObservation], view: HeadView) -> FloatArray:
     """(N,) in [0, 1]: sharpness against sharper views nearby, lowered by blinks and speech."""
-    sharpness = np.array([s.sharpness for s in sightings])
-    every = np.arange(len(sightings))
-    relative = np.ones(len(sightings))
+    sharpness = np.array([s.sharpness for s in observations])
+    every = np.arange(len(observations))
+    relative = np.ones(len(observations))
     for n in every:
         alike = np.nan_to_num(np.exp(-view.angle_deg(n, every) / ALIKE_DEG))
         relative[n] = sharpness[n] / max((sharpness * alike).max(), sharpness[n], 1e-12)
-    landmarks = np.stack([s.landmarks_px for s in sightings])
+    landmarks = np.stack([s.landmarks_px for s in observations])
     opening = np.mean([_ratio(landmarks, *eye) for eye in EYES], axis=0)
     blink = opening < BLINK_SHARE * np.median(opening)
     parted = _ratio(landmarks, *MOUTH)

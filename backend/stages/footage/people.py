@@ -13,7 +13,7 @@ import numpy as np
 from studio_avatar_addon.avatar.errors import FaceNotFound
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
-from .survey import Sighting, Survey
+from .survey import FaceObservation, Survey
 
 CUT_CHANGE = 0.25  # real clips: hardly ever above .11 within a shot, .37 and more at a cut
 CUT_STANDS_OUT = 1.5  # beside the frames before and after it
@@ -36,21 +36,21 @@ FILM_ONE = "Film one person in a single take, turning the head slowly to both si
 class _Piece:
     """A person as far as followed without interruption."""
 
-    sightings: list[Sighting]
+    observations: list[FaceObservation]
 
     @property
-    def last(self) -> Sighting:
-        return self.sightings[-1]
+    def last(self) -> FaceObservation:
+        return self.observations[-1]
 
     @property
     def width_px(self) -> float:
-        return float(np.median([s.width_px for s in self.sightings]))
+        return float(np.median([s.width_px for s in self.observations]))
 
     @property
     def frames(self) -> IntArray:
-        return np.array([s.frame for s in self.sightings])
+        return np.array([s.frame for s in self.observations])
 
-    def distance(self, other: Sighting) -> float:
+    def distance(self, other: FaceObservation) -> float:
         """Step to a face, in face widths; infinite where the sizes cannot be one person's."""
         ratio = other.width_px / max(self.last.width_px, 1.0)
         if not 0.6 < ratio < 1.6:
@@ -63,20 +63,20 @@ class _Piece:
 class Person:
     """Whom the clip is about. `sightings` in the order of frames."""
 
-    sightings: tuple[Sighting, ...]
+    observations: tuple[FaceObservation, ...]
     cuts: IntArray  # frames that begin a new shot
     company: float  # share of the person's frames that show somebody else of comparable size
 
     def shot(self, frame_count: int) -> tuple[int, int]:
         """First frame of the shot the person is in, and the one after its last."""
         bounds = np.array([0, *self.cuts, frame_count])
-        place = int(np.searchsorted(bounds, self.sightings[0].frame, side="right"))
+        place = int(np.searchsorted(bounds, self.observations[0].frame, side="right"))
         return int(bounds[place - 1]), int(bounds[place])
 
     def per_frame(self, values: FloatArray, frame_count: int) -> FloatArray:
         """Values (N, …) of the sightings spread over all frames (T, …), NaN elsewhere."""
         spread = np.full((frame_count, *values.shape[1:]), np.nan, np.float32)
-        spread[[s.frame for s in self.sightings]] = values
+        spread[[s.frame for s in self.observations]] = values
         return spread
 
 
@@ -87,7 +87,7 @@ def follow_person(survey: Survey, consecutive: bool) -> Person:
     cuts leave the choice open.
     """
     count = len(survey.time_s)
-    if not any(survey.sightings):
+    if not any(survey.observations):
         raise FaceNotFound(
             f"No face was found in any of the {count} frames.",
             "Film the face from the front, well lit and filling at least a fifth of the picture.",
@@ -96,12 +96,12 @@ def follow_person(survey: Survey, consecutive: bool) -> Person:
     pieces = _pieces(survey, cuts, consecutive)
     if not len(cuts):
         pieces = _joined(pieces)
-    main = max(pieces, key=lambda piece: len(piece.sightings) * piece.width_px)
+    main = max(pieces, key=lambda piece: len(piece.observations) * piece.width_px)
     _refuse_unclear(main, pieces, cuts, count)
     _refuse_scarce(main, count, consecutive)
     together = np.isin(main.frames, _frames_of_others(main, pieces))
     counted = survey.people[main.frames] > 1
-    return Person(tuple(main.sightings), cuts, float((together | counted).mean()))
+    return Person(tuple(main.observations), cuts, float((together | counted).mean()))
 
 
 def _cuts(scene_change: FloatArray) -> IntArray:
@@ -114,18 +114,18 @@ def _cuts(scene_change: FloatArray) -> IntArray:
 
 def _pieces(survey: Survey, cuts: IntArray, consecutive: bool) -> list[_Piece]:
     if not consecutive:
-        return [_Piece([max(s, key=lambda face: face.width_px) for s in survey.sightings if s])]
+        return [_Piece([max(s, key=lambda face: face.width_px) for s in survey.observations if s])]
     ended: list[_Piece] = []
     active: list[_Piece] = []
     starts = set(cuts.tolist())
-    for frame, faces in enumerate(survey.sightings):
+    for frame, faces in enumerate(survey.observations):
         lost = [p for p in active if frame in starts or frame - p.last.frame > MAX_GAP_FRAMES]
         ended += lost
         active = [p for p in active if p not in lost]
         for face in sorted(faces, key=lambda face: -face.width_px):
             free = [p for p in active if p.last.frame < frame and p.distance(face) < MAX_STEP]
             if free:
-                min(free, key=lambda p: p.distance(face)).sightings.append(face)
+                min(free, key=lambda p: p.distance(face)).observations.append(face)
             else:
                 active.append(_Piece([face]))
     return ended + active
@@ -134,13 +134,13 @@ def _pieces(survey: Survey, cuts: IntArray, consecutive: bool) -> list[_Piece]:
 def _joined(pieces: list[_Piece]) -> list[_Piece]:
     """Join pieces that follow one another in time and place."""
     joined: list[_Piece] = []
-    for piece in sorted(pieces, key=lambda piece: piece.sightings[0].frame):
-        first = piece.sightings[0]
+    for piece in sorted(pieces, key=lambda piece: piece.observations[0].frame):
+        first = piece.observations[0]
         before = [
             p for p in joined if p.last.frame < first.frame and p.distance(first) < JOIN_DISTANCE
         ]
         if before:
-            min(before, key=lambda p: p.distance(first)).sightings.extend(piece.sightings)
+            min(before, key=lambda p: p.distance(first)).observations.extend(piece.observations)
         else:
             joined.append(piece)
     return joined
@@ -157,8 +157,8 @@ def _frames_of_others(main: _Piece, pieces: list[_Piece]) -> IntArray:
 
 
 def _refuse_unclear(main: _Piece, pieces: list[_Piece], cuts: IntArray, count: int) -> None:
-    share = len(main.sightings) / count
-    people = sum(len(piece.sightings) >= MIN_FRAMES for piece in pieces)
+    share = len(main.observations) / count
+    people = sum(len(piece.observations) >= MIN_FRAMES for piece in pieces)
     if len(cuts) and share < MIN_SHOT_SHARE and people > 1:
         shown = f"{people} stretches with a face"
         cut_count = f"{len(cuts)} cuts" if len(cuts) > 1 else "a cut"
@@ -176,7 +176,7 @@ def _refuse_unclear(main: _Piece, pieces: list[_Piece], cuts: IntArray, count: i
 
 
 def _refuse_scarce(main: _Piece, count: int, consecutive: bool) -> None:
-    found = len(main.sightings)
+    found = len(main.observations)
     needed = max(MIN_FRAMES, MIN_SHARE * count) if consecutive else MIN_FRAMES
     if found < needed:
         what = "frames" if consecutive else "photos"

@@ -41,7 +41,7 @@ def picture_findings(survey: Survey, person: Person) -> list[Finding]:
 
 
 def _about_light(survey: Survey, person: Person) -> list[Finding]:
-    level = np.log([s.brightness for s in person.sightings])
+    level = np.log([s.brightness for s in person.observations])
     steps = [
         min(
             abs(float(level[i + 1] - level[i + 1 - STEP_FRAMES])),
@@ -55,7 +55,7 @@ def _about_light(survey: Survey, person: Person) -> list[Finding]:
     ]
     if max(steps, default=0.0) < LIGHT_STEP:
         return []
-    when = survey.time_s[person.sightings[int(np.argmax(steps)) + STAYS_FRAMES].frame]
+    when = survey.time_s[person.observations[int(np.argmax(steps)) + STAYS_FRAMES].frame]
     return [
         Finding(
             "light_changed",
@@ -66,9 +66,9 @@ def _about_light(survey: Survey, person: Person) -> list[Finding]:
 
 
 def _about_colour(person: Person) -> list[Finding]:
-    colours = np.array([s.cheek_colour for s in person.sightings])
+    colours = np.array([s.cheek_colour for s in person.observations])
     red, blue = colours[np.isfinite(colours).all(1)].T
-    if not len(red) or np.median([s.clipped for s in person.sightings]) > BURNT:
+    if not len(red) or np.median([s.clipped for s in person.observations]) > BURNT:
         return []
     if max(np.percentile(np.abs(red), 90), np.percentile(np.abs(blue), 90)) < NO_COLOUR:
         return [
@@ -97,9 +97,9 @@ def _often_within(values: FloatArray, usual: tuple[float, float]) -> bool:
 
 
 def _about_filters(person: Person) -> list[Finding]:
-    skin = np.median([s.skin_detail for s in person.sightings])
-    eyes = np.median([s.eye_detail for s in person.sightings])
-    width = np.median([s.width_px for s in person.sightings])
+    skin = np.median([s.skin_detail for s in person.observations])
+    eyes = np.median([s.eye_detail for s in person.observations])
+    width = np.median([s.width_px for s in person.observations])
     if width < GOOD_FACE_PX or eyes < CLEAR_EYES or skin > FLAT_SKIN:
         return []
     return [
@@ -113,8 +113,8 @@ def _about_filters(person: Person) -> list[Finding]:
 
 
 def _about_exposure(person: Person) -> list[Finding]:
-    brightness = np.median([s.brightness for s in person.sightings])
-    clipped = np.median([s.clipped for s in person.sightings])
+    brightness = np.median([s.brightness for s in person.observations])
+    clipped = np.median([s.clipped for s in person.observations])
     findings = []
     if brightness < DARK:
         findings.append(
@@ -132,8 +132,8 @@ def _about_exposure(person: Person) -> list[Finding]:
 
 
 def _about_quality(person: Person) -> list[Finding]:
-    width = np.median([s.width_px for s in person.sightings])
-    sharpness = np.percentile([s.sharpness for s in person.sightings], 90)
+    width = np.median([s.width_px for s in person.observations])
+    sharpness = np.percentile([s.sharpness for s in person.observations], 90)
     findings = []
     if width < GOOD_FACE_PX:
         findings.append(
@@ -143,7 +143,7 @@ def _about_quality(person: Person) -> list[Finding]:
                 "closer or film in full HD or 4K; 400 pixels and more are good.",
             )
         )
-    if np.median([s.skin_detail for s in person.sightings]) > NOISY_SKIN:
+    if np.median([s.skin_detail for s in person.observations]) > NOISY_SKIN:
         findings.append(
             Finding(
                 "noisy",

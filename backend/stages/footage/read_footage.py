@@ -53,7 +53,7 @@ class ClipFaces:
     @property
     def detections_px(self) -> FloatArray:
         """(T, 478, 2) float32, NaN where the person's face was not found."""
-        landmarks = np.stack([s.landmarks_px for s in self.person.sightings])
+        landmarks = np.stack([s.landmarks_px for s in self.person.observations])
         return self.person.per_frame(landmarks, len(self.survey.time_s))
 
 
@@ -76,7 +76,7 @@ def read_faces(source: Path, progress: Progress, focal_px: float | None = None) 
     person = follow_person(survey, facts.consecutive)
     focal_px = focal_px or facts.focal_px
     camera = _camera(facts.size_px, focal_px or FOCAL_PRIOR * max(facts.size_px))
-    view = head_view(np.stack([s.landmarks_px for s in person.sightings]), camera)
+    view = head_view(np.stack([s.landmarks_px for s in person.observations]), camera)
     return ClipFaces(opened, survey, person, camera, focal_px is not None, view)
 
 
@@ -96,13 +96,13 @@ def read_footage(
     face, too small, or nobody who could be followed).
     """
     faces = read_faces(source, progress, focal_px)
-    sightings = faces.person.sightings
+    observations = faces.person.observations
     count = len(faces.time_s)
-    chosen = choose_frames(sightings, faces.view, quality.frames)
-    frame_index = np.array([sightings[n].frame for n in chosen], np.int64)
-    landmarks = np.stack([sightings[n].landmarks_px for n in chosen])
+    chosen = choose_frames(observations, faces.view, quality.frames)
+    frame_index = np.array([observations[n].frame for n in chosen], np.int64)
+    landmarks = np.stack([observations[n].landmarks_px for n in chosen])
     paths, gains = _store_frames(faces.source, frame_index, landmarks, frames_dir, progress)
-    sharpness = np.array([s.sharpness for s in sightings], np.float32)
+    sharpness = np.array([s.sharpness for s in observations], np.float32)
     facts = faces.source.facts
     return Capture(
         source=source,

@@ -29,7 +29,7 @@ EYES = ((33, 133, 159, 145, 70, 107), (263, 362, 386, 374, 300, 336))
 
 
 @dataclass(frozen=True)
-class Sighting:
+class FaceObservation:
     """One face in one frame."""
 
     frame: int
@@ -56,7 +56,7 @@ class Survey:
     """T frames."""
 
     time_s: FloatArray  # (T,)
-    sightings: tuple[tuple[Sighting, ...], ...]  # T
+    observations: tuple[tuple[FaceObservation, ...], ...]  # T
     scene_change: FloatArray  # (T,) against the frame before: 0 same picture, 1 nothing in common
     people: IntArray  # (T,) faces of comparable size as counted by the finder
     background_growth: FloatArray  # (T,) log, since the frame before; NaN where it cannot be told
@@ -65,7 +65,7 @@ class Survey:
 def survey_source(source: Source, progress: Progress) -> Survey:
     """Decode everything once; keeps only landmarks and a few numbers a frame."""
     times: list[float] = []
-    sightings: list[tuple[Sighting, ...]] = []
+    observations: list[tuple[FaceObservation, ...]] = []
     changes: list[float] = []
     people: list[int] = []
     growth: list[float] = []
@@ -79,20 +79,20 @@ def survey_source(source: Source, progress: Progress) -> Survey:
             faces = watch.look(pixels)
             before, thumbnail = thumbnail, _Thumbnail.of(pixels)
             times.append(picture.time_s)
-            sightings.append(tuple(_sighting(index, pixels, face) for face in faces))
+            observations.append(tuple(_sighting(index, pixels, face) for face in faces))
             changes.append(0.0 if before is None else thumbnail.difference(before))
             people.append(watch.people)
             growth.append(background.look(pixels, faces) if source.facts.consecutive else np.nan)
     return Survey(
         np.array(times),
-        tuple(sightings),
+        tuple(observations),
         np.array(changes),
         np.array(people, int),
         np.array(growth),
     )
 
 
-def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> Sighting:
+def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> FaceObservation:
     height, width = pixels.shape[:2]
     low, high = face.min(axis=0), face.max(axis=0)
     inset = 0.12 * (high - low)  # without the face's outline, which belongs to the background
@@ -112,7 +112,7 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
     fine = log_level - cv2.GaussianBlur(log_level, (0, 0), DETAIL_PX)
     places = (face - [left, top]) * (np.array(patch.shape[1::-1]) / [right - left, bottom - top])
     skin, eyes = (within_hulls(fine, places, group) for group in (CHEEKS, EYES))
-    return Sighting(
+    return FaceObservation(
         frame,
         face,
         energy,

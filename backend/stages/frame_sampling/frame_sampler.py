@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, Capture, FaceTrack, FloatArray, HeadFit
 
-from ...atlas.texel_map import AtlasTable, sample_at
+from ...atlas.texel_map import TexelMap, sample_at
 from ...imaging.image_files import load_frame_linear, load_mask
 from ...imaging.log_light import LOG_FLOOR
 from .clothes import SkinKeeper
@@ -29,7 +29,7 @@ CLIPPED_WEIGHT = np.float32(0.2)
 
 
 @dataclass(frozen=True)
-class OpenedFrame:
+class FrameSampler:
     """A chosen frame, read and posed once, to be sampled several times."""
 
     k: int  # among the chosen frames
@@ -40,7 +40,7 @@ class OpenedFrame:
     clipped: np.float32  # linear value from which a channel counts as clipped
     fit: HeadFit
 
-    def see(self, table: AtlasTable, slide: FloatArray | None) -> TexelView:
+    def see(self, table: TexelMap, slide: FloatArray | None) -> TexelView:
         """Where the texels lie in the frame, moved by a slide in texels on a coarser grid."""
         slide_px = None
         if slide is not None:
@@ -53,7 +53,7 @@ class OpenedFrame:
         return view_texels(table, self.posed, self.fit, self.person, self.open_to, slide_px)
 
     def sample(
-        self, table: AtlasTable, slide: FloatArray | None
+        self, table: TexelMap, slide: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
         """Where the texels lie in the frame and their log light (n, 3), as filmed."""
         view = self.see(table, slide)
@@ -80,13 +80,13 @@ class Frames:
         frames = cls(capture, track, fit, template, keeper, nothing)
         return replace(frames, clothed=frames._often_clothed())
 
-    def open(self, k: int) -> OpenedFrame:
+    def open(self, k: int) -> FrameSampler:
         posed, linear, person, bare = self._bare(k)
         hands = hidden_by_hands(self.track.hands_px[k], self.capture.size_px)
         covered = posed.raster.covered
         clothed = np.zeros_like(covered)
         clothed[covered] = self.clothed[posed.shown[posed.raster.triangle[covered]]]
-        return OpenedFrame(
+        return FrameSampler(
             k=k,
             posed=posed,
             person=np.where(hands | clothed, 0.0, np.minimum(person, bare)).astype(np.float32),

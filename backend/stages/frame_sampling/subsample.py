@@ -7,7 +7,7 @@ import numpy as np
 from studio_avatar_addon.avatar.types import IntArray
 
 
-def evenly(values: IntArray, count: int) -> IntArray:
+def subsample(values: IntArray, count: int) -> IntArray:
     """`count` of the values (N,), evenly spaced and with both ends; all, where there are fewer."""
     places = np.linspace(0, len(values) - 1, min(count, len(values)))
     return values[places.round().astype(int)]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
 
-from ...atlas.texel_map import AtlasTable
+from ...atlas.texel_map import TexelMap
 from ...geometry.raster import Raster
 from .posed_head import PosedHead
 
@@ -42,7 +42,7 @@ class TexelView:
 
 
 def view_texels(
-    table: AtlasTable,
+    table: TexelMap,
     posed: PosedHead,
     fit: HeadFit,
     person: FloatArray | None,
@@ -83,7 +83,7 @@ def pixels_per_m(posed: PosedHead, fit: HeadFit) -> float:
     return float(np.mean(fit.camera.focal_px) / np.median(posed.vertices_camera[:, 2]))
 
 
-def image_from_atlas(table: AtlasTable, points_px: FloatArray) -> NDArray[np.float32]:
+def image_from_atlas(table: TexelMap, points_px: FloatArray) -> NDArray[np.float32]:
     """Pixels moved per texel moved along x and y: (2F, 2, 2) per triangle, [pixel, texel] axes."""
     triangles = table.template.triangles
     corners = points_px[triangles]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...atlas.texel_map import AtlasTable, region
+from ...atlas.texel_map import TexelMap, region
 from ...imaging.image_files import srgb_from_linear
 from ...imaging.log_light import light_from_log
 from ..frame_sampling.texel_views import TexelView
@@ -19,7 +19,7 @@ LEAST_SHARE, UNSEEN = 0.01, 0.03
 class AlignmentPicture:
     """The plain means of the views, over the n texels of a table."""
 
-    def __init__(self, table: AtlasTable) -> None:
+    def __init__(self, table: TexelMap) -> None:
         self._table = table
         self._total = np.zeros((2, len(table), 3), np.float32)
         self._share = np.full((2, len(table)), 1e-6, np.float32)
@@ -39,5 +39,5 @@ class AlignmentPicture:
         ).astype(int)
         means = light_from_log(self._total / self._share[..., None])
         means[self._share < LEAST_SHARE] = UNSEEN
-        sides = [table.image(mean)[top:bottom, left:right] for mean in means]
+        sides = [table.scatter(mean)[top:bottom, left:right] for mean in means]
         return np.clip(srgb_from_linear(np.concatenate(sides, axis=1)), 0.0, 1.0)

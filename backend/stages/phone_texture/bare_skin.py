@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import Finding, FloatArray
 
 from ...atlas.inpaint import complete, without_doubtful_rims, without_foreign
-from ...atlas.texel_map import AtlasTable, region, twin_coordinates
+from ...atlas.texel_map import TexelMap, region, twin_coordinates
 from .glasses_mask import find_rims
 from .grain import skin_grain
 from .hair_mask import Hair, find_hair, with_cropped_scalp
@@ -38,7 +38,7 @@ class BareSkin:
 
 
 def bare_skin(
-    table: AtlasTable,
+    table: TexelMap,
     neutral_m: FloatArray,
     log_rgb: FloatArray,
     shading: FloatArray,

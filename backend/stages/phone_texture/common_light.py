@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, RoomLight
 
-from ...atlas.texel_map import AtlasTable
+from ...atlas.texel_map import TexelMap
 from ...imaging.log_light import LUMINANCE
-from ..frame_sampling.frame_sampler import OpenedFrame
+from ..frame_sampling.frame_sampler import FrameSampler
 from ..frame_sampling.texel_views import TexelView
 from ..room_light.skin_points import SkinPoints
 
@@ -43,7 +43,7 @@ class CommonLight:
         return self.light.moves_with == "camera" or bool(self.light.exposure_log.any())
 
     def sample(
-        self, frame: OpenedFrame, table: AtlasTable, slide: FloatArray | None
+        self, frame: FrameSampler, table: TexelMap, slide: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
         """As `OpenedFrame.sample`, in the common light."""
         view, log_rgb = frame.sample(table, slide)
@@ -57,8 +57,8 @@ class CommonLight:
     def to_common(self, k: int) -> NDArray[np.float32]:
         """(GRID, GRID, 3) what brings chosen frame k to the common light."""
         shading = self.light.log_shading[k].astype(np.float32) + self.light.exposure_log[k]
-        return self.points.image(self.light.common - shading)
+        return self.points.scatter(self.light.common - shading)
 
-    def shading(self, table: AtlasTable) -> NDArray[np.float32]:
+    def shading(self, table: TexelMap) -> NDArray[np.float32]:
         """(n, 3) log shading of a table's texels in the common light."""
-        return table.sample(self.points.image(self.light.common), cv2.INTER_CUBIC)
+        return table.sample(self.points.scatter(self.light.common), cv2.INTER_CUBIC)

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ..frame_sampling.frame_sampler import Frames
 from ..frame_sampling.posed_head import PosedHead, show_texture
-from ..frame_sampling.subsample import evenly
+from ..frame_sampling.subsample import subsample
 from .common_light import CommonLight
 
 EROSION_PX = 3
@@ -58,7 +58,7 @@ def measure_fidelity(
 def spread_views(frames: Frames, count: int) -> list[int]:
     """Up to `count` of the frames that the fit uses, evenly spread."""
     used = np.flatnonzero(frames.fit.frame_used)
-    return evenly(used, count).tolist()
+    return subsample(used, count).tolist()
 
 
 def show_again(texture: TextureSet, frames: Frames, k: int) -> ShownAgain:

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from ...atlas.texel_map import AtlasTable, atlas_table, region
+from ...atlas.texel_map import TexelMap, region, texel_map
 from ...imaging.log_light import LUMINANCE
 
 COARSE = 1024
@@ -26,17 +26,17 @@ MARGIN = 4
 CLEAR = ("brows", "nostrils", "scalp", "ears")
 
 
-def find_rims(table: AtlasTable, albedo_log: FloatArray) -> NDArray[np.float32]:
+def find_rims(table: TexelMap, albedo_log: FloatArray) -> NDArray[np.float32]:
     """(n,) in [0, 1] from the texture without the room's light (n, 3)."""
-    coarse = atlas_table(table.template, COARSE)
-    light = coarse.sample(table.image(albedo_log @ LUMINANCE), cv2.INTER_AREA)
-    image = cv2.GaussianBlur(coarse.image(light), (0, 0), 1.0)
+    coarse = texel_map(table.template, COARSE)
+    light = coarse.sample(table.scatter(albedo_log @ LUMINANCE), cv2.INTER_AREA)
+    image = cv2.GaussianBlur(coarse.scatter(light), (0, 0), 1.0)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THICKEST, THICKEST))
     line = np.maximum(
         cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, disc),
         cv2.morphologyEx(image, cv2.MORPH_TOPHAT, disc),
     )
-    found = (line > CONTRAST) & coarse.image(_where_rims_may_lie(coarse), gutters=False)
+    found = (line > CONTRAST) & coarse.scatter(_where_rims_may_lie(coarse), gutters=False)
     count, label, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
     span = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     long = np.flatnonzero((span > SHORTEST) & (np.arange(count) > 0))
@@ -45,7 +45,7 @@ def find_rims(table: AtlasTable, albedo_log: FloatArray) -> NDArray[np.float32]:
     return table.sample(cv2.GaussianBlur(cv2.dilate(rims, wide), (0, 0), MARGIN / 2))
 
 
-def _where_rims_may_lie(table: AtlasTable) -> BoolArray:
+def _where_rims_may_lie(table: TexelMap) -> BoolArray:
     """(n,) skin round the eyes, from temple to temple."""
     rest = table.template.vertices_m
     eyes = rest[region(table.template, "eyes") > 0.5]

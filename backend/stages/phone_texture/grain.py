@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas.solid_noise import solid_noise
-from ...atlas.texel_map import AtlasTable
+from ...atlas.texel_map import TexelMap
 from ...imaging.log_light import LUMINANCE
 
 # Blob size in metres and seed of the invented skin's texture.
@@ -19,7 +19,7 @@ STRENGTH = 1.48 / 1.215
 
 
 def skin_grain(
-    table: AtlasTable, neutral_m: FloatArray, albedo_log: FloatArray, seen: FloatArray
+    table: TexelMap, neutral_m: FloatArray, albedo_log: FloatArray, seen: FloatArray
 ) -> NDArray[np.float32]:
     """Noise (n,), in log light, for made-up skin: as strong, band by band, as the seen skin's.
 
@@ -27,22 +27,22 @@ def skin_grain(
     """
     skin = table.is_material("skin")
     position = table.interpolate(neutral_m)
-    image = table.image(albedo_log @ LUMINANCE)
-    clear = cv2.erode(table.image(np.where(skin, seen, 0.0).astype(np.float32)), np.ones((9, 9)))
-    inner = table.pick(clear) > 0.9
+    image = table.scatter(albedo_log @ LUMINANCE)
+    clear = cv2.erode(table.scatter(np.where(skin, seen, 0.0).astype(np.float32)), np.ones((9, 9)))
+    inner = table.gather(clear) > 0.9
     texels_per_m = _texels_per_m(table, neutral_m)
     out = np.zeros(len(table), np.float32)
     finer = image
     for grain, seed in sorted(GRAINS_M):
         coarser = cv2.GaussianBlur(image, (0, 0), max(grain * texels_per_m / 2.0, 0.6))
-        band = table.pick(finer - coarser)[inner]
+        band = table.gather(finer - coarser)[inner]
         strength = STRENGTH * np.median(np.abs(band)) if len(band) else 0.01
         out += strength * solid_noise(position, grain, seed)
         finer = coarser
     return out
 
 
-def _texels_per_m(table: AtlasTable, neutral_m: FloatArray) -> float:
+def _texels_per_m(table: TexelMap, neutral_m: FloatArray) -> float:
     """Median density of the skin's chart."""
     triangles = table.template.triangles[np.unique(table.triangle[table.is_material("skin")])]
     uv = table.template.triangle_uv[np.unique(table.triangle[table.is_material("skin")])]

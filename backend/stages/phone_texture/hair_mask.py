@@ -19,7 +19,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...atlas.inpaint import continue_smoothly
 from ...atlas.solid_noise import solid_noise
-from ...atlas.texel_map import AtlasTable, atlas_table, region, sample_at, twin_coordinates
+from ...atlas.texel_map import TexelMap, region, sample_at, texel_map, twin_coordinates
 from ...imaging.log_light import LUMINANCE, chroma, smooth_step
 
 COARSE = 512
@@ -56,13 +56,13 @@ class Hair:
     over_forehead: float  # share of the seen forehead
 
 
-def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Hair:
+def find_hair(table: TexelMap, albedo_log: FloatArray, seen: FloatArray) -> Hair:
     """`albedo_log` (n, 3): the texture without the room's light; `seen` (n,) in [0, 1]."""
     nothing = np.zeros(len(table), np.float32)
     bald = Hair(nothing, nothing, None, 0.0)
-    coarse = atlas_table(table.template, COARSE)
-    colour = coarse.sample(table.image(albedo_log), cv2.INTER_AREA)
-    known = coarse.sample(table.image(seen), cv2.INTER_AREA) > SURELY_SEEN
+    coarse = texel_map(table.template, COARSE)
+    colour = coarse.sample(table.scatter(albedo_log), cv2.INTER_AREA)
+    known = coarse.sample(table.scatter(seen), cv2.INTER_AREA) > SURELY_SEEN
     known &= coarse.is_material("skin")
     part = {
         name: coarse.interpolate(region(table.template, *names)) > SURELY_SEEN
@@ -94,7 +94,7 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
     bare = known & (part["scalp"] | part["forehead"]) & ~hair
     hair |= bare & part["scalp"] & ~_joined_to(coarse, bare, part["forehead"])
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
-    wide = cv2.dilate(coarse.image(hair.astype(np.float32), gutters=False), disc)
+    wide = cv2.dilate(coarse.scatter(hair.astype(np.float32), gutters=False), disc)
     scalp_m = rest[part["scalp"]]
     growing = cKDTree(scalp_m[:: max(len(scalp_m) // 5000, 1)]).query(rest)[0] < HAIRLINE_M
     growing = (growing | ~part["forehead"]) & ~part["ears"]
@@ -109,7 +109,7 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
         usual[:, None],
     )[:, 0]
     grows *= growing & high
-    scalp = coarse.image(np.clip(grows, 0.0, 1.0))
+    scalp = coarse.scatter(np.clip(grows, 0.0, 1.0))
     return Hair(
         hides=table.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
         scalp=table.sample(cv2.GaussianBlur(scalp, (0, 0), EDGE_SOFTNESS), cv2.INTER_LINEAR),
@@ -119,7 +119,7 @@ def find_hair(table: AtlasTable, albedo_log: FloatArray, seen: FloatArray) -> Ha
 
 
 def with_cropped_scalp(
-    table: AtlasTable, neutral_m: FloatArray, albedo_log: FloatArray, hair: Hair
+    table: TexelMap, neutral_m: FloatArray, albedo_log: FloatArray, hair: Hair
 ) -> NDArray[np.float32]:
     """`albedo_log` (n, 3), complete skin of a head (V, 3), with cropped hair where it grows."""
     if hair.colour_log is None:
@@ -147,19 +147,19 @@ def _like_hair(colour: FloatArray, skin: FloatArray, gloss: FloatArray) -> BoolA
     return (lighter < -DARKER) | ((chroma(away)[:, 0] < -LESS_RED) & (lighter < gloss))
 
 
-def _joined_to(table: AtlasTable, wanted: BoolArray, seed: BoolArray) -> BoolArray:
+def _joined_to(table: TexelMap, wanted: BoolArray, seed: BoolArray) -> BoolArray:
     """Those of `wanted` (n,) that hang together with ones in `seed` (n,)."""
-    image = table.image(wanted.astype(np.uint8), gutters=False)
+    image = table.scatter(wanted.astype(np.uint8), gutters=False)
     image = cv2.morphologyEx(image, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    label = table.pick(np.asarray(cv2.connectedComponents(image)[1]))
+    label = table.gather(np.asarray(cv2.connectedComponents(image)[1]))
     return wanted & np.isin(label, np.unique(label[wanted & seed]))
 
 
-def _other_side_agrees(table: AtlasTable, hair: BoolArray, known: BoolArray) -> BoolArray:
+def _other_side_agrees(table: TexelMap, hair: BoolArray, known: BoolArray) -> BoolArray:
     """(n,) where the other side of the head shows hair too, or was not seen."""
     twin = twin_coordinates(table)
     both = np.stack([hair, known], 1).astype(np.float32)
-    there = sample_at(table.image(both), twin)
+    there = sample_at(table.scatter(both), twin)
     return np.isnan(twin[:, 0]) | (there[:, 0] > 0.5) | (there[:, 1] < 0.5)
 
 

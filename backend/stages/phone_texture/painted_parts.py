@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.template import CLEAR, IRIS_RADIUS_M
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
 
 from ...atlas.solid_noise import solid_noise
-from ...atlas.texel_map import AtlasTable
+from ...atlas.texel_map import TexelMap
 from ...imaging.log_light import smooth_step
 from ..frame_sampling.eye_colors import SCLERA_ALBEDO
 
@@ -37,7 +37,7 @@ VEIN = np.array([0.50, 0.17, 0.14], np.float32)
 
 
 def painted_parts(
-    table: AtlasTable, fit: HeadFit, iris_linear: FloatArray
+    table: TexelMap, fit: HeadFit, iris_linear: FloatArray
 ) -> tuple[NDArray[np.float32], BoolArray]:
     """Linear albedo (n, 3) and where it applies (n,): everything but skin."""
     position = table.interpolate(fit.neutral_m)

@@ -26,7 +26,7 @@ from studio_avatar_addon.avatar.types import (
     TextureSet,
 )
 
-from ...atlas.texel_map import AtlasTable, atlas_table
+from ...atlas.texel_map import TexelMap, texel_map
 from ...imaging.image_files import srgb_from_linear
 from ...imaging.log_light import LUMINANCE, light_from_log
 from ..frame_sampling.eye_colors import SCLERA_ALBEDO
@@ -47,7 +47,7 @@ LEAST_COVERAGE = 0.35
 
 
 @dataclass(frozen=True)
-class Look:
+class ViewAlignment:
     """What the first pass learned about chosen frame `k`."""
 
     k: int
@@ -79,11 +79,11 @@ def unwrap(
     order = _outward_order(capture, fit)
     steps = 2.0 * len(order) + 4.0
     lit_alike = CommonLight.of(light, template)
-    looks, alignment = _look_through(frames, lit_alike, order, quality, progress, steps)
-    lows = np.stack([look.low for look in looks])
-    common = common_low_band(lows, np.stack([look.low_weight for look in looks]))
-    table = atlas_table(template, quality.texture_size)
-    gathered = _gather(frames, lit_alike, table, looks, common, progress, steps)
+    alignments, alignment = _look_through(frames, lit_alike, order, quality, progress, steps)
+    lows = np.stack([alignment.low for alignment in alignments])
+    common = common_low_band(lows, np.stack([alignment.low_weight for alignment in alignments]))
+    table = texel_map(template, quality.texture_size)
+    gathered = _gather(frames, lit_alike, table, alignments, common, progress, steps)
     progress(steps - 3.0, steps, "filling what was not seen")
     log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
     skin = bare_skin(
@@ -118,56 +118,56 @@ def _look_through(
     quality: Quality,
     progress: Progress,
     steps: float,
-) -> tuple[list[Look], NDArray[np.float32]]:
+) -> tuple[list[ViewAlignment], NDArray[np.float32]]:
     """First pass: align every view to the mosaic of those before it; take its low band.
 
     Also what that did to the blend, as `AlignmentPicture` draws it.
     """
     size = min(ALIGN_SIZE, quality.texture_size // 2)
-    table = atlas_table(frames.template, size)
+    table = texel_map(frames.template, size)
     mosaic, picture = Mosaic(size), AlignmentPicture(table)
-    looks: list[Look] = []
+    alignments: list[ViewAlignment] = []
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
         frame = frames.open(k)
         view, log_rgb = lit_alike.sample(frame, table, None)
         picture.add(False, view, log_rgb)
-        weight = table.image(view.weight, gutters=False)
-        pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
+        weight = table.scatter(view.weight, gutters=False)
+        pattern = local_pattern(table.scatter(log_rgb @ LUMINANCE, gutters=False), weight)
         slide = np.zeros((size // SLIDE_STEP, size // SLIDE_STEP, 2), np.float32)
-        if looks:
+        if alignments:
             slide = mosaic.slide(pattern, weight)
             view, log_rgb = lit_alike.sample(frame, table, slide)
-            weight = table.image(view.weight, gutters=False)
-            pattern = local_pattern(table.image(log_rgb @ LUMINANCE, gutters=False), weight)
+            weight = table.scatter(view.weight, gutters=False)
+            pattern = local_pattern(table.scatter(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
         picture.add(True, view, log_rgb)
-        filmed = table.image(log_rgb, gutters=False)
-        looks.append(Look(k, slide, *low_band(filmed, weight)))
-    return _about_their_mean(looks), picture.draw()
+        filmed = table.scatter(log_rgb, gutters=False)
+        alignments.append(ViewAlignment(k, slide, *low_band(filmed, weight)))
+    return _about_their_mean(alignments), picture.draw()
 
 
-def _about_their_mean(looks: list[Look]) -> list[Look]:
+def _about_their_mean(alignments: list[ViewAlignment]) -> list[ViewAlignment]:
     """The same slides, but for what all have in common: that is the first view's own error.
 
     The fit places the views' mean better than any of them.
     """
-    size = looks[0].slide.shape[1::-1]
-    total = np.zeros_like(looks[0].slide)
+    size = alignments[0].slide.shape[1::-1]
+    total = np.zeros_like(alignments[0].slide)
     share = np.full(size[::-1], np.finfo(np.float32).tiny, np.float32)
-    for look in looks:
-        weight = cv2.resize(look.low_weight, size, interpolation=cv2.INTER_LINEAR)
-        total += weight[..., None] * look.slide
+    for alignment in alignments:
+        weight = cv2.resize(alignment.low_weight, size, interpolation=cv2.INTER_LINEAR)
+        total += weight[..., None] * alignment.slide
         share += weight
     common = total / share[..., None]
-    return [replace(look, slide=look.slide - common) for look in looks]
+    return [replace(alignment, slide=alignment.slide - common) for alignment in alignments]
 
 
 def _gather(
     frames: Frames,
     lit_alike: CommonLight,
-    table: AtlasTable,
-    looks: list[Look],
+    table: TexelMap,
+    alignments: list[ViewAlignment],
     common: FloatArray,
     progress: Progress,
     steps: float,
@@ -178,19 +178,19 @@ def _gather(
     best = np.zeros(len(table), np.float32)
     views = np.zeros(len(table), np.uint8)
     sharpness = frames.capture.sharpness[frames.capture.frame_index]
-    for done, look in enumerate(looks):
-        progress(len(looks) + done, steps, f"blending view {done + 1} of {len(looks)}")
-        view, log_rgb = lit_alike.sample(frames.open(look.k), table, look.slide)
-        high = log_rgb - table.sample(look.low, cv2.INTER_CUBIC)
-        shine = np.maximum((look.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
+    for done, alignment in enumerate(alignments):
+        progress(len(alignments) + done, steps, f"blending view {done + 1} of {len(alignments)}")
+        view, log_rgb = lit_alike.sample(frames.open(alignment.k), table, alignment.slide)
+        high = log_rgb - table.sample(alignment.low, cv2.INTER_CUBIC)
+        shine = np.maximum((alignment.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
         matte = table.sample(np.exp(-6.0 * shine))
-        rank = (view.weight * np.maximum(view.cosine, 0.0) * sharpness[look.k]) ** RANK_POWER
+        rank = (view.weight * np.maximum(view.cosine, 0.0) * sharpness[alignment.k]) ** RANK_POWER
         add_weighted(total, weight_sum, best, views, high, view.weight, rank * matte)
     return Gathered(total / weight_sum[:, None], best, views)
 
 
 def _with_painted_parts(
-    table: AtlasTable, fit: HeadFit, linear: FloatArray, light: RoomLight
+    table: TexelMap, fit: HeadFit, linear: FloatArray, light: RoomLight
 ) -> NDArray[np.float32]:
     """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
     painted, drawn = painted_parts(table, fit, light.iris_linear)
@@ -200,7 +200,7 @@ def _with_painted_parts(
 
 
 def _texture_set(
-    table: AtlasTable,
+    table: TexelMap,
     linear: FloatArray,
     bare: BareSkin,
     gathered: Gathered,
@@ -225,10 +225,12 @@ def _texture_set(
         )
     return TextureSet(
         origin="phone",
-        base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
-        coverage=table.image(coverage),
-        confidence=table.image((coverage * np.sqrt(gathered.best) * agreement).astype(np.float32)),
-        view_count=table.image(views),
+        base_color_srgb=np.clip(srgb_from_linear(table.scatter(linear)), 0.0, 1.0),
+        coverage=table.scatter(coverage),
+        confidence=table.scatter(
+            (coverage * np.sqrt(gathered.best) * agreement).astype(np.float32)
+        ),
+        view_count=table.scatter(views),
         iris_linear=light.iris_linear,
         hair_linear=None if hair.colour_log is None else light_from_log(hair.colour_log),
         findings=findings,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...imaging.track_features import follow_marks
+from ...imaging.track_features import track_features
 from ..frame_sampling.frame_sampler import SLIDE_STEP
 
 # Texels of the alignment atlas.
@@ -41,7 +41,7 @@ class Mosaic:
         here, there = _grey(self._pattern * common), _grey(pattern * common)
         size = len(pattern) // SLIDE_STEP
         total, share = np.zeros((size, size, 2), np.float32), np.zeros((size, size), np.float32)
-        marks = follow_marks(here, there, common > 0.0, MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
+        marks = track_features(here, there, common > 0.0, MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
         # Slides beyond what a usable fit leaves are mismatches.
         small = np.linalg.norm(marks.offsets, axis=1) < LARGEST_SLIDE
         column, row = (marks.places[small] / SLIDE_STEP).astype(int).T

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...imaging.log_light import LUMINANCE
-from ..frame_sampling.subsample import evenly
+from ..frame_sampling.subsample import subsample
 from .exposure import exposure_offsets
 from .filmed_points import FilmedPoints
 from .lobes import Responses, relative_log, solve_lobes, telling_points
@@ -91,7 +91,7 @@ def _fit(
     views = len(filmed.radiance)
     responses = Responses(surroundings, device)
     turn = filmed.camera_from_head if turns else np.eye(3, dtype=np.float32)[None]
-    chosen = evenly(np.flatnonzero(filmed.weight.any(axis=1)), FIT_VIEWS)
+    chosen = subsample(np.flatnonzero(filmed.weight.any(axis=1)), FIT_VIEWS)
     reach = usable * filmed.weight[chosen].sum(0)
     some = telling_points(reach)
     rows = np.stack(  # (K' or 1, 3, m, LOBES)

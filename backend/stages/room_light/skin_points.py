@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from ...atlas.texel_map import AtlasTable, atlas_table, region
+from ...atlas.texel_map import TexelMap, region, texel_map
 from ...imaging.log_light import smooth_step
 
 GRID = 192
@@ -26,22 +26,22 @@ NOT_PLAIN = ("lips", "brows", "eyelids", "nostrils", "scalp", "ears", "neck")
 class SkinPoints:
     """n skin texels of a GRID x GRID atlas."""
 
-    table: AtlasTable
+    table: TexelMap
     skin: BoolArray  # over the table's texels: the n of them
 
     @classmethod
     def of(cls, template: HeadTemplate) -> SkinPoints:
-        table = atlas_table(template, GRID)
+        table = texel_map(template, GRID)
         return cls(table, table.is_material("skin"))
 
-    def image(self, values: NDArray) -> NDArray[np.float32]:
+    def scatter(self, values: NDArray) -> NDArray[np.float32]:
         """Point values (n, ...) as an atlas image (GRID, GRID, ...), continued to the gutters."""
         everywhere = np.zeros((len(self.table), *values.shape[1:]), np.float32)
         everywhere[self.skin] = values
         # Other materials share the atlas: let the nearest skin stand in for them.
         nearest = np.maximum(np.cumsum(self.skin) - 1, 0)
         everywhere[~self.skin] = values[nearest[~self.skin]]
-        return self.table.image(everywhere)
+        return self.table.scatter(everywhere)
 
     def without_seams(self, values: FloatArray) -> NDArray[np.float32]:
         """Values (n, C), beside the atlas's borders those of the head's surface, which has none:
@@ -50,12 +50,12 @@ class SkinPoints:
         everywhere[self.skin] = values
         at_vertices, _ = self.table.to_vertices(everywhere, self.skin.astype(np.float32))
         surface = self.table.interpolate(at_vertices)[self.skin]
-        inside = self.table.image(self.skin.astype(np.uint8), gutters=False)
+        inside = self.table.scatter(self.skin.astype(np.uint8), gutters=False)
         padded = cv2.copyMakeBorder(1 - inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
         _, label = cv2.connectedComponents(padded)  # eyes and mouth are no cuts
         outside = (label == label[0, 0]).astype(np.uint8)
         away = cv2.distanceTransform(1 - outside, cv2.DIST_L2, 5)[1:-1, 1:-1]
-        here = 1.0 - smooth_step(*SEAM, self.table.pick(away)[self.skin])
+        here = 1.0 - smooth_step(*SEAM, self.table.gather(away)[self.skin])
         return values + here[:, None] * (surface - values)
 
     def plain(self, openness: FloatArray) -> NDArray[np.float32]:
@@ -69,6 +69,6 @@ class SkinPoints:
         So the depth of a pocket, the slit between the lips above all, takes its rim's value.
         """
         weight = np.maximum(openness, LEAST_OPENNESS).astype(np.float32)
-        total = cv2.GaussianBlur(self.image(values * weight[:, None]), (0, 0), SMOOTHING)
-        share = cv2.GaussianBlur(self.image(weight), (0, 0), SMOOTHING)
-        return self.table.pick(total / share[..., None])[self.skin]
+        total = cv2.GaussianBlur(self.scatter(values * weight[:, None]), (0, 0), SMOOTHING)
+        share = cv2.GaussianBlur(self.scatter(weight), (0, 0), SMOOTHING)
+        return self.table.gather(total / share[..., None])[self.skin]

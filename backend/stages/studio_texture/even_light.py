@@ -25,14 +25,14 @@ from studio_avatar_addon.avatar.types import (
 )
 
 from ...atlas.inpaint import NOSTRIL_LOG
-from ...atlas.texel_map import AtlasTable, atlas_table, region
+from ...atlas.texel_map import TexelMap, region, texel_map
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ...imaging.log_light import LUMINANCE, light_from_log, log_light, smooth_step
 from ..phone_texture.painted_parts import painted_parts
 from ..room_light.skin_points import GRID, SkinPoints
 from ..room_light.surroundings import look_around
 from .hybrid import guided
-from .network_guide import ask_network
+from .network_guide import predict
 from .networks import load
 from .physical import divided
 
@@ -48,16 +48,16 @@ class Filmed:
     """The phone texture as the methods see it."""
 
     points: SkinPoints
-    table: AtlasTable  # at the texture's size
+    table: TexelMap  # at the texture's size
     log_rgb: NDArray[np.float32]  # (N, 3) of its texels
     low: NDArray[np.float32]  # (n, 3) its low band at the coarse points
     coverage: NDArray[np.float32]  # (n,) at the same
 
     @classmethod
     def of(cls, phone: TextureSet, template: HeadTemplate, size: int) -> Filmed:
-        table, points = atlas_table(template, size), SkinPoints.of(template)
-        log_rgb = log_light(linear_from_srgb(table.pick(phone.base_color_srgb)))
-        low = _coarse(points, table, log_rgb, table.pick(phone.coverage))
+        table, points = texel_map(template, size), SkinPoints.of(template)
+        log_rgb = log_light(linear_from_srgb(table.gather(phone.base_color_srgb)))
+        low = _coarse(points, table, log_rgb, table.gather(phone.coverage))
         coverage = points.table.sample(phone.coverage, cv2.INTER_AREA)[points.skin]
         return cls(points, table, log_rgb, low, coverage)
 
@@ -80,7 +80,7 @@ def studio_texture(
     if choices.studio_method == "physical":
         progress(0, 1, "dividing by the room's light")
         evenly_lit = divided(filmed.points, light, filmed.low, filmed.coverage)
-        albedo_log = lifted(filmed, light, evenly_lit, choices.light_removal)
+        albedo_log = apply_low_band_gain(filmed, light, evenly_lit, choices.light_removal)
     else:
         net = load()
         progress(0, 2, "looking around from every point of the skin")
@@ -88,8 +88,11 @@ def studio_texture(
         progress(1, 2, "asking the network for the skin without light")
         by_wplus = choices.studio_method == "stylegan"
         evenly_lit = divided(filmed.points, light, filmed.low, filmed.coverage)
-        known = filmed.points.image(evenly_lit), filmed.points.image(light.plain * filmed.coverage)
-        answer = ask_network(
+        known = (
+            filmed.points.scatter(evenly_lit),
+            filmed.points.scatter(light.plain * filmed.coverage),
+        )
+        answer = predict(
             net, phone, around, device, features=not by_wplus, known=known,
             refine_seconds=choices.refine_seconds,
         )  # fmt: skip
@@ -98,7 +101,7 @@ def studio_texture(
         else:
             guide = at_points(answer, around.points)
             evenly_lit = guided(around, light, filmed.low, guide, filmed.coverage, device)
-            albedo_log = lifted(filmed, light, evenly_lit, choices.light_removal)
+            albedo_log = apply_low_band_gain(filmed, light, evenly_lit, choices.light_removal)
     return texture_set(phone, light, fit, filmed, albedo_log, choices)
 
 
@@ -108,19 +111,19 @@ def at_points(answer: FloatArray, points: SkinPoints) -> NDArray[np.float32]:
 
 
 def _coarse(
-    points: SkinPoints, table: AtlasTable, phone_log: FloatArray, seen: FloatArray
+    points: SkinPoints, table: TexelMap, phone_log: FloatArray, seen: FloatArray
 ) -> NDArray[np.float32]:
     """Log light (n, 3) of the phone texture's low band at the coarse points."""
     trust = np.maximum(seen, LEAST_TRUST)
     size = (GRID, GRID)
-    total = table.image(phone_log * trust[:, None], gutters=False)
+    total = table.scatter(phone_log * trust[:, None], gutters=False)
     total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
-    share = cv2.resize(table.image(trust, gutters=False), size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(table.scatter(trust, gutters=False), size, interpolation=cv2.INTER_AREA)
     total, share = (cv2.GaussianBlur(image, (0, 0), LOW_SIGMA) for image in (total, share))
-    return points.table.pick(total / np.maximum(share, 1e-9)[..., None])[points.skin]
+    return points.table.gather(total / np.maximum(share, 1e-9)[..., None])[points.skin]
 
 
-def lifted(
+def apply_low_band_gain(
     filmed: Filmed, light: RoomLight, evenly_lit: FloatArray, removal: float
 ) -> NDArray[np.float32]:
     """Log albedo (N, 3): the texture with its low band brought to `evenly_lit` (n, 3), or a share
@@ -130,7 +133,7 @@ def lifted(
     middle = np.median(gain[plain] if plain.any() else gain, axis=0)
     gain = middle + removal * (gain - middle)
     gain = filmed.points.without_seams(gain)
-    return filmed.log_rgb + filmed.table.sample(filmed.points.image(gain), cv2.INTER_CUBIC)
+    return filmed.log_rgb + filmed.table.sample(filmed.points.scatter(gain), cv2.INTER_CUBIC)
 
 
 def texture_set(
@@ -143,7 +146,7 @@ def texture_set(
 ) -> TextureSet:
     """What all methods share: nostrils, the artist's tone, and all that is no skin."""
     table = filmed.table
-    openness = table.sample(filmed.points.image(light.openness))
+    openness = table.sample(filmed.points.scatter(light.openness))
     albedo_log = _dark_nostrils(table, albedo_log, openness, light.skin_linear)
     linear = np.clip(light_from_log(albedo_log + _tone_log(choices)), *ALBEDO_RANGE)
     painted, drawn = painted_parts(table, fit, phone.iris_linear)
@@ -151,12 +154,12 @@ def texture_set(
     openness[drawn] = 1.0
     return TextureSet(
         origin="studio",
-        base_color_srgb=np.clip(srgb_from_linear(table.image(linear)), 0.0, 1.0),
+        base_color_srgb=np.clip(srgb_from_linear(table.scatter(linear)), 0.0, 1.0),
         coverage=phone.coverage,
         confidence=phone.confidence,
         view_count=phone.view_count,
         iris_linear=phone.iris_linear,
-        cavity=table.image(openness),
+        cavity=table.scatter(openness),
     )
 
 
@@ -167,7 +170,7 @@ def _tone_log(choices: StudioChoices) -> NDArray[np.float32]:
 
 
 def _dark_nostrils(
-    table: AtlasTable, albedo_log: FloatArray, openness: FloatArray, tone: FloatArray
+    table: TexelMap, albedo_log: FloatArray, openness: FloatArray, tone: FloatArray
 ) -> NDArray[np.float32]:
     """Log albedo (n, 3) without what dividing the dark in the nostrils by next to nothing makes."""
     nostril = np.minimum(2.0 * table.interpolate(region(table.template, "nostrils")), 1.0)

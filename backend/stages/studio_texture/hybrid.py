@@ -85,8 +85,8 @@ def _hair(points: SkinPoints, seen: FloatArray, sure: BoolArray) -> NDArray[np.f
     """(n,) where the phone texture draws cropped hair, in the colour that it was seen in."""
     usual = float(np.median(seen[sure] @ LUMINANCE))
     hair = smooth_step(*HAIR_DARKER, usual - seen @ LUMINANCE) * _share(points, "scalp")
-    wide = cv2.dilate(points.image(hair), np.ones((HAIR_EDGE, HAIR_EDGE), np.uint8))
-    return points.table.pick(wide)[points.skin]
+    wide = cv2.dilate(points.scatter(hair), np.ones((HAIR_EDGE, HAIR_EDGE), np.uint8))
+    return points.table.gather(wide)[points.skin]
 
 
 def _share(points: SkinPoints, name: str) -> NDArray[np.float32]:

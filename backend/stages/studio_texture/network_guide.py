@@ -19,7 +19,7 @@ from .networks import PhoneInputs, StudioNet, clipped_share
 Known = tuple[FloatArray, FloatArray]
 
 
-def ask_network(
+def predict(
     net: StudioNet,
     phone: TextureSet,
     around: Surroundings,
@@ -50,7 +50,7 @@ def phone_inputs(
 ) -> PhoneInputs:
     """One texture, as small as the network wants it, in the form that training simulates."""
     seen = around.visibility
-    maps = around.points.image(np.concatenate([seen.normals, seen.openness[:, None]], 1))
+    maps = around.points.scatter(np.concatenate([seen.normals, seen.openness[:, None]], 1))
     maps = cv2.resize(maps, (size, size), interpolation=cv2.INTER_AREA)
     normal = maps[..., :3] / np.maximum(np.linalg.norm(maps[..., :3], axis=2, keepdims=True), 1e-6)
 

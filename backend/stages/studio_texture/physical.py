@@ -49,7 +49,7 @@ def divided(
 
 def lower_shine(points: SkinPoints, albedo: FloatArray, known: FloatArray) -> NDArray[np.float32]:
     """Pull what is brighter than its surroundings back towards their colour."""
-    image, weight = points.image(albedo), points.image(known.astype(np.float32))
+    image, weight = points.scatter(albedo), points.scatter(known.astype(np.float32))
     # Beside hair all skin is bright: hair is no surroundings.
     luminance = image @ LUMINANCE
     usual = np.median(albedo[known > 0.5] @ LUMINANCE) if (known > 0.5).any() else 0.0
@@ -67,4 +67,4 @@ def lower_shine(points: SkinPoints, albedo: FloatArray, known: FloatArray) -> ND
     lowered = image - ((1.0 - SHINE_KEPT) * shine * excess)[..., None]
     # Shine has the lamp's colour, skin below it the neighbours'.
     lowered += SHINE_WHITENESS * shine[..., None] * (chroma(surround) - chroma(lowered))
-    return points.table.pick(lowered)[points.skin]
+    return points.table.gather(lowered)[points.skin]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...atlas.texel_map import AtlasTable, region
+from ...atlas.texel_map import TexelMap, region
 from ...geometry.normals import vertex_normals
 
 MM_PER_M = 1000.0
@@ -66,7 +66,7 @@ PLACES = {
 class Anatomy:
     """One head's n texels with the places of its face; millimetres, head frame."""
 
-    table: AtlasTable
+    table: TexelMap
     vertices_m: FloatArray  # (V, 3)
 
     @property

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.files import whole_file
 from studio_avatar_addon.avatar.template import load_template
 
-from ...atlas.texel_map import atlas_table
+from ...atlas.texel_map import texel_map
 from ...imaging.image_files import linear_from_srgb, pixels_8bit
 from ...store.source_fingerprint import source_fingerprint
 from ...store.stage_cache import fingerprint
@@ -147,4 +147,4 @@ def _save(path: Path, array: NDArray) -> None:
 @cache
 def _anatomy(size: int) -> Anatomy:
     template = load_template()
-    return Anatomy(atlas_table(template, size), template.vertices_m)
+    return Anatomy(texel_map(template, size), template.vertices_m)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...atlas.texel_map import AtlasTable
+from ...atlas.texel_map import TexelMap
 from .anatomy import LID_LOWER, LID_UPPER, LIP_LOWER, LIP_UPPER, MM_PER_M, PLACES, Anatomy, to_chart
 from .openness import Openness, openness_of
 from .strokes import Canvas, outline_mask
@@ -199,7 +199,7 @@ def _areas(corners: FloatArray) -> FloatArray:
     return 0.5 * np.linalg.norm(across, axis=1)
 
 
-def _strewn(anatomy: Anatomy) -> AtlasTable:
+def _strewn(anatomy: Anatomy) -> TexelMap:
     """A table of random points of the skin, even by area."""
     template = anatomy.template
     random = np.random.default_rng(_ROOTS_SEED)
@@ -208,7 +208,7 @@ def _strewn(anatomy: Anatomy) -> AtlasTable:
     triangle = np.searchsorted(summed, random.uniform(0.0, summed[-1], _ROOTS))
     u, v = random.random((2, _ROOTS))
     u, v = np.where(u + v > 1.0, 1.0 - u, u), np.where(u + v > 1.0, 1.0 - v, v)
-    return AtlasTable(
+    return TexelMap(
         template=template,
         size=0,
         texel=np.arange(_ROOTS, dtype=np.int32),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from ...atlas.texel_map import AtlasTable
+from ...atlas.texel_map import TexelMap
 from ...geometry.closest import Surface
 from ...geometry.normals import vertex_normals
 from ...geometry.similarity import UNMOVED, Similarity, align, similarity
@@ -139,7 +139,7 @@ def _landmarks(path: Path, count: int) -> NDArray[np.int64]:
     return found
 
 
-def foreign_places(table: AtlasTable, mesh: ForeignMesh) -> ForeignPlaces:
+def foreign_places(table: TexelMap, mesh: ForeignMesh) -> ForeignPlaces:
     """Lay the template on `mesh` and look up each texel. Some 10 s, and 10 s more at 1024 texels.
 
     Raises CorpusError where the landmarks do not lie as a face's do.

@@ -33,14 +33,14 @@ class Openness:
 def openness_of(template: HeadTemplate, vertices_m: FloatArray) -> Openness:
     """Of the head with vertices (V, 3); about a second."""
     vertices_m = vertices_m.astype(np.float64)
-    hiding = ~np.isin(template.triangle_material, [MATERIALS.index(m) for m in SEE_THROUGH])
-    triangles = template.triangles[hiding]
+    occluders = ~np.isin(template.triangle_material, [MATERIALS.index(m) for m in SEE_THROUGH])
+    triangles = template.triangles[occluders]
     normals = vertex_normals(vertices_m, triangles)
-    lifted = vertices_m + _LIFTED_M * normals
+    apply_low_band_gain = vertices_m + _LIFTED_M * normals
     seen, total = np.zeros((2, len(vertices_m))), np.zeros(len(vertices_m))
     for towards in _even_directions(_DIRECTIONS):
         weight = np.clip(normals @ towards, 0.0, None)
-        hidden_by_m = _hidden_by_m(vertices_m, lifted, triangles, towards)
+        hidden_by_m = _hidden_by_m(vertices_m, apply_low_band_gain, triangles, towards)
         total += weight
         for row, reach_m in zip(seen, (0.012, 0.045), strict=True):
             row += weight * ~((hidden_by_m > _NEAREST_M) & (hidden_by_m < reach_m))

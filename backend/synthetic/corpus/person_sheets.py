@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.template import HeadTemplate
 
-from ...atlas.texel_map import atlas_table
+from ...atlas.texel_map import texel_map
 from ...imaging.image_files import pixels_8bit, srgb_from_linear
 from .anatomy import Anatomy
 from .on_head import heads
@@ -37,7 +37,7 @@ def texture_srgb(texture: StudioTexture) -> NDArray[np.uint8]:
 
 def close_up_sheet(template: HeadTemplate, seeds: Sequence[int]) -> NDArray[np.uint8]:
     """A row for each person: cheek, lips, brow, ear and chin of the texture at 2048 texels."""
-    anatomy = Anatomy(atlas_table(template, _CLOSE_TEXTURE), template.vertices_m)
+    anatomy = Anatomy(texel_map(template, _CLOSE_TEXTURE), template.vertices_m)
     tiles: list[NDArray[np.uint8]] = []
     for seed in seeds:
         painted = paint(draw_person(seed), anatomy, torch.device("cpu"))

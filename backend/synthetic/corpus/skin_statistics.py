@@ -45,10 +45,10 @@ def skin_statistics(texture: StudioTexture, anatomy: Anatomy) -> SkinStatistics:
     bare = face.bare
     skin = linear[:, bare]
     median = skin.median(dim=1).values.double().cpu().numpy()
-    weight = table.image(bare.float().cpu().numpy(), gutters=False)
+    weight = table.scatter(bare.float().cpu().numpy(), gutters=False)
     luminance = torch.tensor(LUMINANCE, dtype=linear.dtype, device=linear.device)
     log = (luminance @ linear).log().cpu().numpy()
-    image = table.image(log.astype(np.float32), gutters=False)
+    image = table.scatter(log.astype(np.float32), gutters=False)
     inside = weight > 0
     middle = image[inside].mean()
     coarse = _blurred((image - middle) * weight, face) / np.maximum(_blurred(weight, face), 1e-3)

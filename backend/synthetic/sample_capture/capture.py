@@ -21,15 +21,15 @@ from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Finding, Progress
 
-from ...atlas.texel_map import atlas_table
+from ...atlas.texel_map import texel_map
 from ...imaging.image_files import write_jpeg
-from ...template.personalize import remade_shapes
+from ...template.personalize import personalize_blendshapes
 from ..corpus.anatomy import Anatomy
 from ..corpus.painter import StudioTexture, paint
 from ..corpus.person import draw_person
 from ..corpus.person_sheets import texture_srgb
 from ..corpus.skin_maps import skin_maps, write_maps
-from ..render_capture import film
+from ..render_capture import render_capture
 from .encode_clip import encode_clip
 from .script import PATH_DEG, act, identity_of
 
@@ -80,11 +80,11 @@ def make_sample(out: Path, progress: Progress, filming: Filming | None = None) -
     identity = identity_of(template)
     progress(0, 1, "painting the skin")
     work.mkdir(parents=True, exist_ok=True)
-    anatomy = Anatomy(atlas_table(template, filming.texels), template.neutral_m(identity))
+    anatomy = Anatomy(texel_map(template, filming.texels), template.neutral_m(identity))
     skin = paint(draw_person(SEED), anatomy, torch.device("cpu"))
     maps = write_maps(skin_maps(skin, anatomy), work)
     spec = _write_spec(work, template, identity, skin, maps, filming)
-    film(spec, work / "capture", _Share(progress, 0.1, 0.99))
+    render_capture(spec, work / "capture", _Share(progress, 0.1, 0.99))
     progress(0.99, 1, "encoding")
     frames = sorted((work / "capture" / "frames").glob("frame_*.png"))
     clip = encode_clip(frames, filming.fps, out / CLIP_FILE, SEED)
@@ -105,7 +105,7 @@ def _write_spec(
     acting = act(filming.views, filming.fps)
     neutral = template.neutral_m(identity)
     eyes = template.eye_centres_m(neutral)
-    shapes = remade_shapes(template, neutral, eyes, template.eye_radius_m)
+    shapes = personalize_blendshapes(template, neutral, eyes, template.eye_radius_m)
     write_arrays(
         work / "head.npz",
         vertices_m=neutral,

@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas.inpaint import NOT_BARE, RIM_PARTS
 from ...atlas.solid_noise import solid_noise
-from ...atlas.texel_map import AtlasTable, atlas_table, region, twin_coordinates
+from ...atlas.texel_map import TexelMap, region, texel_map, twin_coordinates
 from ...stages.phone_texture.hair_mask import LOWEST_M, NEVER_HAIR, PLAIN
 from ...stages.phone_texture.painted_parts import FLAT, IN_MOUTH
 from .tables import GRID
@@ -50,7 +50,7 @@ class AtlasMaps:
 
     @classmethod
     def of(cls, template: HeadTemplate, size: int, device: torch.device) -> AtlasMaps:
-        table = atlas_table(template, size)
+        table = texel_map(template, size)
         rest = table.interpolate(template.vertices_m)
         skin = table.is_material("skin")
         eyes = template.eye_centre_m
@@ -62,7 +62,7 @@ class AtlasMaps:
         there = np.isfinite(twin[:, 0])
 
         def image(values: np.ndarray) -> torch.Tensor:
-            made = np.ascontiguousarray(table.image(values.astype(np.float32)))
+            made = np.ascontiguousarray(table.scatter(values.astype(np.float32)))
             layers = made[None] if made.ndim == 2 else made.transpose(2, 0, 1)
             return torch.from_numpy(np.ascontiguousarray(layers))[None].to(device)
 
@@ -91,7 +91,7 @@ class AtlasMaps:
             height_m=image(height),
             beside_eye_m=image(np.abs(rest[:, 0]) - np.abs(eyes[:, 0]).mean()),
             ahead=image((rest[:, 1] < eyes[:, 1].mean()) * skin),
-            twin=torch.from_numpy(table.image(place.astype(np.float32)))[None].to(device),
+            twin=torch.from_numpy(table.scatter(place.astype(np.float32)))[None].to(device),
             has_twin=image(there * skin),
             point_texel=point_texel.to(device),
             nearest_point=nearest_point.to(device),
@@ -111,7 +111,7 @@ class AtlasMaps:
 
 
 def _drawn_flat(
-    table: AtlasTable, rest_m: FloatArray
+    table: TexelMap, rest_m: FloatArray
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Which texels (n,) the stage draws alike for everybody, and their linear albedo (n, 3)."""
     albedo = np.zeros((len(table), 3), np.float32)
@@ -124,7 +124,7 @@ def _drawn_flat(
 
 def _skin_points(template: HeadTemplate) -> tuple[torch.Tensor, torch.Tensor]:
     """The coarse texels (n,) of the skin points, and of each coarse texel its nearest point."""
-    table = atlas_table(template, GRID)
+    table = texel_map(template, GRID)
     texel = table.texel[table.is_material("skin")]
     place = np.stack(np.divmod(texel, GRID), 1)
     everywhere = np.stack(np.divmod(np.arange(GRID * GRID), GRID), 1)

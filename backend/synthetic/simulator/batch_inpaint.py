@@ -11,7 +11,7 @@ from ...atlas.inpaint import ANCHOR
 from ...stages.phone_texture.hair_mask import SKIN_THROUGH
 from .atlas_maps import AtlasMaps
 from .blend import enlarged
-from .occluders import Hiding
+from .occluders import Occluders
 
 COARSEST = 4  # texels of the membrane's coarsest level
 CREASED = 64  # up to this size levels are smoothed: linear steps between them would show
@@ -61,16 +61,16 @@ def continued(values: torch.Tensor, weight: torch.Tensor, usual: torch.Tensor) -
 
 
 def with_cropped_scalp(
-    atlas: AtlasMaps, filled: torch.Tensor, hiding: Hiding, filmed: torch.Tensor,
+    atlas: AtlasMaps, filled: torch.Tensor, occluders: Occluders, filmed: torch.Tensor,
     weight: torch.Tensor, noise: torch.Tensor,
 ) -> torch.Tensor:  # fmt: skip
     """`filled` (B, 3, N, N) with cropped hair, of the colour of the scalp as `filmed`.
 
     `weight` (B, 1, N, N): how well it was filmed; `noise` (B, 1, N, N) of deviation 1.
     """
-    colour = _mean(filmed, atlas.scalp * hiding.hides * weight + 1e-6)
+    colour = _mean(filmed, atlas.scalp * occluders.hides * weight + 1e-6)
     cropped = colour + SKIN_THROUGH * (filled - colour) + STRANDS * noise
-    return filled + hiding.grows * (cropped - filled)
+    return filled + occluders.grows * (cropped - filled)
 
 
 def _mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

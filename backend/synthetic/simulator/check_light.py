@@ -18,7 +18,7 @@ from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...atlas.texel_map import atlas_table
+from ...atlas.texel_map import texel_map
 from ...imaging.log_light import LUMINANCE
 from ..render_capture import CHECKOUT
 from .environments import Environments
@@ -127,8 +127,8 @@ def compare(
     rotation_deg: float,
 ) -> LightError:
     """Ours (n, 3) against the bake (GRID, GRID, 3)."""
-    table = atlas_table(template, GRID)
-    baked = table.pick(truth)[table.is_material("skin")] @ LUMINANCE
+    table = texel_map(template, GRID)
+    baked = table.gather(truth)[table.is_material("skin")] @ LUMINANCE
     told = (openness > LEAST_OPENNESS) & (baked > 0.0)
     mine = (ours @ LUMINANCE)[told]
     error = np.abs(mine / baked[told] - 1.0)

@@ -42,7 +42,7 @@ COLLAR, COLLAR_M = 0.6, (-0.17, -0.12)  # from the eyes' height
 
 
 @dataclass(frozen=True, eq=False)
-class Hiding:
+class Occluders:
     """Images (B, 1, N, N) in [0, 1]."""
 
     hides: torch.Tensor  # hair, which the stage takes off
@@ -52,7 +52,9 @@ class Hiding:
     foreign: torch.Tensor  # clothes
 
 
-def draw_hiding(generator: torch.Generator, atlas: AtlasMaps, albedo_log: torch.Tensor) -> Hiding:
+def draw_hiding(
+    generator: torch.Generator, atlas: AtlasMaps, albedo_log: torch.Tensor
+) -> Occluders:
     """For skins (B, 3, N, N) in log light, whose hair is painted as if cropped close."""
     count, size = len(albedo_log), atlas.size
 
@@ -82,7 +84,7 @@ def draw_hiding(generator: torch.Generator, atlas: AtlasMaps, albedo_log: torch.
     grows = smooth_step(*EDGE, grows + EDGE_NOISE * ragged * (grows > LEAST_GROWING))
     rims, shade = _rims(generator, atlas, some(GLASSES), between)
     collar = atlas.height_m - between(*COLLAR_M) + 0.004 * hanging
-    return Hiding(
+    return Occluders(
         hides=torch.maximum(blurred(wide, margin / 2), hangs),
         grows=grows,
         rims=rims,

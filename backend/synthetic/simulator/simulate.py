@@ -32,7 +32,7 @@ from .batch_inpaint import complete, with_cropped_scalp
 from .batch_noise import normal, smooth_field, uniform
 from .blend import blend, blended, blurred, enlarged, low_bands
 from .environments import Environments
-from .occluders import Hiding, draw_hiding
+from .occluders import Occluders, draw_hiding
 from .phone_camera import Camera, coded, draw_camera
 from .shading import USUAL_SPECULAR, Heads, Lit, Seen
 from .sphere import Sphere
@@ -90,7 +90,7 @@ class Filmed:
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class LightEstimate:
     """What the stage makes of the light of B clips; log light relative to its median."""
 
     lift: torch.Tensor  # (B, V, 3, G, G) what brings each view to the common light
@@ -144,14 +144,14 @@ class Simulator:
         heads = Heads(self.tables, drawn(len(self.tables)), self.sphere)
         environments = self.environments.take(drawn(len(self.environments)))
         filming = draw_filmings(generator, self.views, environments)
-        hiding = draw_hiding(generator, self.atlas, log_light(skins.albedo))
+        occluders = draw_hiding(generator, self.atlas, log_light(skins.albedo))
         seen = heads.seen_from(filming.cameras_m)
         lit = _exposed(self.atlas, heads, environments, filming, seen, skins, generator)
         usual = _usual_light(lit.irradiance)
         light_log = torch.log(torch.maximum(lit.irradiance, LEAST_LIGHT * usual))
         estimate = estimated_light(self.atlas, light_log, filming, generator)
         camera = draw_camera(generator, count, self.views, self.atlas.size)
-        views, sound = _filmed(self.atlas, lit, skins, filming, hiding, camera, estimate.lift)
+        views, sound = _filmed(self.atlas, lit, skins, filming, occluders, camera, estimate.lift)
         weight, rank = _weights(self.atlas, seen, filming, estimate.lift)
         weight, rank = weight * sound, rank * sound
         log_rgb, shares = blend(views, weight, rank)
@@ -167,7 +167,7 @@ class Simulator:
             common=enlarged(estimate.common, self.atlas.size),
             weight=weight,
         )
-        return _finished(self.atlas, skins, hiding, filmed, filming, camera, heads, generator)
+        return _finished(self.atlas, skins, occluders, filmed, filming, camera, heads, generator)
 
 
 def _exposed(
@@ -204,7 +204,7 @@ def _usual_light(linear: torch.Tensor) -> torch.Tensor:
 
 def estimated_light(
     atlas: AtlasMaps, light_log: torch.Tensor, filming: Filming, generator: torch.Generator
-) -> Estimate:
+) -> LightEstimate:
     """Of log light (B, n, V, 3), as filmed. The stage knows exposures and lights only so well."""
     count, _, views, _ = light_log.shape
     known = uniform(generator, (count, 1, 1, 1), 0.0, 1.0).sqrt()
@@ -217,7 +217,7 @@ def estimated_light(
     error = error * (LIGHT_ERROR * uniform(generator, (count, 1, 1, 1), 0.0, 1.0))
     error = error * filming.light_turns[:, None, None, None]
     lift = lift.unflatten(1, (views, 3)) + error[:, :, None]
-    return Estimate(lift, atlas.coarse_image(common[:, :, 0]))
+    return LightEstimate(lift, atlas.coarse_image(common[:, :, 0]))
 
 
 def _as_estimated(linear: torch.Tensor) -> torch.Tensor:
@@ -247,8 +247,8 @@ def _weights(
 
 
 def _filmed(
-    atlas: AtlasMaps, lit: Lit, skins: Skins, filming: Filming, hiding: Hiding, camera: Camera,
-    lift: torch.Tensor,
+    atlas: AtlasMaps, lit: Lit, skins: Skins, filming: Filming, occluders: Occluders,
+    camera: Camera, lift: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Each view's texture (B, V, 3, N, N) in log light, as a frame keeps it, brought to the common
     light; and the share (B, V, N, N) of its weight that clipping leaves it."""
@@ -257,7 +257,7 @@ def _filmed(
     both = torch.cat([lit.irradiance.flatten(2), lit.shine.flatten(2)], 2)
     light, shine = atlas.coarse_image(both).unflatten(1, (2, views, 3)).unbind(1)
     specular = (skins.specular / USUAL_SPECULAR)[:, None]
-    shown = skins.albedo * hiding.rim_shade.exp()
+    shown = skins.albedo * occluders.rim_shade.exp()
     shown = _without_detail(shown, filming.blur)
     grid = _texel_grid(size, skins.albedo.device)
     out = torch.empty(views, count, 3, size, size, device=skins.albedo.device)
@@ -295,7 +295,7 @@ def _texel_grid(size: int, device: torch.device) -> torch.Tensor:
 
 
 def _finished(
-    atlas: AtlasMaps, skins: Skins, hiding: Hiding, filmed: Filmed, filming: Filming,
+    atlas: AtlasMaps, skins: Skins, occluders: Occluders, filmed: Filmed, filming: Filming,
     camera: Camera, heads: Heads, generator: torch.Generator,
 ) -> Pair:  # fmt: skip
     """A codec's work on the blend, then bare skin, filled where no view saw it."""
@@ -303,12 +303,12 @@ def _finished(
     is_skin = atlas.skin > 0.5
     as_filmed = log_from_pixels(coded(generator, light_from_log(filmed.log_rgb)))
     best = filmed.weight.amax(1, keepdim=True)
-    seen = _seen(atlas, best, hiding)
+    seen = _seen(atlas, best, occluders)
     albedo_log = as_filmed - filmed.common
     filled = complete(atlas, albedo_log, seen)
     grain = smooth_field(generator, (count, 1), atlas.size // 2, atlas.size)
     whole = filled.log_rgb + GRAIN * grain * filled.invented
-    whole = with_cropped_scalp(atlas, whole, hiding, albedo_log, best, grain) + filmed.common
+    whole = with_cropped_scalp(atlas, whole, occluders, albedo_log, best, grain) + filmed.common
     drawn_light = _light_of_drawn(atlas, filmed.mean_light, camera, generator)
     drawn = skins.albedo + atlas.flat * (atlas.flat_albedo - skins.albedo)
     linear = torch.where(is_skin, light_from_log(whole), drawn * drawn_light.exp())
@@ -343,7 +343,7 @@ def _light_of_drawn(
     return filmed - torch.log(sclera) + log(MOUTH_LIGHT) * atlas.in_mouth
 
 
-def _seen(atlas: AtlasMaps, best: torch.Tensor, hiding: Hiding) -> torch.Tensor:
+def _seen(atlas: AtlasMaps, best: torch.Tensor, occluders: Occluders) -> torch.Tensor:
     """(B, 1, N, N) coverage: seen, less doubtful rims, glasses, hair and clothes."""
     seen = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
     reach = RIM_2048 * atlas.size / 2048
@@ -351,4 +351,4 @@ def _seen(atlas: AtlasMaps, best: torch.Tensor, hiding: Hiding) -> torch.Tensor:
     inner = -functional.max_pool2d(-seen, 2 * radius + 1, stride=1, padding=radius)
     inner = blurred(inner, reach / 2)
     seen = seen + atlas.doubtful_rims * (torch.minimum(seen, inner) - seen)
-    return seen * (1.0 - hiding.rims) * (1.0 - hiding.hides) * (1.0 - hiding.foreign)
+    return seen * (1.0 - occluders.rims) * (1.0 - occluders.hides) * (1.0 - occluders.foreign)

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import MATERIALS, SEE_THROUGH, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...atlas.texel_map import AtlasTable, atlas_table
+from ...atlas.texel_map import TexelMap, texel_map
 from ...geometry.normals import vertex_normals
 from ...stages.room_light.visibility import NOTHING, Visibility, cast_visibility, even_directions
 from ...store.source_fingerprint import source_fingerprint
@@ -65,7 +65,7 @@ def tables_version() -> str:
 
 def bake_tables(template: HeadTemplate, identities: FloatArray) -> HeadTables:
     """Tables of heads with identity parameters (H, P) in standard deviations; seconds a head."""
-    table = atlas_table(template, GRID)
+    table = texel_map(template, GRID)
     skin = table.is_material("skin")
     rest = table.interpolate(template.vertices_m)[skin]
     patch = kmeans2(rest.astype(np.float64), PATCHES, minit="++", seed=1)[1]
@@ -127,7 +127,7 @@ def load_tables(path: Path, template: HeadTemplate) -> HeadTables:
 
 def _bake(
     template: HeadTemplate,
-    table: AtlasTable,
+    table: TexelMap,
     skin: NDArray[np.bool_],
     patch: NDArray[np.int32],
     identity: FloatArray,

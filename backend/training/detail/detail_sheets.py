@@ -12,7 +12,7 @@ from ...imaging.image_files import pixels_8bit, write_jpeg
 from ...imaging.log_light import LUMINANCE
 from ...stages.detail.conditions import COLOUR_SCALE, blurred, differences, trust_of
 from ...stages.detail.diffusion import DetailNet, DetailPipeline, scheduler
-from ...stages.detail.diffusion.pipeline import START, STEPS, Answer
+from ...stages.detail.diffusion.pipeline import START, STEPS, Prediction
 from ...synthetic.simulator.tone_curve import light_from_log, srgb_from_linear
 from .crops import Pieces, piece_of
 from .filmed_persons import Filmed
@@ -50,7 +50,9 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
 
 
 @torch.no_grad()
-def drawn_of(net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START) -> Answer:
+def drawn_of(
+    net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START
+) -> Prediction:
     """Of pieces (B, DRAWN, c, c)."""
     pipeline = DetailPipeline(net, scheduler())
     return pipeline(pieces.conditions, _silent, steps=steps, start=start)

@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from ...stages.detail.diffusion import DetailNet, scheduler
-from ..distributed import descend
+from ..distributed import optimizer_step
 from ..ema import follow
 from ..finite import require_finite
 from ..random_stream import stream
@@ -89,7 +89,7 @@ class Learning:
         value = require_finite(loss, number)
         for group in self.optimizer.param_groups:
             group["lr"] = preset.rate * self._pace(number)
-        descend(self.accelerator, loss, self.optimizer, longest=CLIP)
+        optimizer_step(self.accelerator, loss, self.optimizer, longest=CLIP)
         batch = preset.batch * self.accelerator.num_processes
         seen = (number + 1) * batch
         follow(self.nets.mean, self.nets.net, batch, preset.mean_images, seen)

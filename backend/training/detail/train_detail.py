@@ -11,7 +11,7 @@ import torch
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
-from ...atlas.texel_map import atlas_table
+from ...atlas.texel_map import texel_map
 from ...stages.detail.diffusion import save
 from ...stages.detail.shipped import WEIGHTS, weights_sha256
 from ...store.source_fingerprint import source_fingerprint
@@ -25,8 +25,8 @@ from ...synthetic.simulator import keep_freed_memory
 from ...synthetic.simulator.tone_curve import linear_from_srgb
 from .. import texture_pool as texture_pool_code
 from ..checkpoint import Origin, begun, read_checkpoint, write_checkpoint
-from ..data_source import SIMULATED, Given, look_at
-from ..distributed import accelerator_for_training, finished, told_by_one
+from ..data_source import SIMULATED, DataSource, inspect
+from ..distributed import accelerator_for_training, finished, main_process_progress
 from ..folders import mark_of, read_atlas_pictures
 from ..log import TrainingLog
 from ..loop import Loop, Pace
@@ -60,7 +60,7 @@ def train_detail(
     """
     stop_at_s = None if minutes is None else time.monotonic() + 60.0 * minutes
     preset, folder = PRESETS[preset_name], out or cache / f"detail_{preset_name}"
-    given = look_at(SIMULATED, studio)
+    given = inspect(SIMULATED, studio)
     accelerator = accelerator_for_training()
     origin = Origin.of(
         preset_name, preset, SEED, film_mark(preset.size, hdris), given.marks()[1],
@@ -68,7 +68,7 @@ def train_detail(
     )  # fmt: skip
     standing = begun(folder, origin, resume=resume)
     keep_freed_memory()
-    progress, device = told_by_one(accelerator), accelerator.device
+    progress, device = main_process_progress(accelerator), accelerator.device
     with accelerator.main_process_first():  # which fills the cache
         learnt, held_out = filmed_persons(preset, given, hdris, cache, device, progress)
     nets = Nets.of(preset, device)
@@ -113,12 +113,12 @@ def film_mark(size: int, hdris: Path | None) -> str:
 
 
 def filmed_persons(
-    preset: Preset, given: Given, hdris: Path | None, cache: Path, device: torch.device,
+    preset: Preset, given: DataSource, hdris: Path | None, cache: Path, device: torch.device,
     progress: Progress,
 ) -> tuple[list[Filmed], list[Filmed]]:  # fmt: skip
     """Those that are learnt from and the held-out ones; what is missing is filmed on `device`."""
     template = load_template()
-    anatomy = Anatomy(atlas_table(template, preset.size), template.vertices_m)
+    anatomy = Anatomy(texel_map(template, preset.size), template.vertices_m)
     real = _own_textures(given, anatomy, preset.size, device)  # first what may be refused
     clips = film_mark(preset.size, hdris)
 
@@ -148,7 +148,7 @@ def filmed_persons(
 
 
 def _own_textures(
-    given: Given, anatomy: Anatomy, size: int, device: torch.device
+    given: DataSource, anatomy: Anatomy, size: int, device: torch.device
 ) -> list[StudioTexture]:
     """A studio's own, of which only the colour is known: without relief, shining as usual."""
     if given.studio_folder is not None:

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import load_template
 
-from ...atlas.texel_map import atlas_table
+from ...atlas.texel_map import texel_map
 
 WEIGHTS = Path(__file__).parent / "weights"
 LOSS, SCORE = "loss", "score"  # names of the two networks
@@ -70,8 +70,8 @@ class IdentityNet(nn.Module):
 def _only_skin(texels: int) -> Tensor:
     """(texels, texels) float32: 1 on skin and its gutters, 0 where something else might reach in
     when a texture of twice the size is made smaller."""
-    table = atlas_table(load_template(), 2 * texels)
-    other = table.image((~table.is_material("skin")).astype(np.float32))
+    table = texel_map(load_template(), 2 * texels)
+    other = table.scatter((~table.is_material("skin")).astype(np.float32))
     return 1.0 - functional.max_pool2d(torch.from_numpy(other)[None], 4, stride=2, padding=1)[0]
 
 

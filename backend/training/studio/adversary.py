@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ...stages.studio_texture.networks import Discriminator
-from ..distributed import descend, mean_over_all
+from ..distributed import mean_over_all, optimizer_step
 from ..finite import require_finite
 from .augment import augmented
 from .losses import fooled, r1_penalty, told_apart
@@ -52,7 +52,7 @@ class Adversary:
             penalty = r1_penalty(real, real_scores)
             found["r1"] = require_finite(penalty, step)
             loss = loss + 0.5 * self.settings.r1 * self.settings.r1_every * penalty
-        descend(self.accelerator, loss, self.optimizer)
+        optimizer_step(self.accelerator, loss, self.optimizer)
         self.judge.requires_grad_(False)
         sure = mean_over_all(self.accelerator, real_scores.detach().sign().mean()).item()
         surer = sure - self.settings.surest

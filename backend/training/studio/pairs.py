@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from studio_avatar_addon.avatar.template import HeadTemplate
 
-from ...atlas.texel_map import AtlasTable, atlas_table
+from ...atlas.texel_map import TexelMap, texel_map
 from ...stages.studio_texture.networks import PhoneInputs, clipped_share
 from ...synthetic.simulator import Simulator
 from ...synthetic.simulator.shading import Heads
@@ -57,7 +57,7 @@ class AtlasFacts:
 
     @classmethod
     def of(cls, template: HeadTemplate, simulator: Simulator, size: int) -> AtlasFacts:
-        skin, weight = skin_and_weight(atlas_table(template, size))
+        skin, weight = skin_and_weight(texel_map(template, size))
         device = simulator.tables.normals.device
         heads = Heads(
             simulator.tables, torch.arange(len(simulator.tables), device=device), simulator.sphere
@@ -70,10 +70,10 @@ class AtlasFacts:
         return cls(skin.to(device), weight.to(device), normal, image[:, 3].clamp(0.0, 1.0))
 
 
-def skin_and_weight(table: AtlasTable) -> tuple[Tensor, Tensor]:
+def skin_and_weight(table: TexelMap) -> tuple[Tensor, Tensor]:
     """`AtlasFacts.skin` and `.weight`; gutters count as little as eyes and mouth."""
     skin = torch.from_numpy(
-        table.image(table.is_material("skin"), gutters=False).astype(np.float32)
+        table.scatter(table.is_material("skin"), gutters=False).astype(np.float32)
     )
     weight = OTHER_WEIGHT + (1.0 - OTHER_WEIGHT) * skin
     return skin, weight / weight.mean()
@@ -148,7 +148,7 @@ class Sources:
 
     def _textures(self, stored: Tensor, count: int, random: torch.Generator) -> Tensor:
         textures = stored[_drawn(len(stored), count, random)].float() / 255.0
-        return mirrored(textures, self.facts.skin, _some(count, random))
+        return mirrored(textures, self.facts.skin, _random_choice(count, random))
 
 
 def as_batch(
@@ -159,7 +159,7 @@ def as_batch(
     coverage, head = pairs.coverage[index].float() / 255, pairs.head[index]
     normal, openness = facts.normal[head], facts.openness[head]
     if random is not None:
-        turned = _some(len(index), random)
+        turned = _random_choice(len(index), random)
         sides = torch.where(turned, -1.0, 1.0)[:, None, None]
         normal = mirrored(normal, facts.skin, turned)
         normal = torch.cat([normal[:, :1] * sides[:, None], normal[:, 1:]], 1)
@@ -181,5 +181,5 @@ def _drawn(stored: int, count: int, random: torch.Generator) -> Tensor:
     return torch.randint(stored, (count,), generator=random, device=random.device)
 
 
-def _some(count: int, random: torch.Generator) -> Tensor:
+def _random_choice(count: int, random: torch.Generator) -> Tensor:
     return torch.rand(count, generator=random, device=random.device) < 0.5

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ...stages.studio_texture.networks import Generator
-from ..distributed import descend, mean_over_all
+from ..distributed import mean_over_all, optimizer_step
 from ..ema import follow
 from ..finite import require_finite
 from ..identity.embedding import IdentityNet
@@ -124,7 +124,7 @@ class PhonePhase(Phase):
         found["generator"] = require_finite(loss, number)
         if number % self.settings.path_every == 0:
             loss = loss + self.settings.path_every * self._uneven(count, number, random, found)
-        descend(setting.accelerator, loss, self.optimizer)
+        optimizer_step(setting.accelerator, loss, self.optimizer)
         with torch.no_grad():
             middle = mean_over_all(setting.accelerator, wplus[:, 0].mean(0))
             phone.mapping.mean.lerp_(middle, MEAN_PACE)
@@ -209,7 +209,7 @@ class EncoderPhase(Phase):
         with setting.accelerator.autocast():
             made, offset = self.losses.draw(self.generator, batch, random)
             loss = self.losses.loss(made, offset, batch, number, found)
-        descend(setting.accelerator, loss, self.optimizer)
+        optimizer_step(setting.accelerator, loss, self.optimizer)
         setting.follow("encoder", number + 1)
         if self.joint:
             setting.follow("phone", setting.preset.phone_steps + number + 1)
@@ -271,7 +271,7 @@ class StudioPhase(Phase):
             loss = loss + preset.adversarial_weight * self.adversary.loss(fake, random)
             loss = loss + self._kept(imagined, before)
         found["generator"] = require_finite(loss, number)
-        descend(setting.accelerator, loss, self.optimizer, self.encoder_optimizer)
+        optimizer_step(setting.accelerator, loss, self.optimizer, self.encoder_optimizer)
         setting.follow("studio", number + 1)
         setting.follow("encoder", self.setting.preset.encoder_steps + number + 1)
         return found

@@ -15,8 +15,8 @@ from ...stages.studio_texture.networks import save, weights_sha256
 from ...stages.studio_texture.networks.studio_net import WEIGHTS
 from ...synthetic.simulator import Simulator, keep_freed_memory
 from ..checkpoint import Origin, begun
-from ..data_source import SIMULATED, Given, look_at
-from ..distributed import accelerator_for_training, finished, told_by_one
+from ..data_source import SIMULATED, DataSource, inspect
+from ..distributed import accelerator_for_training, finished, main_process_progress
 from ..folders import read_atlas_pictures
 from ..identity.embedding import LOSS, load
 from ..identity.embedding import weights_sha256 as identity_sha256
@@ -55,14 +55,14 @@ def train_studio(
     stop_at_s = None if minutes is None else time.monotonic() + 60.0 * minutes
     preset, folder = PRESETS[preset_name], out or cache / f"studio_{preset_name}"
     # First what may be refused.
-    given = look_at(phone, studio)
+    given = inspect(phone, studio)
     accelerator = accelerator_for_training()
     origin = Origin.of(
         preset_name, preset, SEED, *given.marks(), identity_sha256(LOSS), accelerator.num_processes
     )
     standing = begun(folder, origin, resume=resume)
     keep_freed_memory()
-    device, progress = accelerator.device, told_by_one(accelerator)
+    device, progress = accelerator.device, main_process_progress(accelerator)
     torch.backends.cudnn.benchmark = device.type == "cuda"  # sizes never change
     identity = load(LOSS).to(device).requires_grad_(False)
     sources = _sources(preset, given, hdris, cache, accelerator, progress)
@@ -84,7 +84,7 @@ def train_studio(
 
 
 def card_facts(
-    preset_name: str, given: Given, figures: dict[str, float], sha256: str
+    preset_name: str, given: DataSource, figures: dict[str, float], sha256: str
 ) -> dict[str, object]:
     """What the model card tells; `figures` as of `write_answers`."""
     preset = PRESETS[preset_name]
@@ -101,7 +101,7 @@ def card_facts(
 
 
 def _sources(
-    preset: Preset, given: Given, hdris: Path | None, cache: Path, accelerator: Accelerator,
+    preset: Preset, given: DataSource, hdris: Path | None, cache: Path, accelerator: Accelerator,
     progress: Progress,
 ) -> Sources:  # fmt: skip
     device = accelerator.device

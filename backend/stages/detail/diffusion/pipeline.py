@@ -33,7 +33,7 @@ def scheduler() -> DDIMScheduler:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class Prediction:
     """(B, DRAWN, H, W) each: the first step's answer, which from pure noise is what is likely, and
     the last one's, one detail that there might be."""
 
@@ -62,7 +62,7 @@ class DetailPipeline(DiffusionPipeline):
         steps: int = STEPS,
         start: float = START,
         tile: int = TILE,
-    ) -> Answer:
+    ) -> Prediction:
         """What the network draws, on the conditions' device; the same for the same `seed`,
         whatever the tiles.
 
@@ -84,7 +84,7 @@ class DetailPipeline(DiffusionPipeline):
             expected = clean if number == 0 else expected
             drawn = self.scheduler.step(clean, timestep, drawn, eta=0.0).prev_sample
         progress(steps, steps, "")
-        return Answer(expected[..., :height, :width], drawn[..., :height, :width])
+        return Prediction(expected[..., :height, :width], drawn[..., :height, :width])
 
     def _clean(self, noised: Tensor, timestep: Tensor, conditions: Conditions, tile: int) -> Tensor:
         """The network's answer, tile by tile, each with all that it can see round it."""
