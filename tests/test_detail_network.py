@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.nn import functional
 
+from backend.imaging.tensor_color import linear_from_srgb, log_light
 from backend.stages.detail.conditions import (
     BROAD,
     CONDITIONS,
@@ -36,7 +37,6 @@ from backend.stages.detail.diffusion import (
 )
 from backend.stages.detail.diffusion.pipeline import Prediction
 from backend.stages.detail.diffusion_drawing import Diffusion
-from backend.synthetic.simulator.tone_curve import linear_from_srgb, log_light
 from backend.training.checkpoint import Origin, read_checkpoint, read_standing, write_checkpoint
 from backend.training.detail.crops import drawn_pieces, piece_of
 from backend.training.detail.detail_presets import Preset

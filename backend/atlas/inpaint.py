@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..imaging.log_light import USUAL_SKIN, chroma, smooth_step
+from ..imaging.log_light import USUAL_SKIN, chroma
+from ..imaging.smooth_step import smooth_step
 from .texel_map import TexelMap, region, sample_at
 
 # Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.

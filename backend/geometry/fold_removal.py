@@ -18,6 +18,7 @@ from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.template import BONES, EYE_BONES, MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
+from ..imaging.smooth_step import smooth_step
 from .intersections import self_intersections
 from .normals import triangle_normals
 
@@ -217,8 +218,7 @@ def _window(neighbours: csr_array, folded: BoolArray, reach: float) -> FloatArra
     steps: NDArray[np.float64] = dijkstra(
         neighbours, indices=np.flatnonzero(folded), unweighted=True, min_only=True, limit=reach
     )
-    way = np.minimum(steps / reach, 1.0)
-    return 1.0 - way * way * (3.0 - 2.0 * way)
+    return 1.0 - smooth_step(0.0, reach, steps)
 
 
 def _smoothed(

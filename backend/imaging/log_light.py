@@ -25,9 +25,3 @@ def light_from_log(log: FloatArray) -> NDArray[np.float32]:
 def chroma(log_rgb: FloatArray) -> FloatArray:
     """Log colours (..., 3) less their luminance."""
     return log_rgb - (log_rgb @ LUMINANCE)[..., None]
-
-
-def smooth_step(low: float, high: float, value: FloatArray) -> FloatArray:
-    """Of values (...): 0 below `low`, 1 above `high`, without a kink between."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

@@ -7,8 +7,8 @@ import numpy as np
 from studio_avatar_addon.avatar.template import BONES
 from studio_avatar_addon.avatar.types import FloatArray
 
+from ..imaging.smooth_step import smooth_step
 from .mesh import MM, HeadMesh
-from .shape_space import smooth_step
 
 # Heads and tails in millimetres; the jaw turns about a transverse axis just before the ear canal.
 BONE_ENDS_MM = {
@@ -40,7 +40,7 @@ def build_rig(head: HeadMesh) -> tuple[FloatArray, FloatArray]:
 def _weights(head: HeadMesh) -> FloatArray:
     weights = np.zeros((len(BONES), head.count))
     height = (head.vertices_m[:, 2] - NECK_SLOPE * head.vertices_m[:, 1]) / MM
-    on_head = smooth_step(height, NECK_LOW_MM, NECK_HIGH_MM)
+    on_head = smooth_step(NECK_LOW_MM, NECK_HIGH_MM, height)
     inside = [ids for name, ids in head.parts.items() if name != "skin"]
     on_head[np.concatenate(inside)] = 1.0
     weights[BONES.index("head")] = on_head

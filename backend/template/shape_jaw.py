@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..imaging.smooth_step import smooth_step
 from .rig import BONE_ENDS_MM
 from .shape_contact import freed
-from .shape_space import (
-    FaceSpace,
-    FieldValues,
-    FloatArray,
-    GaussianDisplacement,
-    smooth_step,
-    turned,
-)
+from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, turned
 
 OPEN_DEG = 18.5
 FORWARD_MM = np.array([0.0, -9.5, -0.6])
@@ -47,14 +41,14 @@ def jaw_share(space: FaceSpace) -> FloatArray:
     arm = space.typed - _typed_axis()
     below = np.arctan2(-arm[:, 2], -arm[:, 1])  # angle below the horizon, seen from the axis
     deg = np.rad2deg(below)
-    share = smooth_step(deg, 17.0, 40.0) * smooth_step(deg, 86.0, 50.0)
-    share *= smooth_step(space.typed[:, 1], -18.0, -84.0)
+    share = smooth_step(17.0, 40.0, deg) * smooth_step(86.0, 50.0, deg)
+    share *= smooth_step(-18.0, -84.0, space.typed[:, 1])
     mouth = space.head.rings["mouth"]
     base = np.zeros_like(share)
     base[space.skin] = share[space.skin]
     lips = lip_values(LIP_SHARE, mouth.shape[1])
     held: list[FieldValues] = [(ring, lips[:, None]) for ring in mouth[2:8]]
-    lower = smooth_step(space.typed[:, 2], -38.0, -55.0)
+    lower = smooth_step(-38.0, -55.0, space.typed[:, 2])
     bag = np.concatenate([mouth[8:].ravel(), space.head.ends["mouth"]])
     held.append((bag, lower[bag, None]))
     held.append((space.lids, np.zeros((len(space.lids), 1))))
@@ -108,5 +102,5 @@ def tongue_out(space: FaceSpace) -> FloatArray:
     depth = space.points[ids, 1]
     share = (depth.max() - depth) / (depth.max() - depth.min())
     field[ids, 1] = -TONGUE_REACH_MM * share**1.2
-    field[ids, 2] = 9.0 * smooth_step(share, 0.1, 0.7) - 9.0 * share**4
+    field[ids, 2] = 9.0 * smooth_step(0.1, 0.7, share) - 9.0 * share**4
     return field

@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..imaging.smooth_step import smooth_step
 from .control_surface import ring_curve
 from .shape_contact import freed
 from .shape_lips import LIP_SHAPES, MOUTH_LEFT, MOUTH_LEFT_SKIN, SKIN_SHAPES, LipShape, LipTable
-from .shape_space import (
-    FaceSpace,
-    FieldValues,
-    FloatArray,
-    GaussianDisplacement,
-    IntArray,
-    smooth_step,
-    turned,
-)
+from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, IntArray, turned
 
 BORDER_RING = 3
 CONTACT_RING = 6
@@ -111,8 +104,8 @@ def _mouth_close(space: FaceSpace, jaw_open: FloatArray) -> FloatArray:
         opened = jaw_open[ring]
         held.append((ring, CLOSE_AT * opened[lower] - opened))
     base = space.zero()
-    share = smooth_step(space.typed[:, 2:], *CHIN_GIVES_Z_MM)
-    share *= smooth_step(space.typed[:, 1:2], *CHEEK_GIVES_Y_MM)
+    share = smooth_step(*CHIN_GIVES_Z_MM, space.typed[:, 2:])
+    share *= smooth_step(*CHEEK_GIVES_Y_MM, space.typed[:, 1:2])
     base[space.skin] = -(share * jaw_open)[space.skin]
     return space.settled(base, held, SKIN_REACH)
 

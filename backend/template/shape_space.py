@@ -18,6 +18,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from studio_avatar_addon.avatar.types import IntArray
 
 from ..geometry.local_stretch import carried_along, local_stretch
+from ..imaging.smooth_step import smooth_step
 from .control_points import Point
 from .mesh import MM, HeadMesh
 
@@ -126,7 +127,7 @@ class FaceSpace:
 
     def left_half(self, field: FloatArray, blend_mm: float) -> FloatArray:
         """The left share of a symmetric field; it and its mirror image add up to the field."""
-        return field * smooth_step(self.typed[:, :1], -blend_mm, blend_mm)
+        return field * smooth_step(-blend_mm, blend_mm, self.typed[:, :1])
 
     def pushed(
         self, pushes: tuple[GaussianDisplacement, ...], both_sides: bool = True
@@ -203,12 +204,6 @@ class _Membrane:
     def free_from(self, held_values: FloatArray) -> FloatArray:
         """Values (free, C) from those of the held vertices."""
         return self.factor.solve(-(self.pull @ held_values))
-
-
-def smooth_step(value: FloatArray, low: float, high: float) -> FloatArray:
-    """0 below `low`, 1 above `high`, smooth between; `low` may lie above `high`."""
-    share = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return share * share * (3.0 - 2.0 * share)
 
 
 def turned(arm: FloatArray, axis: FloatArray, angle_rad: FloatArray) -> FloatArray:

@@ -15,8 +15,9 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import FloatArray
 
+from ..imaging.smooth_step import smooth_step
 from ..template.mesh import MM, HeadMesh
-from ..template.shape_space import FaceSpace, FieldValues, smooth_step
+from ..template.shape_space import FaceSpace, FieldValues
 from .trends import TRENDS
 from .warps import ASYMMETRIES, PROPORTIONS, WARPS
 
@@ -119,21 +120,21 @@ def _whole_head_fields() -> dict[str, Callable[[FloatArray], FloatArray]]:
         "head_length": stretch(1, lambda p: 0.034 * p[:, 1]),
         "head_breadth": stretch(0, lambda p: 0.034 * p[:, 0]),
         "head_height": stretch(
-            2, lambda p: 0.055 * np.maximum(p[:, 2] - 20, 0) * smooth_step(p[:, 2], 20, 60)
+            2, lambda p: 0.055 * np.maximum(p[:, 2] - 20, 0) * smooth_step(20, 60, p[:, 2])
         ),
         "face_height": stretch(
-            2, lambda p: 0.055 * np.minimum(p[:, 2] - 24, 0) * smooth_step(p[:, 2], -150, -80)
-            * (1 - smooth_step(p[:, 1], -30, 50))
+            2, lambda p: 0.055 * np.minimum(p[:, 2] - 24, 0) * smooth_step(-150, -80, p[:, 2])
+            * (1 - smooth_step(-30, 50, p[:, 1]))
         ),
         "neck_girth": _neck_girth,
         "neck_lean": stretch(
-            1, lambda p: 7.0 * (1 - smooth_step(p[:, 2] - 0.4 * p[:, 1], -150, -55))
+            1, lambda p: 7.0 * (1 - smooth_step(-150, -55, p[:, 2] - 0.4 * p[:, 1]))
         ),
     }  # fmt: skip
 
 
 def _neck_girth(p: FloatArray) -> FloatArray:
-    share = smooth_step(p[:, 2] - 0.45 * p[:, 1], -50.0, -90.0)
+    share = smooth_step(-50.0, -90.0, p[:, 2] - 0.45 * p[:, 1])
     delta = np.zeros_like(p)
     delta[:, 0] = 0.075 * p[:, 0] * share
     delta[:, 1] = 0.075 * (p[:, 1] - 8) * share

@@ -14,6 +14,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Progress
 
 from ..atlas.texel_map import texel_map
+from ..imaging.tensor_color import linear_from_srgb, srgb_from_linear
 from ..synthetic.corpus.anatomy import Anatomy
 from ..synthetic.corpus.bank import Bank, build_bank, corpus_version
 from ..synthetic.corpus.painter import StudioTexture, paint
@@ -33,7 +34,6 @@ from ..synthetic.simulator import (
     save_tables,
 )
 from ..synthetic.simulator.tables import tables_version
-from ..synthetic.simulator.tone_curve import linear_from_srgb, srgb_from_linear
 
 # Persons below are nobody's training data: benchmarks draw from them.
 FIRST_TRAINED = 1000

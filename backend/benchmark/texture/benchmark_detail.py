@@ -21,6 +21,7 @@ from torch.nn import functional
 from studio_avatar_addon.avatar.files import write_json
 
 from ...imaging.log_light import LUMINANCE
+from ...imaging.tensor_color import linear_from_srgb, log_light
 from ...job.cache_folder import cache_folder
 from ...job.terminal import Silent
 from ...stages.detail.conditions import (
@@ -35,7 +36,6 @@ from ...stages.detail.conditions import (
 from ...stages.detail.diffusion import DetailNet, load
 from ...stages.detail.surface_maps import COARSE_M, FINE_M, LARGEST_SWING, RELIEF_M
 from ...synthetic.simulator import keep_freed_memory
-from ...synthetic.simulator.tone_curve import linear_from_srgb, log_light
 from ...training.data_source import SIMULATED, inspect
 from ...training.detail.crops import Pieces
 from ...training.detail.detail_presets import CPU, Preset

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...imaging.log_light import LUMINANCE
+from ...imaging.smooth_step import smooth_step
 
 # What the network draws, at about unit variance: log light of three channels, and metres.
 COLOUR_SCALE, HEIGHT_SCALE_M = 0.08, 25e-6
@@ -120,8 +121,8 @@ def trust_in(phone_srgb: Tensor, shares: Shares, phone_log: Tensor, studio_log: 
     light = ((coarse(phone_log) - coarse(studio_log)) * weights).sum(1, keepdim=True)
     across, down = differences(blurred(light, EDGE_SIGMA)).chunk(2, 1)
     steep = torch.hypot(across, down) * (light.shape[-1] / 2048.0)
-    edge = enlarged(_smooth_step(*SHADOW_EDGE, steep), size).clamp(0.0, 1.0)
-    clipped = _smooth_step(*CLIPPING, phone_srgb.amax(1, keepdim=True))
+    edge = enlarged(smooth_step(*SHADOW_EDGE, steep), size).clamp(0.0, 1.0)
+    clipped = smooth_step(*CLIPPING, phone_srgb.amax(1, keepdim=True))
     return inside * (1.0 - edge) * (1.0 - clipped)
 
 
@@ -136,8 +137,3 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
     across = functional.conv2d(across, kernel[:, :, None], groups=groups)
     down = functional.pad(across, (0, 0, reach, reach), mode="replicate")
     return functional.conv2d(down, kernel[..., None], groups=groups)
-
-
-def _smooth_step(low: float, high: float, value: Tensor) -> Tensor:
-    share = ((value - low) / (high - low)).clamp(0.0, 1.0)
-    return share * share * (3.0 - 2.0 * share)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray, HeadFit
 
 from ...atlas.texel_map import TexelMap, region
-from ...imaging.log_light import smooth_step
+from ...imaging.smooth_step import smooth_step
 
 # Relief is in units of this height: about what one unit of log luminance stands for.
 RELIEF_M = 0.0006

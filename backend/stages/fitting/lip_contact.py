@@ -17,6 +17,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...geometry.fold_removal import remove_self_intersections
 from ...geometry.local_stretch import carried_along
+from ...imaging.smooth_step import smooth_step
 from ...template.personalize import personalize_blendshapes
 
 EYE_BONES = (BONES.index("eye.L"), BONES.index("eye.R"))
@@ -108,8 +109,7 @@ def _clearance(points_m: FloatArray, centre_m: FloatArray, radius_m: float) -> F
 
 def _touch(clearance_m: FloatArray) -> FloatArray:
     """1 where a point touches the eyeball, falling to 0 where it is free."""
-    way = np.clip((np.abs(clearance_m) - TOUCHING_M) / (FREE_M - TOUCHING_M), 0.0, 1.0)
-    return 1.0 - way * way * (3.0 - 2.0 * way)
+    return 1.0 - smooth_step(TOUCHING_M, FREE_M, np.abs(clearance_m))
 
 
 def _between_lids(

@@ -20,7 +20,8 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 from ...atlas.inpaint import continue_smoothly
 from ...atlas.solid_noise import solid_noise
 from ...atlas.texel_map import TexelMap, region, sample_at, texel_map, twin_coordinates
-from ...imaging.log_light import LUMINANCE, chroma, smooth_step
+from ...imaging.log_light import LUMINANCE, chroma
+from ...imaging.smooth_step import smooth_step
 
 COARSE = 512
 PLAIN = ("nose", "cheeks", "chin")

@@ -14,7 +14,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, HeadFit
 
 from ...atlas.solid_noise import solid_noise
 from ...atlas.texel_map import TexelMap
-from ...imaging.log_light import smooth_step
+from ...imaging.smooth_step import smooth_step
 from ..frame_sampling.eye_colors import SCLERA_ALBEDO
 
 PUPIL_SHARE = 0.36

@@ -12,7 +12,8 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas.texel_map import region
-from ...imaging.log_light import LUMINANCE, smooth_step
+from ...imaging.log_light import LUMINANCE
+from ...imaging.smooth_step import smooth_step
 from .filmed_points import FilmedPoints
 from .light_fit import Shading
 from .skin_points import SkinPoints

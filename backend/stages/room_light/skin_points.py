@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...atlas.texel_map import TexelMap, region, texel_map
-from ...imaging.log_light import smooth_step
+from ...imaging.smooth_step import smooth_step
 
 GRID = 192
 SMOOTHING = 1.3  # texels of it

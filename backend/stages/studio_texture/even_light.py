@@ -27,7 +27,8 @@ from studio_avatar_addon.avatar.types import (
 from ...atlas.inpaint import NOSTRIL_LOG
 from ...atlas.texel_map import TexelMap, region, texel_map
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
-from ...imaging.log_light import LUMINANCE, light_from_log, log_light, smooth_step
+from ...imaging.log_light import LUMINANCE, light_from_log, log_light
+from ...imaging.smooth_step import smooth_step
 from ..phone_texture.painted_parts import painted_parts
 from ..room_light.skin_points import GRID, SkinPoints
 from ..room_light.surroundings import look_around

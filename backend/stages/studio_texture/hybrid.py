@@ -17,7 +17,8 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, RoomLight
 
 from ...atlas.inpaint import surface_membrane
 from ...atlas.texel_map import region
-from ...imaging.log_light import LUMINANCE, smooth_step
+from ...imaging.log_light import LUMINANCE
+from ...imaging.smooth_step import smooth_step
 from ..room_light.skin_points import SkinPoints
 from ..room_light.surroundings import Surroundings
 from .guided_light import guided_shading

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...imaging.log_light import LOG_FLOOR
+from ...imaging.tensor_color import linear_from_srgb, log_light
 from .networks import StudioNet
 from .networks.generator import Change
 
@@ -43,7 +43,8 @@ def refined(
     share = target.weight / target.weight.sum().clamp(min=1e-6)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        apart = _log_light(net.generator.synthesis(wplus, changes)) - target.albedo_log
+        drawn_srgb = net.generator.synthesis(wplus, changes).clamp(0.0, 1.0)
+        apart = log_light(linear_from_srgb(drawn_srgb)) - target.albedo_log
         apart = apart - (share * apart).sum((2, 3), keepdim=True)
         error = torch.where(
             apart.abs() < USUAL_ERROR, 0.5 * apart.square() / USUAL_ERROR,
@@ -54,10 +55,3 @@ def refined(
         (wplus.grad,) = torch.autograd.grad(loss, wplus)
         optimizer.step()
     return wplus.detach()
-
-
-def _log_light(srgb: Tensor) -> Tensor:
-    srgb = srgb.clamp(0.0, 1.0)
-    low = srgb <= 0.04045
-    linear = torch.where(low, srgb / 12.92, ((srgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
-    return (linear + float(LOG_FLOOR)).log()

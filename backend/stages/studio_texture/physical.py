@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray, RoomLight
 
 from ...atlas.texel_map import region
-from ...imaging.log_light import LUMINANCE, chroma, smooth_step
+from ...imaging.log_light import LUMINANCE, chroma
+from ...imaging.smooth_step import smooth_step
 from ..room_light.skin_points import SkinPoints
 
 SURROUND_SIGMA = 14.0

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .face import Face
 from .person import Person
 from .strands import (

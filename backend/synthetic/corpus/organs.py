@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .face import Face
 from .texture_noise import fractal_noise
 

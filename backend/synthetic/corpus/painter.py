@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .anatomy import Anatomy
 from .complexion import Layers, bare_albedo
 from .face import Face, face_of

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .anatomy import Anatomy
 from .biophysics import skin_table
 from .face import Face, face_of

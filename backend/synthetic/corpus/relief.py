@@ -9,7 +9,7 @@ import torch
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .face import Face
 from .person import Person
 from .strokes import Canvas

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .face import Face
 from .person import Person
 from .strands import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .face import Face
 from .person import Person
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .anatomy import MM_PER_M
 from .face import Face
 from .person import Person

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as functional
 
+from ...imaging.tensor_color import luminance
 from ...stages.phone_texture.bands import (
     LEAST_WEIGHT,
     LOW_SIGMA,
@@ -21,7 +22,6 @@ from ...stages.phone_texture.bands import (
     SHINE_SPREAD,
 )
 from ...stages.phone_texture.unwrap import RANK_POWER, SHINE_TOLERANCE
-from .tone_curve import luminance
 
 # The low band's texels, against the texture's. The stage's has LOW_SIZE a side whatever its atlas
 # has; that is more than such a blur needs, and the blur is as wide here, as a share of the atlas.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as functional
 
+from ...imaging.smooth_step import smooth_step
+from ...imaging.tensor_color import luminance
 from ...stages.phone_texture.hair_mask import (
     COARSE,
     DARKER,
@@ -19,11 +21,9 @@ from ...stages.phone_texture.hair_mask import (
     LESS_RED,
     MARGIN,
 )
-from ..smooth import smooth_step
 from .atlas_maps import SURELY_SCALP, AtlasMaps
 from .batch_noise import smooth_field, uniform
 from .blend import blurred, enlarged
-from .tone_curve import luminance
 
 # Hair that no texture shows, as it hangs: how ragged its outline, over how much it thins out.
 RAGGED_M, THINS_M = 0.003, 0.007

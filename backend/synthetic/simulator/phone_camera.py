@@ -8,8 +8,8 @@ from math import log, pi
 import torch
 
 from ...imaging.log_light import LOG_FLOOR
+from ...imaging.tensor_color import luminance, srgb_from_linear
 from .batch_noise import normal, uniform
-from .tone_curve import luminance, srgb_from_linear
 
 SHOULDER = 0.5  # linear, from which phones roll highlights off, more or less
 GAMMA = 2.2  # close enough to sRGB's curve for what is drawn at random

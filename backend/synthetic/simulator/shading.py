@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..smooth import smooth_step
+from ...imaging.smooth_step import smooth_step
 from .environments import Environments
 from .sphere import DIRECTIONS, Sphere, unpack
 from .tables import NEIGHBOURS, HeadTables

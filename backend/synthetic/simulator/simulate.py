@@ -12,6 +12,13 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 
 from ...atlas.inpaint import RIM_2048
 from ...imaging.log_light import LOG_FLOOR, LUMINANCE
+from ...imaging.tensor_color import (
+    light_from_log,
+    log_from_pixels,
+    log_light,
+    luminance,
+    srgb_from_linear,
+)
 from ...stages.frame_sampling.eye_colors import SCLERA_ALBEDO
 from ...stages.frame_sampling.frame_sampler import CLIPPED, CLIPPED_WEIGHT
 from ...stages.frame_sampling.texel_views import FULL_COSINE, LEAST_COSINE
@@ -37,7 +44,6 @@ from .phone_camera import Camera, coded, draw_camera
 from .shading import USUAL_SPECULAR, Heads, Lit, Seen
 from .sphere import Sphere
 from .tables import HeadTables
-from .tone_curve import light_from_log, log_from_pixels, log_light, luminance, srgb_from_linear
 from .view_placement import BLURRED_TEXELS, FRAMES_PER_VIEW, MOST_BLUR, Filming, draw_filmings
 
 VIEWS = 6

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...imaging.tensor_color import linear_from_srgb, log_light
 from ...stages.detail.conditions import COLOUR_SCALE, Conditions, conditions_of, places
-from ...synthetic.simulator.tone_curve import linear_from_srgb, log_light
 from .filmed_persons import HEIGHT_STEP, Filmed
 
 HALF_SIZE_SHARE = 0.3  # of pieces that are seen in an atlas of half the size

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ...imaging.image_files import pixels_8bit, write_jpeg
 from ...imaging.log_light import LUMINANCE
+from ...imaging.tensor_color import light_from_log, srgb_from_linear
 from ...stages.detail.conditions import COLOUR_SCALE, blurred, differences, trust_of
 from ...stages.detail.diffusion import DetailNet, DetailPipeline, scheduler
 from ...stages.detail.diffusion.pipeline import START, STEPS, Prediction
-from ...synthetic.simulator.tone_curve import light_from_log, srgb_from_linear
 from .crops import Pieces, piece_of
 from .filmed_persons import Filmed
 

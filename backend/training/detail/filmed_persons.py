@@ -19,6 +19,7 @@ from studio_avatar_addon.avatar.files import whole_file
 from studio_avatar_addon.avatar.types import Progress
 
 from ...imaging.log_light import LUMINANCE
+from ...imaging.tensor_color import linear_from_srgb, log_light, srgb_from_linear
 from ...stages.detail.conditions import (
     BROAD_GRID,
     HEIGHT_SCALE_M,
@@ -33,7 +34,6 @@ from ...stages.detail.poisson import with_trusted
 from ...synthetic.corpus.painter import StudioTexture
 from ...synthetic.simulator import Simulator, Skins
 from ...synthetic.simulator.batch_noise import smooth_field, uniform
-from ...synthetic.simulator.tone_curve import linear_from_srgb, log_light, srgb_from_linear
 from ..random_stream import stream
 
 # The studio stage's low band is blurred by this much, in texels of BROAD_GRID.

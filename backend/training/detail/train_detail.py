@@ -12,6 +12,7 @@ from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
 from ...atlas.texel_map import texel_map
+from ...imaging.tensor_color import linear_from_srgb
 from ...stages.detail.diffusion import save
 from ...stages.detail.shipped import WEIGHTS, weights_sha256
 from ...store.source_fingerprint import source_fingerprint
@@ -22,7 +23,6 @@ from ...synthetic.corpus.person import draw_person
 from ...synthetic.corpus.real_variation import vary
 from ...synthetic.corpus.studio_folder import wrapped_textures
 from ...synthetic.simulator import keep_freed_memory
-from ...synthetic.simulator.tone_curve import linear_from_srgb
 from .. import texture_pool as texture_pool_code
 from ..checkpoint import Origin, begun, read_checkpoint, write_checkpoint
 from ..data_source import SIMULATED, DataSource, inspect

@@ -1,10 +1,10 @@
-"""Colours of a batch as tensors: sRGB's curve, luminance, log light."""
+"""Colours as tensors, as `image_files` and `log_light` have them as arrays."""
 
 from __future__ import annotations
 
 import torch
 
-from ...imaging.log_light import LOG_FLOOR, LUMINANCE
+from .log_light import LOG_FLOOR, LUMINANCE
 
 
 def srgb_from_linear(linear: torch.Tensor) -> torch.Tensor:
