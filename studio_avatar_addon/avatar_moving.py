@@ -20,7 +20,7 @@ import bpy
 from .avatar.errors import AvatarFolderError
 from .avatar.files import write_json
 from .places import AVATARS, RENDERS, unsaved_folder, user_folder
-from .properties import settings
+from .properties import scene_settings
 from .scene.parts import FOLDER
 
 _RECORD = "moved.json"  # {former absolute path: present one}
@@ -28,7 +28,7 @@ _SCENE_PATHS = ("directory", "last_job", "performance", "render_folder", "footag
 
 
 @dataclass(frozen=True)
-class Endangered:
+class LegacyFiles:
     """What uninstalling the extension would delete: avatar folders, and pictures or videos."""
 
     avatars: tuple[Path, ...] = ()
@@ -45,54 +45,54 @@ class Endangered:
 
 
 @cache
-def endangered() -> Endangered:
-    """What still lies in the extension's own folder; read once, until `look_again`."""
+def legacy_files() -> LegacyFiles:
+    """What still lies in the extension's own folder; read once, until `clear_caches`."""
     avatars = [path for path in _entries(user_folder() / AVATARS) if path.is_dir()]
-    return Endangered(tuple(avatars), tuple(_entries(user_folder() / RENDERS)))
+    return LegacyFiles(tuple(avatars), tuple(_entries(user_folder() / RENDERS)))
 
 
-def look_again() -> None:
+def clear_caches() -> None:
     """Forget what was read from disk; for when a file was opened or something was moved."""
-    endangered.cache_clear()
+    legacy_files.cache_clear()
     _record.cache_clear()
 
 
-def move_endangered() -> Endangered:
+def move_legacy_files() -> LegacyFiles:
     """Move all of it to the documents and let the open file's paths follow; returns what moved.
 
     What is there already keeps its name, the moved one gets a number. Raises AvatarFolderError
     where something cannot be moved: it is then still whole in its former place.
     """
-    found = endangered()
+    found = legacy_files()
     try:
         for folder, paths in ((AVATARS, found.avatars), (RENDERS, found.renders)):
             for path in paths:
                 _move_recorded(path, _free_place(unsaved_folder() / folder / path.name))
     finally:
-        look_again()
-        follow_moved()
+        clear_caches()
+        update_moved_paths()
     return found
 
 
-def follow_moved() -> None:
+def update_moved_paths() -> None:
     """Let the open file's paths into folders that were moved point to where they are now."""
     moved = _record()
     if not moved:
         return
     for image in bpy.data.images:
-        now = _now_at(image.filepath, moved, image.library)
+        now = _updated_path(image.filepath, moved, image.library)
         if now and image.packed_file is None:
             image.filepath = now
         elif now:
             image.filepath_raw = now  # without reading the file in place of the packed one
     for head in bpy.data.objects:
-        now = _now_at(str(head.get(FOLDER, "")), moved, head.library)
+        now = _updated_path(str(head.get(FOLDER, "")), moved, head.library)
         if now:
             head[FOLDER] = now
     for scene in bpy.data.scenes:
-        chosen = settings(scene)
+        chosen = scene_settings(scene)
         for name in _SCENE_PATHS:
-            now = _now_at(getattr(chosen, name), moved, scene.library)
+            now = _updated_path(getattr(chosen, name), moved, scene.library)
             if now:
                 setattr(chosen, name, now)
 
@@ -164,7 +164,9 @@ def _record() -> Mapping[Path, Path]:
         return {}
 
 
-def _now_at(path: str, moved: Mapping[Path, Path], library: bpy.types.Library | None) -> str | None:
+def _updated_path(
+    path: str, moved: Mapping[Path, Path], library: bpy.types.Library | None
+) -> str | None:
     """Where a file's path leads now; None where it need not or cannot be changed."""
     if not path or library is not None:
         return None

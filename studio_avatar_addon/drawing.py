@@ -8,7 +8,7 @@ from typing import Literal
 import bpy
 
 from .avatar.errors import JobCancelled
-from .avatar_moving import endangered
+from .avatar_moving import legacy_files
 from .job_status import JobStatus
 from .job_timer import SESSION, stage_name
 from .places import unsaved_folder
@@ -70,9 +70,9 @@ def draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     draw_text(box, context, error.remedy, icon="FORWARD")
 
 
-def draw_endangered(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+def draw_legacy_files(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What uninstalling would delete, and the way out; nothing where all is well."""
-    found = endangered()
+    found = legacy_files()
     if not len(found):
         return
     box = layout.box()

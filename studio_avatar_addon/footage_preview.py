@@ -27,8 +27,11 @@ class FootagePreview:
         return f"{self.size_px[0]} x {self.size_px[1]} px, {self.duration_s:.1f} s"
 
 
-def look_into(footage: Path) -> None:
-    """Learn about a clip for `known_preview`. Adds nothing to the artist's file."""
+def load_preview(footage: Path) -> None:
+    """Read a clip's size, length and first frame for `loaded_preview`; nothing where it is no file.
+
+    Adds nothing to the artist's .blend.
+    """
     if not footage.is_file():
         return
     clip = bpy.data.movieclips.load(str(footage))
@@ -37,33 +40,33 @@ def look_into(footage: Path) -> None:
         frames, rate = clip.frame_duration, clip.fps
     finally:
         bpy.data.movieclips.remove(clip)
-    pictures = _pictures()
+    icons = _icons()
     name = str(footage)
-    picture = pictures[name] if name in pictures else pictures.load(name, name, "MOVIE")
-    _known()[footage] = FootagePreview(
-        (width, height), frames / rate if rate else 0.0, picture.icon_id
+    icon = icons[name] if name in icons else icons.load(name, name, "MOVIE")
+    _previews()[footage] = FootagePreview(
+        (width, height), frames / rate if rate else 0.0, icon.icon_id
     )
 
 
-def known_preview(footage: Path) -> FootagePreview | None:
-    """What `look_into` found; for panels, which may not load anything."""
-    return _known().get(footage)
+def loaded_preview(footage: Path) -> FootagePreview | None:
+    """What `load_preview` found; for panels, which may not load anything."""
+    return _previews().get(footage)
 
 
 def clear() -> None:
-    """Give the pictures back to Blender."""
-    if _pictures.cache_info().currsize:
-        bpy.utils.previews.remove(_pictures())
-    _pictures.cache_clear()
-    _known.cache_clear()
+    """Free the icons; for when the add-on is disabled."""
+    if _icons.cache_info().currsize:
+        bpy.utils.previews.remove(_icons())
+    _icons.cache_clear()
+    _previews.cache_clear()
 
 
 @cache
-def _pictures() -> bpy.utils.previews.ImagePreviewCollection:
-    """Blender's store of pictures, made when the first clip is chosen."""
+def _icons() -> bpy.utils.previews.ImagePreviewCollection:
+    """Blender's collection of icons, made when the first clip is chosen."""
     return bpy.utils.previews.new()
 
 
 @cache
-def _known() -> dict[Path, FootagePreview]:
+def _previews() -> dict[Path, FootagePreview]:
     return {}

@@ -71,7 +71,7 @@ class Job:
             self.status = self.status.after(event)
         self.status = replace(self.status, quiet_s=now - self._last_event)
         if exit_code is None:
-            self._hasten(now)
+            self._enforce_deadlines(now)
         elif not events:
             self._end(exit_code)
         return self.status
@@ -101,7 +101,7 @@ class Job:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def _hasten(self, now: float) -> None:
+    def _enforce_deadlines(self, now: float) -> None:
         """Push a process that outstays its cancellation or its own last event."""
         if self.status.final is not None:
             if self.status.quiet_s > GRACE_S:
@@ -166,7 +166,7 @@ class JobSession:
                 "Another job is still running.", "Wait for its end or cancel it, then start again."
             )
         self.status, self.error, self.command = JobStatus(), None, request.command
-        self.job = start_job(backend, request, jobs)
+        self.job = _start_backend(backend, request, jobs)
         return self.job
 
     def poll(self) -> JobStatus:
@@ -202,7 +202,7 @@ class JobSession:
             self.job.close()
         self.job = None
 
-    def recall(self, folder: Path) -> None:
+    def load_record(self, folder: Path) -> None:
         """Show how the job of an earlier session ended, from its folder."""
         self.error = None
         try:
@@ -219,7 +219,7 @@ class JobSession:
             )
 
 
-def start_job(backend: Backend, request: Request, jobs: Path) -> Job:
+def _start_backend(backend: Backend, request: Request, jobs: Path) -> Job:
     """Write the job folder and start the backend on it. Raises as `JobSession.start` does."""
     if not backend.python.is_file():
         raise EnvironmentProblem(

@@ -8,12 +8,12 @@ import bpy
 
 from .avatar.shapes import REGIONS, SHAPE_NAMES, shape_region
 from .avatar.studio_choices import RANGES
-from .drawing import draw_endangered, draw_error, draw_job, draw_text
-from .footage_preview import known_preview
+from .drawing import draw_error, draw_job, draw_legacy_files, draw_text
+from .footage_preview import loaded_preview
 from .job_timer import SESSION
-from .operators.reporting import absolute, head_of
+from .operators.reporting import absolute_path, head_of
 from .places import default_avatar_folder
-from .properties import StudioAvatarSettings, settings
+from .properties import StudioAvatarSettings, scene_settings
 from .scene import lights, materials
 from .scene.parts import GAZE, active_avatar, avatar_root, sibling
 from .scene.shape_test import shape_test_on
@@ -21,7 +21,7 @@ from .scene.shape_test import shape_test_on
 _VERSION_LABELS = {"phone": "Phone", "studio": "Studio", "detail": "Detail"}
 
 
-class InTab:
+class SidebarPanel:
     """Base of our panels; Blender sets `layout` before it calls `draw`."""
 
     if TYPE_CHECKING:
@@ -32,26 +32,26 @@ class InTab:
     bl_category = "Studio Avatar"
 
 
-class NeedsAvatar(InTab):
+class AvatarPanel(SidebarPanel):
     @classmethod
     def poll(cls, context):
         return active_avatar(context) is not None
 
 
-class STUDIO_AVATAR_PT_footage(InTab, bpy.types.Panel):
+class STUDIO_AVATAR_PT_footage(SidebarPanel, bpy.types.Panel):
     bl_label = "Footage"
     bl_order = 0
 
     def draw(self, context):
         layout = self.layout
-        chosen = settings(context.scene)
+        chosen = scene_settings(context.scene)
         layout.prop(chosen, "footage", text="")
         if not chosen.footage:
             draw_text(layout, context, "Drop a phone clip of a face on the viewport, or pick one.")
             return
-        footage = absolute(chosen.footage)
+        footage = absolute_path(chosen.footage)
         if footage.is_file():
-            preview = known_preview(footage)
+            preview = loaded_preview(footage)
             if preview is not None:
                 layout.template_icon(preview.icon_id, scale=6.0)
                 draw_text(layout, context, preview.summary)
@@ -61,14 +61,14 @@ class STUDIO_AVATAR_PT_footage(InTab, bpy.types.Panel):
             draw_text(layout, context, finding.message, icon="INFO")
 
 
-class STUDIO_AVATAR_PT_avatar(InTab, bpy.types.Panel):
+class STUDIO_AVATAR_PT_avatar(SidebarPanel, bpy.types.Panel):
     bl_label = "Avatar"
     bl_order = 1
 
     def draw(self, context):
         layout = self.layout
-        chosen = settings(context.scene)
-        draw_endangered(layout, context)
+        chosen = scene_settings(context.scene)
+        draw_legacy_files(layout, context)
         column = layout.column()
         column.enabled = not SESSION.running
         column.prop(chosen, "quality", text="")
@@ -88,17 +88,17 @@ class STUDIO_AVATAR_PT_avatar(InTab, bpy.types.Panel):
             draw_text(layout, context, f"{head.name} from {root.parent.name}/{root.name}")
 
 
-class STUDIO_AVATAR_PT_look(NeedsAvatar, bpy.types.Panel):
+class STUDIO_AVATAR_PT_look(AvatarPanel, bpy.types.Panel):
     bl_label = "Look"
     bl_order = 2
 
     def draw(self, context):
         layout = self.layout
         head = head_of(context)
-        lit = lights.studio_light_on(context.scene)
+        light_on = lights.studio_light_on(context.scene)
         layout.operator(
-            "studio_avatar.studio_light", depress=lit, icon="LIGHT_AREA", text="Studio Light"
-        ).on = not lit
+            "studio_avatar.studio_light", depress=light_on, icon="LIGHT_AREA", text="Studio Light"
+        ).on = not light_on
         shown = materials.texture_version(head)
         row = layout.row(align=True)
         for origin in materials.texture_versions(head):
@@ -123,7 +123,7 @@ class STUDIO_AVATAR_PT_look(NeedsAvatar, bpy.types.Panel):
         )
 
 
-class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):
+class STUDIO_AVATAR_PT_animation(AvatarPanel, bpy.types.Panel):
     bl_label = "Animation"
     bl_order = 3
     bl_options = {"DEFAULT_CLOSED"}
@@ -131,10 +131,13 @@ class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         head = head_of(context)
-        source = settings(context.scene).performance
+        source = scene_settings(context.scene).performance
         column = layout.column(align=True)
         column.prop(
-            settings(context.scene), "performance", text="", placeholder="The avatar's own footage"
+            scene_settings(context.scene),
+            "performance",
+            text="",
+            placeholder="The avatar's own footage",
         )
         column.operator("studio_avatar.apply_performance").filepath = source
         row = layout.row(align=True)
@@ -151,13 +154,13 @@ class STUDIO_AVATAR_PT_animation(NeedsAvatar, bpy.types.Panel):
         _draw_sliders(layout, head)
 
 
-class STUDIO_AVATAR_PT_light_render(NeedsAvatar, bpy.types.Panel):
+class STUDIO_AVATAR_PT_light_render(AvatarPanel, bpy.types.Panel):
     bl_label = "Light & Render"
     bl_order = 4
 
     def draw(self, context):
         layout = self.layout
-        chosen = settings(context.scene)
+        chosen = scene_settings(context.scene)
         column = layout.column(align=True)
         column.prop(chosen, "light_rig", text="")
         row = column.row(align=True)
@@ -167,10 +170,10 @@ class STUDIO_AVATAR_PT_light_render(NeedsAvatar, bpy.types.Panel):
         column.prop(chosen, "environment", text="")
         column.prop(chosen, "environment_strength")
         column.prop(chosen, "environment_visible", toggle=True)
-        place = column.operator("studio_avatar.set_hdri", text="Set Environment")
-        place.environment = "" if chosen.environment == "NONE" else chosen.environment
-        place.strength = chosen.environment_strength
-        place.visible = chosen.environment_visible
+        button = column.operator("studio_avatar.set_hdri", text="Set Environment")
+        button.environment = "" if chosen.environment == "NONE" else chosen.environment
+        button.strength = chosen.environment_strength
+        button.visible = chosen.environment_visible
         layout.operator("studio_avatar.add_camera", icon="CAMERA_DATA")
         layout.prop(chosen, "render_folder", text="", placeholder="renders")
         row = layout.row(align=True)
@@ -216,7 +219,7 @@ def _draw_sliders(layout: bpy.types.UILayout, head: bpy.types.Object) -> None:
 
 
 def _default_folder(footage: str) -> str:
-    return str(default_avatar_folder(absolute(footage))) if footage else "Avatar folder"
+    return str(default_avatar_folder(absolute_path(footage))) if footage else "Avatar folder"
 
 
 CLASSES = (

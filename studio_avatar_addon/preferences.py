@@ -7,7 +7,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from .avatar.layout import DEVICES
 from .backend_choice import PACKAGE
-from .drawing import draw_endangered, draw_system_check
+from .drawing import draw_legacy_files, draw_system_check
 
 _DEVICE_NAMES = {
     "auto": ("Automatic", "The fastest device that works; the report says which and why"),
@@ -48,7 +48,7 @@ class StudioAvatarPreferences(bpy.types.AddonPreferences):
         column.prop(self, "backend_python")
         column.prop(self, "device")
         column.prop(self, "cache_folder")
-        draw_endangered(self.layout, context)
+        draw_legacy_files(self.layout, context)
         draw_system_check(self.layout, context)
 
 

@@ -16,7 +16,7 @@ from bpy.props import (
 
 from .avatar.layout import STUDIO_METHODS
 from .avatar.studio_choices import RANGES
-from .footage_preview import look_into
+from .footage_preview import load_preview
 from .scene import lights
 
 _METHOD_ITEMS = {
@@ -45,9 +45,9 @@ def _range(name: str) -> dict[str, float]:
     return {"min": low, "max": high}
 
 
-def _footage_chosen(chosen: "StudioAvatarSettings", _context: bpy.types.Context) -> None:
+def _on_footage_changed(chosen: "StudioAvatarSettings", _context: bpy.types.Context) -> None:
     if chosen.footage:
-        look_into(Path(bpy.path.abspath(chosen.footage)))
+        load_preview(Path(bpy.path.abspath(chosen.footage)))
 
 
 class StudioAvatarSettings(bpy.types.PropertyGroup):
@@ -76,7 +76,7 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
             name="Footage",
             description="The phone clip of a person turning the head, or a folder of photos",
             subtype="FILE_PATH",
-            update=_footage_chosen,
+            update=_on_footage_changed,
         )
         directory: StringProperty(
             name="Avatar Folder",
@@ -162,15 +162,15 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
         )
 
 
-def settings(scene: bpy.types.Scene) -> StudioAvatarSettings:
+def scene_settings(scene: bpy.types.Scene) -> StudioAvatarSettings:
     return scene.studio_avatar
 
 
-def attach() -> None:
+def add_scene_property() -> None:
     bpy.types.Scene.studio_avatar = PointerProperty(type=StudioAvatarSettings)
 
 
-def detach() -> None:
+def remove_scene_property() -> None:
     del bpy.types.Scene.studio_avatar
 
 

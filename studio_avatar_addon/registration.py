@@ -24,33 +24,33 @@ CLASSES = (
 
 
 @bpy.app.handlers.persistent
-def recall(_blend_file: str) -> None:
+def on_file_opened(_blend_file: str) -> None:
     """After a file was opened: find moved avatars, show its footage and how its last job ended."""
-    avatar_moving.look_again()
-    avatar_moving.follow_moved()
-    chosen = properties.settings(bpy.context.scene)
+    avatar_moving.clear_caches()
+    avatar_moving.update_moved_paths()
+    chosen = properties.scene_settings(bpy.context.scene)
     if chosen.footage:
-        footage_preview.look_into(Path(bpy.path.abspath(chosen.footage)))
-    job_timer.recall(chosen.last_job)
+        footage_preview.load_preview(Path(bpy.path.abspath(chosen.footage)))
+    job_timer.show_last_job(chosen.last_job)
 
 
 @bpy.app.handlers.persistent
-def follow_moved_avatars(_scene: bpy.types.Scene) -> None:
+def on_undo(_scene: bpy.types.Scene) -> None:
     """Undo brings back the paths from before a move, but not the folders."""
-    avatar_moving.follow_moved()
+    avatar_moving.update_moved_paths()
 
 
-_HANDLERS = (("load_post", recall), ("undo_post", follow_moved_avatars),
-             ("redo_post", follow_moved_avatars))  # fmt: skip
+_HANDLERS = (("load_post", on_file_opened), ("undo_post", on_undo),
+             ("redo_post", on_undo))  # fmt: skip
 
 
 def register() -> None:
     for kind in CLASSES:
         bpy.utils.register_class(kind)
-    properties.attach()
+    properties.add_scene_property()
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
-    avatar_moving.look_again()
+    avatar_moving.clear_caches()
     atexit.register(job_timer.SESSION.close)
 
 
@@ -60,7 +60,7 @@ def unregister() -> None:
     atexit.unregister(job_timer.SESSION.close)
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)
-    properties.detach()
+    properties.remove_scene_property()
     footage_preview.clear()
     for kind in reversed(CLASSES):
         bpy.utils.unregister_class(kind)

@@ -16,18 +16,26 @@ from ..avatar_loading import apply_performance_file, load_avatar
 from ..backend_choice import backend_choice
 from ..footage_preview import VIDEO_SUFFIXES
 from ..job_client import Job
-from ..job_timer import SESSION, begin, block, follow
+from ..job_timer import SESSION, start_job, wait_for_job, watch_job
 from ..places import default_avatar_folder
-from ..properties import StudioAvatarSettings, settings
+from ..properties import StudioAvatarSettings, scene_settings
 from ..scene.parts import avatar_root, avatars
-from .reporting import BROWSING, FINISHED, Reporting, absolute, has_avatar, head_of, not_busy
+from .reporting import (
+    FINISHED,
+    RUNNING_MODAL,
+    ReportingOperator,
+    absolute_path,
+    has_avatar,
+    head_of,
+    no_job_running,
+)
 
 CLIPS = ";".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
 
-Apply = Callable[[bpy.types.Scene, Mapping[str, Any]], None]
+ResultHandler = Callable[[bpy.types.Scene, Mapping[str, Any]], None]
 
 
-class STUDIO_AVATAR_OT_choose_footage(Reporting, bpy.types.Operator):
+class STUDIO_AVATAR_OT_choose_footage(ReportingOperator, bpy.types.Operator):
     """Choose the clip that the avatar is made from"""
 
     bl_idname = "studio_avatar.choose_footage"
@@ -46,10 +54,10 @@ class STUDIO_AVATAR_OT_choose_footage(Reporting, bpy.types.Operator):
         if self.filepath:
             return self.execute(context)
         context.window_manager.fileselect_add(self)
-        return BROWSING
+        return RUNNING_MODAL
 
-    def carry_out(self, context):
-        settings(context.scene).footage = str(existing_footage(self.filepath))
+    def run(self, context):
+        scene_settings(context.scene).footage = str(existing_footage(self.filepath))
 
 
 class STUDIO_AVATAR_FH_clip(bpy.types.FileHandler):
@@ -65,15 +73,15 @@ class STUDIO_AVATAR_FH_clip(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-class RunsJob(Reporting):
+class JobOperator(ReportingOperator):
     """`invoke` starts the job and lets a timer follow it, `execute` blocks until its end."""
 
     def start(self, context: bpy.types.Context) -> Job:
         raise NotImplementedError
 
-    def apply(self) -> Apply:
+    def result_handler(self) -> ResultHandler:
         """What brings the result into the scene; outlives the operator."""
-        return no_change
+        return ignore_result
 
     def invoke(self, context, event):
         if bpy.app.background:
@@ -81,16 +89,19 @@ class RunsJob(Reporting):
         try:
             job = self.start(context)
         except StudioAvatarError as error:
-            return self.refuse(error)
-        follow(job, partial(apply_later, context.scene.session_uid, self.apply(), self.bl_label))
+            return self.report_error(error)
+        watch_job(
+            job,
+            partial(apply_result, context.scene.session_uid, self.result_handler(), self.bl_label),
+        )
         return FINISHED
 
-    def carry_out(self, context):
+    def run(self, context):
         self.start(context)
-        self.apply()(context.scene, block())
+        self.result_handler()(context.scene, wait_for_job())
 
 
-class STUDIO_AVATAR_OT_create_avatar(RunsJob, bpy.types.Operator):
+class STUDIO_AVATAR_OT_create_avatar(JobOperator, bpy.types.Operator):
     """Make a rigged, evenly lit head from the clip; the work runs beside Blender"""
 
     bl_idname = "studio_avatar.create_avatar"
@@ -119,13 +130,13 @@ class STUDIO_AVATAR_OT_create_avatar(RunsJob, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return not_busy(cls)
+        return no_job_running(cls)
 
     def start(self, context):
-        chosen = settings(context.scene)
+        chosen = scene_settings(context.scene)
         footage = existing_footage(self.filepath or chosen.footage)
         directory = self.directory or chosen.directory
-        avatar = absolute(directory) if directory else default_avatar_folder(footage)
+        avatar = absolute_path(directory) if directory else default_avatar_folder(footage)
         quality = self.quality if self.properties.is_property_set("quality") else chosen.quality
         arguments = {
             "footage": str(footage),
@@ -134,13 +145,13 @@ class STUDIO_AVATAR_OT_create_avatar(RunsJob, bpy.types.Operator):
             "device": backend_choice().device,
             **skin_choices(chosen).as_arguments(),
         }
-        return begin(context.scene, "create", arguments, avatar)
+        return start_job(context.scene, "create", arguments, avatar)
 
-    def apply(self):
-        return load_result
+    def result_handler(self):
+        return load_created_avatar
 
 
-class STUDIO_AVATAR_OT_apply_performance(RunsJob, bpy.types.Operator):
+class STUDIO_AVATAR_OT_apply_performance(JobOperator, bpy.types.Operator):
     """Animate the avatar from its own footage, another clip, a performance or a recording"""
 
     bl_idname = "studio_avatar.apply_performance"
@@ -159,7 +170,7 @@ class STUDIO_AVATAR_OT_apply_performance(RunsJob, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return not_busy(cls) and has_avatar(cls, context)
+        return no_job_running(cls) and has_avatar(cls, context)
 
     def invoke(self, context, event):
         if self.filepath and not self.is_finished_performance():
@@ -172,21 +183,21 @@ class STUDIO_AVATAR_OT_apply_performance(RunsJob, bpy.types.Operator):
             RECORDING_SUFFIX,
         )
 
-    def carry_out(self, context):
+    def run(self, context):
         if self.is_finished_performance():
-            path = absolute(self.filepath) if self.filepath else None
+            path = absolute_path(self.filepath) if self.filepath else None
             apply_performance_file(context.scene, head_of(context), path)
         else:
-            super().carry_out(context)
+            super().run(context)
 
     def start(self, context):
         footage = existing_footage(self.filepath)
         avatar = avatar_root(head_of(context))
         arguments = {"avatar": str(avatar), "footage": str(footage)}
-        return begin(context.scene, "perform", arguments, avatar)
+        return start_job(context.scene, "perform", arguments, avatar)
 
-    def apply(self):
-        return perform_result
+    def result_handler(self):
+        return apply_created_performance
 
 
 class STUDIO_AVATAR_OT_cancel_job(bpy.types.Operator):
@@ -204,7 +215,7 @@ class STUDIO_AVATAR_OT_cancel_job(bpy.types.Operator):
         return FINISHED
 
 
-class STUDIO_AVATAR_OT_check_system(RunsJob, bpy.types.Operator):
+class STUDIO_AVATAR_OT_check_system(JobOperator, bpy.types.Operator):
     """Start the backend and list its interpreter, device and the reason for it, memory, packages"""
 
     bl_idname = "studio_avatar.check_system"
@@ -212,10 +223,10 @@ class STUDIO_AVATAR_OT_check_system(RunsJob, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return not_busy(cls)
+        return no_job_running(cls)
 
     def start(self, context):
-        return begin(context.scene, "doctor", {"device": backend_choice().device}, None)
+        return start_job(context.scene, "doctor", {"device": backend_choice().device}, None)
 
 
 class STUDIO_AVATAR_OT_dismiss_error(bpy.types.Operator):
@@ -235,7 +246,7 @@ def existing_footage(path: str) -> Path:
         raise FootageUnreadable(
             "No footage is chosen.", "Drop a clip on the viewport or choose one in the panel."
         )
-    footage = absolute(path)
+    footage = absolute_path(path)
     if not footage.exists():
         raise FootageUnreadable(
             f"There is no file {footage}.",
@@ -260,15 +271,15 @@ def skin_choices(chosen: StudioAvatarSettings) -> StudioChoices:
     )
 
 
-def no_change(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
-    """For jobs whose result is only shown."""
+def ignore_result(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
+    """For jobs whose result is only shown in a panel."""
 
 
-def load_result(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
+def load_created_avatar(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
     load_avatar(scene, Path(result["avatar"]))
 
 
-def perform_result(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
+def apply_created_performance(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
     """A performance belongs to the head whose avatar folder it lies in."""
     root = Path(result["avatar"])
     for head in avatars(scene):
@@ -276,7 +287,9 @@ def perform_result(scene: bpy.types.Scene, result: Mapping[str, Any]) -> None:
             apply_performance_file(scene, head, Path(result["performance"]))
 
 
-def apply_later(scene_uid: int, apply: Apply, label: str, result: Mapping[str, Any]) -> None:
+def apply_result(
+    scene_uid: int, apply: ResultHandler, label: str, result: Mapping[str, Any]
+) -> None:
     """Apply a result as one undo step. Raises JobError where the scene is gone by now."""
     scene = next((s for s in bpy.data.scenes if s.session_uid == scene_uid), None)
     if scene is None:

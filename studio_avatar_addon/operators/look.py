@@ -9,10 +9,10 @@ from ..avatar.layout import TEXTURE_ORIGINS
 from ..avatar_loading import load_avatar
 from ..job_timer import SESSION
 from ..scene import lights, materials
-from .reporting import BROWSING, ForAvatar, Reporting, absolute, head_of
+from .reporting import RUNNING_MODAL, AvatarOperator, ReportingOperator, absolute_path, head_of
 
 
-class STUDIO_AVATAR_OT_load_avatar(Reporting, bpy.types.Operator):
+class STUDIO_AVATAR_OT_load_avatar(ReportingOperator, bpy.types.Operator):
     """Bring the avatar of a folder into the scene, or refresh the one that stands there"""
 
     bl_idname = "studio_avatar.load_avatar"
@@ -28,14 +28,14 @@ class STUDIO_AVATAR_OT_load_avatar(Reporting, bpy.types.Operator):
 
     def invoke(self, context, event):
         context.window_manager.fileselect_add(self)
-        return BROWSING
+        return RUNNING_MODAL
 
-    def carry_out(self, context):
-        load_avatar(context.scene, absolute(self.directory))
+    def run(self, context):
+        load_avatar(context.scene, absolute_path(self.directory))
         SESSION.error = None
 
 
-class STUDIO_AVATAR_OT_set_texture_version(ForAvatar, bpy.types.Operator):
+class STUDIO_AVATAR_OT_set_texture_version(AvatarOperator, bpy.types.Operator):
     """Show the textures as filmed, evenly lit, or evenly lit with the skin's detail"""
 
     bl_idname = "studio_avatar.set_texture_version"
@@ -47,11 +47,11 @@ class STUDIO_AVATAR_OT_set_texture_version(ForAvatar, bpy.types.Operator):
     else:
         origin: EnumProperty(items=[(name, name.title(), "") for name in TEXTURE_ORIGINS])
 
-    def carry_out(self, context):
+    def run(self, context):
         materials.set_texture_version(head_of(context), self.origin)
 
 
-class STUDIO_AVATAR_OT_show_coverage(ForAvatar, bpy.types.Operator):
+class STUDIO_AVATAR_OT_show_coverage(AvatarOperator, bpy.types.Operator):
     """Tint the skin by what the footage showed: green was seen, red was made up"""
 
     bl_idname = "studio_avatar.show_coverage"
@@ -63,11 +63,11 @@ class STUDIO_AVATAR_OT_show_coverage(ForAvatar, bpy.types.Operator):
     else:
         shown: BoolProperty(default=True)
 
-    def carry_out(self, context):
+    def run(self, context):
         materials.show_coverage(head_of(context), self.shown)
 
 
-class STUDIO_AVATAR_OT_studio_light(Reporting, bpy.types.Operator):
+class STUDIO_AVATAR_OT_studio_light(ReportingOperator, bpy.types.Operator):
     """Switch the studio's lights and surroundings on or off"""
 
     bl_idname = "studio_avatar.studio_light"
@@ -79,7 +79,7 @@ class STUDIO_AVATAR_OT_studio_light(Reporting, bpy.types.Operator):
     else:
         on: BoolProperty(default=True)
 
-    def carry_out(self, context):
+    def run(self, context):
         lights.set_studio_light(context.scene, self.on)
 
 

@@ -2,12 +2,12 @@
 
 import bpy
 
-from ..avatar_moving import endangered, move_endangered
+from ..avatar_moving import legacy_files, move_legacy_files
 from ..places import unsaved_folder
-from .reporting import Reporting, not_busy
+from .reporting import ReportingOperator, no_job_running
 
 
-class STUDIO_AVATAR_OT_move_avatars(Reporting, bpy.types.Operator):
+class STUDIO_AVATAR_OT_move_avatars(ReportingOperator, bpy.types.Operator):
     """Move avatars and renders from the extension's own folder, which is deleted with it, to your
     documents. Files that use them find them there"""
 
@@ -17,10 +17,10 @@ class STUDIO_AVATAR_OT_move_avatars(Reporting, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return not_busy(cls) and len(endangered()) > 0
+        return no_job_running(cls) and len(legacy_files()) > 0
 
-    def carry_out(self, context):
-        moved = move_endangered()
+    def run(self, context):
+        moved = move_legacy_files()
         self.report({"INFO"}, f"Moved {moved} to {unsaved_folder()}")
 
 

@@ -8,14 +8,14 @@ import bpy
 from bpy.props import FloatProperty, IntProperty
 
 from ..avatar.studio_choices import ChoiceError, NeutralSpot
-from ..properties import settings
-from .reporting import BROWSING, CANCELLED, FINISHED, Reporting
+from ..properties import scene_settings
+from .reporting import CANCELLED, FINISHED, RUNNING_MODAL, ReportingOperator
 
 FRAME_FILE = re.compile(r"frame_(\d+)\.png$")
-PASSED = {"PASS_THROUGH"}
+PASS_THROUGH = {"PASS_THROUGH"}
 
 
-class STUDIO_AVATAR_OT_pick_neutral(Reporting, bpy.types.Operator):
+class STUDIO_AVATAR_OT_pick_neutral(ReportingOperator, bpy.types.Operator):
     """Click on something white or grey beside the face, in an Image Editor that shows a frame of
     the avatar (its folder's runs/…/frames): it tells the colour of the light"""
 
@@ -35,24 +35,24 @@ class STUDIO_AVATAR_OT_pick_neutral(Reporting, bpy.types.Operator):
     def invoke(self, context, event):
         context.window.cursor_modal_set("EYEDROPPER")
         context.window_manager.modal_handler_add(self)
-        return BROWSING
+        return RUNNING_MODAL
 
     def modal(self, context, event):
         if event.type in ("ESC", "RIGHTMOUSE"):
             context.window.cursor_modal_restore()
             return CANCELLED
         if event.type != "LEFTMOUSE" or event.value != "PRESS":
-            return PASSED
+            return PASS_THROUGH
         context.window.cursor_modal_restore()
         try:
             spot = _clicked(context.screen, event.mouse_x, event.mouse_y)
         except ChoiceError as error:
-            return self.refuse(error)
+            return self.report_error(error)
         self.frame, self.x_px, self.y_px = spot.frame, spot.x_px, spot.y_px
         return self.execute(context)
 
-    def carry_out(self, context):
-        chosen = settings(context.scene)
+    def run(self, context):
+        chosen = scene_settings(context.scene)
         chosen.has_neutral = True
         chosen.neutral_frame = self.frame
         chosen.neutral_px = (self.x_px, self.y_px)
@@ -66,7 +66,7 @@ class STUDIO_AVATAR_OT_clear_neutral(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context):
-        settings(context.scene).has_neutral = False
+        scene_settings(context.scene).has_neutral = False
         return FINISHED
 
 

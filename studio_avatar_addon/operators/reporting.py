@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from ..avatar.errors import AvatarFolderError, StudioAvatarError
-from ..job_timer import SESSION, redraw
+from ..job_timer import SESSION, redraw_panels
 from ..scene.parts import active_avatar
 
-# Values of Blender's enum for an operator's end.
+# What an operator answers Blender with.
 FINISHED = {"FINISHED"}
 CANCELLED = {"CANCELLED"}
-BROWSING = {"RUNNING_MODAL"}  # the file browser is open and will call `execute`
+RUNNING_MODAL = {"RUNNING_MODAL"}  # the file browser is open and will call `execute`
 
 
-class Reporting:
-    """Base of our operators: subclasses write `carry_out`, which may raise StudioAvatarError."""
+class ReportingOperator:
+    """Base of our operators: subclasses write `run`, which may raise StudioAvatarError."""
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            self.carry_out(context)
+            self.run(context)
         except StudioAvatarError as error:
-            return self.refuse(error)
+            return self.report_error(error)
         return FINISHED
 
-    def carry_out(self, context: bpy.types.Context) -> None:
+    def run(self, context: bpy.types.Context) -> None:
         raise NotImplementedError
 
-    def refuse(self, error: StudioAvatarError) -> set[str]:
+    def report_error(self, error: StudioAvatarError) -> set[str]:
         """Report an error. Called from Python, Blender raises it as RuntimeError."""
         SESSION.error = error
-        redraw()
+        redraw_panels()
         self.report({"ERROR"}, f"{error.problem} {error.remedy}")
         return CANCELLED
 
 
-class ForAvatar(Reporting):
+class AvatarOperator(ReportingOperator):
     """Base of operators that need an avatar in the scene."""
 
     @classmethod
@@ -46,18 +45,18 @@ class ForAvatar(Reporting):
         return has_avatar(cls, context)
 
 
-def has_avatar(kind: type[Any], context: bpy.types.Context) -> bool:
+def has_avatar(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
     """For `poll`: is there an avatar to work on? The button says what is missing."""
     if active_avatar(context) is None:
-        kind.poll_message_set("Create or load an avatar first")
+        operator.poll_message_set("Create or load an avatar first")
         return False
     return True
 
 
-def not_busy(kind: type[Any]) -> bool:
+def no_job_running(operator: type[bpy.types.Operator]) -> bool:
     """For `poll`: is there no other job? The button says what to wait for."""
     if SESSION.running:
-        kind.poll_message_set("Another job is still running: wait for its end or cancel it")
+        operator.poll_message_set("Another job is still running: wait for its end or cancel it")
     return not SESSION.running
 
 
@@ -69,6 +68,6 @@ def head_of(context: bpy.types.Context) -> bpy.types.Object:
     return head
 
 
-def absolute(path: str) -> Path:
+def absolute_path(path: str) -> Path:
     """An artist's path, `//` being the .blend file's folder."""
     return Path(bpy.path.abspath(path)).absolute()

@@ -45,7 +45,7 @@ def apply_performance(
     other Actions that drove the avatar stay in the file.
     Raises ShapeError where the performance is empty or malformed.
     """
-    _check(performance)
+    _check_performance(performance)
     first = scene.frame_start
     rate = scene.render.fps / scene.render.fps_base
     time = performance.time_s - performance.time_s[0]
@@ -59,7 +59,7 @@ def apply_performance(
     return AppliedPerformance(face, pose, first, last)
 
 
-def _check(performance: Performance) -> None:
+def _check_performance(performance: Performance) -> None:
     count = len(performance.time_s)
     shapes = {
         "weights": (count, len(SHAPE_NAMES)),
@@ -102,15 +102,15 @@ def _pose_action(
     channels = compat.channels_of(rig, action)
     turn = _quaternions(performance.neck_from_head[:, :3, :3])
     turns = {
-        "neck": _power(turn, NECK_SHARE),
-        "head": _power(turn, 1.0 - NECK_SHARE),
+        "neck": _scaled_rotations(turn, NECK_SHARE),
+        "head": _scaled_rotations(turn, 1.0 - NECK_SHARE),
     }
     for eye, bone in enumerate(EYE_BONES):
         gaze = np.stack([gaze_rotation(g) for g in performance.gaze_rad[:, eye]])
         turns[bone] = _quaternions(gaze)
     for bone, rotation in turns.items():
         rest = np.array(rig.data.bones[bone].matrix_local.to_quaternion())
-        local = _product(_product(_conjugate(rest), rotation), rest)
+        local = _multiplied(_multiplied(_conjugated(rest), rotation), rest)
         resampled = np.stack([np.interp(wanted, time, local[:, axis]) for axis in range(4)], axis=1)
         resampled /= np.linalg.norm(resampled, axis=1, keepdims=True)
         path = f'pose.bones["{bone}"].rotation_quaternion'
@@ -160,18 +160,18 @@ def _quaternions(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
     return quaternion
 
 
-def _power(quaternion: NDArray[np.floating], share: float) -> NDArray[np.floating]:
+def _scaled_rotations(quaternion: NDArray[np.floating], share: float) -> NDArray[np.floating]:
     """The same turns (T, 4) by a share of their angle."""
     half = np.arctan2(np.linalg.norm(quaternion[:, 1:], axis=1), quaternion[:, 0])
     axis = quaternion[:, 1:] / np.maximum(np.sin(half), 1e-12)[:, None]
     return np.concatenate([np.cos(share * half)[:, None], np.sin(share * half)[:, None] * axis], 1)
 
 
-def _conjugate(quaternion: NDArray[np.floating]) -> NDArray[np.floating]:
+def _conjugated(quaternion: NDArray[np.floating]) -> NDArray[np.floating]:
     return quaternion * np.array([1.0, -1.0, -1.0, -1.0])
 
 
-def _product(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+def _multiplied(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
     """Hamilton product of quaternions (..., 4), w first."""
     aw, av, bw, bv = a[..., :1], a[..., 1:], b[..., :1], b[..., 1:]
     real = aw * bw - np.sum(av * bv, axis=-1, keepdims=True)

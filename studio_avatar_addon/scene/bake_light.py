@@ -54,7 +54,7 @@ def bake_light(spec: dict[str, Any]) -> NDArray[np.float32]:
     head = _head(scene, template, template.neutral_m(np.asarray(spec["identity"], np.float32)))
     image = bpy.data.images.new("Light", spec["size"], spec["size"], float_buffer=True)
     image.colorspace_settings.name = "Non-Color"
-    head.data.materials.append(_matte(float(spec["albedo"]), image))
+    head.data.materials.append(_diffuse_material(float(spec["albedo"]), image))
     set_environment(scene, spec["hdri"], 1.0, radians(spec["rotation_deg"]), visible=True)
     set_cycles(scene, spec["samples"])
     scene.cycles.use_adaptive_sampling = False
@@ -83,7 +83,7 @@ def _head(
     return head
 
 
-def _matte(albedo: float, image: bpy.types.Image) -> bpy.types.Material:
+def _diffuse_material(albedo: float, image: bpy.types.Image) -> bpy.types.Material:
     """Diffuse only; the active image takes the bake."""
     material = bpy.data.materials.new("Matte")
     tree = compat.node_tree(material)

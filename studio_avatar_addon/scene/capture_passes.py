@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..avatar.template import HeadTemplate
 from . import compat, nodes
-from .capture_set import FilmSet
+from .capture_set import CaptureScene
 from .render import render_picture, set_cycles
 
 BUST_PART = 255
@@ -33,48 +33,48 @@ class Pass:
 
     folder: str
     suffix: str
-    prepare: Callable[[FilmSet], None]
-    save: Callable[[FilmSet, Path], None]
+    prepare: Callable[[CaptureScene], None]
+    save: Callable[[CaptureScene, Path], None]
 
 
-def prepare_lit(film: FilmSet) -> None:
-    scene = film.scene
-    set_cycles(scene, film.spec.samples)
-    scene.cycles.seed = film.spec.seed
+def prepare_lit(capture: CaptureScene) -> None:
+    scene = capture.scene
+    set_cycles(scene, capture.spec.samples)
+    scene.cycles.seed = capture.spec.seed
     scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
     scene.render.use_persistent_data = True
     compat.set_image_output(scene.render, "PNG", "RGB", "8")
 
 
-def prepare_unlit(film: FilmSet) -> None:
+def prepare_unlit(capture: CaptureScene) -> None:
     """Every material shows its base colour as light of its own; the clear cornea shows nothing."""
-    prepare_lit(film)
-    _flat_sampling(film.scene, _UNLIT_SAMPLES)
-    compat.set_image_output(film.scene.render, "PNG", "RGBA", "8")
-    for part in (film.person.head, film.person.bust):
+    prepare_lit(capture)
+    _flat_sampling(capture.scene, _UNLIT_SAMPLES)
+    compat.set_image_output(capture.scene.render, "PNG", "RGBA", "8")
+    for part in (capture.person.head, capture.person.bust):
         for material in part.data.materials:
-            _glow(compat.node_tree(material))
+            _emit_base_color(compat.node_tree(material))
 
 
-def prepare_truth(film: FilmSet) -> None:
+def prepare_truth(capture: CaptureScene) -> None:
     """One point sample a pixel of depth and part, in the channels of a float picture."""
-    prepare_lit(film)
-    scene = film.scene
+    prepare_lit(capture)
+    scene = capture.scene
     _flat_sampling(scene, 1)
     scene.cycles.pixel_filter_type, scene.cycles.filter_width = "BOX", 0.01
     compat.set_image_output(scene.render, "OPEN_EXR", "RGBA", "32")
-    film.person.head.pass_index, film.person.bust.pass_index = _HEAD_INDEX, _BUST_INDEX
-    _mark_parts(film.person.head.data, film.spec.template)
+    capture.person.head.pass_index, capture.person.bust.pass_index = _HEAD_INDEX, _BUST_INDEX
+    _mark_parts(capture.person.head.data, capture.spec.template)
     scene.view_layers[0].material_override = _truth_material()
 
 
-def save_picture(film: FilmSet, path: Path) -> None:
-    render_picture(film.scene, path)
+def save_picture(capture: CaptureScene, path: Path) -> None:
+    render_picture(capture.scene, path)
 
 
-def save_truth(film: FilmSet, path: Path) -> None:
+def save_truth(capture: CaptureScene, path: Path) -> None:
     """`depth_m` (H, W) float32, inf where nothing is, and `part` (H, W) uint8, 0 there."""
-    values = _rendered_values(film.scene)
+    values = _rendered_values(capture.scene)
     is_hit = values[..., 3] > 0.5
     depth = np.where(is_hit, values[..., 0], np.inf).astype(np.float32)
     part = np.where(values[..., 1] > 1.5, BUST_PART, np.rint(values[..., 2]))
@@ -89,19 +89,19 @@ PASSES = (
 )
 
 
-def metered_strength(film: FilmSet) -> float:
+def metered_strength(capture: CaptureScene) -> float:
     """The environment's strength for the first view: the spec's, or one that exposes the face."""
-    if film.spec.strength is not None:
-        return film.spec.strength
-    film.show(0)
-    prepare_lit(film)
-    render = film.scene.render
-    film.scene.cycles.samples = _METERING_SAMPLES
+    if capture.spec.strength is not None:
+        return capture.spec.strength
+    capture.show(0)
+    prepare_lit(capture)
+    render = capture.scene.render
+    capture.scene.cycles.samples = _METERING_SAMPLES
     render.film_transparent = True
     compat.set_image_output(render, "OPEN_EXR", "RGBA", "32")
-    width = film.spec.camera.size_px[0]
+    width = capture.spec.camera.size_px[0]
     render.resolution_percentage = min(100, max(1, round(100 * _METERING_WIDTH_PX / width)))
-    values = _rendered_values(film.scene)
+    values = _rendered_values(capture.scene)
     render.resolution_percentage, render.film_transparent = 100, False
     # The person's upper two thirds are the head; the dark bust below must not count.
     person = values[: len(values) * 2 // 3][values[: len(values) * 2 // 3, :, 3] > 0.99]
@@ -119,7 +119,7 @@ def _flat_sampling(scene: bpy.types.Scene, samples: int) -> None:
     scene.render.film_transparent = True
 
 
-def _glow(tree: bpy.types.NodeTree) -> None:
+def _emit_base_color(tree: bpy.types.NodeTree) -> None:
     output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
     shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
     if shader is None:

@@ -18,10 +18,10 @@ from .animation import NECK_SHARE
 from .apply import AppliedAvatar, build_avatar
 from .capture_spec import CaptureSpec
 from .lights import environment_path, set_environment
-from .placement import face_place, look_at
+from .placement import face_placement, look_at
 
 
-class FilmSet:
+class CaptureScene:
     """The set; `show` moves person and camera to one of the spec's views.
 
     Raises EnvironmentProblem where the spec's HDRI is unknown.
@@ -33,7 +33,7 @@ class FilmSet:
         self.scene = bpy.context.scene
         self.light(1.0)
         self.person = _person(self.scene, spec)
-        self.camera = _phone(self.scene, spec)
+        self.camera = _phone_camera(self.scene, spec)
         self._rest = {bone.name: bone.matrix_local.copy() for bone in self.person.rig.data.bones}
 
     def light(self, strength: float) -> None:
@@ -49,14 +49,14 @@ class FilmSet:
             keys[name].value = float(weight)
         for eye, bone in enumerate(EYE_BONES):
             turn = Matrix(gaze_rotation(spec.gaze_rad[index, eye]).tolist())
-            self._turn(bone, turn.to_quaternion())
+            self._rotate_bone(bone, turn.to_quaternion())
         yaw, pitch = (float(angle) for angle in spec.yaw_pitch_rad[index])
         if spec.kind == "head_turns":
             axis, angle = _head_turn(yaw, pitch).to_axis_angle()
             for bone, share in (("neck", NECK_SHARE), ("head", 1.0 - NECK_SHARE)):
-                self._turn(bone, Quaternion(axis, angle * share))
+                self._rotate_bone(bone, Quaternion(axis, angle * share))
             yaw = pitch = 0.0
-        place = face_place(self.person.head)
+        place = face_placement(self.person.head)
         aim = place.head if spec.aim_m is None else Vector(spec.aim_m.tolist())
         eye_point = aim + place.orbit(yaw, pitch, spec.distance_m / place.scale)
         self.camera.matrix_world = look_at(eye_point, aim)
@@ -68,7 +68,7 @@ class FilmSet:
         world_from_head = np.array(bone.matrix @ self._rest["head"].inverted())
         return camera_from_blender(np.array(self.camera.matrix_world)) @ world_from_head
 
-    def _turn(self, bone: str, rotation: Quaternion) -> None:
+    def _rotate_bone(self, bone: str, rotation: Quaternion) -> None:
         """Turn a bone about its joint by a rotation given in the head frame's axes."""
         rest = self._rest[bone].to_quaternion()
         self.person.rig.pose.bones[bone].rotation_quaternion = rest.inverted() @ rotation @ rest
@@ -105,7 +105,7 @@ def _person(scene: bpy.types.Scene, spec: CaptureSpec) -> AppliedAvatar:
     return person
 
 
-def _phone(scene: bpy.types.Scene, spec: CaptureSpec) -> bpy.types.Object:
+def _phone_camera(scene: bpy.types.Scene, spec: CaptureSpec) -> bpy.types.Object:
     data = bpy.data.cameras.new("Phone")
     data.sensor_fit, data.sensor_width = "HORIZONTAL", 36.0
     data.lens = spec.camera.focal_px[0] * data.sensor_width / spec.camera.size_px[0]

@@ -113,7 +113,7 @@ def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
     template = _template(head, folder)
     identity = _identity(head, template)
     neutral, shapes, correctives = _shape_of_head(head, template, identity, folder)
-    time_s, yaw_pitch = _way(way)
+    time_s, yaw_pitch = _camera_path(way)
     weights, gaze = _expression(head, len(time_s), folder)
     camera = _camera(lens)
     strength = light.get("strength", "auto")
@@ -239,7 +239,7 @@ def _shape_of_head(
     return given[0], given[1], given[2]
 
 
-def _way(way: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _camera_path(way: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Times (T,) and directions (T, 2): the polyline of yaw and pitch at even angular speed."""
     if "views" in way:
         views, fps = int(_number(way, "views", 20, 1)), _number(way, "fps", 5.0, 0.1)

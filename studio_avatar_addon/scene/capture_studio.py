@@ -32,7 +32,7 @@ from ..avatar.errors import StudioAvatarError
 from ..avatar.files import whole_file, write_json
 from .capture_mesh import skin_triangles
 from .capture_passes import PASSES, metered_strength
-from .capture_set import FilmSet
+from .capture_set import CaptureScene
 from .capture_spec import CaptureSpec, read_spec
 
 _STATE = "capture.json"
@@ -63,20 +63,20 @@ def render_capture(
     """
     if _is_whole(folder, spec.fingerprint):
         return
-    film = FilmSet(spec)
-    strength = metered_strength(film)
-    film.light(strength)
+    capture = CaptureScene(spec)
+    strength = metered_strength(capture)
+    capture.light(strength)
     count = len(spec.time_s)
     for one in PASSES:
         paths = [folder / one.folder / f"frame_{index:06d}{one.suffix}" for index in range(count)]
         missing = [index for index, path in enumerate(paths) if not path.is_file()]
-        one.prepare(film)
+        one.prepare(capture)
         for done, index in enumerate(missing, start=count - len(missing) + 1):
-            film.show(index)
+            capture.show(index)
             with whole_file(paths[index]) as partial:
-                one.save(film, partial)
+                one.save(capture, partial)
             report(one.folder, done, count)
-    _write_cameras(folder / "cameras.npz", film, strength)
+    _write_cameras(folder / "cameras.npz", capture, strength)
     write_json(folder / _STATE, {"fingerprint": spec.fingerprint, "whole": True})
 
 
@@ -99,12 +99,12 @@ def _is_whole(folder: Path, fingerprint: str) -> bool:
     return False
 
 
-def _write_cameras(path: Path, film: FilmSet, strength: float) -> None:
-    spec = film.spec
+def _write_cameras(path: Path, capture: CaptureScene, strength: float) -> None:
+    spec = capture.spec
     camera_from_head = []
     for index in range(len(spec.time_s)):
-        film.show(index)
-        camera_from_head.append(film.camera_from_head())
+        capture.show(index)
+        camera_from_head.append(capture.camera_from_head())
     skin = {"skin_triangles": skin_triangles(spec.template)} if spec.is_foreign else {}
     write_arrays(
         path,

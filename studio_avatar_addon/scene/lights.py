@@ -15,7 +15,7 @@ import bpy
 
 from ..avatar.errors import EnvironmentProblem
 from . import compat, nodes
-from .placement import FacePlace, face_place, look_at
+from .placement import FacePlacement, face_placement, look_at
 
 COLLECTION = "Studio Avatar Light"
 WORLD = "Studio Avatar World"
@@ -25,7 +25,7 @@ _WARM, _NEUTRAL, _COOL = (1.0, 0.90, 0.80), (1.0, 0.97, 0.94), (0.82, 0.91, 1.0)
 
 
 @dataclass(frozen=True)
-class Lamp:
+class AreaLight:
     """An area light aimed at the face; yaw to the subject's left, pitch up; metres and watts
     for a real head, scaled with larger ones."""
 
@@ -42,7 +42,7 @@ class Lamp:
 class LightRig:
     label: str
     description: str
-    lamps: tuple[Lamp, ...]
+    area_lights: tuple[AreaLight, ...]
     ambient: float  # grey light from everywhere, W/m² sr
 
 
@@ -51,10 +51,10 @@ LIGHT_RIGS: dict[str, LightRig] = {
         "Three Point",
         "A warm key from the left, a soft fill and two rims that lift the head off the ground",
         (
-            Lamp("Key", 40, 28, 1.1, 0.55, 17.0, _WARM),
-            Lamp("Fill", -50, 5, 1.3, 1.1, 4.5, _NEUTRAL),
-            Lamp("Rim Left", 150, 25, 1.1, 0.35, 6.0, _COOL),
-            Lamp("Rim Right", -150, 30, 1.1, 0.35, 8.0, _COOL),
+            AreaLight("Key", 40, 28, 1.1, 0.55, 17.0, _WARM),
+            AreaLight("Fill", -50, 5, 1.3, 1.1, 4.5, _NEUTRAL),
+            AreaLight("Rim Left", 150, 25, 1.1, 0.35, 6.0, _COOL),
+            AreaLight("Rim Right", -150, 30, 1.1, 0.35, 8.0, _COOL),
         ),
         0.02,
     ),
@@ -62,9 +62,9 @@ LIGHT_RIGS: dict[str, LightRig] = {
         "Soft Box",
         "Beauty light: a large box above the camera, a card below the chin, a hair light",
         (
-            Lamp("Box", 0, 38, 1.0, 1.1, 15.0, _NEUTRAL),
-            Lamp("Card", 0, -42, 0.8, 0.8, 3.0, _NEUTRAL),
-            Lamp("Hair", 180, 55, 1.0, 0.5, 8.0, _NEUTRAL),
+            AreaLight("Box", 0, 38, 1.0, 1.1, 15.0, _NEUTRAL),
+            AreaLight("Card", 0, -42, 0.8, 0.8, 3.0, _NEUTRAL),
+            AreaLight("Hair", 180, 55, 1.0, 0.5, 8.0, _NEUTRAL),
         ),
         0.04,
     ),
@@ -72,9 +72,9 @@ LIGHT_RIGS: dict[str, LightRig] = {
         "Rim",
         "Two strong edges from behind and hardly any light from the front",
         (
-            Lamp("Edge Left", 145, 15, 1.0, 0.4, 24.0, _COOL),
-            Lamp("Edge Right", -145, 15, 1.0, 0.4, 24.0, _WARM),
-            Lamp("Front", 12, 22, 1.3, 0.9, 5.0, _NEUTRAL),
+            AreaLight("Edge Left", 145, 15, 1.0, 0.4, 24.0, _COOL),
+            AreaLight("Edge Right", -145, 15, 1.0, 0.4, 24.0, _WARM),
+            AreaLight("Front", 12, 22, 1.3, 0.9, 5.0, _NEUTRAL),
         ),
         0.005,
     ),
@@ -82,8 +82,8 @@ LIGHT_RIGS: dict[str, LightRig] = {
         "Split",
         "One small hard light from the side, a trace of fill: shows relief",
         (
-            Lamp("Key", 72, 15, 1.2, 0.18, 20.0, _WARM),
-            Lamp("Fill", -60, 0, 1.5, 1.0, 1.0, _COOL),
+            AreaLight("Key", 72, 15, 1.2, 0.18, 20.0, _WARM),
+            AreaLight("Fill", -60, 0, 1.5, 1.0, 1.0, _COOL),
         ),
         0.006,
     ),
@@ -103,12 +103,12 @@ def add_light_rig(scene: bpy.types.Scene, head: bpy.types.Object, rig: str) -> b
     collection = bpy.data.collections.new(COLLECTION)
     collection[_MARK] = rig
     scene.collection.children.link(collection)
-    place = face_place(head)
-    for lamp in LIGHT_RIGS[rig].lamps:
-        _add_lamp(collection, lamp, place)
+    place = face_placement(head)
+    for area_light in LIGHT_RIGS[rig].area_lights:
+        _add_area_light(collection, area_light, place)
     world = _studio_world()
     _ambient(world, LIGHT_RIGS[rig].ambient)
-    _put_world(scene, world)
+    _use_world(scene, world)
     return collection
 
 
@@ -117,9 +117,9 @@ def remove_light_rig(scene: bpy.types.Scene) -> None:
     collection = _rig_collection(scene)
     if collection is None:
         return
-    for lamp in tuple(collection.objects):
-        data = lamp.data
-        bpy.data.objects.remove(lamp)
+    for area_light in tuple(collection.objects):
+        data = area_light.data
+        bpy.data.objects.remove(area_light)
         if data.users == 0:
             bpy.data.lights.remove(data)
     bpy.data.collections.remove(collection)
@@ -138,7 +138,7 @@ def set_studio_light(scene: bpy.types.Scene, on: bool) -> None:
     if collection is not None:
         collection.hide_render = collection.hide_viewport = not on
     if on:
-        _put_world(scene, _studio_world())
+        _use_world(scene, _studio_world())
     else:
         _restore_world(scene)
 
@@ -181,7 +181,7 @@ def set_environment(
     nodes.join(tree, picture, "Color", light, "Color")
     light.inputs["Strength"].default_value = strength
     tree.nodes["Ground Share"].inputs[1].default_value = 0.0 if visible else 1.0
-    _put_world(scene, world)
+    _use_world(scene, world)
 
 
 def _shipped() -> dict[str, Path]:
@@ -203,18 +203,22 @@ def _rig_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
     return next((c for c in scene.collection.children_recursive if _MARK in c), None)
 
 
-def _add_lamp(collection: bpy.types.Collection, lamp: Lamp, place: FacePlace) -> None:
-    data = bpy.data.lights.new(f"Studio {lamp.name}", "AREA")
-    data.shape, data.size = "DISK", lamp.size_m * place.scale
-    data.energy = lamp.power_w * place.scale**2  # keeps the brightness on a larger head
-    data.color = lamp.color
+def _add_area_light(
+    collection: bpy.types.Collection, area_light: AreaLight, place: FacePlacement
+) -> None:
+    data = bpy.data.lights.new(f"Studio {area_light.name}", "AREA")
+    data.shape, data.size = "DISK", area_light.size_m * place.scale
+    data.energy = area_light.power_w * place.scale**2  # keeps the brightness on a larger head
+    data.color = area_light.color
     made = bpy.data.objects.new(data.name, data)
-    offset = place.orbit(radians(lamp.yaw_deg), radians(lamp.pitch_deg), lamp.distance_m)
+    offset = place.orbit(
+        radians(area_light.yaw_deg), radians(area_light.pitch_deg), area_light.distance_m
+    )
     made.matrix_world = look_at(place.face + offset, place.face)
     collection.objects.link(made)
 
 
-def _put_world(scene: bpy.types.Scene, world: bpy.types.World) -> None:
+def _use_world(scene: bpy.types.Scene, world: bpy.types.World) -> None:
     if scene.world is not world:
         if scene.world is not None:
             scene[_FORMER_WORLD] = scene.world
@@ -252,7 +256,7 @@ def _studio_world() -> bpy.types.World:
     turn = nodes.add(tree, "Mapping", "Turn", (1, 0))
     picture = nodes.add(tree, "TexEnvironment", "Environment", (2, 0))
     light = nodes.add(tree, "Background", "Light", (3.5, 0))
-    ground = _ground(tree, coordinates)
+    ground = _backdrop(tree, coordinates)
     rays = nodes.add(tree, "LightPath", "Rays", (2, 3.5))
     share = nodes.math(tree, "MULTIPLY", "Ground Share", (3, 3), rays.outputs["Is Camera Ray"], 1.0)
     mixed = nodes.add(tree, "MixShader", "Light or Ground", (4.5, 0))
@@ -266,7 +270,7 @@ def _studio_world() -> bpy.types.World:
     return world
 
 
-def _ground(tree: bpy.types.NodeTree, coordinates: bpy.types.Node) -> bpy.types.Node:
+def _backdrop(tree: bpy.types.NodeTree, coordinates: bpy.types.Node) -> bpy.types.Node:
     """A grey that falls off from behind the head to the picture's corners."""
     middle = nodes.add(tree, "VectorMath", "From Middle", (1, 1.5), {1: (0.5, 0.45, 0.0)})
     middle.operation = "DISTANCE"

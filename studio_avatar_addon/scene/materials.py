@@ -16,20 +16,20 @@ from .head import head_scale
 from .skin_material import (
     PORE_STRENGTH,
     Maps,
+    available_versions,
+    base_color_image,
     build_skin,
-    image_of,
-    link_version,
     load_maps,
-    versions,
+    show_version,
 )
 from .tissue_materials import (
     CLEAR_IOR,
     IRIS_SIZE,
     IRIS_TINT,
     TISSUES,
-    build_clear,
     build_eye,
     build_tissue,
+    build_transparent,
     color_from_atlas,
 )
 
@@ -71,9 +71,9 @@ def build_materials(
     skin = made["skin"]
     if MATERIAL in skin:
         load_maps(skin, name, maps)
-        shown = versions(skin)
+        shown = available_versions(skin)
         if shown:
-            _show(made.values(), skin[VERSION] if skin.get(VERSION) in shown else shown[-1])
+            _show_version(made.values(), skin[VERSION] if skin.get(VERSION) in shown else shown[-1])
     return made
 
 
@@ -84,7 +84,7 @@ def _filled_material(name: str, kind: str, fit: HeadData) -> bpy.types.Material:
     elif kind == "eye":
         build_eye(material, _iris_angle(fit))
     elif kind in CLEAR_IOR:
-        build_clear(material, CLEAR_IOR[kind])
+        build_transparent(material, CLEAR_IOR[kind])
     else:
         build_tissue(material, TISSUES[kind])
     return material
@@ -99,7 +99,7 @@ def new_material(avatar: str, kind: str) -> bpy.types.Material:
 def texture_versions(head: bpy.types.Object) -> tuple[str, ...]:
     """Those of "phone", "studio" and "detail" that it has; none on the artist's own material."""
     skin = _skin(head)
-    return versions(skin) if skin else ()
+    return available_versions(skin) if skin else ()
 
 
 def texture_version(head: bpy.types.Object) -> str:
@@ -114,7 +114,7 @@ def set_texture_version(head: bpy.types.Object, origin: str) -> None:
         raise AvatarFolderError(
             f"This avatar has no {origin} textures.", "Choose another version, or create it again."
         )
-    _show(head.data.materials, origin)
+    _show_version(head.data.materials, origin)
 
 
 def coverage_shown(head: bpy.types.Object) -> bool:
@@ -134,14 +134,14 @@ def show_coverage(head: bpy.types.Object, shown: bool) -> None:
             "Take it out of its slot and load the avatar again to see the coverage.",
         )
     skin[COVERAGE] = shown
-    _show(head.data.materials, texture_version(head))
+    _show_version(head.data.materials, texture_version(head))
 
 
 def look_controls(head: bpy.types.Object) -> tuple[LookControl, ...]:
     """The values that an artist changes first, as far as our nodes are there."""
     controls = []
     for kind, label, name, socket in _CONTROLS:
-        worn = _worn(head, kind)
+        worn = _material_of_kind(head, kind)
         node = compat.node_tree(worn).nodes.get(name) if worn is not None else None
         if node is not None:
             entry = node.outputs[0] if socket is None else node.inputs[socket]
@@ -150,24 +150,24 @@ def look_controls(head: bpy.types.Object) -> tuple[LookControl, ...]:
 
 
 def _skin(head: bpy.types.Object) -> bpy.types.Material | None:
-    return _worn(head, "skin")
+    return _material_of_kind(head, "skin")
 
 
-def _worn(head: bpy.types.Object, kind: str) -> bpy.types.Material | None:
+def _material_of_kind(head: bpy.types.Object, kind: str) -> bpy.types.Material | None:
     """Our material of a kind on the head; None where the artist put another in its place."""
     worn = (m for m in head.data.materials if m is not None and m.get(MATERIAL) == kind)
     return next(worn, None)
 
 
-def _show(materials: Iterable[bpy.types.Material], origin: str) -> None:
+def _show_version(materials: Iterable[bpy.types.Material], origin: str) -> None:
     """Link the version's maps in all of an avatar's materials."""
     by_kind = {m[MATERIAL]: m for m in materials if m is not None and MATERIAL in m}
     skin = by_kind["skin"]
     skin[VERSION] = origin
-    link_version(skin, origin, bool(skin.get(COVERAGE, False)))
+    show_version(skin, origin, bool(skin.get(COVERAGE, False)))
     for kind in ("eye", *TISSUES):
         if kind in by_kind:
-            color_from_atlas(by_kind[kind], image_of(skin, origin))
+            color_from_atlas(by_kind[kind], base_color_image(skin, origin))
 
 
 def _iris_angle(fit: HeadData) -> float:

@@ -14,7 +14,7 @@ from .rig import required_rig
 
 
 @dataclass(frozen=True)
-class FacePlace:
+class FacePlacement:
     """World-space middle of the face and of the head, size against a real head, and axes."""
 
     face: Vector  # between eyes and mouth, on the skin
@@ -34,7 +34,7 @@ class FacePlace:
         return self.rotation @ direction * (distance_m * self.scale)
 
 
-def face_place(head: bpy.types.Object) -> FacePlace:
+def face_placement(head: bpy.types.Object) -> FacePlacement:
     """From the rig's rest joints and the object's place; poses do not move lights or cameras.
 
     Raises AvatarFolderError where the rig was deleted.
@@ -47,7 +47,7 @@ def face_place(head: bpy.types.Object) -> FacePlace:
     face = eyes + Vector((0.0, -0.022, -0.030)) * size
     middle = eyes + Vector((0.0, 0.075, -0.018)) * size
     rotation = world.to_3x3().normalized()
-    return FacePlace(world @ face, world @ middle, size * world.median_scale, rotation)
+    return FacePlacement(world @ face, world @ middle, size * world.median_scale, rotation)
 
 
 def look_at(place: Vector, target: Vector) -> Matrix:

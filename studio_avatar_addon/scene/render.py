@@ -17,7 +17,7 @@ import bpy
 from ..avatar.errors import EnvironmentProblem
 from ..avatar.files import whole_file
 from . import compat
-from .placement import face_place, look_at
+from .placement import face_placement, look_at
 
 RENDER_SIZE_PX = 640
 LENS_MM, SENSOR_MM = 85.0, 36.0
@@ -145,7 +145,7 @@ def _new_camera() -> bpy.types.Object:
 
 def _frame(camera: bpy.types.Object, head: bpy.types.Object, yaw_rad: float) -> None:
     """Put the camera level with the head's middle, far enough to show crown and collar."""
-    place = face_place(head)
+    place = face_placement(head)
     distance = _FRAME_HEIGHT_M / 2.0 / tan(atan(SENSOR_MM / 2.0 / LENS_MM))
     eye = place.head + place.orbit(yaw_rad, 0.0, distance)
     camera.matrix_world = look_at(eye, place.head)

@@ -20,7 +20,7 @@ _GAZE_CONSTRAINT = "Studio Avatar Gaze"
 
 
 @dataclass(frozen=True)
-class _Handle:
+class _BoneShape:
     """What an artist grabs: `size` and `along` (from the bone's head) in bone lengths.
 
     The jaw bone has none: jawOpen moves the jaw, and the bone no skin.
@@ -32,13 +32,13 @@ class _Handle:
     palette: str
 
 
-_HANDLES = {
-    "root": _Handle("ring", 4.5, 0.0, "THEME01"),
-    "neck": _Handle("ring", 1.1, 0.5, "THEME09"),
-    "head": _Handle("ring", 0.75, 0.95, "THEME09"),
-    "tongue": _Handle("disc", 0.25, 1.6, "THEME03"),
-    "eye.L": _Handle("disc", 0.55, 2.2, "THEME04"),
-    "eye.R": _Handle("disc", 0.55, 2.2, "THEME04"),
+_BONE_SHAPES = {
+    "root": _BoneShape("ring", 4.5, 0.0, "THEME01"),
+    "neck": _BoneShape("ring", 1.1, 0.5, "THEME09"),
+    "head": _BoneShape("ring", 0.75, 0.95, "THEME09"),
+    "tongue": _BoneShape("disc", 0.25, 1.6, "THEME03"),
+    "eye.L": _BoneShape("disc", 0.55, 2.2, "THEME04"),
+    "eye.R": _BoneShape("disc", 0.55, 2.2, "THEME04"),
 }
 
 
@@ -58,7 +58,7 @@ def build_rig(
         armature.display_type = "STICK"
     _bones(scene, rig, joints_m)
     for pose_bone in rig.pose.bones:
-        _handle(pose_bone)
+        _shape_bone(pose_bone)
     bind(head, rig)
     return rig
 
@@ -144,20 +144,20 @@ def _bones(scene: bpy.types.Scene, rig: bpy.types.Object, joints_m: NDArray[np.f
     layer.objects.active = former_active
 
 
-def _handle(pose_bone: bpy.types.PoseBone) -> None:
+def _shape_bone(pose_bone: bpy.types.PoseBone) -> None:
     """A wire shape and a colour to grab; an artist's own shape is left alone."""
     pose_bone.rotation_mode = "QUATERNION"
-    handle = _HANDLES.get(pose_bone.name)
+    handle = _BONE_SHAPES.get(pose_bone.name)
     if handle is None or pose_bone.custom_shape is not None:
         return
-    pose_bone.custom_shape = _handle_shape(handle.kind)
+    pose_bone.custom_shape = _custom_shape(handle.kind)
     pose_bone.use_custom_shape_bone_size = True
     pose_bone.custom_shape_scale_xyz = (handle.size,) * 3
     pose_bone.custom_shape_translation = (0.0, handle.along * pose_bone.bone.length, 0.0)
     pose_bone.color.palette = handle.palette
 
 
-def _handle_shape(kind: str) -> bpy.types.Object:
+def _custom_shape(kind: str) -> bpy.types.Object:
     """A circle (or a crossed one) about the bone's axis, in no collection, shared by all rigs."""
     name = f"Studio Avatar {kind}"
     shape = bpy.data.objects.get(name)

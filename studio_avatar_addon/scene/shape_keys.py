@@ -25,8 +25,10 @@ class FormerKeys:
 
     values: dict[str, float] = field(default_factory=dict)
     muted: frozenset[str] = frozenset()
-    undriven: frozenset[str] = frozenset()  # correctives whose driver was muted
-    own_m: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (V, 3) from the basis
+    muted_drivers: frozenset[str] = frozenset()  # correctives whose driver was muted
+    custom_deltas_m: dict[str, NDArray[np.float32]] = field(
+        default_factory=dict
+    )  # (V, 3) from the basis
     action: bpy.types.Action | None = None
 
 
@@ -42,8 +44,10 @@ def former_keys(keys: bpy.types.Key | None) -> FormerKeys:
     return FormerKeys(
         values={key.name: key.value for key in blocks},
         muted=frozenset(key.name for key in blocks if key.mute),
-        undriven=frozenset(key.name for key in blocks if _value_path(key.name) in stopped),
-        own_m={key.name: _positions(key) - basis for key in blocks if key.name not in ours},
+        muted_drivers=frozenset(key.name for key in blocks if _value_path(key.name) in stopped),
+        custom_deltas_m={
+            key.name: _positions(key) - basis for key in blocks if key.name not in ours
+        },
         action=animation.action if animation else None,
     )
 
@@ -61,14 +65,14 @@ def build_keys(head: bpy.types.Object, fit: HeadData, former: FormerKeys) -> Non
     """
     head.shape_key_add(name="Basis", from_mix=False)
     if former.action is not None:
-        _hand_on_action(head.data.shape_keys, former.action)
+        _assign_action(head.data.shape_keys, former.action)
     for name, delta in zip(SHAPE_NAMES, fit.shape_deltas_m, strict=True):
         _add_key(head, name, fit.neutral_m + delta).value = former.values.get(name, 0.0)
     for pair, delta in zip(CORRECTIVES, fit.corrective_deltas_m, strict=True):
         key = _add_key(head, corrective_name(*pair), fit.neutral_m + delta)
-        driver = _drive_by_smaller(key, head.data.shape_keys, pair)
-        driver.mute = key.name in former.undriven
-    for name, moved_m in former.own_m.items():
+        driver = _drive_by_minimum(key, head.data.shape_keys, pair)
+        driver.mute = key.name in former.muted_drivers
+    for name, moved_m in former.custom_deltas_m.items():
         if moved_m.shape == fit.neutral_m.shape:
             _add_key(head, name, fit.neutral_m + moved_m).value = former.values[name]
     for key in head.data.shape_keys.key_blocks:
@@ -88,7 +92,7 @@ def _value_path(name: str) -> str:
     return f'key_blocks["{name}"].value'
 
 
-def _drive_by_smaller(
+def _drive_by_minimum(
     key: bpy.types.ShapeKey, keys: bpy.types.Key, pair: tuple[str, str]
 ) -> bpy.types.FCurve:
     """A driver of type MIN: no script, so it works where scripts may not run."""
@@ -104,7 +108,7 @@ def _drive_by_smaller(
     return curve
 
 
-def _hand_on_action(keys: bpy.types.Key, action: bpy.types.Action) -> None:
+def _assign_action(keys: bpy.types.Key, action: bpy.types.Action) -> None:
     """Let the Action of the former mesh drive the shape keys of the new one."""
     animation = keys.animation_data_create()
     animation.action = action

@@ -19,7 +19,7 @@ from .animation import FACE_ACTION, POSE_ACTION, AppliedPerformance, apply_perfo
 from .parts import AVATAR, avatars
 from .rig import rig_of
 
-BEFORE_TEST = "studio_avatar_before_test"  # on head and scene, while the test is on
+SAVED_STATE = "studio_avatar_before_test"  # on head and scene, while the test is on
 _SHAPE_S = 0.5  # from rest over the full shape back to rest: quick, and still to be followed
 
 
@@ -30,21 +30,21 @@ def start_shape_test(scene: bpy.types.Scene, head: bpy.types.Object) -> AppliedP
     there before the first one.
     """
     name = _test_name(head)
-    before = dict(head.get(BEFORE_TEST, {}))
-    for kind, (owner, action_name) in _animated(head, name).items():
+    before = dict(head.get(SAVED_STATE, {}))
+    for kind, (owner, action_name) in _animated_owners(head, name).items():
         if _action_name(owner) != action_name:
             before[kind] = _state(owner)
-    former = _kept_actions(head)
-    head[BEFORE_TEST] = before
-    _keep_in_file(former)
-    frames = dict(scene.get(BEFORE_TEST, _frames(scene)))
+    former = _saved_actions(head)
+    head[SAVED_STATE] = before
+    _protect(former)
+    frames = dict(scene.get(SAVED_STATE, _frames(scene)))
     applied = apply_performance(scene, head, _performance(), name)
-    scene[BEFORE_TEST] = frames | {"test_end": scene.frame_end}
+    scene[SAVED_STATE] = frames | {"test_end": scene.frame_end}
     return applied
 
 
 def shape_test_on(head: bpy.types.Object) -> bool:
-    return BEFORE_TEST in head
+    return SAVED_STATE in head
 
 
 def end_shape_test(head: bpy.types.Object) -> None:
@@ -54,19 +54,19 @@ def end_shape_test(head: bpy.types.Object) -> None:
     """
     if not shape_test_on(head):
         return
-    before = head[BEFORE_TEST]
-    kept = _kept_actions(head)
-    for kind, (owner, action_name) in _animated(head, _test_name(head)).items():
+    before = head[SAVED_STATE]
+    kept = _saved_actions(head)
+    for kind, (owner, action_name) in _animated_owners(head, _test_name(head)).items():
         if _action_name(owner) == action_name:
-            _bring_back(owner, before.get(kind, {}))
+            _restore(owner, before.get(kind, {}))
             test = bpy.data.actions[action_name]
             if test.users == 0:
                 bpy.data.actions.remove(test)
-    del head[BEFORE_TEST]
-    _keep_in_file(kept)
+    del head[SAVED_STATE]
+    _protect(kept)
     for scene in bpy.data.scenes:
-        if BEFORE_TEST in scene and not any(map(shape_test_on, avatars(scene))):
-            _bring_frames_back(scene)
+        if SAVED_STATE in scene and not any(map(shape_test_on, avatars(scene))):
+            _restore_frames(scene)
 
 
 def _test_name(head: bpy.types.Object) -> str:
@@ -85,7 +85,7 @@ def _performance() -> Performance:
     )
 
 
-def _animated(head: bpy.types.Object, name: str) -> dict[str, tuple[bpy.types.ID, str]]:
+def _animated_owners(head: bpy.types.Object, name: str) -> dict[str, tuple[bpy.types.ID, str]]:
     """What a performance animates, and the name of its Action for it."""
     owners = {"face": (head.data.shape_keys, FACE_ACTION), "pose": (rig_of(head), POSE_ACTION)}
     return {
@@ -117,7 +117,7 @@ def _values(owner: bpy.types.Key | bpy.types.Object) -> dict[str, list[float]]:
     return {bone.name: list(bone.rotation_quaternion) for bone in owner.pose.bones}
 
 
-def _bring_back(owner: bpy.types.Key | bpy.types.Object, state: Mapping[str, Any]) -> None:
+def _restore(owner: bpy.types.Key | bpy.types.Object, state: Mapping[str, Any]) -> None:
     animation = owner.animation_data
     action = state.get("action")
     animation.action = action
@@ -131,13 +131,13 @@ def _bring_back(owner: bpy.types.Key | bpy.types.Object, state: Mapping[str, Any
             owner.key_blocks[name].value = values[0]
 
 
-def _kept_actions(head: bpy.types.Object) -> list[bpy.types.Action]:
+def _saved_actions(head: bpy.types.Object) -> list[bpy.types.Action]:
     """The Actions that only the head's custom properties may hold."""
-    states = head.get(BEFORE_TEST, {}).values()
+    states = head.get(SAVED_STATE, {}).values()
     return [state["action"] for state in states if state.get("action") is not None]
 
 
-def _keep_in_file(actions: list[bpy.types.Action]) -> None:
+def _protect(actions: list[bpy.types.Action]) -> None:
     """Where the artist chose others in their place, nothing else would use them."""
     for action in actions:
         if action.users == 0:
@@ -152,10 +152,10 @@ def _frames(scene: bpy.types.Scene) -> dict[str, float]:
     }
 
 
-def _bring_frames_back(scene: bpy.types.Scene) -> None:
+def _restore_frames(scene: bpy.types.Scene) -> None:
     """An end that the artist set meanwhile stays."""
-    frames = scene[BEFORE_TEST]
+    frames = scene[SAVED_STATE]
     if scene.frame_end == frames["test_end"]:
         scene.frame_end = frames["end"]
     scene.frame_set(frames["current"], subframe=frames["subframe"])
-    del scene[BEFORE_TEST]
+    del scene[SAVED_STATE]

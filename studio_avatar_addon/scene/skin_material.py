@@ -29,7 +29,7 @@ DEFAULT_PORES = 0.5  # of their real depth: they show where light grazes
 _OVERLAY_STRENGTH = 0.8
 
 # Where each map enters the graph: node and socket. Unlinked, a socket holds an even skin.
-MAP_ENTRY: dict[str, tuple[str, str | int]] = {
+MAP_SOCKETS: dict[str, tuple[str, str | int]] = {
     "base_color": ("Skin Tone", "Color"),
     "normal": ("Normal Map", "Color"),
     "roughness": ("Roughness", 0),
@@ -60,12 +60,12 @@ def build_skin(material: bpy.types.Material, scale: float) -> None:
         shader.inputs[socket].default_value = value
     output = nodes.add(tree, "OutputMaterial", "Material Output", (7.5, 0))
     nodes.join(tree, shader, "BSDF", output, "Surface")
-    _color(tree, shader)
-    _shine(tree, shader)
-    _relief(tree, shader)
+    _build_base_color(tree, shader)
+    _build_specular(tree, shader)
+    _build_normals(tree, shader)
 
 
-def _color(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+def _build_base_color(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     """Base colour with the artist's tone correction and the coverage overlay."""
     tone = nodes.add(tree, "HueSaturation", "Skin Tone", (3, 0), {"Color": (0.55, 0.34, 0.22, 1.0)})
     ramp = nodes.add(tree, "ValToRGB", "Coverage Colors", (3, 1))
@@ -79,7 +79,7 @@ def _color(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     nodes.join(tree, overlay, nodes.MIX_RESULT, shader, "Base Color")
 
 
-def _shine(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+def _build_specular(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     """Roughness and specular level, the latter closed in cavities; lips are moister."""
     roughness = nodes.math(tree, "MULTIPLY", "Roughness", (3, 2.5), ROUGHNESS, 1.0)
     specular = nodes.math(tree, "MULTIPLY", "Specular", (3, 3.5), SPECULAR_LEVEL, 1.0)
@@ -90,7 +90,7 @@ def _shine(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     tree.links.new(moist, shader.inputs["Coat Weight"])
 
 
-def _relief(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+def _build_normals(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     """The normal map, tilted further by a tile of pores and furrows smaller than its texels.
 
     The tilts of both are added. Each has a Normal Map node, since their strengths are set apart.
@@ -137,7 +137,7 @@ def load_maps(material: bpy.types.Material, avatar: str, maps: Maps) -> None:
     """Make or refresh the image nodes of all versions; an artist's other nodes are not touched."""
     tree = compat.node_tree(material)
     for row, origin in enumerate(TEXTURE_ORIGINS):
-        for column, name in enumerate(MAP_ENTRY):
+        for column, name in enumerate(MAP_SOCKETS):
             path = maps.get(origin, {}).get(name)
             node = tree.nodes.get(f"{origin} {name}")
             if path is None:
@@ -152,22 +152,22 @@ def load_maps(material: bpy.types.Material, avatar: str, maps: Maps) -> None:
             node.image.name = f"{avatar} {origin} {name}"
 
 
-def versions(material: bpy.types.Material) -> tuple[str, ...]:
+def available_versions(material: bpy.types.Material) -> tuple[str, ...]:
     """Those of "phone", "studio" and "detail" that have a base colour."""
     present = compat.node_tree(material).nodes
     return tuple(origin for origin in TEXTURE_ORIGINS if f"{origin} base_color" in present)
 
 
-def image_of(material: bpy.types.Material, origin: str) -> bpy.types.Image:
-    """The base colour of a version in `versions`."""
+def base_color_image(material: bpy.types.Material, origin: str) -> bpy.types.Image:
+    """The base colour of a version in `available_versions`."""
     return compat.node_tree(material).nodes[f"{origin} base_color"].image
 
 
-def link_version(material: bpy.types.Material, origin: str, with_coverage: bool) -> None:
+def show_version(material: bpy.types.Material, origin: str, with_coverage: bool) -> None:
     """Show a version: its maps, else those of the best other one (phone has a base colour only)."""
     tree = compat.node_tree(material)
     fallback = [origin, *reversed([o for o in TEXTURE_ORIGINS if o != origin])]
-    for name, (entry, socket) in MAP_ENTRY.items():
+    for name, (entry, socket) in MAP_SOCKETS.items():
         if entry not in tree.nodes:  # the artist took this part out
             continue
         target = tree.nodes[entry].inputs[socket]

@@ -26,7 +26,7 @@ class Tissue:
 
     color: tuple[float, float, float]
     roughness: float
-    wetness: float = 0.0
+    coat_weight: float = 0.0
     scatter_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
@@ -51,7 +51,7 @@ def build_tissue(material: bpy.types.Material, tissue: Tissue) -> bpy.types.Node
     nodes.join(tree, shader, "BSDF", output, "Surface")
     shader.inputs["Base Color"].default_value = (*tissue.color, 1.0)
     shader.inputs["Roughness"].default_value = tissue.roughness
-    shader.inputs["Coat Weight"].default_value = tissue.wetness
+    shader.inputs["Coat Weight"].default_value = tissue.coat_weight
     shader.inputs["Coat Roughness"].default_value = 0.12
     scatter = max(tissue.scatter_m)
     if scatter > 0.0:
@@ -74,14 +74,14 @@ def build_eye(material: bpy.types.Material, iris_angle_rad: float) -> None:
     size = nodes.add(tree, "Value", IRIS_SIZE, (-4, 3))
     size.outputs[0].default_value = 1.0
     iris = nodes.math(tree, "MULTIPLY", "Iris Angle", (-3, 3), size.outputs[0], iris_angle_rad)
-    white = _rising(tree, "White", (-1, 1), angle, iris, 1.0, _LIMBUS_WIDTH_RAD)
+    white = _smooth_step(tree, "White", (-1, 1), angle, iris, 1.0, _LIMBUS_WIDTH_RAD)
     for socket in ("Subsurface Weight", "Coat Weight"):
         nodes.join(tree, white, "Result", shader, socket)
     shader.inputs["Specular IOR Level"].default_value = 0.0
     shader.inputs["Coat Roughness"].default_value = 0.06
     shader.inputs["Coat IOR"].default_value = CLEAR_IOR["cornea"]
     _iris_tint(tree, shader, white)
-    _iris_place(tree, angle, iris, size.outputs[0])
+    _iris_uv(tree, angle, iris, size.outputs[0])
 
 
 def _gaze_angle(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
@@ -96,7 +96,7 @@ def _gaze_angle(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     return nodes.math(tree, "ARCCOSINE", "Angle from Gaze", (-2, 1), forward)
 
 
-def _rising(
+def _smooth_step(
     tree: bpy.types.NodeTree,
     name: str,
     cell: tuple[float, float],
@@ -125,7 +125,7 @@ def _iris_tint(tree: bpy.types.NodeTree, shader: bpy.types.Node, white: bpy.type
     nodes.join(tree, tint, nodes.MIX_RESULT, shader, "Base Color")
 
 
-def _iris_place(
+def _iris_uv(
     tree: bpy.types.NodeTree,
     angle: bpy.types.NodeSocket,
     iris: bpy.types.NodeSocket,
@@ -133,7 +133,7 @@ def _iris_place(
 ) -> None:
     """Where to look into the atlas: nearer the eye's middle for a larger iris, unmoved beyond."""
     shrink = nodes.math(tree, "DIVIDE", "One over Size", (-6, -3), 1.0, size)
-    beyond = _rising(tree, "Beyond", (-6, -4), angle, iris, 1.15, _IRIS_BLEND_RAD)
+    beyond = _smooth_step(tree, "Beyond", (-6, -4), angle, iris, 1.15, _IRIS_BLEND_RAD)
     rate = nodes.add(tree, "Mix", "Rate", (-5, -3), data_type="FLOAT")
     tree.links.new(beyond.outputs["Result"], rate.inputs[0])
     tree.links.new(shrink, rate.inputs[2])
@@ -151,7 +151,7 @@ def _iris_place(
     nodes.join(tree, middle, "Vector", back, 1)
 
 
-def build_clear(material: bpy.types.Material, ior: float) -> None:
+def build_transparent(material: bpy.types.Material, ior: float) -> None:
     """Fill a clear shell's material: reflections by Fresnel's law; everything else goes through.
 
     It does not refract, so that light and shadow rays reach the iris and never darken it.
@@ -174,7 +174,7 @@ def color_from_atlas(material: bpy.types.Material, image: bpy.types.Image) -> No
     """Take the base colour from the atlas; where the artist unlinked or removed it, it stays so."""
     tree = compat.node_tree(material)
     node = tree.nodes.get(ATLAS)
-    target = _color_entry(tree)
+    target = _base_color_socket(tree)
     if node is None and target is not None and not target.links:
         node = nodes.add(tree, "TexImage", ATLAS, (-2, -2))
         place = tree.nodes.get(IRIS_PLACE)
@@ -186,7 +186,7 @@ def color_from_atlas(material: bpy.types.Material, image: bpy.types.Image) -> No
         node.image = image
 
 
-def _color_entry(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
+def _base_color_socket(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
     """The socket that takes the atlas's colour; None where the artist took the nodes out."""
     tint, shader = tree.nodes.get(IRIS_TINT), tree.nodes.get("Principled")
     if tint is not None:
