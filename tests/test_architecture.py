@@ -1,4 +1,4 @@
-"""The import rule of the two processes, read from the sources and tried in fresh interpreters."""
+"""The import rules, read from the sources and tried in fresh interpreters."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ ROOT = Path(__file__).parents[1]
 ADDON = ROOT / "studio_avatar_addon"
 AVATAR = ADDON / "avatar"
 BACKEND = ROOT / "backend"
+# The backend's rooms from the top down: each imports only those below it (docs/architecture.md).
+ROOMS = (
+    "cli", "benchmark", "training", "template_build", "synthetic", "registration", "pipelines",
+    "store", "stages", "template", "detector", "atlas", "geometry", "imaging", "job",
+)  # fmt: skip
+MAX_ROOMS, MAX_FILES_AT_ROOT = 15, 4
+# `build.py package` leaves these out of the zip.
+NOT_PACKAGED = {"benchmark", "training", "template_build", "synthetic", "registration"}
 BLENDER = {"bpy", "bmesh", "mathutils", "bpy_extras", "gpu", "blf", "addon_utils"}
 
 
@@ -72,16 +81,63 @@ def test_backend_imports_nothing_of_blender_and_only_avatar_of_the_addon():
 
 
 def test_what_ships_does_not_import_what_does_not():
-    """`build.py package` leaves these out of the zip."""
-    apart = {"benchmark", "sample_capture", "training", "wrapping"}
-    shipped = [f for f in sources(BACKEND) if not apart & set(f.parts)]
+    shipped = [f for f in sources(BACKEND) if not NOT_PACKAGED & set(f.parts)]
     found = [
         f"{path.relative_to(ROOT)}:{line} imports {name}"
         for path in shipped
         for line, name in imports(path)
-        if within(name, *(f"backend.{package}" for package in apart))
+        if within(name, *(f"backend.{package}" for package in NOT_PACKAGED))
     ]
     assert shipped and found == []
+
+
+def test_backend_has_few_rooms_and_arrows_only_downward():
+    folders = {path.name for path in BACKEND.iterdir() if any(path.glob("*.py"))}
+    assert folders == set(ROOMS) and len(ROOMS) <= MAX_ROOMS
+    assert len(list(BACKEND.glob("*.py"))) <= MAX_FILES_AT_ROOT
+    upward = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sources(BACKEND)
+        if path.parent != BACKEND
+        for line, name in imports(path)
+        if within(name, *(f"backend.{room}" for room in ROOMS[: ROOMS.index(room_of(path))]))
+    ]
+    assert upward == []
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(BACKEND).parts[0]
+
+
+@pytest.mark.parametrize("folder", [BACKEND, ADDON], ids=["backend", "addon"])
+def test_no_circles(folder):
+    """Neither between modules nor between a folder's rooms, whatever Python makes of them."""
+    modules = {module_name(path): path for path in sources(folder)}
+    arrows: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        for _, name in imports(path):
+            target = name if name in modules else name.rpartition(".")[0]
+            if target in modules and target != module:
+                here, there = apart(module, target)
+                arrows.setdefault(here, set()).add(there)
+    try:
+        tuple(TopologicalSorter(arrows).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def apart(module: str, target: str) -> tuple[str, str]:
+    """Two modules as seen from the folder that holds both: its rooms or files that hold them."""
+    here, there = module.split("."), target.split(".")
+    common = next((k for k, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
+    if common is None:  # one holds the other: what a package gathers is not part of the picture
+        return module, target
+    return ".".join(here[: common + 1]), ".".join(there[: common + 1])
 
 
 def test_backend_names_itself_relatively():
@@ -141,9 +197,14 @@ def test_import_stays_light(modules, forbidden):
 
 
 def test_training_imports_without_blender_and_decoders():
-    """Training runs on bare GPU machines; nothing to hold where there is no training yet."""
-    training = BACKEND / "training"
-    if not training.is_dir():
-        pytest.skip("there is no training code yet")
-    refused = (*BLENDER, "mediapipe", "av")
-    assert offences(training, lambda name: not within(name, *refused)) == []
+    """Training runs on bare GPU machines."""
+    training = ("training.studio.train_studio", "training.detail.train_detail")
+    refused = [*BLENDER, "mediapipe", "av"]
+    code = (
+        f"import importlib, sys; [importlib.import_module(f'backend.{{m}}') for m in {training}];"
+        f"print([m for m in {refused} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
