@@ -15,20 +15,23 @@ from .places import unsaved_folder
 
 Icon = Literal["NONE", "INFO", "ERROR", "FORWARD"]
 
-_PIXELS_PER_LETTER = 6.5  # of Blender's interface font at scale 1
+# At interface scale 1: a letter of Blender's font on average, and icon, box and scroll bar beside
+# the text.
+_PIXELS_PER_LETTER = 6.5
 _MARGIN_PX = 50.0
+_FEWEST_LETTERS = 20  # a line, however narrow the sidebar is
 
 
 def draw_text(
     layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: Icon = "NONE"
 ) -> None:
-    """Labels do not wrap by themselves: break the text to the region's width."""
+    """A text broken to the region's width, since labels do not wrap by themselves."""
     scale = context.preferences.system.ui_scale
     letters = int((context.region.width / scale - _MARGIN_PX) / _PIXELS_PER_LETTER)
     column = layout.column(align=True)
     column.scale_y = 0.8
     indent = "NONE" if icon == "NONE" else "BLANK1"
-    for number, line in enumerate(textwrap.wrap(text, max(letters, 20))):
+    for number, line in enumerate(textwrap.wrap(text, max(letters, _FEWEST_LETTERS))):
         column.label(text=line, icon=icon if number == 0 else indent)
 
 

@@ -23,9 +23,10 @@ from .avatar.job import CANCEL_FILE, LOG_FILE, Done, Failed, Request, new_job_fo
 from .job_endings import CHOOSE_INTERPRETER, crash, failure
 from .job_status import EventReader, JobStatus, read_record
 
-WAIT_INTERVAL_S = 0.05
+WAIT_INTERVAL_S = 0.05  # short beside the start of a process, so that waiting adds nothing
 GRACE_S = 5.0  # from asking to terminating, on to killing, from the last event to the exit
 CLOSING_GRACE_S = 1.0  # where Blender itself is about to end
+# Blender's own Python settings, which would lead the backend's interpreter to Blender's packages.
 INHERITED_PYTHON = ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONSTARTUP")
 
 
@@ -203,7 +204,7 @@ class JobSession:
         self.job = None
 
     def load_record(self, folder: Path) -> None:
-        """Show how the job of an earlier session ended, from its folder."""
+        """Take over status and error of an earlier session's job from its folder."""
         self.error = None
         try:
             self.status = read_record(folder)

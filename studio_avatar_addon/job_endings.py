@@ -10,8 +10,8 @@ from pathlib import Path
 from .avatar.errors import BackendCrashed, JobCancelled, JobError, StudioAvatarError
 from .avatar.job import Failed
 
-LOG_TAIL_LINES = 20
-_LOG_TAIL_BYTES = 1 << 13
+LOG_TAIL_LINES = 20  # enough for a traceback's end, and to be pasted into a report
+_LOG_TAIL_BYTES = 1 << 13  # read from the end, however large the log
 
 CHOOSE_INTERPRETER = (
     "Choose a Python 3.11 or 3.12 with the backend's packages in the extension's preferences "
@@ -81,12 +81,12 @@ KNOWN_ENDINGS = (
 )
 
 
-def failure(told: Failed) -> StudioAvatarError:
+def failure(event: Failed) -> StudioAvatarError:
     """The error that the backend met, of its own class where that takes two sentences."""
     for kind in _error_kinds(StudioAvatarError):
-        if kind.__name__ == told.kind and kind not in (BackendCrashed, JobCancelled):
-            return kind(told.problem, told.remedy)
-    return JobError(told.problem, told.remedy)
+        if kind.__name__ == event.kind and kind not in (BackendCrashed, JobCancelled):
+            return kind(event.problem, event.remedy)
+    return JobError(event.problem, event.remedy)
 
 
 def crash(

@@ -21,8 +21,8 @@ from .avatar.job import (
     parse_event,
 )
 
-NO_NEWS_S = 60.0
-READ_LIMIT = 1 << 14  # bytes looked at in one read
+NO_NEWS_S = 60.0  # without an event, after which the panel says so
+READ_LIMIT = 1 << 14  # bytes looked at in one read, some 100 events
 PARSE_BUDGET_S = 0.002  # of Blender's main thread; what is left over waits for the next read
 
 

@@ -17,7 +17,7 @@ from .job_status import JobStatus
 from .places import cache_folder, configured_backend
 from .properties import scene_settings
 
-POLL_INTERVAL_S = 0.25
+POLL_INTERVAL_S = 0.25  # a bar that moves smoothly enough, at no cost that can be felt
 SESSION = JobSession()
 
 Arguments = Mapping[str, str | int | float | bool | None]
@@ -27,7 +27,10 @@ FollowUp = Callable[[Mapping[str, Any]], None]
 def start_job(
     scene: bpy.types.Scene, command: str, arguments: Arguments, avatar: Path | None
 ) -> Job:
-    """Start a job about `avatar`, or about none. Raises as `JobSession.start` does."""
+    """Start a job in `avatar`'s folder of jobs, or in the cache's where it is about none.
+
+    Raises EnvironmentProblem where no interpreter is set, and as `JobSession.start` does.
+    """
     jobs = (avatar or cache_folder()) / JOBS_FOLDER
     job = SESSION.start(configured_backend(), Request(command, arguments), jobs)
     if avatar is not None:
@@ -85,6 +88,7 @@ def redraw_panels() -> None:
 
 
 def stage_name(status: JobStatus) -> str:
+    """E.g. "Phone texture"; "Starting" before the first stage."""
     return status.stage.replace("_", " ").capitalize() or "Starting"
 
 

@@ -21,9 +21,10 @@ from . import compat
 from .rig import rig_of
 
 FACE_ACTION, POSE_ACTION = "{} Face", "{} Pose"  # names, with the performance's
-NECK_SHARE = 0.4  # of the head's turn; the upper joint does the rest
+NECK_SHARE = 0.4  # of the head's rotation; the joint below the skull does the rest
 WEIGHT_SLACK = 1e-3  # beyond 0 to 1, for what was rounded
-_LINEAR = 1  # Blender's number for linear interpolation
+_LINEAR = 1  # Blender's number for linear interpolation (BEZT_IPO_LIN)
+_CONSTANT_BELOW = 1e-6  # a curve that spans less needs one key
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def apply_performance(
 
 
 def _check_performance(performance: Performance) -> None:
+    """Raise ShapeError where arrays are empty, misshapen, not finite, or weights beyond 0 to 1."""
     count = len(performance.time_s)
     shapes = {
         "weights": (count, len(SHAPE_NAMES)),
@@ -100,15 +102,15 @@ def _pose_action(
 ) -> bpy.types.Action:  # fmt: skip
     action = _action(POSE_ACTION.format(name))
     channels = compat.channels_of(rig, action)
-    turn = _quaternions(performance.neck_from_head[:, :3, :3])
-    turns = {
-        "neck": _scaled_rotations(turn, NECK_SHARE),
-        "head": _scaled_rotations(turn, 1.0 - NECK_SHARE),
+    rotation_of_head = _quaternions(performance.neck_from_head[:, :3, :3])
+    rotations = {
+        "neck": _scaled_rotations(rotation_of_head, NECK_SHARE),
+        "head": _scaled_rotations(rotation_of_head, 1.0 - NECK_SHARE),
     }
     for eye, bone in enumerate(EYE_BONES):
         gaze = np.stack([gaze_rotation(g) for g in performance.gaze_rad[:, eye]])
-        turns[bone] = _quaternions(gaze)
-    for bone, rotation in turns.items():
+        rotations[bone] = _quaternions(gaze)
+    for bone, rotation in rotations.items():
         rest = np.array(rig.data.bones[bone].matrix_local.to_quaternion())
         local = _multiplied(_multiplied(_conjugated(rest), rotation), rest)
         resampled = np.stack([np.interp(wanted, time, local[:, axis]) for axis in range(4)], axis=1)
@@ -130,7 +132,7 @@ def _key(
     """One F-curve with linear keys on `frames`; a constant one needs a single key."""
     curve = channels.fcurves.new(path, index=axis)
     curve.group = channels.groups.get(group) or channels.groups.new(group)
-    if np.ptp(values) < 1e-6:
+    if np.ptp(values) < _CONSTANT_BELOW:
         frames, values = frames[:1], values[:1]
     points = curve.keyframe_points
     points.add(len(frames))
@@ -161,7 +163,7 @@ def _quaternions(rotation: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _scaled_rotations(quaternion: NDArray[np.floating], share: float) -> NDArray[np.floating]:
-    """The same turns (T, 4) by a share of their angle."""
+    """The same rotations (T, 4) by a share of their angle."""
     half = np.arctan2(np.linalg.norm(quaternion[:, 1:], axis=1), quaternion[:, 0])
     axis = quaternion[:, 1:] / np.maximum(np.sin(half), 1e-12)[:, None]
     return np.concatenate([np.cos(share * half)[:, None], np.sin(share * half)[:, None] * axis], 1)

@@ -22,8 +22,8 @@ from .render import render_picture, set_cycles
 BUST_PART = 255
 _PART = "part"  # face attribute: 1 + index into MATERIALS
 _HEAD_INDEX, _BUST_INDEX = 1, 2
-_UNLIT_SAMPLES = 16
-_METERING_WIDTH_PX, _METERING_SAMPLES = 90, 16
+_UNLIT_SAMPLES = 16  # smooth edges; there is no noise
+_METERING_WIDTH_PX, _METERING_SAMPLES = 90, 16  # means over the face need no more
 _MEAN_EXPOSURE, _PEAK_EXPOSURE = 0.24, 0.95  # linear, of the skin: as a phone exposes a face
 
 
@@ -125,13 +125,13 @@ def _emit_base_color(tree: bpy.types.NodeTree) -> None:
     if shader is None:
         nodes.join(tree, tree.nodes["Clear"], 0, output, "Surface")
         return
-    glow = nodes.add(tree, "Emission", "Unlit", (8, -2))
+    emission = nodes.add(tree, "Emission", "Unlit", (8, -2))
     color = shader.inputs["Base Color"]
     if color.links:
-        tree.links.new(color.links[0].from_socket, glow.inputs["Color"])
+        tree.links.new(color.links[0].from_socket, emission.inputs["Color"])
     else:
-        glow.inputs["Color"].default_value = color.default_value
-    nodes.join(tree, glow, 0, output, "Surface")
+        emission.inputs["Color"].default_value = color.default_value
+    nodes.join(tree, emission, 0, output, "Surface")
 
 
 def _mark_parts(mesh: bpy.types.Mesh, template: HeadTemplate) -> None:
@@ -145,16 +145,16 @@ def _truth_material() -> bpy.types.Material:
     tree = compat.node_tree(material)
     tree.nodes.clear()
     view = nodes.add(tree, "CameraData", "View", (0, 0))
-    thing = nodes.add(tree, "ObjectInfo", "Object", (0, 1))
+    object_info = nodes.add(tree, "ObjectInfo", "Object", (0, 1))
     part = nodes.add(tree, "Attribute", "Part", (0, 2), attribute_name=_PART)
     channels = nodes.add(tree, "CombineXYZ", "Channels", (1, 0))
-    glow = nodes.add(tree, "Emission", "Glow", (2, 0))
+    emission = nodes.add(tree, "Emission", "Glow", (2, 0))
     output = nodes.add(tree, "OutputMaterial", "Material Output", (3, 0))
     nodes.join(tree, view, "View Z Depth", channels, 0)
-    nodes.join(tree, thing, "Object Index", channels, 1)
+    nodes.join(tree, object_info, "Object Index", channels, 1)
     nodes.join(tree, part, "Fac", channels, 2)
-    nodes.join(tree, channels, 0, glow, "Color")
-    nodes.join(tree, glow, 0, output, "Surface")
+    nodes.join(tree, channels, 0, emission, "Color")
+    nodes.join(tree, emission, 0, output, "Surface")
     return material
 
 

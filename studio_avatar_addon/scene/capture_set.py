@@ -56,9 +56,9 @@ class CaptureScene:
             for bone, share in (("neck", NECK_SHARE), ("head", 1.0 - NECK_SHARE)):
                 self._rotate_bone(bone, Quaternion(axis, angle * share))
             yaw = pitch = 0.0
-        place = face_placement(self.person.head)
-        aim = place.head if spec.aim_m is None else Vector(spec.aim_m.tolist())
-        eye_point = aim + place.orbit(yaw, pitch, spec.distance_m / place.scale)
+        face = face_placement(self.person.head)
+        aim = face.head if spec.aim_m is None else Vector(spec.aim_m.tolist())
+        eye_point = aim + face.orbit(yaw, pitch, spec.distance_m / face.scale)
         self.camera.matrix_world = look_at(eye_point, aim)
         bpy.context.view_layer.update()
 

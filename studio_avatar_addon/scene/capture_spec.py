@@ -109,15 +109,15 @@ def read_spec(path: Path) -> CaptureSpec:
 def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
     """Check a spec's values; file names are relative to `folder`. Raises as `read_spec` does."""
     head, light = _part(spec, "head"), _part(spec, "light")
-    way, lens = _part(spec, "path"), _part(spec, "camera", {})
+    path, camera_spec = _part(spec, "path"), _part(spec, "camera", {})
     template = _template(head, folder)
     identity = _identity(head, template)
     neutral, shapes, correctives = _shape_of_head(head, template, identity, folder)
-    time_s, yaw_pitch = _camera_path(way)
+    time_s, yaw_pitch = _camera_path(path)
     weights, gaze = _expression(head, len(time_s), folder)
-    camera = _camera(lens)
+    camera = _camera(camera_spec)
     strength = light.get("strength", "auto")
-    kind = str(way.get("kind"))
+    kind = str(path.get("kind"))
     if kind not in KINDS:
         raise SpecError(f"path.kind is {kind!r}, not one of {', '.join(KINDS)}.")
     return CaptureSpec(
@@ -139,8 +139,8 @@ def parse_spec(spec: Mapping[str, Any], folder: Path) -> CaptureSpec:
         time_s=time_s,
         yaw_pitch_rad=yaw_pitch,
         camera=camera,
-        distance_m=_number(lens, "distance_m", 0.45, 0.1),
-        aim_m=_vector(lens["aim_m"], 3, "camera.aim_m") if "aim_m" in lens else None,
+        distance_m=_number(camera_spec, "distance_m", 0.45, 0.1),
+        aim_m=_vector(camera_spec["aim_m"], 3, "camera.aim_m") if "aim_m" in camera_spec else None,
         samples=int(_number(spec, "samples", 24, 1)),
         seed=int(_number(spec, "seed", 0)),
         subdivision=int(_number(spec, "subdivision", 1, 0)),
@@ -239,15 +239,15 @@ def _shape_of_head(
     return given[0], given[1], given[2]
 
 
-def _camera_path(way: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _camera_path(path: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Times (T,) and directions (T, 2): the polyline of yaw and pitch at even angular speed."""
-    if "views" in way:
-        views, fps = int(_number(way, "views", 20, 1)), _number(way, "fps", 5.0, 0.1)
+    if "views" in path:
+        views, fps = int(_number(path, "views", 20, 1)), _number(path, "fps", 5.0, 0.1)
     else:
-        fps = _number(way, "fps", 30.0, 0.1)
-        views = max(1, round(fps * _number(way, "duration_s", 4.0, 0.0)))
+        fps = _number(path, "fps", 30.0, 0.1)
+        views = max(1, round(fps * _number(path, "duration_s", 4.0, 0.0)))
     try:
-        points = np.radians(np.asarray(way.get("yaw_pitch_deg", DEFAULT_PATH_DEG), float))
+        points = np.radians(np.asarray(path.get("yaw_pitch_deg", DEFAULT_PATH_DEG), float))
     except (TypeError, ValueError) as error:
         raise SpecError("path.yaw_pitch_deg is no list of pairs.") from error
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
@@ -291,12 +291,12 @@ def _resampled(rows: NDArray[np.floating], count: int) -> NDArray[np.float32]:
     return (rows[before] * (1 - share) + rows[after] * share).astype(np.float32)
 
 
-def _camera(lens: Mapping[str, Any]) -> Camera:
-    size = _vector(lens.get("size_px", (540, 960)), 2, "camera.size_px")
+def _camera(camera_spec: Mapping[str, Any]) -> Camera:
+    size = _vector(camera_spec.get("size_px", (540, 960)), 2, "camera.size_px")
     if size.min() < 16 or size.max() > 8192:
         raise SpecError(f"camera.size_px is {size.tolist()}; 16 to 8192 is possible.")
     width, height = int(size[0]), int(size[1])
-    focal = _number(lens, "focal_px", 0.83 * max(width, height), 1.0)
+    focal = _number(camera_spec, "focal_px", 0.83 * max(width, height), 1.0)
     return Camera((width, height), (focal, focal), (width / 2, height / 2))
 
 

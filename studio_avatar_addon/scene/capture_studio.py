@@ -67,15 +67,18 @@ def render_capture(
     strength = metered_strength(capture)
     capture.light(strength)
     count = len(spec.time_s)
-    for one in PASSES:
-        paths = [folder / one.folder / f"frame_{index:06d}{one.suffix}" for index in range(count)]
+    for render_pass in PASSES:
+        paths = [
+            folder / render_pass.folder / f"frame_{index:06d}{render_pass.suffix}"
+            for index in range(count)
+        ]
         missing = [index for index, path in enumerate(paths) if not path.is_file()]
-        one.prepare(capture)
+        render_pass.prepare(capture)
         for done, index in enumerate(missing, start=count - len(missing) + 1):
             capture.show(index)
             with whole_file(paths[index]) as partial:
-                one.save(capture, partial)
-            report(one.folder, done, count)
+                render_pass.save(capture, partial)
+            report(render_pass.folder, done, count)
     _write_cameras(folder / "cameras.npz", capture, strength)
     write_json(folder / _STATE, {"fingerprint": spec.fingerprint, "whole": True})
 

@@ -27,7 +27,8 @@ LIPS = "lips"  # mesh attribute: the share of lip in each vertex
 MICRO_RELIEF = "micro_relief"  # mesh attribute: how strong pores and fine furrows are
 REGION_PREFIX = "region "
 
-_GROUP_LEVELS = 200  # weights are set level by level, since Blender takes one weight a call
+# Blender takes one weight a call: weights are set level by level, in steps below what is seen.
+_GROUP_LEVELS = 200
 _SUBSURF = "Studio Avatar Subdivision"
 
 
@@ -108,11 +109,13 @@ def _eye_attributes(mesh: bpy.types.Mesh, template: HeadTemplate, fit: HeadData)
     uv[template.quads[eye_quads]] = template.quad_uv[eye_quads]
     for eye, bone in enumerate(EYE_BONES):
         carried = np.flatnonzero(template.bone_weights[BONES.index(bone)] > 0.5)
-        arm = fit.neutral_m[carried] - fit.eye_centre_m[eye]
-        direction[carried] = arm / fit.eye_radius_m[eye]
+        offset = fit.neutral_m[carried] - fit.eye_centre_m[eye]
+        direction[carried] = offset / fit.eye_radius_m[eye]
         ball = carried[np.isin(carried, template.quads[eye_quads])]
-        ahead = template.vertices_m[ball] - template.eye_centre_m[eye]
-        middle[carried, :2] = uv[ball[np.argmin(np.hypot(ahead[:, 0], ahead[:, 2]) + ahead[:, 1])]]
+        from_centre = template.vertices_m[ball] - template.eye_centre_m[eye]
+        middle[carried, :2] = uv[
+            ball[np.argmin(np.hypot(from_centre[:, 0], from_centre[:, 2]) + from_centre[:, 1])]
+        ]
     for name, values in ((EYE_DIRECTION, direction), (EYE_MIDDLE, middle)):
         attribute = mesh.attributes.new(name, "FLOAT_VECTOR", "POINT")
         attribute.data.foreach_set("vector", values.ravel())

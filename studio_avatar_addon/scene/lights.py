@@ -21,6 +21,7 @@ COLLECTION = "Studio Avatar Light"
 WORLD = "Studio Avatar World"
 _MARK = "studio_avatar_light"  # on our collection and world
 _FORMER_WORLD = "studio_avatar_former_world"  # on the scene, while our world is in its place
+# Linear Rec.709: a little warmer and cooler than white, so that key, fill and rim differ.
 _WARM, _NEUTRAL, _COOL = (1.0, 0.90, 0.80), (1.0, 0.97, 0.94), (0.82, 0.91, 1.0)
 
 
@@ -40,6 +41,8 @@ class AreaLight:
 
 @dataclass(frozen=True)
 class LightRig:
+    """Lights about the face; `label` and `description` are what the panel shows."""
+
     label: str
     description: str
     area_lights: tuple[AreaLight, ...]
@@ -103,9 +106,9 @@ def add_light_rig(scene: bpy.types.Scene, head: bpy.types.Object, rig: str) -> b
     collection = bpy.data.collections.new(COLLECTION)
     collection[_MARK] = rig
     scene.collection.children.link(collection)
-    place = face_placement(head)
+    face = face_placement(head)
     for area_light in LIGHT_RIGS[rig].area_lights:
-        _add_area_light(collection, area_light, place)
+        _add_area_light(collection, area_light, face)
     world = _studio_world()
     _ambient(world, LIGHT_RIGS[rig].ambient)
     _use_world(scene, world)
@@ -204,17 +207,17 @@ def _rig_collection(scene: bpy.types.Scene) -> bpy.types.Collection | None:
 
 
 def _add_area_light(
-    collection: bpy.types.Collection, area_light: AreaLight, place: FacePlacement
+    collection: bpy.types.Collection, area_light: AreaLight, face: FacePlacement
 ) -> None:
     data = bpy.data.lights.new(f"Studio {area_light.name}", "AREA")
-    data.shape, data.size = "DISK", area_light.size_m * place.scale
-    data.energy = area_light.power_w * place.scale**2  # keeps the brightness on a larger head
+    data.shape, data.size = "DISK", area_light.size_m * face.scale
+    data.energy = area_light.power_w * face.scale**2  # keeps the brightness on a larger head
     data.color = area_light.color
     made = bpy.data.objects.new(data.name, data)
-    offset = place.orbit(
+    offset = face.orbit(
         radians(area_light.yaw_deg), radians(area_light.pitch_deg), area_light.distance_m
     )
-    made.matrix_world = look_at(place.face + offset, place.face)
+    made.matrix_world = look_at(face.face + offset, face.face)
     collection.objects.link(made)
 
 

@@ -66,15 +66,20 @@ def build_materials(
 
     What the `former` head wears is kept, be it ours or the artist's own; our maps are read again.
     """
-    worn = dict(zip(MATERIALS, former.data.materials, strict=False)) if former else {}
-    made = {kind: worn.get(kind) or _filled_material(name, kind, fit) for kind in MATERIALS}
-    skin = made["skin"]
+    current = dict(zip(MATERIALS, former.data.materials, strict=False)) if former else {}
+    materials_by_kind = {
+        kind: current.get(kind) or _filled_material(name, kind, fit) for kind in MATERIALS
+    }
+    skin = materials_by_kind["skin"]
     if MATERIAL in skin:
         load_maps(skin, name, maps)
         shown = available_versions(skin)
         if shown:
-            _show_version(made.values(), skin[VERSION] if skin.get(VERSION) in shown else shown[-1])
-    return made
+            _show_version(
+                materials_by_kind.values(),
+                skin[VERSION] if skin.get(VERSION) in shown else shown[-1],
+            )
+    return materials_by_kind
 
 
 def _filled_material(name: str, kind: str, fit: HeadData) -> bpy.types.Material:
@@ -141,8 +146,8 @@ def look_controls(head: bpy.types.Object) -> tuple[LookControl, ...]:
     """The values that an artist changes first, as far as our nodes are there."""
     controls = []
     for kind, label, name, socket in _CONTROLS:
-        worn = _material_of_kind(head, kind)
-        node = compat.node_tree(worn).nodes.get(name) if worn is not None else None
+        current = _material_of_kind(head, kind)
+        node = compat.node_tree(current).nodes.get(name) if current is not None else None
         if node is not None:
             entry = node.outputs[0] if socket is None else node.inputs[socket]
             controls.append(LookControl(label, entry))
@@ -155,8 +160,8 @@ def _skin(head: bpy.types.Object) -> bpy.types.Material | None:
 
 def _material_of_kind(head: bpy.types.Object, kind: str) -> bpy.types.Material | None:
     """Our material of a kind on the head; None where the artist put another in its place."""
-    worn = (m for m in head.data.materials if m is not None and m.get(MATERIAL) == kind)
-    return next(worn, None)
+    current = (m for m in head.data.materials if m is not None and m.get(MATERIAL) == kind)
+    return next(current, None)
 
 
 def _show_version(materials: Iterable[bpy.types.Material], origin: str) -> None:

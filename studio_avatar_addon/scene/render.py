@@ -19,11 +19,12 @@ from ..avatar.files import whole_file
 from . import compat
 from .placement import face_placement, look_at
 
-RENDER_SIZE_PX = 640
-LENS_MM, SENSOR_MM = 85.0, 36.0
+RENDER_SIZE_PX = 640  # both sides of a still: to judge the skin by, not a final picture
+LENS_MM, SENSOR_MM = 85.0, 36.0  # the usual lens for portraits, on full frame
 CAMERA = "Studio Avatar Camera"
 _FRAME_HEIGHT_M = 0.35  # what the picture shows of a real head, crown to collar
-_TURNTABLE_FPS = 12
+_TURNTABLE_FPS = 12  # 24 frames go round in 2 s
+_NOISE_THRESHOLD = 0.02  # of adaptive sampling; the denoiser takes the rest
 
 
 def studio_camera(scene: bpy.types.Scene, head: bpy.types.Object) -> bpy.types.Object:
@@ -32,7 +33,7 @@ def studio_camera(scene: bpy.types.Scene, head: bpy.types.Object) -> bpy.types.O
     if camera is None:
         camera = _new_camera()
         scene.collection.objects.link(camera)
-    _frame(camera, head, yaw_rad=0.0)
+    _frame_head(camera, head, yaw_rad=0.0)
     if scene.camera is None:
         scene.camera = camera
     return camera
@@ -48,7 +49,7 @@ def render_still(
     Raises AvatarFolderError where the picture cannot be written.
     """
     with _render_copy(scene, size_px, samples) as copy:
-        _frame(copy.camera, head, yaw_rad)
+        _frame_head(copy.camera, head, yaw_rad)
         _render_to(copy, path)
     return path
 
@@ -67,7 +68,7 @@ def render_turntable(
         folder = Path(scratch) if has_video else path.with_suffix("")
         with _render_copy(scene, size_px, samples) as copy:
             for index in range(frames):
-                _frame(copy.camera, head, 2.0 * pi * index / frames)
+                _frame_head(copy.camera, head, 2.0 * pi * index / frames)
                 _render_to(copy, folder / f"frame_{index:04d}.png")
         if not has_video:
             return folder
@@ -82,7 +83,7 @@ def set_cycles(scene: bpy.types.Scene, samples: int) -> None:
     cycles.device = "GPU" if _has_gpu() else "CPU"
     cycles.samples = samples
     cycles.use_adaptive_sampling = True
-    cycles.adaptive_threshold = 0.02
+    cycles.adaptive_threshold = _NOISE_THRESHOLD
     cycles.use_denoising = bool(bpy.app.build_options.cycles) and _choose_denoiser(cycles)
     cycles.caustics_reflective = cycles.caustics_refractive = False
 
@@ -143,12 +144,12 @@ def _new_camera() -> bpy.types.Object:
     return bpy.data.objects.new(CAMERA, data)
 
 
-def _frame(camera: bpy.types.Object, head: bpy.types.Object, yaw_rad: float) -> None:
-    """Put the camera level with the head's middle, far enough to show crown and collar."""
-    place = face_placement(head)
+def _frame_head(camera: bpy.types.Object, head: bpy.types.Object, yaw_rad: float) -> None:
+    """Move the camera level with the head's middle, far enough to show crown and collar."""
+    face = face_placement(head)
     distance = _FRAME_HEIGHT_M / 2.0 / tan(atan(SENSOR_MM / 2.0 / LENS_MM))
-    eye = place.head + place.orbit(yaw_rad, 0.0, distance)
-    camera.matrix_world = look_at(eye, place.head)
+    eye = face.head + face.orbit(yaw_rad, 0.0, distance)
+    camera.matrix_world = look_at(eye, face.head)
 
 
 def render_picture(scene: bpy.types.Scene, path: Path) -> None:

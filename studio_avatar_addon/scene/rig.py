@@ -17,11 +17,14 @@ from . import parts
 
 _MODIFIER = "Studio Avatar Rig"
 _GAZE_CONSTRAINT = "Studio Avatar Gaze"
+_GAZE_DISTANCE_M = 0.6  # of the target before the eyes: near enough to see both in one view
+_GAZE_SIZE_M = 0.03  # of the drawn circle
+_CIRCLE_POINTS = 32
 
 
 @dataclass(frozen=True)
 class _BoneShape:
-    """What an artist grabs: `size` and `along` (from the bone's head) in bone lengths.
+    """A bone's custom shape; `size` and `along` (from the bone's head) in bone lengths.
 
     The jaw bone has none: jawOpen moves the jaw, and the bone no skin.
     """
@@ -101,8 +104,8 @@ def add_gaze_target(head: bpy.types.Object) -> bpy.types.Object:
         eyes = [rig.data.bones[eye].head_local for eye in EYE_BONES]
         target.parent = rig
         target.location = (eyes[0] + eyes[1]) / 2
-        target.location.y -= 0.6
-        target.empty_display_type, target.empty_display_size = "CIRCLE", 0.03
+        target.location.y -= _GAZE_DISTANCE_M
+        target.empty_display_type, target.empty_display_size = "CIRCLE", _GAZE_SIZE_M
         target.show_name = True
     for eye in EYE_BONES:
         constraints = rig.pose.bones[eye].constraints
@@ -147,14 +150,14 @@ def _bones(scene: bpy.types.Scene, rig: bpy.types.Object, joints_m: NDArray[np.f
 def _shape_bone(pose_bone: bpy.types.PoseBone) -> None:
     """A wire shape and a colour to grab; an artist's own shape is left alone."""
     pose_bone.rotation_mode = "QUATERNION"
-    handle = _BONE_SHAPES.get(pose_bone.name)
-    if handle is None or pose_bone.custom_shape is not None:
+    shape = _BONE_SHAPES.get(pose_bone.name)
+    if shape is None or pose_bone.custom_shape is not None:
         return
-    pose_bone.custom_shape = _custom_shape(handle.kind)
+    pose_bone.custom_shape = _custom_shape(shape.kind)
     pose_bone.use_custom_shape_bone_size = True
-    pose_bone.custom_shape_scale_xyz = (handle.size,) * 3
-    pose_bone.custom_shape_translation = (0.0, handle.along * pose_bone.bone.length, 0.0)
-    pose_bone.color.palette = handle.palette
+    pose_bone.custom_shape_scale_xyz = (shape.size,) * 3
+    pose_bone.custom_shape_translation = (0.0, shape.along * pose_bone.bone.length, 0.0)
+    pose_bone.color.palette = shape.palette
 
 
 def _custom_shape(kind: str) -> bpy.types.Object:
@@ -163,11 +166,12 @@ def _custom_shape(kind: str) -> bpy.types.Object:
     shape = bpy.data.objects.get(name)
     if shape is not None:
         return shape
-    angles = np.linspace(0.0, 2.0 * np.pi, 32, endpoint=False)
-    points = np.stack([np.cos(angles), np.zeros(32), np.sin(angles)], axis=1)
-    edges = [(i, (i + 1) % 32) for i in range(32)]
+    count = _CIRCLE_POINTS
+    angles = np.linspace(0.0, 2.0 * np.pi, count, endpoint=False)
+    points = np.stack([np.cos(angles), np.zeros(count), np.sin(angles)], axis=1)
+    edges = [(i, (i + 1) % count) for i in range(count)]
     if kind == "disc":
-        edges += [(0, 16), (8, 24)]
+        edges += [(0, count // 2), (count // 4, 3 * count // 4)]
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(points.tolist(), edges, [])
     return bpy.data.objects.new(name, mesh)

@@ -37,16 +37,16 @@ def former_keys(keys: bpy.types.Key | None) -> FormerKeys:
     if keys is None:
         return FormerKeys()
     blocks, animation = keys.key_blocks, keys.animation_data
-    ours = {BASIS, *SHAPE_NAMES, *(corrective_name(*pair) for pair in CORRECTIVES)}
+    own_names = {BASIS, *SHAPE_NAMES, *(corrective_name(*pair) for pair in CORRECTIVES)}
     basis = _positions(blocks[0])
     drivers = animation.drivers if animation else ()
-    stopped = {curve.data_path for curve in drivers if curve.mute}
+    muted_paths = {curve.data_path for curve in drivers if curve.mute}
     return FormerKeys(
         values={key.name: key.value for key in blocks},
         muted=frozenset(key.name for key in blocks if key.mute),
-        muted_drivers=frozenset(key.name for key in blocks if _value_path(key.name) in stopped),
+        muted_drivers=frozenset(key.name for key in blocks if _value_path(key.name) in muted_paths),
         custom_deltas_m={
-            key.name: _positions(key) - basis for key in blocks if key.name not in ours
+            key.name: _positions(key) - basis for key in blocks if key.name not in own_names
         },
         action=animation.action if animation else None,
     )
@@ -72,9 +72,9 @@ def build_keys(head: bpy.types.Object, fit: HeadData, former: FormerKeys) -> Non
         key = _add_key(head, corrective_name(*pair), fit.neutral_m + delta)
         driver = _drive_by_minimum(key, head.data.shape_keys, pair)
         driver.mute = key.name in former.muted_drivers
-    for name, moved_m in former.custom_deltas_m.items():
-        if moved_m.shape == fit.neutral_m.shape:
-            _add_key(head, name, fit.neutral_m + moved_m).value = former.values[name]
+    for name, delta_m in former.custom_deltas_m.items():
+        if delta_m.shape == fit.neutral_m.shape:
+            _add_key(head, name, fit.neutral_m + delta_m).value = former.values[name]
     for key in head.data.shape_keys.key_blocks:
         key.mute = key.name in former.muted
 
@@ -125,15 +125,15 @@ def reset_shapes(head: bpy.types.Object) -> None:
 
 
 def mirror_shapes(head: bpy.types.Object, direction: str) -> None:
-    """Give shapes their mirror images' values: from the side "LEFT" or "RIGHT", or "SWAP" both.
+    """Copy values from the side "LEFT" or "RIGHT" to the other, or exchange both by "SWAP".
 
-    What moves the middle of the face sideways is exchanged only.
+    What moves the middle of the face sideways is only exchanged.
     """
     blocks = head.data.shape_keys.key_blocks
     values = {name: blocks[name].value for name in SHAPE_NAMES if name in blocks}
     for name in values:
-        twin = mirrored_shape(name)
-        onto = not name.endswith(direction.capitalize()) and name not in SIDEWAYS
-        changes = direction == "SWAP" or onto
-        if twin != name and twin in values and changes:
-            blocks[name].value = values[twin]
+        mirrored = mirrored_shape(name)
+        is_target = not name.endswith(direction.capitalize()) and name not in SIDEWAYS
+        is_changed = direction == "SWAP" or is_target
+        if mirrored != name and mirrored in values and is_changed:
+            blocks[name].value = values[mirrored]

@@ -24,6 +24,8 @@ SUBSURFACE_IOR = 1.4
 ROUGHNESS, SPECULAR_LEVEL = 0.45, 0.35
 # The real head's skin (m) across the whole atlas, sideways and up, at the density of its cheeks.
 ATLAS_M = (0.322, 0.242)
+COAT_ROUGHNESS, COAT_IOR = 0.25, 1.35  # a thin film, little above water's 1.33
+LIP_COAT = 0.3  # weight of that film on the lips
 PORE_STRENGTH, MICRO_IMAGE = "Pore Strength", "micro normal"  # nodes
 DEFAULT_PORES = 0.5  # of their real depth: they show where light grazes
 _OVERLAY_STRENGTH = 0.8
@@ -54,8 +56,8 @@ def build_skin(material: bpy.types.Material, scale: float) -> None:
         "Subsurface Scale": SUBSURFACE_SCALE_M * scale,
         "Subsurface IOR": SUBSURFACE_IOR,
         "Subsurface Anisotropy": 0.0,
-        "Coat Roughness": 0.25,
-        "Coat IOR": 1.35,
+        "Coat Roughness": COAT_ROUGHNESS,
+        "Coat IOR": COAT_IOR,
     }.items():
         shader.inputs[socket].default_value = value
     output = nodes.add(tree, "OutputMaterial", "Material Output", (7.5, 0))
@@ -84,10 +86,10 @@ def _build_specular(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     roughness = nodes.math(tree, "MULTIPLY", "Roughness", (3, 2.5), ROUGHNESS, 1.0)
     specular = nodes.math(tree, "MULTIPLY", "Specular", (3, 3.5), SPECULAR_LEVEL, 1.0)
     lips = nodes.add(tree, "Attribute", "Lips", (3, 4.5), attribute_name=LIPS)
-    moist = nodes.math(tree, "MULTIPLY", "Lip Moisture", (4.5, 4), lips.outputs["Fac"], 0.3)
+    coat = nodes.math(tree, "MULTIPLY", "Lip Moisture", (4.5, 4), lips.outputs["Fac"], LIP_COAT)
     tree.links.new(roughness, shader.inputs["Roughness"])
     tree.links.new(specular, shader.inputs["Specular IOR Level"])
-    tree.links.new(moist, shader.inputs["Coat Weight"])
+    tree.links.new(coat, shader.inputs["Coat Weight"])
 
 
 def _build_normals(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
@@ -167,10 +169,10 @@ def show_version(material: bpy.types.Material, origin: str, with_coverage: bool)
     """Show a version: its maps, else those of the best other one (phone has a base colour only)."""
     tree = compat.node_tree(material)
     fallback = [origin, *reversed([o for o in TEXTURE_ORIGINS if o != origin])]
-    for name, (entry, socket) in MAP_SOCKETS.items():
-        if entry not in tree.nodes:  # the artist took this part out
+    for name, (node_name, socket) in MAP_SOCKETS.items():
+        if node_name not in tree.nodes:  # the artist took this part out
             continue
-        target = tree.nodes[entry].inputs[socket]
+        target = tree.nodes[node_name].inputs[socket]
         for link in tuple(target.links):
             tree.links.remove(link)
         if name == "coverage" and not with_coverage:

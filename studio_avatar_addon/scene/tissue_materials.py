@@ -13,16 +13,17 @@ from . import compat, nodes
 from .head import EYE_DIRECTION, EYE_MIDDLE, UV_MAP
 
 ATLAS = "Atlas"  # the image node whose image follows the texture version shown
-CLEAR_IOR = {"cornea": 1.376, "tear": 1.336}
+CLEAR_IOR = {"cornea": 1.376, "tear": 1.336}  # cornea and aqueous humour of Gullstrand's eye
 IRIS_SIZE, IRIS_TINT, IRIS_PLACE = "Iris Size", "Iris Tint", "Iris Place"  # nodes
-_LIMBUS_WIDTH_RAD = 0.06
+_LIMBUS_WIDTH_RAD = 0.06  # over which iris turns to sclera: .7 mm on an eyeball of 12 mm radius
+_COAT_ROUGHNESS, _EYE_COAT_ROUGHNESS = 0.12, 0.06  # of saliva, and of the smoother tear film
 _IRIS_BLEND_RAD = 0.45  # beyond the iris, over which a changed size fades out
 
 
 @dataclass(frozen=True)
 class Tissue:
-    """A plain part: linear Rec.709 colour without an atlas, roughness, wetness in [0, 1], and
-    how far red, green and blue light travels inside (m)."""
+    """A plain part: linear Rec.709 colour without an atlas, roughness and coat weight in [0, 1],
+    and how far red, green and blue light travels inside (m)."""
 
     color: tuple[float, float, float]
     roughness: float
@@ -52,7 +53,7 @@ def build_tissue(material: bpy.types.Material, tissue: Tissue) -> bpy.types.Node
     shader.inputs["Base Color"].default_value = (*tissue.color, 1.0)
     shader.inputs["Roughness"].default_value = tissue.roughness
     shader.inputs["Coat Weight"].default_value = tissue.coat_weight
-    shader.inputs["Coat Roughness"].default_value = 0.12
+    shader.inputs["Coat Roughness"].default_value = _COAT_ROUGHNESS
     scatter = max(tissue.scatter_m)
     if scatter > 0.0:
         shader.inputs["Subsurface Weight"].default_value = 1.0
@@ -63,7 +64,7 @@ def build_tissue(material: bpy.types.Material, tissue: Tissue) -> bpy.types.Node
 
 
 def build_eye(material: bpy.types.Material, iris_angle_rad: float) -> None:
-    """Fill the eyeball's material: a dull iris in a soft, wet white.
+    """Fill the eyeball's material: a dull iris in a soft, wet sclera.
 
     The iris spans `iris_angle_rad` to each side of the rest gaze, seen from the eye's centre;
     it gets its shine from the cornea before it. An artist changes its size and tint.
@@ -74,13 +75,13 @@ def build_eye(material: bpy.types.Material, iris_angle_rad: float) -> None:
     size = nodes.add(tree, "Value", IRIS_SIZE, (-4, 3))
     size.outputs[0].default_value = 1.0
     iris = nodes.math(tree, "MULTIPLY", "Iris Angle", (-3, 3), size.outputs[0], iris_angle_rad)
-    white = _smooth_step(tree, "White", (-1, 1), angle, iris, 1.0, _LIMBUS_WIDTH_RAD)
+    sclera = _smooth_step(tree, "White", (-1, 1), angle, iris, 1.0, _LIMBUS_WIDTH_RAD)
     for socket in ("Subsurface Weight", "Coat Weight"):
-        nodes.join(tree, white, "Result", shader, socket)
+        nodes.join(tree, sclera, "Result", shader, socket)
     shader.inputs["Specular IOR Level"].default_value = 0.0
-    shader.inputs["Coat Roughness"].default_value = 0.06
+    shader.inputs["Coat Roughness"].default_value = _EYE_COAT_ROUGHNESS
     shader.inputs["Coat IOR"].default_value = CLEAR_IOR["cornea"]
-    _iris_tint(tree, shader, white)
+    _iris_tint(tree, shader, sclera)
     _iris_uv(tree, angle, iris, size.outputs[0])
 
 
@@ -115,9 +116,9 @@ def _smooth_step(
     return node
 
 
-def _iris_tint(tree: bpy.types.NodeTree, shader: bpy.types.Node, white: bpy.types.Node) -> None:
+def _iris_tint(tree: bpy.types.NodeTree, shader: bpy.types.Node, sclera: bpy.types.Node) -> None:
     """The atlas's colour, multiplied by the artist's tint inside the iris."""
-    inside = nodes.math(tree, "SUBTRACT", "Inside Iris", (-1, -1), 1.0, white.outputs["Result"])
+    inside = nodes.math(tree, "SUBTRACT", "Inside Iris", (-1, -1), 1.0, sclera.outputs["Result"])
     tint = nodes.mix_color(tree, IRIS_TINT, (-0.7, -2), "MULTIPLY")
     tint.inputs[nodes.MIX_A].default_value = (*_EYE.color, 1.0)
     tint.inputs[nodes.MIX_B].default_value = (1.0, 1.0, 1.0, 1.0)
@@ -138,17 +139,17 @@ def _iris_uv(
     tree.links.new(beyond.outputs["Result"], rate.inputs[0])
     tree.links.new(shrink, rate.inputs[2])
     rate.inputs[3].default_value = 1.0
-    place = nodes.add(tree, "UVMap", "Atlas Place", (-6, -1), uv_map=UV_MAP)
+    uv = nodes.add(tree, "UVMap", "Atlas Place", (-6, -1), uv_map=UV_MAP)
     middle = nodes.add(tree, "Attribute", "Eye Middle", (-6, -2), attribute_name=EYE_MIDDLE)
-    arm = nodes.add(tree, "VectorMath", "From Middle", (-5, -1), operation="SUBTRACT")
+    from_middle = nodes.add(tree, "VectorMath", "From Middle", (-5, -1), operation="SUBTRACT")
     scaled = nodes.add(tree, "VectorMath", "Scaled", (-4, -1), operation="SCALE")
-    back = nodes.add(tree, "VectorMath", IRIS_PLACE, (-3, -1), operation="ADD")
-    nodes.join(tree, place, "UV", arm, 0)
-    nodes.join(tree, middle, "Vector", arm, 1)
-    nodes.join(tree, arm, 0, scaled, 0)
+    shifted = nodes.add(tree, "VectorMath", IRIS_PLACE, (-3, -1), operation="ADD")
+    nodes.join(tree, uv, "UV", from_middle, 0)
+    nodes.join(tree, middle, "Vector", from_middle, 1)
+    nodes.join(tree, from_middle, 0, scaled, 0)
     nodes.join(tree, rate, 0, scaled, "Scale")
-    nodes.join(tree, scaled, 0, back, 0)
-    nodes.join(tree, middle, "Vector", back, 1)
+    nodes.join(tree, scaled, 0, shifted, 0)
+    nodes.join(tree, middle, "Vector", shifted, 1)
 
 
 def build_transparent(material: bpy.types.Material, ior: float) -> None:
@@ -177,10 +178,10 @@ def color_from_atlas(material: bpy.types.Material, image: bpy.types.Image) -> No
     target = _base_color_socket(tree)
     if node is None and target is not None and not target.links:
         node = nodes.add(tree, "TexImage", ATLAS, (-2, -2))
-        place = tree.nodes.get(IRIS_PLACE)
-        if place is None:
-            place = nodes.add(tree, "UVMap", "Atlas Place", (-3, -2), uv_map=UV_MAP)
-        nodes.join(tree, place, 0, node, "Vector")
+        uv = tree.nodes.get(IRIS_PLACE)
+        if uv is None:
+            uv = nodes.add(tree, "UVMap", "Atlas Place", (-3, -2), uv_map=UV_MAP)
+        nodes.join(tree, uv, 0, node, "Vector")
         tree.links.new(node.outputs["Color"], target)
     if node is not None:
         node.image = image
