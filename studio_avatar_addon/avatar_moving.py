@@ -37,8 +37,8 @@ class LegacyFiles:
     def __str__(self) -> str:
         """E.g. "2 avatars and 1 render"."""
         counts = ((len(self.avatars), "avatar"), (len(self.renders), "render"))
-        told = [f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count]
-        return " and ".join(told)
+        named = [f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count]
+        return " and ".join(named)
 
     def __len__(self) -> int:
         return len(self.avatars) + len(self.renders)
@@ -90,11 +90,11 @@ def update_moved_paths() -> None:
         if now:
             head[FOLDER] = now
     for scene in bpy.data.scenes:
-        chosen = scene_settings(scene)
+        settings = scene_settings(scene)
         for name in _SCENE_PATHS:
-            now = _updated_path(getattr(chosen, name), moved, scene.library)
+            now = _updated_path(getattr(settings, name), moved, scene.library)
             if now:
-                setattr(chosen, name, now)
+                setattr(settings, name, now)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -23,5 +23,5 @@ def backend_choice() -> BackendChoice:
     addon = bpy.context.preferences.addons.get(PACKAGE)
     if addon is None:
         return BackendChoice()
-    chosen = addon.preferences
-    return BackendChoice(chosen.backend_python, chosen.device, chosen.cache_folder)
+    preferences = addon.preferences
+    return BackendChoice(preferences.backend_python, preferences.device, preferences.cache_folder)

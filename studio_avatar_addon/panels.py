@@ -44,12 +44,12 @@ class STUDIO_AVATAR_PT_footage(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout = self.layout
-        chosen = scene_settings(context.scene)
-        layout.prop(chosen, "footage", text="")
-        if not chosen.footage:
+        settings = scene_settings(context.scene)
+        layout.prop(settings, "footage", text="")
+        if not settings.footage:
             draw_text(layout, context, "Drop a phone clip of a face on the viewport, or pick one.")
             return
-        footage = absolute_path(chosen.footage)
+        footage = absolute_path(settings.footage)
         if footage.is_file():
             preview = loaded_preview(footage)
             if preview is not None:
@@ -67,13 +67,13 @@ class STUDIO_AVATAR_PT_avatar(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout = self.layout
-        chosen = scene_settings(context.scene)
+        settings = scene_settings(context.scene)
         draw_legacy_files(layout, context)
         column = layout.column()
         column.enabled = not SESSION.running
-        column.prop(chosen, "quality", text="")
-        column.prop(chosen, "directory", text="", placeholder=_default_folder(chosen.footage))
-        _draw_skin_choices(layout, context, chosen)
+        column.prop(settings, "quality", text="")
+        column.prop(settings, "directory", text="", placeholder=_default_folder(settings.footage))
+        _draw_skin_choices(layout, context, settings)
         if SESSION.running:
             draw_job(layout, context)
         else:
@@ -160,29 +160,29 @@ class STUDIO_AVATAR_PT_light_render(AvatarPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout = self.layout
-        chosen = scene_settings(context.scene)
+        settings = scene_settings(context.scene)
         column = layout.column(align=True)
-        column.prop(chosen, "light_rig", text="")
+        column.prop(settings, "light_rig", text="")
         row = column.row(align=True)
-        row.operator("studio_avatar.add_light_rig").rig = chosen.light_rig
+        row.operator("studio_avatar.add_light_rig").rig = settings.light_rig
         row.operator("studio_avatar.remove_light_rig", text="", icon="X")
         column = layout.column(align=True)
-        column.prop(chosen, "environment", text="")
-        column.prop(chosen, "environment_strength")
-        column.prop(chosen, "environment_visible", toggle=True)
+        column.prop(settings, "environment", text="")
+        column.prop(settings, "environment_strength")
+        column.prop(settings, "environment_visible", toggle=True)
         button = column.operator("studio_avatar.set_hdri", text="Set Environment")
-        button.environment = "" if chosen.environment == "NONE" else chosen.environment
-        button.strength = chosen.environment_strength
-        button.visible = chosen.environment_visible
+        button.environment = "" if settings.environment == "NONE" else settings.environment
+        button.strength = settings.environment_strength
+        button.visible = settings.environment_visible
         layout.operator("studio_avatar.add_camera", icon="CAMERA_DATA")
-        layout.prop(chosen, "render_folder", text="", placeholder="renders")
+        layout.prop(settings, "render_folder", text="", placeholder="renders")
         row = layout.row(align=True)
         row.operator("studio_avatar.render_still", icon="RENDER_STILL", text="Still")
         row.operator("studio_avatar.render_turntable", icon="RENDER_ANIMATION", text="Turntable")
 
 
 def _draw_skin_choices(
-    layout: bpy.types.UILayout, context: bpy.types.Context, chosen: StudioAvatarSettings
+    layout: bpy.types.UILayout, context: bpy.types.Context, settings: StudioAvatarSettings
 ) -> None:
     """Closed at first: one click must do."""
     header, body = layout.panel("studio_avatar_skin", default_closed=True)
@@ -191,16 +191,16 @@ def _draw_skin_choices(
         return
     column = body.column(align=True)
     column.enabled = not SESSION.running
-    column.prop(chosen, "studio_method", text="")
+    column.prop(settings, "studio_method", text="")
     for name in RANGES:
-        column.prop(chosen, name, slider=True)
+        column.prop(settings, name, slider=True)
     row = body.row(align=True)
     row.operator("studio_avatar.pick_neutral", icon="EYEDROPPER")
-    if chosen.has_neutral:
+    if settings.has_neutral:
         row.operator("studio_avatar.clear_neutral", icon="X", text="")
-        body.prop(chosen, "neutral_is", text="")
-        x, y = chosen.neutral_px
-        draw_text(body, context, f"Neutral: frame {chosen.neutral_frame} at {x:.0f}, {y:.0f} px")
+        body.prop(settings, "neutral_is", text="")
+        x, y = settings.neutral_px
+        draw_text(body, context, f"Neutral: frame {settings.neutral_frame} at {x:.0f}, {y:.0f} px")
     draw_text(body, context, "Create again to see a change: only the last stages run.")
 
 

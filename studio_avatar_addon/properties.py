@@ -45,9 +45,9 @@ def _range(name: str) -> dict[str, float]:
     return {"min": low, "max": high}
 
 
-def _on_footage_changed(chosen: "StudioAvatarSettings", _context: bpy.types.Context) -> None:
-    if chosen.footage:
-        load_preview(Path(bpy.path.abspath(chosen.footage)))
+def _on_footage_changed(settings: "StudioAvatarSettings", _context: bpy.types.Context) -> None:
+    if settings.footage:
+        load_preview(Path(bpy.path.abspath(settings.footage)))
 
 
 class StudioAvatarSettings(bpy.types.PropertyGroup):

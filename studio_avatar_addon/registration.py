@@ -28,10 +28,10 @@ def on_file_opened(_blend_file: str) -> None:
     """After a file was opened: find moved avatars, show its footage and how its last job ended."""
     avatar_moving.clear_caches()
     avatar_moving.update_moved_paths()
-    chosen = properties.scene_settings(bpy.context.scene)
-    if chosen.footage:
-        footage_preview.load_preview(Path(bpy.path.abspath(chosen.footage)))
-    job_timer.show_last_job(chosen.last_job)
+    settings = properties.scene_settings(bpy.context.scene)
+    if settings.footage:
+        footage_preview.load_preview(Path(bpy.path.abspath(settings.footage)))
+    job_timer.show_last_job(settings.last_job)
 
 
 @bpy.app.handlers.persistent

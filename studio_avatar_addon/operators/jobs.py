@@ -133,17 +133,17 @@ class STUDIO_AVATAR_OT_create_avatar(JobOperator, bpy.types.Operator):
         return no_job_running(cls)
 
     def start(self, context):
-        chosen = scene_settings(context.scene)
-        footage = existing_footage(self.filepath or chosen.footage)
-        directory = self.directory or chosen.directory
+        settings = scene_settings(context.scene)
+        footage = existing_footage(self.filepath or settings.footage)
+        directory = self.directory or settings.directory
         avatar = absolute_path(directory) if directory else default_avatar_folder(footage)
-        quality = self.quality if self.properties.is_property_set("quality") else chosen.quality
+        quality = self.quality if self.properties.is_property_set("quality") else settings.quality
         arguments = {
             "footage": str(footage),
             "out": str(avatar),
             "quality": quality,
             "device": backend_choice().device,
-            **skin_choices(chosen).as_arguments(),
+            **skin_choices(settings).as_arguments(),
         }
         return start_job(context.scene, "create", arguments, avatar)
 
@@ -255,18 +255,18 @@ def existing_footage(path: str) -> Path:
     return footage
 
 
-def skin_choices(chosen: StudioAvatarSettings) -> StudioChoices:
+def skin_choices(settings: StudioAvatarSettings) -> StudioChoices:
     """What the panel says of the skin."""
     neutral = None
-    if chosen.has_neutral:
-        reflectance = float(chosen.neutral_is) or None
-        neutral = NeutralSpot(chosen.neutral_frame, *chosen.neutral_px, reflectance)
+    if settings.has_neutral:
+        reflectance = float(settings.neutral_is) or None
+        neutral = NeutralSpot(settings.neutral_frame, *settings.neutral_px, reflectance)
     return StudioChoices(
-        chosen.studio_method,
-        chosen.light_removal,
-        chosen.skin_exposure,
-        chosen.skin_warmth,
-        chosen.refine_seconds,
+        settings.studio_method,
+        settings.light_removal,
+        settings.skin_exposure,
+        settings.skin_warmth,
+        settings.refine_seconds,
         neutral,
     )
 

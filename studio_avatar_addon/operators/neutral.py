@@ -52,10 +52,10 @@ class STUDIO_AVATAR_OT_pick_neutral(ReportingOperator, bpy.types.Operator):
         return self.execute(context)
 
     def run(self, context):
-        chosen = scene_settings(context.scene)
-        chosen.has_neutral = True
-        chosen.neutral_frame = self.frame
-        chosen.neutral_px = (self.x_px, self.y_px)
+        settings = scene_settings(context.scene)
+        settings.has_neutral = True
+        settings.neutral_frame = self.frame
+        settings.neutral_px = (self.x_px, self.y_px)
 
 
 class STUDIO_AVATAR_OT_clear_neutral(bpy.types.Operator):

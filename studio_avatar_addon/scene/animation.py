@@ -49,12 +49,12 @@ def apply_performance(
     _check_performance(performance)
     first = scene.frame_start
     rate = scene.render.fps / scene.render.fps_base
-    time = performance.time_s - performance.time_s[0]
-    frames = first + np.arange(int(np.floor(time[-1] * rate + 1e-6)) + 1)
-    wanted = (frames - first) / rate
-    face = _face_action(head, performance, name, frames, time, wanted)
+    time_s = performance.time_s - performance.time_s[0]
+    frames = first + np.arange(int(np.floor(time_s[-1] * rate + 1e-6)) + 1)
+    key_time_s = (frames - first) / rate
+    face = _face_action(head, performance, name, frames, time_s, key_time_s)
     rig = rig_of(head)
-    pose = None if rig is None else _pose_action(rig, performance, name, frames, time, wanted)
+    pose = None if rig is None else _pose_action(rig, performance, name, frames, time_s, key_time_s)
     last = int(frames[-1])
     scene.frame_end = max(scene.frame_end, last)
     return AppliedPerformance(face, pose, first, last)
@@ -85,20 +85,20 @@ def _check_performance(performance: Performance) -> None:
 
 def _face_action(
     head: bpy.types.Object, performance: Performance, name: str,
-    frames: NDArray[np.integer], time: NDArray[np.floating], wanted: NDArray[np.floating],
+    frames: NDArray[np.integer], time_s: NDArray[np.floating], key_time_s: NDArray[np.floating],
 ) -> bpy.types.Action:  # fmt: skip
     keys = head.data.shape_keys
     action = _action(FACE_ACTION.format(name))
     channels = compat.channels_of(keys, action)
     for index, shape in enumerate(SHAPE_NAMES):
-        values = np.interp(wanted, time, performance.weights[:, index])
+        values = np.interp(key_time_s, time_s, performance.weights[:, index])
         _key(channels, f'key_blocks["{shape}"].value', 0, "Face", frames, values)
     return action
 
 
 def _pose_action(
     rig: bpy.types.Object, performance: Performance, name: str,
-    frames: NDArray[np.integer], time: NDArray[np.floating], wanted: NDArray[np.floating],
+    frames: NDArray[np.integer], time_s: NDArray[np.floating], key_time_s: NDArray[np.floating],
 ) -> bpy.types.Action:  # fmt: skip
     action = _action(POSE_ACTION.format(name))
     channels = compat.channels_of(rig, action)
@@ -113,7 +113,9 @@ def _pose_action(
     for bone, rotation in rotations.items():
         rest = np.array(rig.data.bones[bone].matrix_local.to_quaternion())
         local = _multiplied(_multiplied(_conjugated(rest), rotation), rest)
-        resampled = np.stack([np.interp(wanted, time, local[:, axis]) for axis in range(4)], axis=1)
+        resampled = np.stack(
+            [np.interp(key_time_s, time_s, local[:, axis]) for axis in range(4)], axis=1
+        )
         resampled /= np.linalg.norm(resampled, axis=1, keepdims=True)
         path = f'pose.bones["{bone}"].rotation_quaternion'
         for axis in range(4):

@@ -91,10 +91,10 @@ def _resampled(edge_m: NDArray[np.floating]) -> NDArray[np.floating]:
     arm = edge_m - centre
     angle = np.arctan2(arm[:, 0], -arm[:, 1])
     order = np.argsort(angle)
-    wanted = np.linspace(-np.pi, np.pi, _RING, endpoint=False)
+    even_angle = np.linspace(-np.pi, np.pi, _RING, endpoint=False)
     return np.stack(
         [
-            np.interp(wanted, angle[order], edge_m[order, axis], period=2 * np.pi)
+            np.interp(even_angle, angle[order], edge_m[order, axis], period=2 * np.pi)
             for axis in range(3)
         ],
         axis=-1,

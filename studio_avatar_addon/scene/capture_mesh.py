@@ -1,4 +1,4 @@
-"""A head that is not our template, as an npz, to a rigid `HeadTemplate` that a film set takes.
+"""A head that is not our template, as an npz, to a rigid `HeadTemplate` that a simulated capture takes.
 
     vertices_m       (N, 3) head frame
     faces            (F, 4) counter-clockwise from outside; a triangle repeats its last corner
@@ -34,7 +34,8 @@ class MeshProblem(StudioAvatarError):
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(
-            f"The head {path.name} {problem}.", "Mend it; its format is told in capture_mesh.py."
+            f"The head {path.name} {problem}.",
+            "Correct it; its format is described in capture_mesh.py.",
         )
 
 

@@ -1,6 +1,6 @@
-"""What is rendered of each view of a film set: the lit frame, the unlit colours, depth and parts.
+"""What is rendered of each view of a simulated capture: the lit frame, the unlit colours, depth and parts.
 
-Preparing a pass changes the set's materials and settings for good, in the order lit, unlit, truth.
+Preparing a pass changes the scene's materials and settings for good, in the order lit, unlit, truth.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MEAN_EXPOSURE, _PEAK_EXPOSURE = 0.24, 0.95  # linear, of the skin: as a phone e
 
 @dataclass(frozen=True)
 class Pass:
-    """A folder of pictures: file suffix, how the set is prepared, how the view shown is saved."""
+    """A folder of pictures: file suffix, how the scene is prepared, how the view shown is saved."""
 
     folder: str
     suffix: str

@@ -1,4 +1,4 @@
-"""A capture spec to a film set in Blender: one person, one environment, one phone camera.
+"""A capture spec to a scene in Blender: one person, one environment, one phone camera.
 
 Replaces the whole scene: for a process of its own.
 """
@@ -22,7 +22,7 @@ from .placement import face_placement, look_at
 
 
 class CaptureScene:
-    """The set; `show` moves person and camera to one of the spec's views.
+    """The scene of a simulated capture; `show` moves person and camera to one of the spec's views.
 
     Raises EnvironmentProblem where the spec's HDRI is unknown.
     """

@@ -52,7 +52,7 @@ class SpecError(StudioAvatarError):
     """The spec of a simulated capture cannot be used."""
 
     def __init__(self, problem: str) -> None:
-        super().__init__(problem, "Mend the spec; its format is told in capture_spec.py.")
+        super().__init__(problem, "Correct the spec; its format is described in capture_spec.py.")
 
 
 @dataclass(frozen=True)
@@ -253,8 +253,8 @@ def _camera_path(path: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise SpecError("path.yaw_pitch_deg is no list of [yaw, pitch] pairs.")
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    wanted = np.linspace(0.0, length[-1], views)
-    directions = np.stack([np.interp(wanted, length, points[:, i]) for i in (0, 1)], axis=1)
+    distance = np.linspace(0.0, length[-1], views)
+    directions = np.stack([np.interp(distance, length, points[:, i]) for i in (0, 1)], axis=1)
     return np.arange(views) / fps, directions
 
 

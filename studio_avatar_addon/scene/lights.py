@@ -213,12 +213,12 @@ def _add_area_light(
     data.shape, data.size = "DISK", area_light.size_m * face.scale
     data.energy = area_light.power_w * face.scale**2  # keeps the brightness on a larger head
     data.color = area_light.color
-    made = bpy.data.objects.new(data.name, data)
+    light = bpy.data.objects.new(data.name, data)
     offset = face.orbit(
         radians(area_light.yaw_deg), radians(area_light.pitch_deg), area_light.distance_m
     )
-    made.matrix_world = look_at(face.face + offset, face.face)
-    collection.objects.link(made)
+    light.matrix_world = look_at(face.face + offset, face.face)
+    collection.objects.link(light)
 
 
 def _use_world(scene: bpy.types.Scene, world: bpy.types.World) -> None:

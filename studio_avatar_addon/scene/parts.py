@@ -42,10 +42,10 @@ def new_part(
     data: bpy.types.ID | None,
 ) -> bpy.types.Object:
     """Make and link an object, marked as this avatar's `part`."""
-    made = bpy.data.objects.new(name, data)
-    made[AVATAR], made[PART] = avatar, part
-    collection.objects.link(made)
-    return made
+    created = bpy.data.objects.new(name, data)
+    created[AVATAR], created[PART] = avatar, part
+    collection.objects.link(created)
+    return created
 
 
 def avatars(scene: bpy.types.Scene) -> list[bpy.types.Object]:

@@ -30,14 +30,14 @@ def start_shape_test(scene: bpy.types.Scene, head: bpy.types.Object) -> AppliedP
     there before the first one.
     """
     name = _test_name(head)
-    before = dict(head.get(SAVED_STATE, {}))
+    before = _saved(head)
     for kind, (owner, action_name) in _animated_owners(head, name).items():
         if _action_name(owner) != action_name:
             before[kind] = _state(owner)
     former = _saved_actions(head)
     head[SAVED_STATE] = before
     _protect(former)
-    frames = dict(scene.get(SAVED_STATE, _frames(scene)))
+    frames = _saved(scene) or _frames(scene)
     applied = apply_performance(scene, head, _performance(), name)
     scene[SAVED_STATE] = frames | {"test_end": scene.frame_end}
     return applied
@@ -54,7 +54,7 @@ def end_shape_test(head: bpy.types.Object) -> None:
     """
     if not shape_test_on(head):
         return
-    before = head[SAVED_STATE]
+    before = _saved(head)
     kept = _saved_actions(head)
     for kind, (owner, action_name) in _animated_owners(head, _test_name(head)).items():
         if _action_name(owner) == action_name:
@@ -95,6 +95,11 @@ def _animated_owners(head: bpy.types.Object, name: str) -> dict[str, tuple[bpy.t
     }
 
 
+def _saved(owner: bpy.types.ID) -> dict[str, Any]:
+    """A copy of the state saved on head or scene: Blender frees the property that is replaced."""
+    return owner[SAVED_STATE].to_dict() if SAVED_STATE in owner else {}
+
+
 def _action_name(owner: bpy.types.ID) -> str:
     animation = owner.animation_data
     return animation.action.name if animation and animation.action else ""
@@ -133,7 +138,7 @@ def _restore(owner: bpy.types.Key | bpy.types.Object, state: Mapping[str, Any]) 
 
 def _saved_actions(head: bpy.types.Object) -> list[bpy.types.Action]:
     """The Actions that only the head's custom properties may hold."""
-    states = head.get(SAVED_STATE, {}).values()
+    states = _saved(head).values()
     return [state["action"] for state in states if state.get("action") is not None]
 
 
@@ -154,7 +159,7 @@ def _frames(scene: bpy.types.Scene) -> dict[str, float]:
 
 def _restore_frames(scene: bpy.types.Scene) -> None:
     """An end that the artist set meanwhile stays."""
-    frames = scene[SAVED_STATE]
+    frames = _saved(scene)
     if scene.frame_end == frames["test_end"]:
         scene.frame_end = frames["end"]
     scene.frame_set(frames["current"], subframe=frames["subframe"])
