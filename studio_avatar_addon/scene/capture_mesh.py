@@ -1,4 +1,4 @@
-"""A head that is not our template, as an npz, to a rigid `HeadTemplate` that a simulated capture takes.
+"""A head that is not our template, as an npz, to a rigid `HeadTemplate` for simulated captures.
 
     vertices_m       (N, 3) head frame
     faces            (F, 4) counter-clockwise from outside; a triangle repeats its last corner

@@ -1,6 +1,6 @@
-"""What is rendered of each view of a simulated capture: the lit frame, the unlit colours, depth and parts.
+"""A simulated capture's scene to pictures of a view: lit, unlit, depth and parts.
 
-Preparing a pass changes the scene's materials and settings for good, in the order lit, unlit, truth.
+Preparing a pass changes materials and settings for good, in the order lit, unlit, truth.
 """
 
 from __future__ import annotations
