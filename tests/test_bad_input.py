@@ -25,6 +25,7 @@ from footage_making import (
 from PIL import Image
 
 from backend.cli import main
+from backend.detector.landmark_indices import LEFT_IRIS, RIGHT_IRIS
 from backend.stages.footage import read_footage
 from backend.stages.footage.zoom import zoom_share
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
@@ -186,7 +187,7 @@ def test_clip_that_is_used_and_judged(sample, tmp_path, name):
 
 def test_glasses_are_told(sample, tmp_path):
     bare = read(write_clip(tmp_path / "bare.mp4", sample[:8]), tmp_path / "bare")
-    eyes = bare.detections_px[:, [468, 473]]
+    eyes = bare.detections_px[:, [RIGHT_IRIS[0], LEFT_IRIS[0]]]
     worn = [with_spectacles(*pair) for pair in zip(sample[:8], eyes, strict=True)]
     capture = read(write_clip(tmp_path / "worn.mp4", worn), tmp_path / "worn")
     assert "glasses" not in {finding.code for finding in bare.findings}

@@ -30,7 +30,7 @@ from backend.benchmark.avatar.scores import (
 )
 from backend.benchmark.avatar.table import as_markdown
 from backend.cli.main import main
-from backend.geometry.similarity import UNMOVED
+from backend.geometry.similarity import IDENTITY
 from backend.imaging.image_files import (
     linear_from_srgb,
     read_image_8bit,
@@ -82,7 +82,7 @@ def judged(still_light: Case, light: RoomLight) -> Judged:
         np.stack([show_texture(head, template, color) for head in posed]),
         np.stack([eroded(shown_skin(head, template)) for head in posed]),
         np.stack([eroded(shown_plain(head, template)) for head in posed]),
-        UNMOVED,
+        IDENTITY,
         1.0,
     )
     radius = np.full(len(case.moles_m), MOLE_M / 2, np.float32)

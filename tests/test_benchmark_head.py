@@ -21,11 +21,12 @@ from backend.benchmark.head.reference_fit import LARGEST_SD, ReferenceFitter
 from backend.benchmark.head.surface_figures import REGIONS, Ruler
 from backend.benchmark.head.wrap import Wrap, cached_wrap, wrap_template
 from backend.cli import developer_commands, main
+from backend.detector.landmark_indices import IBUG_51
 from backend.geometry.closest import Surface
 from backend.geometry.normals import vertex_normals
-from backend.geometry.similarity import UNMOVED, Similarity
-from backend.registration.reference_head import DETECTOR_LANDMARKS, ReferenceHead
-from backend.registration.register import vertices_of
+from backend.geometry.similarity import IDENTITY, Similarity
+from backend.registration.reference_head import ReferenceHead
+from backend.registration.correspondence import material_vertices
 from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
@@ -47,7 +48,7 @@ def known(template: HeadTemplate, skin: np.ndarray) -> ReferenceHead:
     """A reference that is another head of the template's own kind, of another size and place."""
     identity = np.random.default_rng(3).normal(0.0, 0.7, len(template.identity_names))
     vertices = MOVED(template.neutral_m(identity).astype(np.float64))
-    landmarks = template.landmarks_m(template.vertices_m)[list(DETECTOR_LANDMARKS)]
+    landmarks = template.landmarks_m(template.vertices_m)[list(IBUG_51)]
     on_skin = np.unique(skin)
     away = np.linalg.norm(template.vertices_m[on_skin][None] - landmarks[:, None], axis=2)
     return ReferenceHead(
@@ -93,13 +94,13 @@ def test_closest_places_lie_inside_triangles_on_edges_and_corners():
     nearest = [[0.25, 0.25, 0], [0.5, 0, 0], [1, 0, 0], [0.5, 0.5, 0]]
     np.testing.assert_allclose(places.points_m, nearest, atol=1e-12)
     np.testing.assert_allclose(places.distance_m, [2, 1, np.sqrt(5), np.sqrt(0.5)])
-    assert surface.on_edge(places).all()  # a lone triangle is all border
+    assert surface.on_border(places).all()  # a lone triangle is all border
 
 
 def test_wrap_finds_every_vertex_of_a_deformed_copy(
     template: HeadTemplate, known: ReferenceHead, made_wrap: Wrap
 ):
-    skin_vertices = vertices_of(template, "skin")
+    skin_vertices = material_vertices(template, "skin")
     face = skin_vertices & (template.region("face") > 0.5)
     assert made_wrap.trusted[face].mean() > 0.95 and made_wrap.trusted[skin_vertices].mean() > 0.85
     off = np.linalg.norm(made_wrap.transfer(known.vertices_m) - known.vertices_m, axis=1)
@@ -111,7 +112,7 @@ def test_wrap_keeps_the_lips_apart(template: HeadTemplate, known: ReferenceHead,
     """The jaw's own shape, transferred, still opens the mouth: no lip was laid on the other."""
     opened = template.shape_deltas_m[SHAPE_INDEX["jawOpen"]][:, 2]
     carried = made_wrap.transfer(known.expression("jawOpen"))[:, 2]
-    lips = (template.region("lips") > 0.5) & made_wrap.trusted & vertices_of(template, "skin")
+    lips = (template.region("lips") > 0.5) & made_wrap.trusted & material_vertices(template, "skin")
     lower, upper = lips & (opened < 0.8 * opened.min()), lips & (opened > 0.1 * opened.min())
     assert lower.sum() > 10 and upper.sum() > 10
     assert np.percentile(carried[lower], 95) < 0.6 * opened.min()
@@ -147,8 +148,8 @@ def test_fit_follows_identity_but_not_past_its_bounds(template: HeadTemplate, sk
         np.tile(np.arange(len(template.vertices_m))[:, None], (1, 3)),
         np.tile([1.0, 0.0, 0.0], (len(template.vertices_m), 1)),
         np.zeros(len(template.vertices_m)),
-        vertices_of(template, "skin"),
-        UNMOVED,
+        material_vertices(template, "skin"),
+        IDENTITY,
     )
     fitter = ReferenceFitter(template, everywhere)
     width = template.identity_names.index("face_width")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from backend.atlas.texel_map import texel_map
-from backend.registration.reference_head import DETECTOR_LANDMARKS
+from backend.detector.landmark_indices import IBUG_51
 from backend.stages.room_light.tone import SKIN_TYPES
 from backend.synthetic.corpus.anatomy import Anatomy
 from backend.synthetic.corpus.bank import INDEX, build_bank, open_bank
@@ -162,7 +162,7 @@ def write_head(folder: Path, template, *, uv: bool = True) -> Path:
     path = folder / "head.obj"
     path.write_text("\n".join(lines), "utf-8")
     corner = template.landmark_weights.argmax(1)
-    vertices = template.landmark_vertices[np.arange(478), corner][list(DETECTOR_LANDMARKS)]
+    vertices = template.landmark_vertices[np.arange(478), corner][list(IBUG_51)]
     (folder / "head.landmarks.json").write_text(json.dumps(vertices.tolist()), "utf-8")
     return path
 

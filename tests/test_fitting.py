@@ -9,6 +9,13 @@ import pytest
 from made_up_scene import YAW_DEG, Scene, make_scene
 from scipy.spatial import KDTree
 
+from backend.detector.landmark_indices import (
+    CHIN,
+    FACE_OVAL,
+    HAIRLINE,
+    LEFT_EYE_OUTER,
+    RIGHT_EYE_OUTER,
+)
 from backend.detector.landmark_table import load_landmark_table
 from backend.stages.fitting import fit_head
 from backend.stages.fitting.bundle_adjustment import (
@@ -25,8 +32,7 @@ from backend.stages.fitting.head_model import (
     head_angles,
     rotation_from_vector,
 )
-from backend.stages.fitting.landmark_term import FACE_OVAL
-from backend.stages.fitting.lip_contact import eyes_between_lids, settle_head
+from backend.stages.fitting.riggable_head import eyes_between_lids, make_riggable
 from backend.stages.fitting.solve import all_steps
 from backend.template_build.learn_landmarks import pose
 from studio_avatar_addon.avatar.corrections import Corrections
@@ -123,13 +129,13 @@ def test_no_face_at_all_is_refused_with_a_remedy(scene: Scene) -> None:
 
 def test_unchanged_head_settles_unchanged(template: HeadTemplate) -> None:
     vertices = template.vertices_m.astype(np.float64)
-    settled = settle_head(template, vertices, eyes_between_lids(template, vertices))
-    grown = settled.scale
-    np.testing.assert_allclose(settled.neutral_m, vertices * grown, atol=2e-5)
+    settled = make_riggable(template, vertices, eyes_between_lids(template, vertices))
+    growth = settled.scale
+    np.testing.assert_allclose(settled.neutral_m, vertices * growth, atol=2e-5)
     # Made again, a lip that just touches may be let go a little later.
-    apart = np.abs(settled.shape_deltas_m - template.shape_deltas_m * grown)
+    apart = np.abs(settled.shape_deltas_m - template.shape_deltas_m * growth)
     assert (apart < 1e-4).mean() > 0.9999 and apart.max() < 5e-4
-    np.testing.assert_allclose(settled.joints_m, template.bone_ends_m * grown, atol=5e-4)
+    np.testing.assert_allclose(settled.joints_m, template.bone_ends_m * growth, atol=5e-4)
 
 
 def test_caruncles_go_with_both_lids_of_a_wide_eye(template: HeadTemplate) -> None:
@@ -143,7 +149,7 @@ def test_caruncles_go_with_both_lids_of_a_wide_eye(template: HeadTemplate) -> No
         arm = rest - centre
         near = np.exp(-((np.linalg.norm(arm, axis=1) / 0.016) ** 4))
         wide[:, 2] += 0.004 * near * np.tanh(arm[:, 2] / 0.001) * np.isin(range(len(rest)), skin)
-    settled = settle_head(template, wide, eyes_between_lids(template, wide))
+    settled = make_riggable(template, wide, eyes_between_lids(template, wide))
     made = settled.neutral_m / settled.scale
     away, lid = KDTree(rest[skin]).query(rest[caruncles])
     under = away < 0.0012  # tucked under the edge of a lid
@@ -206,11 +212,11 @@ def test_landmarks_lie_on_the_face_and_the_oval_round_it(template: HeadTemplate)
     np.testing.assert_allclose(table.weights.sum(axis=1), 1.0, atol=1e-5)
     points = np.einsum("lk,lkc->lc", table.weights, template.vertices_m[table.vertices])
     assert (points[:, 1] < 0.02).all()
-    nose, chin, forehead = points[1], points[152], points[10]
+    nose, chin, forehead = points[1], points[CHIN], points[HAIRLINE]
     assert nose[1] == pytest.approx(points[:, 1].min(), abs=0.006)
     assert chin[2] < nose[2] < forehead[2]
     # The detector's indices 33 and 263 are the outer corners of the subject's right and left eye.
-    assert points[33, 0] < -0.03 < 0.03 < points[263, 0]
+    assert points[RIGHT_EYE_OUTER, 0] < -0.03 < 0.03 < points[LEFT_EYE_OUTER, 0]
     oval = points[list(FACE_OVAL)]
     assert np.hypot(oval[:, 0], oval[:, 2] + 0.01).min() > 0.045
 

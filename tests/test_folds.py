@@ -11,8 +11,8 @@ from backend.geometry.fold_removal import find_folds, remove_self_intersections
 from backend.geometry.intersections import intersections_between, self_intersections
 from backend.stages.fitting.fit_findings import fit_findings
 from backend.stages.fitting.frame_selection import USED
-from backend.stages.fitting.lip_contact import eyes_between_lids, settle_head
-from backend.stages.fitting.uncertainty import Certainty
+from backend.stages.fitting.riggable_head import eyes_between_lids, make_riggable
+from backend.stages.fitting.uncertainty import Uncertainty
 from backend.template.personalize import personalize_blendshapes
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
@@ -204,11 +204,11 @@ def test_settled_head_has_no_folds_and_the_artist_is_told(
     template: HeadTemplate, rest: np.ndarray
 ) -> None:
     folded = ear_in_skull(template, rest)
-    settled = settle_head(template, folded, eyes_between_lids(template, folded))
+    settled = make_riggable(template, folded, eyes_between_lids(template, folded))
     assert find_folds(template, settled.neutral_m).count == 0
     assert settled.smoothed_m > 0.001
     capture = SimpleNamespace(findings=())
-    sure = Certainty(np.ones(2), np.ones(2), np.ones(2), 0.01)
+    sure = Uncertainty(np.ones(2), np.ones(2), np.ones(2), 0.01)
     views = (np.array([-40.0, 40.0]), sure, np.full(2, 100.0), (USED, USED), 0.0)
     told = [finding.code for finding in fit_findings(capture, *views, settled.smoothed_m, ())]
     assert told == ["folds_smoothed"]

@@ -17,6 +17,7 @@ from footage_making import (
 )
 from PIL import Image
 
+from backend.detector.landmark_indices import LEFT_IRIS, RIGHT_IRIS
 from backend.imaging.image_files import load_frame_srgb, read_image
 from backend.stages.footage import FOCAL_PRIOR, read_footage
 from backend.stages.footage.frame_exposure import even_gains
@@ -62,7 +63,7 @@ def test_a_clip_becomes_a_capture(capture: Capture, clip: Path) -> None:
 
 def test_the_eyes_lie_where_they_were_drawn(capture: Capture) -> None:
     middle = capture.detections_px[11:13].mean(axis=0)
-    eyes = np.stack([middle[468], middle[473]])  # the subject's right eye is on the left
+    eyes = middle[[RIGHT_IRIS[0], LEFT_IRIS[0]]]  # the subject's right eye is on the left
     np.testing.assert_allclose(eyes, [[240 - 25, 153], [240 + 25, 153]], atol=6)
 
 

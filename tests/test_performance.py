@@ -12,6 +12,7 @@ from filmed_head import fit_seen_from
 from footage_making import NoProgress
 from scipy.spatial.transform import Rotation
 
+from backend.detector.landmark_indices import LEFT_IRIS, RIGHT_IRIS
 from backend.stages.footage import read_faces
 from backend.stages.performance import performance_from_landmarks
 from studio_avatar_addon.avatar.errors import FaceNotFound
@@ -24,7 +25,7 @@ CAMERA = Camera((1280, 720), (1400.0, 1400.0), (640.0, 360.0))
 FRAMES, FPS = 150, 30.0
 BLINKS = (40, 90, 120)
 GAP = slice(70, 76)
-IRIS_CENTRES = (473, 468)
+IRIS_CENTRES = (LEFT_IRIS[0], RIGHT_IRIS[0])
 # The head frame's axes in an OpenCV camera that looks the face in the eyes.
 CAMERA_FROM_HEAD = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 

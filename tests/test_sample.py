@@ -19,6 +19,7 @@ from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import load_template, posed_vertices
 
 SAMPLE = Path(__file__).parents[1] / "studio_avatar_addon" / "assets" / "sample"
+PATCH_PX = 48
 
 
 def _frames(path: Path) -> list[np.ndarray]:
@@ -73,15 +74,25 @@ def test_the_acting_ends_with_blink_smile_and_open_jaw() -> None:
     assert weights[:28].max() < 0.01
 
 
-def test_encoding_keeps_colors(tmp_path: Path) -> None:
-    picture = np.empty((64, 48, 3), np.uint8)
-    picture[:] = (180, 120, 90)
-    paths = []
-    for index in range(3):
-        paths.append(tmp_path / f"frame_{index}.png")
-        write_png(paths[-1], picture)
-    frames = _frames(encode_clip(paths, 10.0, tmp_path / "clip.mp4", seed=0))
+def test_encoding_keeps_colours_but_for_the_phones_tone(tmp_path: Path) -> None:
+    """Every patch comes back as drawn, apart from the S-curve: no other matrix, range or order of
+    channels lies between encoder and decoder."""
+    patches_srgb = np.array(
+        [(30, 30, 30), (64, 64, 64), (128, 128, 128), (200, 200, 200), (180, 120, 90),
+         (200, 40, 40), (40, 160, 60), (50, 60, 190)], np.uint8,
+    )  # fmt: skip
+    picture = np.repeat(np.repeat(patches_srgb[None], PATCH_PX, 0), PATCH_PX, 1)
+    still = tmp_path / "still.png"
+    write_png(still, picture)
+    clip = encode_clip([still] * 3, 10.0, tmp_path / "clip.mp4", seed=0)
+    with av.open(str(clip)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_range, context.color_trc) == (1, 1, 1)
+    frames = _frames(clip)
     assert len(frames) == 3
-    srgb = picture[0, 0] / 255.0
-    toned = srgb + 0.12 * (srgb * srgb * (3 - 2 * srgb) - srgb)
-    assert np.abs(frames[1].mean((0, 1)) - 255 * toned).max() < 4
+    columns = frames[1].astype(float).reshape(PATCH_PX, len(patches_srgb), PATCH_PX, 3)
+    inside = slice(PATCH_PX // 4, -PATCH_PX // 4)  # chroma of half the resolution bleeds over edges
+    decoded = columns[inside, :, inside].mean((0, 2))
+    signal = patches_srgb / 255.0
+    toned = signal + 0.12 * (signal * signal * (3 - 2 * signal) - signal)
+    assert np.abs(decoded - 255 * toned).max() < 2.2  # the tone alone moves them by up to 4.6

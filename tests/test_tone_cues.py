@@ -12,8 +12,8 @@ from backend.benchmark.texture.light_shown import TEETH_LAB, LightShown, albedo_
 from backend.benchmark.texture.room_pan import light_on_face, panned
 from backend.benchmark.texture.smiling import CASES, SmileCase
 from backend.benchmark.texture.teeth import teeth_colour
+from backend.detector.landmark_indices import INNER_LIPS
 from backend.stages.frame_sampling.eye_colors import SCLERA_ALBEDO
-from backend.stages.frame_sampling.face_openings import INNER_LIPS
 from backend.stages.room_light.tone import MIRRORED, SKIN_TYPES
 
 SKIN = np.array([0.40, 0.22, 0.15], np.float32)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,31 +15,83 @@ from backend.stages.tracking import track_face
 from backend.stages.tracking.person_mask import decide_by_colour
 from studio_avatar_addon.avatar.types import QUALITY, Capture, FaceTrack
 
+FRAMES, WIDEST_DEG = 16, 30.0
+PUPILS = [468, 473]  # the detector's landmarks of the right and the left one
+DRIFT_PX, ASTRAY_PX = (4.0, 3.0), (40.0, 0.0)  # beside a face that is 120 px wide
+
+
+@dataclass(frozen=True)
+class Mistracked:
+    """A capture with bad detections; `astray` and `lost`: frames of the clip."""
+
+    capture: Capture
+    astray: int
+    lost: int
+
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory: pytest.TempPathFactory) -> Capture:
     folder = tmp_path_factory.mktemp("clip")
-    clip = write_clip(folder / "clip.mp4", turning_face(16))
+    clip = write_clip(folder / "clip.mp4", turning_face(FRAMES, WIDEST_DEG))
     return read_footage(clip, folder, QUALITY["draft"], NoProgress())
 
 
 @pytest.fixture(scope="module")
-def track(capture: Capture, tmp_path_factory: pytest.TempPathFactory) -> FaceTrack:
-    return track_face(capture, tmp_path_factory.mktemp("masks"), NoProgress())
+def mistracked(capture: Capture) -> Mistracked:
+    """Detections that drifted by DRIFT_PX, in one chosen frame lie beside the face, and in one
+    that was not chosen are missing."""
+    detections_px = capture.detections_px + np.float32(DRIFT_PX)
+    astray = int(capture.frame_index[len(capture.frame_index) // 2])
+    detections_px[astray] += np.float32(ASTRAY_PX)
+    lost = next(t for t in range(len(detections_px)) if t not in capture.frame_index)
+    detections_px[lost] = np.nan
+    return Mistracked(replace(capture, detections_px=detections_px), astray, lost)
 
 
-def test_static_landmarks_agree_with_the_tracked_ones(capture: Capture, track: FaceTrack) -> None:
-    tracked = capture.detections_px[capture.frame_index]
-    assert track.frame_landmarks_px.shape == tracked.shape
-    step = np.linalg.norm(track.frame_landmarks_px - tracked, axis=-1)
-    assert np.median(step) < 3.0
-    assert np.isfinite(track.frame_landmarks_px).all()
-    assert track.confidence[capture.frame_index].min() > 0.4
+@pytest.fixture(scope="module")
+def track(mistracked: Mistracked, tmp_path_factory: pytest.TempPathFactory) -> FaceTrack:
+    return track_face(mistracked.capture, tmp_path_factory.mktemp("masks"), NoProgress())
 
 
-def test_masks_show_the_person(capture: Capture, track: FaceTrack) -> None:
+def pupils_px(frame: int) -> np.ndarray:
+    """(2, 2) the right and the left pupil as `drawn_face` draws them."""
+    yaw = np.radians(np.linspace(-WIDEST_DEG, WIDEST_DEG, FRAMES)[frame])
+    beside = np.array([-0.42, 0.42]) * np.cos(yaw) + 0.7 * 0.8 * np.sin(yaw)
+    return np.column_stack([240 + 60 * beside, np.full(2, 160 - 0.12 * 60)])
+
+
+def test_static_landmarks_lie_on_the_pupils_though_the_tracked_ones_drifted(
+    mistracked: Mistracked, track: FaceTrack
+) -> None:
+    capture = mistracked.capture
+    tracked_px = capture.detections_px[capture.frame_index]
     for k, frame in enumerate(capture.frame_index):
-        drawn = turning_face(16)[frame].astype(float)
+        if frame == mistracked.astray:
+            continue
+        drawn = pupils_px(frame)
+        static, drifted = track.frame_landmarks_px[k, PUPILS], tracked_px[k, PUPILS]
+        assert np.linalg.norm(drifted - drawn, axis=1).min() > 3.0, frame
+        assert np.linalg.norm(static - drawn, axis=1).max() < 2.0, frame
+    assert np.isfinite(track.frame_landmarks_px).all()
+
+
+def test_a_frame_tracked_beside_the_face_is_kept_with_little_confidence(
+    mistracked: Mistracked, track: FaceTrack
+) -> None:
+    astray, capture = mistracked.astray, mistracked.capture
+    k = capture.frame_index.tolist().index(astray)
+    np.testing.assert_array_equal(track.frame_landmarks_px[k], capture.detections_px[astray])
+    assert track.confidence[astray] == pytest.approx(0.2)
+    others = np.setdiff1d(capture.frame_index, astray)
+    assert track.confidence[others].min() > 0.4
+
+
+def test_masks_show_the_person(mistracked: Mistracked, track: FaceTrack) -> None:
+    frames = turning_face(FRAMES, WIDEST_DEG)
+    for k, frame in enumerate(mistracked.capture.frame_index):
+        if frame == mistracked.astray:
+            continue
+        drawn = frames[frame].astype(float)
         person = np.abs(drawn - WALL).max(axis=2) > 12
         head = slice(0, 230)  # above the shoulders
         mask = load_mask(track, k)[head] > 0.5
@@ -48,13 +99,11 @@ def test_masks_show_the_person(capture: Capture, track: FaceTrack) -> None:
         assert shared > 0.95, frame
 
 
-def test_a_face_without_detections_has_no_confidence(capture: Capture, tmp_path: Path) -> None:
-    lost = capture.detections_px.copy()
-    unchosen = next(t for t in range(len(lost)) if t not in capture.frame_index)
-    lost[unchosen] = np.nan
-    track = track_face(replace(capture, detections_px=lost), tmp_path, NoProgress())
-    assert track.confidence[unchosen] == 0.0
-    assert np.isnan(track.landmarks_px[unchosen]).all()
+def test_a_face_without_detections_has_no_confidence(
+    mistracked: Mistracked, track: FaceTrack
+) -> None:
+    assert track.confidence[mistracked.lost] == 0.0
+    assert np.isnan(track.landmarks_px[mistracked.lost]).all()
 
 
 def test_colours_sharpen_a_rough_edge() -> None:

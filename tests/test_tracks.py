@@ -12,10 +12,10 @@ from made_up_scene import CAMERA, Scene, make_scene
 from backend.benchmark.capture.capture_scores import rotation_errors_deg
 from backend.job.terminal import Silent
 from backend.stages.fitting.finish import finish_head
-from backend.stages.fitting.fit import FitMemory, fit_head
-from backend.stages.fitting.measurements import measured_m
-from backend.stages.fitting.solution import Solution, former_solution, store_solution
-from backend.stages.fitting.solve import solve_again, solve_head, solve_landmarks
+from backend.stages.fitting.fit import SolutionFile, fit_head
+from backend.stages.fitting.measurements import head_measures_m
+from backend.stages.fitting.solution import Solution, load_solution, store_solution
+from backend.stages.fitting.solve import warm_start, solve_head, solve_landmarks
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import FaceTrack, HeadFit
@@ -62,9 +62,9 @@ def test_fit_says_how_sure_it_is(fit: HeadFit, solution: Solution) -> None:
 
 def test_solution_survives_its_file(solution: Solution, tmp_path: Path) -> None:
     store_solution(tmp_path / "solution.npz", solution, "mark")
-    assert former_solution(tmp_path / "solution.npz", "another mark") is None
-    assert former_solution(tmp_path / "none.npz", "mark") is None
-    former = former_solution(tmp_path / "solution.npz", "mark")
+    assert load_solution(tmp_path / "solution.npz", "another mark") is None
+    assert load_solution(tmp_path / "none.npz", "mark") is None
+    former = load_solution(tmp_path / "solution.npz", "mark")
     assert former is not None
     np.testing.assert_array_equal(former.estimate.shape, solution.estimate.shape)
     again = former.points(solution.problem.head, solution.frames)
@@ -85,12 +85,12 @@ def test_artist_has_the_last_word(scene: Scene, solution: Solution, tmp_path: Pa
         focal_px=600.0,
         measures_m={"face_width": 0.150},
     )
-    memory = FitMemory(tmp_path / "solution.npz", "mark")
+    memory = SolutionFile(tmp_path / "solution.npz", "mark")
     store_solution(memory.path, solution, memory.mark)
     fit = fit_head(scene.capture, scene.track, scene.template, Silent(), corrections, memory)
     assert fit.left_out[1] == "by hand" and fit.frame_used.sum() == len(fit.left_out) - 1
     assert fit.camera.focal_px[0] == 600.0 and fit.focal_log_sd == 0.0
-    assert measured_m(fit, scene.template)["face_width"] == pytest.approx(0.150, abs=1e-5)
+    assert head_measures_m(fit, scene.template)["face_width"] == pytest.approx(0.150, abs=1e-5)
     before = _chin_px(scene, finish_head(scene.capture, scene.track, solution, {}), frame)
     assert np.linalg.norm(_chin_px(scene, fit, frame) - place) < 0.6 * np.linalg.norm(
         before - place
@@ -100,9 +100,9 @@ def test_artist_has_the_last_word(scene: Scene, solution: Solution, tmp_path: Pa
 def test_without_corrections_a_solution_stands(scene: Scene, solution: Solution, tmp_path) -> None:
     path = tmp_path / "solution.npz"
     store_solution(path, solution, "mark")
-    former = former_solution(path, "mark")
+    former = load_solution(path, "mark")
     assert former is not None
-    again = solve_again(scene.capture, scene.track, scene.template, Silent(), Corrections(), former)
+    again = warm_start(scene.capture, scene.track, scene.template, Silent(), Corrections(), former)
     turned = rotation_errors_deg(again.estimate.rotation, solution.estimate.rotation)
     assert turned.max() < 0.1
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..imaging.image_files import Image8
+from .landmark_indices import LANDMARK_COUNT
 
-LANDMARKS = 478
 HANDS, HAND_JOINTS = 2, 21
 
 
@@ -94,7 +94,7 @@ class FaceMesh(_Solution):
             found = self._graph.process(square).multi_face_landmarks or []
         self._has_seen = self._has_seen or bool(found)
         points = [[(point.x, point.y) for point in face.landmark] for face in found]
-        return np.array(points, np.float32).reshape(-1, LANDMARKS, 2) * side
+        return np.array(points, np.float32).reshape(-1, LANDMARK_COUNT, 2) * side
 
 
 class FaceFinder(_Solution):

@@ -16,7 +16,6 @@ from studio_avatar_addon.avatar.errors import TemplateError
 from studio_avatar_addon.avatar.types import FloatArray
 
 TABLE_FILE = Path(__file__).with_name("landmarks.npz")
-FIRST_IRIS_LANDMARK = 468
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 from .normals import triangle_normals
 
 CANDIDATES = 16  # triangles looked at for a point: those whose middles are nearest
-ON_EDGE = 1e-6
+BORDER_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Places:
+class ClosestPoints:
     """N places on a surface."""
 
     triangle: NDArray[np.int64]  # (N,) into the surface's triangles
@@ -35,7 +35,7 @@ class Surface:
     vertices_m: FloatArray
     triangles: IntArray
 
-    def closest(self, points_m: FloatArray) -> Places:
+    def closest(self, points_m: FloatArray) -> ClosestPoints:
         """The nearest place to each of `points_m` (N, 3).
 
         Exact where triangles are about as large as their neighbours.
@@ -45,7 +45,7 @@ class Surface:
         corners = np.ascontiguousarray(self.vertices_m[self.triangles], np.float64)
         triangle, weights = _nearest(np.ascontiguousarray(points_m, np.float64), corners, near)
         points = np.einsum("nk,nkc->nc", weights, corners[triangle])
-        return Places(triangle, weights, points, np.linalg.norm(points - points_m, axis=1))
+        return ClosestPoints(triangle, weights, points, np.linalg.norm(points - points_m, axis=1))
 
     @cached_property
     def normals(self) -> FloatArray:
@@ -53,10 +53,10 @@ class Surface:
         normals = triangle_normals(self.vertices_m, self.triangles)
         return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
 
-    def on_edge(self, places: Places) -> BoolArray:
+    def on_border(self, closest: ClosestPoints) -> BoolArray:
         """(N,) True where a place is on an open border: what was asked about has no surface."""
-        inner = ~self._on_border[self.triangles[places.triangle]]
-        return (places.weights * inner).sum(axis=1) < ON_EDGE
+        inner = ~self._on_border[self.triangles[closest.triangle]]
+        return (closest.weights * inner).sum(axis=1) < BORDER_TOLERANCE
 
     @cached_property
     def _on_border(self) -> BoolArray:

@@ -23,22 +23,22 @@ from .intersections import self_intersections
 from .normals import triangle_normals
 
 SHEET = ("skin", "mouth")  # one surface, which must not meet itself
-FOLLOWING = ("lashes", "tear", "caruncle")  # what sits on it
+ATTACHED = ("lashes", "tear", "caruncle")  # what sits on it
 # An edge is bent over where its triangles' normals have this cosine and had more at rest.
 BENT_COS, BENT_AT_REST_COS = -0.8, 0.0
-THIN_M = 0.0003  # triangles less high than this may bend
-RINGS_ROUND_MEETING = 2
-CLOSE_M = 0.003
+MIN_HEIGHT_M = 0.0003  # triangles less high than this may bend
+CONTACT_RINGS = 2
+NEIGHBOUR_DISTANCE_M = 0.003
 # The neighbours' spread counts as this much wider all round, so that flat ones do for a fit.
 STIFFNESS = 0.03
-EAGERNESS = 0.5  # how far one averaging goes: at 1, folds are moved further than they need
-LIDS_M = 0.0035  # the surface this close to an eyeball comes no closer
-ROUNDS = 60
+RELAXATION = 0.5  # how far one averaging goes: at 1, folds are moved further than they need
+LID_DISTANCE_M = 0.0035  # the surface this close to an eyeball comes no closer
+MAX_ROUNDS = 60
 # In steps from neighbour to neighbour; the widest is about half a face.
-FIRST_REACH, REACH_PER_ROUND, WIDEST_REACH = 2.0, 0.5, 20.0
-FIRST_AVERAGINGS = 4
+INITIAL_REACH, REACH_PER_ROUND, MAX_REACH = 2.0, 0.5, 20.0
+INITIAL_AVERAGINGS = 4
 # Whatever has to be moved further than this was no head.
-FARTHEST_M = 0.05
+MAX_MOVE_M = 0.05
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,20 @@ def remove_self_intersections(
     neighbours = _neighbours(finder.triangles, rest)
     eyeballs = _Eyeballs(template, rest, posed)
     relaxed = posed.copy()
-    for turn in range(ROUNDS):
-        reach = min(FIRST_REACH + REACH_PER_ROUND * turn, WIDEST_REACH)
+    for round_index in range(MAX_ROUNDS):
+        reach = min(INITIAL_REACH + REACH_PER_ROUND * round_index, MAX_REACH)
         window = _window(neighbours, folds.vertices, reach)
         inside = np.flatnonzero(window)
         # The wider the window, the more averaging it takes to settle.
-        move = _smoothed(relaxed - rest, neighbours, window, FIRST_AVERAGINGS + turn)
+        move = _smooth_move(relaxed - rest, neighbours, window, INITIAL_AVERAGINGS + round_index)
         relaxed[inside] = (rest + move)[inside]
-        eyeballs.keep_out(relaxed, inside)
+        eyeballs.push_out(relaxed, inside)
         largest = float(np.linalg.norm(relaxed - posed, axis=1).max())
-        if largest > FARTHEST_M:
+        if largest > MAX_MOVE_M:
             break
         folds = finder.find(relaxed)
         if not folds.count:
-            _carry_along(template, relaxed, posed)
+            _move_attached(template, relaxed, posed)
             return RelaxedHead(relaxed, first.count, largest)
     raise FitError(
         "The head's surface is folded so badly that it cannot be smoothed.",
@@ -113,22 +113,22 @@ class _FoldFinder:
     """Finds what is folded in a head and is not in the head at rest."""
 
     def __init__(self, template: HeadTemplate, rest_m: FloatArray) -> None:
-        self.triangles = template.triangles[_of(template, SHEET)]
+        self.triangles = template.triangles[_is_material(template, SHEET)]
         self._edges = _edge_pairs(self.triangles)
         # Hair-thin triangles turn over at the least move, and nobody sees it.
-        broad = (_heights(rest_m, self.triangles) > THIN_M)[self._edges].all(axis=1)
+        broad = (_heights(rest_m, self.triangles) > MIN_HEIGHT_M)[self._edges].all(axis=1)
         self._bendable = broad & (self._edge_cos(rest_m) > BENT_AT_REST_COS)
         # Where the head at rest meets itself, one moved a little does so in triangles close by.
-        meeting = np.zeros(len(self.triangles), bool)
-        meeting[self_intersections(rest_m, self.triangles)] = True
-        for _ in range(RINGS_ROUND_MEETING):
-            meeting = np.isin(self.triangles, self.triangles[meeting]).any(axis=1)
-        self._meets_itself = meeting
+        in_contact = np.zeros(len(self.triangles), bool)
+        in_contact[self_intersections(rest_m, self.triangles)] = True
+        for _ in range(CONTACT_RINGS):
+            in_contact = np.isin(self.triangles, self.triangles[in_contact]).any(axis=1)
+        self._near_rest_contact = in_contact
 
     def find(self, vertices_m: FloatArray) -> Folds:
         vertices = vertices_m.astype(np.float32).astype(np.float64)  # as they will be stored
         pairs = self_intersections(vertices, self.triangles)
-        crossing = pairs[~self._meets_itself[pairs].all(axis=1)]
+        crossing = pairs[~self._near_rest_contact[pairs].all(axis=1)]
         bent = self._edges[self._bendable & (self._edge_cos(vertices) < BENT_COS)]
         folded = np.zeros(len(vertices), bool)
         folded[self.triangles[np.concatenate([crossing, bent])]] = True
@@ -146,26 +146,26 @@ class _Eyeballs:
 
     def __init__(self, template: HeadTemplate, rest_m: FloatArray, posed_m: FloatArray) -> None:
         self._centres_m = template.eye_centres_m(posed_m)
-        self._least_m: list[FloatArray] = []  # two of (V,) distances from the centre
+        self._min_distance_m: list[FloatArray] = []  # two of (V,) distances from the centre
         balls = template.bone_weights[[BONES.index(bone) for bone in EYE_BONES]] > 0.5
         rest_centres = template.eye_centres_m(rest_m)
         for eye, ball in enumerate(balls):
             rest = np.linalg.norm(rest_m - rest_centres[eye], axis=1)
             posed = np.linalg.norm(posed_m - self._centres_m[eye], axis=1)
-            grown = posed[ball].mean() / rest[ball].mean()
-            lids = rest < template.eye_radius_m[eye] + LIDS_M
-            self._least_m.append(np.where(lids, np.minimum(posed, grown * rest), 0.0))
+            growth = posed[ball].mean() / rest[ball].mean()
+            lids = rest < template.eye_radius_m[eye] + LID_DISTANCE_M
+            self._min_distance_m.append(np.where(lids, np.minimum(posed, growth * rest), 0.0))
 
-    def keep_out(self, vertices_m: FloatArray, moved: IntArray) -> None:
+    def push_out(self, vertices_m: FloatArray, moved: IntArray) -> None:
         """Push the vertices (V, 3) named by `moved` off the eyeballs they came too near to."""
-        for centre, least in zip(self._centres_m, self._least_m, strict=True):
+        for centre, min_distance in zip(self._centres_m, self._min_distance_m, strict=True):
             arm = vertices_m[moved] - centre
             distance = np.linalg.norm(arm, axis=1)
-            missing = np.maximum(least[moved] - distance, 0.0)
+            missing = np.maximum(min_distance[moved] - distance, 0.0)
             vertices_m[moved] += (missing / np.maximum(distance, 1e-6))[:, None] * arm
 
 
-def _of(template: HeadTemplate, materials: tuple[str, ...]) -> BoolArray:
+def _is_material(template: HeadTemplate, materials: tuple[str, ...]) -> BoolArray:
     """(2F,) the triangles of these materials."""
     named = [code for code, name in enumerate(MATERIALS) if name in materials]
     return np.isin(template.triangle_material, named)
@@ -195,7 +195,9 @@ def _neighbours(triangles: IntArray, rest_m: FloatArray) -> csr_array:
     those whose mean position is the vertex itself, so that a smooth stretch stays what it is.
     """
     surface = np.unique(triangles)
-    close = surface[KDTree(rest_m[surface]).query_pairs(CLOSE_M, output_type="ndarray")]
+    close = surface[
+        KDTree(rest_m[surface]).query_pairs(NEIGHBOUR_DISTANCE_M, output_type="ndarray")
+    ]
     pairs = np.concatenate([triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), close])
     vertex, other = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0).T
     count = len(rest_m)
@@ -221,18 +223,18 @@ def _window(neighbours: csr_array, folded: BoolArray, reach: float) -> FloatArra
     return 1.0 - smooth_step(0.0, reach, steps)
 
 
-def _smoothed(
+def _smooth_move(
     move_m: FloatArray, neighbours: csr_array, window: FloatArray, times: int
 ) -> FloatArray:
     """Moves (V, 3) averaged with the neighbours' `times` over, as far as the window (V,) says."""
     for _ in range(times):
-        move_m = move_m + EAGERNESS * window[:, None] * (neighbours @ move_m - move_m)
+        move_m = move_m + RELAXATION * window[:, None] * (neighbours @ move_m - move_m)
     return move_m
 
 
-def _carry_along(template: HeadTemplate, relaxed_m: FloatArray, posed_m: FloatArray) -> None:
+def _move_attached(template: HeadTemplate, relaxed_m: FloatArray, posed_m: FloatArray) -> None:
     """Move lashes and tear line as the surface next to them was moved."""
-    surface = np.unique(template.triangles[_of(template, SHEET)])
-    following = np.unique(template.triangles[_of(template, FOLLOWING)])
-    nearest = KDTree(template.vertices_m[surface]).query(template.vertices_m[following])[1]
-    relaxed_m[following] += (relaxed_m - posed_m)[surface[nearest]]
+    surface = np.unique(template.triangles[_is_material(template, SHEET)])
+    attached = np.unique(template.triangles[_is_material(template, ATTACHED)])
+    nearest = KDTree(template.vertices_m[surface]).query(template.vertices_m[attached])[1]
+    relaxed_m[attached] += (relaxed_m - posed_m)[surface[nearest]]

@@ -7,7 +7,7 @@ import numpy as np
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 REACH_M = 0.014
-NODES = 400
+NODE_COUNT = 400
 STIFFNESS = 0.15
 
 
@@ -15,7 +15,7 @@ def local_stretch(rest_m: FloatArray, moved_m: FloatArray) -> FloatArray:
     """How space round each vertex was stretched: (V, 3, 3), smooth over about a centimetre."""
     centred_rest, centred = rest_m - rest_m.mean(axis=0), moved_m - moved_m.mean(axis=0)
     overall = np.sqrt((centred**2).sum() / (centred_rest**2).sum())
-    nodes = rest_m[spread_nodes(rest_m, NODES)]
+    nodes = rest_m[farthest_points(rest_m, NODE_COUNT)]
     squared = ((nodes[:, None] - rest_m[None]) ** 2).sum(axis=2)
     reach = np.exp(-0.5 * squared / REACH_M**2)
     stretches = np.array([_stretch(rest_m, moved_m, weight, overall) for weight in reach])
@@ -23,7 +23,7 @@ def local_stretch(rest_m: FloatArray, moved_m: FloatArray) -> FloatArray:
     return np.einsum("nv,nij->vij", shares, stretches)
 
 
-def carried_along(
+def move_with_surface(
     point: FloatArray, rest: FloatArray, moved: FloatArray, least: float
 ) -> FloatArray:
     """A point (3,) off the surface, moved as the surface (V, 3) round it was.
@@ -35,7 +35,7 @@ def carried_along(
     return point + weight @ (moved - rest) / weight.sum()
 
 
-def spread_nodes(points: FloatArray, count: int) -> IntArray:
+def farthest_points(points: FloatArray, count: int) -> IntArray:
     """Indices of `count` points, each the farthest from those before it."""
     chosen = np.zeros(min(count, len(points)), np.int64)
     chosen[0] = int(np.argmax(points[:, 2]))

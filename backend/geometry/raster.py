@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.frames import texel_from_uv
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 EMPTY = -1
-NEAREST_DEPTH = 1e-6
+MIN_DEPTH = 1e-6
 # A pixel centre on an edge belongs to both triangles that share it: no cracks.
 _EDGE_SLACK = 1e-7
 
@@ -83,10 +83,10 @@ def interpolate_corners(raster: Raster, values: FloatArray) -> FloatArray:
 
 
 def _blend(raster: Raster, corner_values: FloatArray) -> FloatArray:
-    seen = raster.covered
+    covered = raster.covered
     out = np.zeros((*raster.triangle.shape, corner_values.shape[-1]), np.float32)
-    out[seen] = np.einsum(
-        "nk,nkc->nc", raster.barycentric[seen], corner_values[raster.triangle[seen]]
+    out[covered] = np.einsum(
+        "nk,nkc->nc", raster.barycentric[covered], corner_values[raster.triangle[covered]]
     )
     return out
 
@@ -96,7 +96,7 @@ def _fill(points, depth, triangles, cull_back, out_triangle, out_barycentric, ou
     height, width = out_triangle.shape
     for t in range(len(triangles)):
         a, b, c = triangles[t]
-        if min(depth[a], depth[b], depth[c]) < NEAREST_DEPTH:
+        if min(depth[a], depth[b], depth[c]) < MIN_DEPTH:
             continue
         ax, ay = points[a]
         bx, by = points[b]

@@ -11,9 +11,9 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from .closest import Surface
 
-ROUNDS = 30
-SETTLED = 1e-6  # change of scale and rotation from one round to the next
-STEADY = 1e-9  # keeps what a surface leaves open, such as a ball's turn, where it is
+MAX_ROUNDS = 30
+CONVERGED = 1e-6  # change of scale and rotation from one round to the next
+REGULARISATION = 1e-9  # keeps what a surface leaves open, such as a ball's turn, where it is
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Similarity:
         )
 
 
-UNMOVED = Similarity(1.0, np.eye(3), np.zeros(3))
+IDENTITY = Similarity(1.0, np.eye(3), np.zeros(3))
 
 
 def similarity(from_m: FloatArray, to_m: FloatArray, weights: FloatArray) -> Similarity:
@@ -65,13 +65,13 @@ def align(
     border do not count: what they belong to is not there.
     """
     found = start
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         moved = found(points_m)
         places = surface.closest(moved)
-        counted = np.where(surface.on_edge(places), 0.0, weights)
+        counted = np.where(surface.on_border(places), 0.0, weights)
         step = _step_off_surface(moved, places.points_m, surface.normals[places.triangle], counted)
         found = found.then(step)
-        if abs(step.scale - 1.0) + np.abs(step.rotation - np.eye(3)).max() < SETTLED:
+        if abs(step.scale - 1.0) + np.abs(step.rotation - np.eye(3)).max() < CONVERGED:
             break
     return found
 
@@ -86,7 +86,7 @@ def _step_off_surface(
     rows = np.hstack([np.cross(arm, normals), normals, grows])
     gap = (normals * (places_m - points_m)).sum(axis=1)
     system = rows.T @ (weights[:, None] * rows)
-    system += STEADY * np.trace(system) * np.eye(7)
+    system += REGULARISATION * np.trace(system) * np.eye(7)
     found = np.linalg.solve(system, rows.T @ (weights * gap))
     angle = float(np.linalg.norm(found[:3]))
     rotation = rotation_about(found[:3], angle) if angle > 0.0 else np.eye(3)

@@ -19,24 +19,24 @@ def subdivide(vertices: FloatArray, quads: IntArray) -> tuple[FloatArray, IntArr
     ends = np.sort(np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
     edges, edge_of, uses = np.unique(ends, axis=0, return_inverse=True, return_counts=True)
     edge_of = edge_of.reshape(faces, 4)
-    middle = vertices[quads].mean(axis=1)
+    face_points = vertices[quads].mean(axis=1)
     midpoint = vertices[edges].mean(axis=1)
-    beside = _sum_into(edge_of.ravel(), np.repeat(middle, 4, axis=0), len(edges))
+    adjacent_faces = _sum_into(edge_of.ravel(), np.repeat(face_points, 4, axis=0), len(edges))
     inner = uses == 2
-    edge_point = np.where(inner[:, None], 0.5 * midpoint + 0.25 * beside, midpoint)
-    moved = _moved_vertices(vertices, quads, middle, edges, midpoint, edges[~inner])
+    edge_points = np.where(inner[:, None], 0.5 * midpoint + 0.25 * adjacent_faces, midpoint)
+    moved = _vertex_points(vertices, quads, face_points, edges, midpoint, edges[~inner])
     edge_id = edge_of + count
     face_id = np.arange(faces) + count + len(edges)
     children = [
         np.stack([quads[:, k], edge_id[:, k], face_id, edge_id[:, k - 1]], axis=1) for k in range(4)
     ]
-    return np.vstack([moved, edge_point, middle]), np.stack(children, axis=1).reshape(-1, 4)
+    return np.vstack([moved, edge_points, face_points]), np.stack(children, axis=1).reshape(-1, 4)
 
 
-def _moved_vertices(
+def _vertex_points(
     vertices: FloatArray,
     quads: IntArray,
-    middle: FloatArray,
+    face_points: FloatArray,
     edges: IntArray,
     midpoint: FloatArray,
     border: IntArray,
@@ -44,7 +44,7 @@ def _moved_vertices(
     count = len(vertices)
     faces_at = np.bincount(quads.ravel(), minlength=count).clip(1)[:, None]
     edges_at = np.bincount(edges.ravel(), minlength=count).clip(1)[:, None]
-    from_faces = _sum_into(quads.ravel(), np.repeat(middle, 4, axis=0), count) / faces_at
+    from_faces = _sum_into(quads.ravel(), np.repeat(face_points, 4, axis=0), count) / faces_at
     from_edges = _sum_into(edges.ravel(), np.repeat(midpoint, 2, axis=0), count) / edges_at
     moved = (from_faces + 2 * from_edges + (edges_at - 3) * vertices) / edges_at
     on_border = np.unique(border)

@@ -18,7 +18,7 @@ from ..imaging.image_files import write_png
 from ..job.reporter import Reporter
 from ..stages import STAGES, stage_of
 from ..stages.declaration import StageContext
-from ..stages.fitting.measurements import measured_m
+from ..stages.fitting.measurements import head_measures_m
 from ..store.report import fit_figures, overlay_sheet
 from ..store.stage_cache import StageCache
 from .corrections import CorrectionRequest, keep_corrections, merge_corrections
@@ -61,7 +61,7 @@ def refit_avatar(avatar: AvatarFolder, request: CorrectionRequest, reporter: Rep
     reporter.begin("preview")
     folder = avatar.root / PREVIEW_FOLDER
     figures = fit_figures(fit, capture)
-    measures = measured_m(fit, template)
+    measures = head_measures_m(fit, template)
     figures["measures_mm"] = {name: round(1000.0 * m, 1) for name, m in measures.items()}
     write_png(folder / "overlay.png", overlay_sheet(capture, track, fit, template))
     write_json(folder / "fit.json", figures)

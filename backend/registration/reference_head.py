@@ -12,13 +12,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 # Right-handed, Y up, facing +Z, to the head frame's Z up, facing -Y; columns are its axes.
 HEAD_FROM_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-# The detector's landmark at each of the inner 51 of iBUG's 68 points: brows, nose, eyes, lips.
-DETECTOR_LANDMARKS = (
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 98, 97, 2, 326, 327,
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
-)  # fmt: skip
-BROWS = 10  # the first of them: the detector sees painted hair there, the reference has none
+BROWS = 10  # the first of IBUG_51: the detector sees painted hair there, the reference has none
 
 
 @dataclass(frozen=True)
@@ -28,7 +22,7 @@ class ReferenceHead:
     sha256: str  # of its files
     vertices_m: FloatArray  # (N, 3) float64 neutral
     skin_triangles: NDArray[np.int32]  # (M, 3) outer skin: face, ears, head, neck
-    landmark_vertices: NDArray[np.int64]  # (51,) the vertices at DETECTOR_LANDMARKS
+    landmark_vertices: NDArray[np.int64]  # (51,) the vertices at IBUG_51
     identity_deltas_m: NDArray[np.float32]  # (100, N, 3) per standard deviation
     expression_names: tuple[str, ...]  # X of them, ICT's spelling: "jawOpen", "eyeBlink_L"
     expression_deltas_m: NDArray[np.float32]  # (X, N, 3)

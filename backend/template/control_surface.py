@@ -26,11 +26,11 @@ ARCS = ("philtrum", "sulcus", "back", "helix_back")  # typed on a part of the ri
 
 MEMBRANE = 0.3  # |L x|^2
 BENDING = 1.0  # |L^2 x|^2
-ATTACHMENT = 3.0  # |x - typed|^2 about the nose and mouth
-LOOSE = 0.6  # the same on wide, plain surfaces
-FIRM = 30.0  # the same on ring curves, which carry the features
-PASSES = 3
-SHORTEST = 0.5  # mm: below it an edge's length says nothing
+FACE_WEIGHT = 3.0  # |x - typed|^2 about the nose and mouth
+PLAIN_WEIGHT = 0.6  # the same on wide, plain surfaces
+RING_WEIGHT = 30.0  # the same on ring curves, which carry the features
+SOLVE_PASSES = 3
+MIN_EDGE_MM = 0.5  # mm: below it an edge's length says nothing
 
 RELAX_STEPS = 40
 
@@ -50,7 +50,7 @@ def solve_skin(layout: HalfLayout) -> FloatArray:
     constraints = _constraints(layout)
     lengths = np.ones(len(_neighbours(layout)))
     solution = np.zeros((layout.count, 3))
-    for _ in range(PASSES):
+    for _ in range(SOLVE_PASSES):
         solution = _solve(layout, constraints, lengths)
         lengths = _edge_lengths(layout, solution)
     return _fair(layout, _relax(layout, solution))
@@ -99,8 +99,8 @@ def ear_to_head(local: FloatArray) -> FloatArray:
     up = local[..., 1] * np.cos(tilt) - local[..., 0] * np.sin(tilt)
     back = tilted * np.cos(flare) - local[..., 2] * np.sin(flare)
     out = local[..., 2] * np.cos(flare) + tilted * np.sin(flare)
-    turned: FloatArray = np.stack([out, back, up], axis=-1)
-    return turned + np.array(control_points.EAR_ORIGIN)
+    in_head_frame: FloatArray = np.stack([out, back, up], axis=-1)
+    return in_head_frame + np.array(control_points.EAR_ORIGIN)
 
 
 def _constraints(layout: HalfLayout) -> Constraints:
@@ -120,13 +120,17 @@ def _constraints(layout: HalfLayout) -> Constraints:
             if vertex < 0:
                 raise ValueError(f"{row_name} column {column} lies inside a hole")
             row = control_points.ROW_INDEX[row_name]
-            fix(vertex, np.array(point), ATTACHMENT if column < 7 and 8 <= row <= 34 else LOOSE)
+            fix(
+                vertex,
+                np.array(point),
+                FACE_WEIGHT if column < 7 and 8 <= row <= 34 else PLAIN_WEIGHT,
+            )
     typed = control_points.GRID["neck_base"]
     base = CubicSpline(list(typed), list(typed.values()))(np.arange(len(layout.grid)))
     for vertex, target in zip(layout.grid[:, 0], base, strict=True):
-        fix(vertex, target, FIRM)
+        fix(vertex, target, RING_WEIGHT)
     for (right, back), point in control_points.CROWN.items():
-        fix(layout.cap[right, back], np.array(point), LOOSE)
+        fix(layout.cap[right, back], np.array(point), PLAIN_WEIGHT)
     for feature, curves, rings in (
         ("eye", control_points.EYE, EYE_RINGS),
         ("mouth", control_points.MOUTH, MOUTH_RINGS),
@@ -143,7 +147,11 @@ def _constraints(layout: HalfLayout) -> Constraints:
             if feature == "ear":
                 curve = ear_to_head(curve)
             for index, target in zip(chosen, curve, strict=True):
-                fix(ring[index], target, ATTACHMENT if name in ("sulcus", "philtrum") else FIRM)
+                fix(
+                    ring[index],
+                    target,
+                    FACE_WEIGHT if name in ("sulcus", "philtrum") else RING_WEIGHT,
+                )
     return np.array(ids), np.array(targets), np.array(weights)
 
 
@@ -155,7 +163,7 @@ def _neighbours(layout: HalfLayout) -> NDArray[np.integer]:
 
 def _edge_lengths(layout: HalfLayout, skin: FloatArray) -> FloatArray:
     pairs = _neighbours(layout)
-    return np.maximum(np.linalg.norm(skin[pairs[:, 0]] - skin[pairs[:, 1]], axis=1), SHORTEST)
+    return np.maximum(np.linalg.norm(skin[pairs[:, 0]] - skin[pairs[:, 1]], axis=1), MIN_EDGE_MM)
 
 
 def _bending(layout: HalfLayout, lengths: FloatArray, mirror_sign: float) -> sp.csr_matrix:
@@ -200,14 +208,14 @@ def _relax(layout: HalfLayout, skin: FloatArray) -> FloatArray:
 def _mobility(layout: HalfLayout, average: sp.csr_matrix) -> FloatArray:
     """How freely (N,) in [0, 1] a vertex may slide: 1 on plain surfaces, 0 where it has a place."""
     mobility = np.ones(layout.count)
-    held = [layout.grid[:7, 7:36], layout.grid[:14, 33:35], layout.grid[:, :1]]
+    fixed = [layout.grid[:7, 7:36], layout.grid[:14, 33:35], layout.grid[:, :1]]
     for name, first in (("eye", 1), ("mouth", 1), ("nostril", 0), ("ear", 0)):
-        held += [layout.rings[name][first:], layout.ends[name]]
-    held_ids = np.concatenate([ids[ids >= 0].ravel() for ids in held])
+        fixed += [layout.rings[name][first:], layout.ends[name]]
+    fixed_ids = np.concatenate([ids[ids >= 0].ravel() for ids in fixed])
     for _ in range(3):
-        mobility[held_ids] = 0.0
+        mobility[fixed_ids] = 0.0
         mobility = 0.5 * (mobility + average @ mobility)
-    mobility[held_ids] = 0.0
+    mobility[fixed_ids] = 0.0
     return mobility
 
 

@@ -86,8 +86,8 @@ def build_mesh() -> HeadMesh:
         quad_material=np.concatenate([half.material, half.material]),
         mirror=mirror,
         half_count=count,
-        grid=np.vstack([_mirrored(layout.grid, twin)[:0:-1], layout.grid]).astype(np.int32),
-        cap=np.vstack([_mirrored(layout.cap, twin)[:0:-1], layout.cap]).astype(np.int32),
+        grid=np.vstack([_mirror_ids(layout.grid, twin)[:0:-1], layout.grid]).astype(np.int32),
+        cap=np.vstack([_mirror_ids(layout.cap, twin)[:0:-1], layout.cap]).astype(np.int32),
         rings=rings,
         ends=ends,
         loops=_loops(rings, layout, twin),
@@ -135,7 +135,7 @@ def _twins(half: _Half) -> IntArray:
     return twin
 
 
-def _mirrored(ids: IntArray, twin: IntArray) -> IntArray:
+def _mirror_ids(ids: IntArray, twin: IntArray) -> IntArray:
     return np.where(ids >= 0, twin[ids], -1).astype(np.int32)
 
 

@@ -19,14 +19,14 @@ from ..geometry.fold_removal import remove_self_intersections
 from .mesh import HeadMesh, build_mesh
 from .shapes import HeadShapes, shapes_of
 
-SAME_M = 1e-6
-MUCH_SMOOTHED_M = 0.001
+VERTEX_TOLERANCE_M = 1e-6
+NOTICEABLE_MOVE_M = 0.001
 # Lips that close an open jaw overlap where it is shut: judged with it.
-TOGETHER = {"mouthClose": SHAPE_INDEX["jawOpen"]}
+JUDGED_WITH = {"mouthClose": SHAPE_INDEX["jawOpen"]}
 
 
 @dataclass(frozen=True)
-class RemadeShapes(HeadShapes):
+class PersonalizedShapes(HeadShapes):
     """`smoothed`: names of the shapes that folded and were changed by more than a little."""
 
     smoothed: tuple[str, ...]
@@ -37,7 +37,7 @@ def personalize_blendshapes(
     neutral_m: FloatArray,
     eye_centre_m: FloatArray,
     eye_radius_m: FloatArray,
-) -> RemadeShapes:
+) -> PersonalizedShapes:
     """The shapes of the head with vertices (V, 3), eyes at (2, 3) of radius (2,); some seconds.
 
     Raises TemplateError where `template` is not the one that this code builds.
@@ -45,7 +45,7 @@ def personalize_blendshapes(
     mean = _mean_head()
     if not (
         len(mean.vertices_m) == len(template.vertices_m)
-        and np.abs(mean.vertices_m - template.vertices_m).max() < SAME_M
+        and np.abs(mean.vertices_m - template.vertices_m).max() < VERTEX_TOLERANCE_M
     ):
         raise TemplateError(
             f"The head template {template.name} was not built by this version of the code.",
@@ -57,19 +57,19 @@ def personalize_blendshapes(
         eye_centre_m=np.asarray(eye_centre_m, np.float64),
         eye_radius_m=np.asarray(eye_radius_m, np.float64),
     )
-    return _without_folds(template, head, shapes_of(head, mean))
+    return _remove_folds(template, head, shapes_of(head, mean))
 
 
-def _without_folds(template: HeadTemplate, head: HeadMesh, shapes: HeadShapes) -> RemadeShapes:
+def _remove_folds(template: HeadTemplate, head: HeadMesh, shapes: HeadShapes) -> PersonalizedShapes:
     """Every shape compared with the mean head's own; one that cannot be smoothed stays as it is."""
     deltas = shapes.deltas_m.copy()
     smoothed = []
     for index, name in enumerate(SHAPE_NAMES):
         own = (template.vertices_m + template.shape_deltas_m[index]).astype(np.float64)
         before = head.vertices_m
-        if name in TOGETHER:
-            own += template.shape_deltas_m[TOGETHER[name]]
-            before = before + deltas[TOGETHER[name]]
+        if name in JUDGED_WITH:
+            own += template.shape_deltas_m[JUDGED_WITH[name]]
+            before = before + deltas[JUDGED_WITH[name]]
         try:
             relaxed = remove_self_intersections(template, before + deltas[index], own)
         except FitError:
@@ -77,9 +77,9 @@ def _without_folds(template: HeadTemplate, head: HeadMesh, shapes: HeadShapes) -
             continue
         if relaxed.folds_before:
             deltas[index] = relaxed.vertices_m - before
-        if relaxed.largest_move_m > MUCH_SMOOTHED_M:
+        if relaxed.largest_move_m > NOTICEABLE_MOVE_M:
             smoothed.append(name)
-    return RemadeShapes(deltas, shapes.corrective_deltas_m, tuple(smoothed))
+    return PersonalizedShapes(deltas, shapes.corrective_deltas_m, tuple(smoothed))
 
 
 @cache

@@ -13,9 +13,9 @@ from . import control_points
 from .control_surface import ear_to_head
 from .layout import HalfLayout
 
-LID_THICKNESS = 1.7
-LID_CLEARANCE = 0.3  # between the eyeball and the lid's inner edge
-SOCKET_CLEARANCE = 1.6
+LID_THICKNESS_MM = 1.7
+LID_CLEARANCE_MM = 0.3  # between the eyeball and the lid's inner edge
+SOCKET_CLEARANCE_MM = 1.6
 SOCKET_ANGLE_DEG = 105.0  # from the gaze axis, where the fornix turns to the back
 
 # (share of the rim's size, depth) of the nostril's rings 1 to 4, then of its end
@@ -24,7 +24,7 @@ NOSTRIL_AXIS = np.array([-0.12, 0.45, 0.88])
 
 CANAL_SHARE, CANAL_DEPTH = 0.4, 7.0  # of the concha's outline; mm inwards
 
-SLIT_FALL = 1.6
+SLIT_DROP_MM = 1.6
 MOUTH_CENTRE = np.array([0.0, 0.0, -46.0])
 # half width, half height, y of the front, y gained towards the sides: bag rings 8 and 9
 BAG_RINGS = ((31.0, 17.0, -99.0, 27.0), (34.0, 19.0, -78.0, 12.0))
@@ -33,12 +33,12 @@ BAG_DEPTH = 26.0
 
 def make_pockets(layout: HalfLayout, skin: FloatArray) -> FloatArray:
     """The skin (N, 3) with lids, mouth bag, nostril and ear canal."""
-    placed = skin.copy()
-    _lids(layout, placed)
-    _mouth_bag(layout, placed)
-    _nostril(layout, placed)
-    _ear_canal(layout, placed)
-    return placed
+    completed = skin.copy()
+    _lids(layout, completed)
+    _mouth_bag(layout, completed)
+    _nostril(layout, completed)
+    _ear_canal(layout, completed)
+    return completed
 
 
 def disk_from_square(square: FloatArray) -> FloatArray:
@@ -50,25 +50,25 @@ def disk_from_square(square: FloatArray) -> FloatArray:
 def _lids(layout: HalfLayout, skin: FloatArray) -> None:
     centre, radius = np.array(control_points.EYE_CENTRE), control_points.EYE_RADIUS
     rings = layout.rings["eye"]
-    for index, least in ((3, 2.7), (4, 2.1), (5, 1.5)):
+    for index, clearance in ((3, 2.7), (4, 2.1), (5, 1.5)):
         arm = skin[rings[index]] - centre
         reach = np.linalg.norm(arm, axis=1, keepdims=True)
         ball = _ball_reach(_polar(arm / reach))[:, None]
-        skin[rings[index]] = centre + arm / reach * np.maximum(reach, ball + least)
+        skin[rings[index]] = centre + arm / reach * np.maximum(reach, ball + clearance)
     arm = skin[rings[5]] - centre
     reach = np.linalg.norm(arm, axis=1, keepdims=True)
     direction = arm / reach
     polar = _polar(direction)
-    inner = np.maximum(reach - LID_THICKNESS, _ball_reach(polar)[:, None] + LID_CLEARANCE)
+    inner = np.maximum(reach - LID_THICKNESS_MM, _ball_reach(polar)[:, None] + LID_CLEARANCE_MM)
     skin[rings[6]] = centre + direction * inner
     around = np.arctan2(direction[:, 2], direction[:, 0])
     fornix = np.deg2rad(SOCKET_ANGLE_DEG)
-    for index, share, clearance in ((7, 0.35, 0.9), (8, 1.0, SOCKET_CLEARANCE)):
-        turned = polar + share * (fornix - polar)
-        lift = (1 - share) * (inner[:, 0] - radius - LID_CLEARANCE) * 0.5
-        lining = (_ball_reach(turned) + clearance + lift)[:, None]
-        skin[rings[index]] = centre + lining * _from_polar(turned, around)
-    _close_behind(layout, skin, centre, radius + SOCKET_CLEARANCE, fornix)
+    for index, share, clearance in ((7, 0.35, 0.9), (8, 1.0, SOCKET_CLEARANCE_MM)):
+        polar_here = polar + share * (fornix - polar)
+        lift = (1 - share) * (inner[:, 0] - radius - LID_CLEARANCE_MM) * 0.5
+        lining = (_ball_reach(polar_here) + clearance + lift)[:, None]
+        skin[rings[index]] = centre + lining * _from_polar(polar_here, around)
+    _close_behind(layout, skin, centre, radius + SOCKET_CLEARANCE_MM, fornix)
 
 
 def cornea_depth() -> float:
@@ -119,7 +119,7 @@ def _mouth_bag(layout: HalfLayout, skin: FloatArray) -> None:
     behind = contact + np.array([0.0, 4.0, 0.0])
     behind[:, 0] *= 0.98
     # the slit falls inwards, so that no straight look between closed lips meets the teeth
-    behind[:, 2] += 0.25 * np.sin(angle) - SLIT_FALL * np.cos(angle * 0.5)
+    behind[:, 2] += 0.25 * np.sin(angle) - SLIT_DROP_MM * np.cos(angle * 0.5)
     skin[rings[7]] = behind
     for index, (width, height, front, gain) in zip((8, 9), BAG_RINGS, strict=True):
         x = width * np.cos(angle)

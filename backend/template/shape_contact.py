@@ -24,32 +24,34 @@ UPPER = np.arange(LEFT_CORNER, RIGHT_CORNER + 1)
 LOWER = np.mod(np.arange(RIGHT_CORNER, LEFT_CORNER + COLUMNS + 1), COLUMNS)
 SLIT_RINGS = slice(3, 9)  # lips as seen from the front and into the slit, one ring more each way
 CLOSING = np.array([0.4, 0.8, 1.0, 1.0, 1.0])  # share of MEETING rings in closing a gap
-FARTHEST_CLOSING_MM = 3.0
-TEETH_GAP_MM, LIPS_GAP_MM = 0.4, -0.1
-TOUCHING_MM = -0.4  # what is left to lips that touch, so that nothing is seen between them
-NEAR_MM = 3.5  # what is further behind a surface is on its other side
-FRONT = 0.3  # least share of the normals of teeth and gums that leads out of the dental arch
+MAX_CLOSING_MM = 3.0
+TEETH_GAP_MM, SEALED_OVERLAP_MM = 0.4, -0.1
+CONTACT_OVERLAP_MM = -0.4  # what is left to lips that touch, so that nothing is seen between them
+MAX_DEPTH_MM = 3.5  # what is further behind a surface is on its other side
+MIN_OUTWARD_SHARE = (
+    0.3  # least share of the normals of teeth and gums that leads out of the dental arch
+)
 STRENGTHS = (1.0, 0.5)
 # How widely a push is spread over columns and rings, round by round.
-SPREADS = (*((2.0, 1.2),) * 2, *((1.5, 1.0),) * 2, *((1.0, 0.7),) * 4, *((0.7, 0.5),) * 6)
+SPREAD_SIGMAS = (*((2.0, 1.2),) * 2, *((1.5, 1.0),) * 2, *((1.0, 0.7),) * 4, *((0.7, 0.5),) * 6)
 # How eagerly a gap between sealed lips is closed; at last they only give way.
-CLOSING_BY_TURN = (*(0.5,) * 8, *(0.25,) * 4, *(0.0,) * 2)
+CLOSING_RATES = (*(0.5,) * 8, *(0.25,) * 4, *(0.0,) * 2)
 OVERSHOOT = 1.4  # against what spreading takes from the deepest place
 REACH_MM = 5.0
-NEGLIGIBLE_MM, STEP_MM = 0.05, 1.0  # of one turn's pushes: the least, and the longest
+MIN_PUSH_MM, MAX_PUSH_MM = 0.05, 1.0  # of one turn's pushes: the least, and the longest
 SAMPLES = np.linspace(0.0, 1.0, 4)
 
 
 @dataclass(frozen=True)
-class Gives:
+class LipYield:
     """Shares of the way by which either lip gives way to the other."""
 
     upper: float
     lower: float
 
 
-BOTH_GIVE = Gives(0.5, 0.5)
-UPPER_GIVES, LOWER_GIVES = Gives(1.0, 0.0), Gives(0.0, 1.0)
+BOTH_YIELD = LipYield(0.5, 0.5)
+UPPER_YIELDS, LOWER_YIELDS = LipYield(1.0, 0.0), LipYield(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ class _Surface:
     points: FloatArray
     normals: FloatArray
 
-    def lack(self, points: FloatArray, gap_mm: float) -> FloatArray:
+    def required_move(self, points: FloatArray, gap_mm: float) -> FloatArray:
         """Moves (m, 3) mm that bring points (m, 3) to `gap_mm` in front of the surface."""
-        away, nearest = self._tree.query(points, distance_upper_bound=NEAR_MM)
+        away, nearest = self._tree.query(points, distance_upper_bound=MAX_DEPTH_MM)
         near = np.flatnonzero(np.isfinite(away))
         normal = self.normals[nearest[near]]
         height = ((points[near] - self.points[nearest[near]]) * normal).sum(axis=1)
@@ -79,15 +81,15 @@ class _MeetingLip:
     """Columns of a lip's rings, the share by which it gives way, and the other lip's quads."""
 
     columns: IntArray
-    gives: float
+    lip_yield: float
     other_quads: IntArray
 
 
-def freed(
+def resolve_contact(
     space: FaceSpace,
     field: FloatArray,
-    gives: Gives = BOTH_GIVE,
-    company: tuple[FloatArray, ...] = (),
+    lip_yield: LipYield = BOTH_YIELD,
+    combined_with: tuple[FloatArray, ...] = (),
     sealed: bool = False,
 ) -> FloatArray:
     """`field` (V, 3) mm changed so that neither teeth nor the other lip hold any of the lips.
@@ -97,44 +99,48 @@ def freed(
     """
     lips = space.head.rings["mouth"][LIP_RINGS]
     starts = [(strength, space.points) for strength in STRENGTHS]
-    starts += [(1.0, space.points + other) for other in company]
+    starts += [(1.0, space.points + other) for other in combined_with]
     teeth = [_teeth(space, start + strength * field) for strength, start in starts]
-    meeting = _meeting_lips(space, gives)
+    meeting = _meeting_lips(space, lip_yield)
     slit = space.head.rings["mouth"][SLIT_RINGS]
-    seal = parted(space.points[slit])
+    seal = lip_gap(space.points[slit])
     changed = field
-    for spread, eagerness in zip(SPREADS, CLOSING_BY_TURN, strict=True):
+    for spread, eagerness in zip(SPREAD_SIGMAS, CLOSING_RATES, strict=True):
         closing = eagerness if sealed else 0.0
         push = np.zeros((*lips.shape, 3))
         for index, ((strength, start), front) in enumerate(zip(starts, teeth, strict=True)):
             posed = start + strength * changed
-            lack = _moves(front, posed[lips], TEETH_GAP_MM)
-            lack += _apart(meeting, posed, lips, LIPS_GAP_MM if closing else TOUCHING_MM)
+            required_move = _lift_lips_off(front, posed[lips], TEETH_GAP_MM)
+            required_move += _separate_lips(
+                meeting, posed, lips, SEALED_OVERLAP_MM if closing else CONTACT_OVERLAP_MM
+            )
             if closing and index < len(STRENGTHS):
-                lack[:MEETING, :, 2] += closing * _closing(parted(posed[slit]) - seal, gives)
-            lack /= strength
-            deeper = np.linalg.norm(lack, axis=2) > np.linalg.norm(push, axis=2)
-            push[deeper] = lack[deeper]
+                required_move[:MEETING, :, 2] += closing * _close_gap(
+                    lip_gap(posed[slit]) - seal, lip_yield
+                )
+            required_move /= strength
+            deeper = np.linalg.norm(required_move, axis=2) > np.linalg.norm(push, axis=2)
+            push[deeper] = required_move[deeper]
         length = np.linalg.norm(push, axis=2, keepdims=True)
-        if length.max() < NEGLIGIBLE_MM:
+        if length.max() < MIN_PUSH_MM:
             break
-        push *= np.minimum(1.0, STEP_MM / np.maximum(length, STEP_MM))
-        changed = changed + _spread(space, push, *spread)
+        push *= np.minimum(1.0, MAX_PUSH_MM / np.maximum(length, MAX_PUSH_MM))
+        changed = changed + _spread_push(space, push, *spread)
     return changed
 
 
-def _apart(
+def _separate_lips(
     meeting: tuple[_MeetingLip, ...], posed: FloatArray, lips: IntArray, gap_mm: float
 ) -> FloatArray:
     """Moves (rings, columns, 3) of the vertices `lips` (rings, columns) that part both lips."""
     moves = np.zeros((*lips.shape, 3))
     for lip in meeting:
-        lack = _moves(_sampled(lip.other_quads, posed), posed[lips], gap_mm)
-        moves[:MEETING, lip.columns] = lip.gives * lack[:MEETING, lip.columns]
+        required_move = _lift_lips_off(_sample_quads(lip.other_quads, posed), posed[lips], gap_mm)
+        moves[:MEETING, lip.columns] = lip.lip_yield * required_move[:MEETING, lip.columns]
     return moves
 
 
-def _spread(space: FaceSpace, push: FloatArray, across: float, along: float) -> FloatArray:
+def _spread_push(space: FaceSpace, push: FloatArray, across: float, along: float) -> FloatArray:
     """The field (V, 3) of pushes (rings, columns, 3) of the lips, smoothed over both."""
     smooth = gaussian_filter(push, (along, across, 0.0), mode=("nearest", "wrap", "nearest"))
     lips = space.head.rings["mouth"][LIP_RINGS]
@@ -142,10 +148,10 @@ def _spread(space: FaceSpace, push: FloatArray, across: float, along: float) -> 
         (lips.ravel(), OVERSHOOT * smooth.reshape(-1, 3)),
         (space.lids, np.zeros((len(space.lids), 3))),
     ]
-    return space.settled(space.zero(), held, REACH_MM)
+    return space.solve_membrane(space.zero_field(), held, REACH_MM)
 
 
-def parted(slit: FloatArray) -> FloatArray:
+def lip_gap(slit: FloatArray) -> FloatArray:
     """How far (40,) the lips stand apart at each column, seen from the front, after subdivision.
 
     `slit` (rings, 40, 3) mm: SLIT_RINGS, the smooth surface's control points.
@@ -162,29 +168,29 @@ def parted(slit: FloatArray) -> FloatArray:
     return gap
 
 
-def _closing(gap: FloatArray, gives: Gives) -> FloatArray:
+def _close_gap(gap: FloatArray, lip_yield: LipYield) -> FloatArray:
     """Moves (MEETING, 40) upwards that close gaps (40,) between the lips."""
     share = np.zeros(COLUMNS)
-    share[LOWER], share[UPPER] = gives.lower, -gives.upper
-    return np.outer(CLOSING, share * np.clip(gap, 0.0, FARTHEST_CLOSING_MM))
+    share[LOWER], share[UPPER] = lip_yield.lower, -lip_yield.upper
+    return np.outer(CLOSING, share * np.clip(gap, 0.0, MAX_CLOSING_MM))
 
 
 def _teeth(space: FaceSpace, posed: FloatArray) -> _Surface:
     """The outer side of teeth and gums."""
     ids = space.ids("teeth_upper", "teeth_lower", "gums_upper", "gums_lower")
-    whole = _sampled(_quads_of(space, ids), posed)
+    whole = _sample_quads(_quads_of(space, ids), posed)
     middle = np.array([whole.points[:, 0].mean(), whole.points[:, 1].max()])
     outwards = whole.points[:, :2] - middle
     outwards /= np.linalg.norm(outwards, axis=1, keepdims=True) + 1e-9
-    front = (whole.normals[:, :2] * outwards).sum(axis=1) > FRONT
+    front = (whole.normals[:, :2] * outwards).sum(axis=1) > MIN_OUTWARD_SHARE
     return _Surface(whole.points[front], whole.normals[front])
 
 
-def _meeting_lips(space: FaceSpace, gives: Gives) -> tuple[_MeetingLip, ...]:
+def _meeting_lips(space: FaceSpace, lip_yield: LipYield) -> tuple[_MeetingLip, ...]:
     rings = space.head.rings["mouth"][OTHER_RINGS]
     return (
-        _MeetingLip(UPPER[2:-2], gives.upper, _quads_of(space, rings[:, LOWER])),
-        _MeetingLip(LOWER[2:-2], gives.lower, _quads_of(space, rings[:, UPPER])),
+        _MeetingLip(UPPER[2:-2], lip_yield.upper, _quads_of(space, rings[:, LOWER])),
+        _MeetingLip(LOWER[2:-2], lip_yield.lower, _quads_of(space, rings[:, UPPER])),
     )
 
 
@@ -192,7 +198,7 @@ def _quads_of(space: FaceSpace, ids: IntArray) -> IntArray:
     return space.head.quads[np.isin(space.head.quads, ids).all(axis=1)]
 
 
-def _moves(surface: _Surface, lips: FloatArray, gap_mm: float) -> FloatArray:
+def _lift_lips_off(surface: _Surface, lips: FloatArray, gap_mm: float) -> FloatArray:
     """Moves (rings, columns, 3) of the lips' vertices, of the same shape, off a surface.
 
     Places half way to the next vertex count too, for both their ends.
@@ -202,7 +208,7 @@ def _moves(surface: _Surface, lips: FloatArray, gap_mm: float) -> FloatArray:
     fine[::2, ::2] = lips
     fine[1::2, ::2] = 0.5 * (lips[1:] + lips[:-1])
     fine[:, 1::2] = 0.5 * (fine[:, ::2] + np.roll(fine[:, ::2], -1, axis=1))
-    moves = surface.lack(fine.reshape(-1, 3), gap_mm).reshape(fine.shape)
+    moves = surface.required_move(fine.reshape(-1, 3), gap_mm).reshape(fine.shape)
     longest = np.zeros_like(lips)
     around = np.pad(moves, ((1, 1), (0, 0), (0, 0)))
     for up in range(3):
@@ -213,7 +219,7 @@ def _moves(surface: _Surface, lips: FloatArray, gap_mm: float) -> FloatArray:
     return longest
 
 
-def _sampled(quads: IntArray, posed: FloatArray) -> _Surface:
+def _sample_quads(quads: IntArray, posed: FloatArray) -> _Surface:
     """Points on quads (q, 4) and the surface's smooth normals there."""
     triangles = quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
     both = np.hstack([posed, vertex_normals(posed, triangles)])[quads]

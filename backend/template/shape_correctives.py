@@ -12,10 +12,10 @@ import numpy as np
 
 from studio_avatar_addon.avatar.shapes import CORRECTIVES, mirrored_shape
 
-from .shape_contact import freed
+from .shape_contact import resolve_contact
 from .shape_jaw import OPEN_DEG, jaw_share
 from .shape_lids import CLOSED, MOTIONS, LidMotion, lid_field
-from .shape_space import FaceSpace, FloatArray, turned
+from .shape_space import FaceSpace, FloatArray, rotate
 
 BLINK = MOTIONS["eyeBlinkLeft"]
 # What both lids do when a closed eye looks down or squints: they meet, lower or higher.
@@ -35,8 +35,8 @@ Pair = tuple[str, str]
 def corrective_fields(space: FaceSpace, fields: dict[str, FloatArray]) -> dict[Pair, FloatArray]:
     """The field of every pair in CORRECTIVES; `fields` holds the 52 shapes' own."""
     share = jaw_share(space)
-    made: dict[Pair, FloatArray] = {}
-    mirror = space.in_mirror()
+    correctives: dict[Pair, FloatArray] = {}
+    mirror = space.mirror_image()
     for pair in CORRECTIVES:
         first, second = pair
         total = fields[first] + fields[second]
@@ -45,16 +45,16 @@ def corrective_fields(space: FaceSpace, fields: dict[str, FloatArray]) -> dict[P
             if second == left:
                 wanted = lid_field(space, LID_MOTIONS[left])
             else:
-                wanted = space.mirrored(lid_field(mirror, LID_MOTIONS[left]))
-            made[pair] = wanted - total
+                wanted = space.mirror_field(lid_field(mirror, LID_MOTIONS[left]))
+            correctives[pair] = wanted - total
             continue
-        change = space.zero()
+        change = space.zero_field()
         if second != "mouthClose":  # which undoes the jaw's turn itself
-            change = _with_the_jaw(fields[second], share) - fields[second]
-        made[pair] = freed(space, total + change) - total
-    return made
+            change = _rotate_with_jaw(fields[second], share) - fields[second]
+        correctives[pair] = resolve_contact(space, total + change) - total
+    return correctives
 
 
-def _with_the_jaw(field: FloatArray, share: FloatArray) -> FloatArray:
+def _rotate_with_jaw(field: FloatArray, share: FloatArray) -> FloatArray:
     """A closed mouth's field, turned as far as each vertex turns with the open jaw."""
-    return turned(field, np.array([1.0, 0.0, 0.0]), np.deg2rad(OPEN_DEG) * share)
+    return rotate(field, np.array([1.0, 0.0, 0.0]), np.deg2rad(OPEN_DEG) * share)

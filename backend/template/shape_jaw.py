@@ -10,8 +10,8 @@ import numpy as np
 
 from ..imaging.smooth_step import smooth_step
 from .rig import BONE_ENDS_MM
-from .shape_contact import freed
-from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, turned
+from .shape_contact import resolve_contact
+from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, rotate
 
 OPEN_DEG = 18.5
 FORWARD_MM = np.array([0.0, -9.5, -0.6])
@@ -22,14 +22,14 @@ LIP_SHARE = {
     16: 0.05, 20: 0.0,
 }  # fmt: skip
 # Where lips part, their corner is drawn in: a pull towards the middle (mm) by ring index.
-CORNER_IN = {0: 0.0, 4: 0.6, 7: 2.6, 10: 4.8, 13: 2.8, 16: 0.9, 20: 0.0}
+CORNER_PULL_MM = {0: 0.0, 4: 0.6, 7: 2.6, 10: 4.8, 13: 2.8, 16: 0.9, 20: 0.0}
 REACH = 14.0
 TONGUE_REACH_MM = 46.0
 
 
 def jaw_axis(space: FaceSpace) -> FloatArray:
     """A point (3,) mm on the jaw's transverse axis."""
-    return space.place(_typed_axis())
+    return space.carry_point(_typed_axis())
 
 
 def _typed_axis() -> FloatArray:
@@ -38,30 +38,30 @@ def _typed_axis() -> FloatArray:
 
 def jaw_share(space: FaceSpace) -> FloatArray:
     """(V,) how far each vertex goes along with the jaw, 0 to 1."""
-    arm = space.typed - _typed_axis()
+    arm = space.mean_points - _typed_axis()
     below = np.arctan2(-arm[:, 2], -arm[:, 1])  # angle below the horizon, seen from the axis
     deg = np.rad2deg(below)
     share = smooth_step(17.0, 40.0, deg) * smooth_step(86.0, 50.0, deg)
-    share *= smooth_step(-18.0, -84.0, space.typed[:, 1])
+    share *= smooth_step(-18.0, -84.0, space.mean_points[:, 1])
     mouth = space.head.rings["mouth"]
     base = np.zeros_like(share)
     base[space.skin] = share[space.skin]
-    lips = lip_values(LIP_SHARE, mouth.shape[1])
+    lips = interpolate_lip_ring(LIP_SHARE, mouth.shape[1])
     held: list[FieldValues] = [(ring, lips[:, None]) for ring in mouth[2:8]]
-    lower = smooth_step(-38.0, -55.0, space.typed[:, 2])
+    lower = smooth_step(-38.0, -55.0, space.mean_points[:, 2])
     bag = np.concatenate([mouth[8:].ravel(), space.head.ends["mouth"]])
     held.append((bag, lower[bag, None]))
     held.append((space.lids, np.zeros((len(space.lids), 1))))
-    settled = space.settled(base[:, None], held, REACH)[:, 0]
-    settled[space.ids("teeth_lower", "gums_lower", "tongue")] = 1.0
-    return np.clip(settled, 0.0, 1.0)
+    solve_membrane = space.solve_membrane(base[:, None], held, REACH)[:, 0]
+    solve_membrane[space.ids("teeth_lower", "gums_lower", "tongue")] = 1.0
+    return np.clip(solve_membrane, 0.0, 1.0)
 
 
-def lip_values(typed: dict[int, float], count: int) -> FloatArray:
+def interpolate_lip_ring(half_ring: dict[int, float], count: int) -> FloatArray:
     """Values (count,) round a closed lip ring from the left half's, the same on the right."""
     index = np.arange(count)
     half = np.minimum(index, count - index)
-    return np.interp(half, list(typed), list(typed.values()))
+    return np.interp(half, list(half_ring), list(half_ring.values()))
 
 
 def jaw_shapes(space: FaceSpace) -> dict[str, FloatArray]:
@@ -70,34 +70,36 @@ def jaw_shapes(space: FaceSpace) -> dict[str, FloatArray]:
     arm = space.points - jaw_axis(space)
     lateral, vertical = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])
     everywhere = np.ones(len(arm))
-    opened = turned(arm, lateral, np.deg2rad(OPEN_DEG) * everywhere) - arm
-    swung = turned(arm, vertical, np.deg2rad(SIDEWAYS_DEG) * everywhere) - arm
+    opened = rotate(arm, lateral, np.deg2rad(OPEN_DEG) * everywhere) - arm
+    swung = rotate(arm, vertical, np.deg2rad(SIDEWAYS_DEG) * everywhere) - arm
     opening = share * opened
-    _draw_corners_in(space, opening)
+    _pull_corners_in(space, opening)
     return {
         "jawOpen": opening,
-        "jawForward": freed(space, share * FORWARD_MM, sealed=True),
-        "jawLeft": freed(space, share * swung, sealed=True),
+        "jawForward": resolve_contact(space, share * FORWARD_MM, sealed=True),
+        "jawLeft": resolve_contact(space, share * swung, sealed=True),
     }
 
 
-def _draw_corners_in(space: FaceSpace, opening: FloatArray) -> None:
+def _pull_corners_in(space: FaceSpace, opening: FloatArray) -> None:
     mouth = space.head.rings["mouth"]
-    pull = lip_values(CORNER_IN, mouth.shape[1])
-    side = np.sign(np.round(space.typed[mouth[3], 0], 6))
-    cheek = space.pushed((GaussianDisplacement((44, -84, -52), (-1.5, 1.5, 0.0), (13, 16, 18)),))
+    pull = interpolate_lip_ring(CORNER_PULL_MM, mouth.shape[1])
+    side = np.sign(np.round(space.mean_points[mouth[3], 0], 6))
+    cheek = space.displacement_field(
+        (GaussianDisplacement((44, -84, -52), (-1.5, 1.5, 0.0), (13, 16, 18)),)
+    )
     held: list[FieldValues] = []
     for ring, follow in zip(mouth[2:8], (0.8, 1.0, 1.0, 1.0, 1.0, 1.0), strict=True):
         inwards = np.zeros((len(ring), 3))
         inwards[:, 0] = -follow * pull * side
-        held.append((ring, space.stretched(ring, inwards)))
+        held.append((ring, space.stretch_vectors(ring, inwards)))
     held.append((space.lids, np.zeros((len(space.lids), 3))))
-    opening += space.settled(cheek, held, 9.0)
+    opening += space.solve_membrane(cheek, held, 9.0)
 
 
 def tongue_out(space: FaceSpace) -> FloatArray:
     """The tongue's body slides forward over the lower teeth, its tip furthest and hanging."""
-    field = space.zero()
+    field = space.zero_field()
     ids = space.ids("tongue")
     depth = space.points[ids, 1]
     share = (depth.max() - depth) / (depth.max() - depth.min())

@@ -12,12 +12,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from .parts import TEAR_ROWS, lash_roots
-from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, IntArray, turned
+from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, IntArray, rotate
 
 MEDIAL, LATERAL, COLUMNS = 25, 11, 28
 # Share of the margin's turn on the eye's rings 3 to 8, from the crease to the fornix.
-FOLLOW = {3: 0.3, 4: 0.7, 5: 1.0, 6: 1.0, 7: 0.85, 8: 0.0}
-SIDE_FOLLOW = {3: 0.7, 4: 0.9, 5: 1.0, 6: 1.0, 7: 0.85, 8: 0.0}
+ROTATION_SHARE = {3: 0.3, 4: 0.7, 5: 1.0, 6: 1.0, 7: 0.85, 8: 0.0}
+SLIDE_SHARE = {3: 0.7, 4: 0.9, 5: 1.0, 6: 1.0, 7: 0.85, 8: 0.0}
 MARGIN_RING = 5
 # Columns of either lid, from the medial to the lateral canthus.
 UPPER = np.arange(MEDIAL, LATERAL - 1, -1)
@@ -137,57 +137,57 @@ class _Eye:
 
     def field(self, motion: LidMotion) -> FloatArray:
         space = self.space
-        turn = self._turn(motion)
-        pushes = tuple(push.placed(space.typed_eye_centre[0]) for push in motion.skin)
-        skin = space.left_half(space.pushed(pushes), SPLIT_MM)
+        turn = self._margin_rotation(motion)
+        pushes = tuple(push.offset_by(space.mean_eye_centre[0]) for push in motion.skin)
+        skin = space.left_share(space.displacement_field(pushes), SPLIT_MM)
         held: list[FieldValues] = []
-        for ring in FOLLOW:
+        for ring in ROTATION_SHARE:
             ids = self.rings[ring]
             own = SKIN_SHARE.get(ring, 0.0) * skin[ids]
-            held.append((ids, self._slid(space.points[ids], own, turn, motion, ring)))
+            held.append((ids, self._ring_displacement(space.points[ids], own, turn, motion, ring)))
         if motion.upper + motion.lower >= CLOSED:
-            self._flush(held)
+            self._level_edges(held)
         still = np.setdiff1d(space.lids, self.rings.ravel())
         held.append((still, np.zeros((len(still), 3))))
-        field = space.settled(skin, held, REACH)
+        field = space.solve_membrane(skin, held, REACH)
         self._lashes(field, turn)
         self._tears(field)
         return field
 
-    def _edges(self, place: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _edges(self, lateral_place: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Elevation (n,) of the upper and of the lower margin at places (n,) across."""
         across, elevation = self.margin @ self.across, self._elevation(self.margin)
         return (
-            np.interp(place, across[UPPER], elevation[UPPER]),
-            np.interp(place, across[LOWER], elevation[LOWER]),
+            np.interp(lateral_place, across[UPPER], elevation[UPPER]),
+            np.interp(lateral_place, across[LOWER], elevation[LOWER]),
         )
 
     def _elevation(self, direction: FloatArray) -> FloatArray:
         return np.arctan2(direction @ self.up, direction @ self.forward)
 
-    def _swing(self, motion: LidMotion) -> FloatArray:
+    def _lower_lid_slide(self, motion: LidMotion) -> FloatArray:
         """Angle (28,) by which the lower margin's columns slide towards the ear, none at canthi."""
         across = self.margin @ self.across
-        place = np.where(across > 0.0, across / across[LATERAL], across / across[MEDIAL])
-        share = np.maximum(1.0 - place**2, 0.0) ** 2
+        lateral_place = np.where(across > 0.0, across / across[LATERAL], across / across[MEDIAL])
+        share = np.maximum(1.0 - lateral_place**2, 0.0) ** 2
         return np.deg2rad(motion.lower_sideways_deg) * ON_LOWER * share
 
-    def _turn(self, motion: LidMotion) -> FloatArray:
+    def _margin_rotation(self, motion: LidMotion) -> FloatArray:
         """Turn (28,) of each margin column, upwards positive, after it slid sideways."""
-        slid = turned(self.margin, self.up, self._swing(motion))
-        place = slid @ self.across
-        upper, lower = self._edges(place)
+        slid = rotate(self.margin, self.up, self._lower_lid_slide(motion))
+        lateral_place = slid @ self.across
+        upper, lower = self._edges(lateral_place)
         gap = np.maximum(upper - lower, 0.0)
         raised = lower + motion.lower * gap
         # the upper lid comes down towards the lower one's polygon, whose corners lie elsewhere
-        met = np.interp(place, place[LOWER], raised[LOWER])
+        met = np.interp(lateral_place, lateral_place[LOWER], raised[LOWER])
         left_open = 1.0 - motion.upper - motion.lower
         wanted = np.where(ON_LOWER, raised, met + left_open * gap)
         turn = wanted - self._elevation(slid)
         turn[[MEDIAL, LATERAL]] = 0.0
         return turn
 
-    def _slid(
+    def _ring_displacement(
         self,
         start: FloatArray,
         own: FloatArray,
@@ -200,34 +200,36 @@ class _Eye:
         `own` (28, 3): what the skin's pushes add.
         """
         arm = start - self.centre
-        end = turned(arm, self.up, self._swing(motion) * SIDE_FOLLOW[ring])
-        end = turned(end, self.hinge, turn_rad * FOLLOW[ring]) + own
-        place = np.clip((arm @ self.across) / 15.0, -1.0, 1.0)
-        sideways = np.deg2rad(motion.sideways_deg) * SIDE_FOLLOW[ring]
-        end = turned(end, self.up, sideways * (1.0 - 0.75 * place**2))
-        if ring in CLEARANCE and FOLLOW[ring] > 0.0:
-            end = self._cleared(arm, end, *CLEARANCE[ring])
+        end = rotate(arm, self.up, self._lower_lid_slide(motion) * SLIDE_SHARE[ring])
+        end = rotate(end, self.hinge, turn_rad * ROTATION_SHARE[ring]) + own
+        lateral_place = np.clip((arm @ self.across) / 15.0, -1.0, 1.0)
+        sideways = np.deg2rad(motion.sideways_deg) * SLIDE_SHARE[ring]
+        end = rotate(end, self.up, sideways * (1.0 - 0.75 * lateral_place**2))
+        if ring in CLEARANCE and ROTATION_SHARE[ring] > 0.0:
+            end = self._push_off_eyeball(arm, end, *CLEARANCE[ring])
         return end - arm
 
-    def _flush(self, held: list[FieldValues]) -> None:
+    def _level_edges(self, held: list[FieldValues]) -> None:
         """Bring the edges of the closed lids, in place, equally far out: as far as either is."""
-        for ids, moved in held[MARGIN_RING - min(FOLLOW) : MARGIN_RING - min(FOLLOW) + 2]:
+        for ids, moved in held[
+            MARGIN_RING - min(ROTATION_SHARE) : MARGIN_RING - min(ROTATION_SHARE) + 2
+        ]:
             arm = self.space.points[ids] - self.centre + moved
             direction, reach = _unit(arm), np.linalg.norm(arm, axis=1)
-            place = direction @ self.across
-            on_upper = np.interp(place, place[UPPER], reach[UPPER])
-            on_lower = np.interp(place, place[LOWER], reach[LOWER])
+            lateral_place = direction @ self.across
+            on_upper = np.interp(lateral_place, lateral_place[UPPER], reach[UPPER])
+            on_lower = np.interp(lateral_place, lateral_place[LOWER], reach[LOWER])
             moved += (np.maximum(on_upper, on_lower) - reach)[:, None] * direction
 
-    def _cleared(
+    def _push_off_eyeball(
         self, start: FloatArray, end: FloatArray, at_end: float, half_way: float
     ) -> FloatArray:
         """`end` moved out along the radius where it or the half-way point is too near the ball."""
         moved = np.linalg.norm(end - start, axis=1) > 1e-6
-        end = end + (moved * _rounded(self._deficit(end, at_end)))[:, None] * _unit(end)
+        end = end + (moved * _smooth_maximum(self._deficit(end, at_end)))[:, None] * _unit(end)
         middle = 0.5 * (start + end)
-        lack = moved * _rounded(self._deficit(middle, half_way))
-        return end + 2.0 * lack[:, None] * _unit(end)
+        required_move = moved * _smooth_maximum(self._deficit(middle, half_way))
+        return end + 2.0 * required_move[:, None] * _unit(end)
 
     def _deficit(self, arm: FloatArray, clearance: float) -> FloatArray:
         polar = np.arccos(np.clip(_unit(arm) @ self.forward, -1.0, 1.0))
@@ -258,7 +260,7 @@ class _Eye:
             carried = (1.0 - share) * field[margin[before]] + share * field[margin[after]]
             roots = space.points[lashes[:, :2]].mean(axis=1)
             arm = space.points[lashes.ravel()] - np.repeat(roots, 6, axis=0)
-            swung = turned(arm, self.hinge, np.repeat(turn[:, 0], 6)) - arm
+            swung = rotate(arm, self.hinge, np.repeat(turn[:, 0], 6)) - arm
             field[lashes.ravel()] = swung + np.repeat(carried, 6, axis=0)
 
     def _tears(self, field: FloatArray) -> None:
@@ -272,10 +274,10 @@ class _Eye:
         field[rows[-1]] = reach * _unit(arm + carried) - arm
 
 
-def _rounded(lack: FloatArray) -> FloatArray:
+def _smooth_maximum(required_move: FloatArray) -> FloatArray:
     """Values (28,) round the eye, without steps from column to column and nowhere smaller."""
-    blurred = gaussian_filter1d(maximum_filter1d(lack, 3, mode="wrap"), 1.2, mode="wrap")
-    return np.maximum(lack, blurred)
+    blurred = gaussian_filter1d(maximum_filter1d(required_move, 3, mode="wrap"), 1.2, mode="wrap")
+    return np.maximum(required_move, blurred)
 
 
 def _unit(arm: FloatArray) -> FloatArray:

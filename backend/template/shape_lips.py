@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .control_points import Point
-from .shape_contact import BOTH_GIVE, LOWER_GIVES, UPPER_GIVES, Gives
+from .shape_contact import BOTH_YIELD, LOWER_YIELDS, UPPER_YIELDS, LipYield
 from .shape_space import GaussianDisplacement
 
 LipTable = dict[float, Point]
@@ -33,8 +33,8 @@ class LipShape:
     reach: float = 9.0
     sealed: bool = False
     one_sided: float = 0.0
-    gives: Gives = BOTH_GIVE
-    beside: tuple[str, ...] = ()
+    lip_yield: LipYield = BOTH_YIELD
+    combined_with: tuple[str, ...] = ()
 
 
 LIP_SHAPES: dict[str, LipShape] = {
@@ -190,7 +190,7 @@ LIP_SHAPES: dict[str, LipShape] = {
             16: (-0.1, 1.0, 0.5), 20: (0, 1.0, 0.4),
         },
         evert_deg={0: -62, 5: -58, 7: -40, 9: -12, 10: 0, 20: 0},
-        gives=LOWER_GIVES,
+        lip_yield=LOWER_YIELDS,
         skin=(
             GaussianDisplacement((0, -98, -65), (0, -1.4, 6.4), (17, 12, 8)),
             GaussianDisplacement((0, -98, -80), (0, -1.2, 1.4), (18, 14, 8)),
@@ -203,8 +203,8 @@ LIP_SHAPES: dict[str, LipShape] = {
             11: (0, 1.6, -0.4), 13: (0, 3.6, -1.8), 16: (0, 4.6, -2.6), 20: (0, 4.6, -2.6),
         },
         evert_deg={0: 0, 10: 0, 11: -14, 13: -40, 16: -54, 20: -54},
-        gives=UPPER_GIVES,
-        beside=("mouthRollLower",),
+        lip_yield=UPPER_YIELDS,
+        combined_with=("mouthRollLower",),
         skin=(GaussianDisplacement((10, -104, -28), (0, 2.4, -1.4), (14, 10, 6)),),
     ),
     "mouthShrugLower": LipShape(

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..imaging.smooth_step import smooth_step
 from .control_surface import ring_curve
-from .shape_contact import freed
+from .shape_contact import resolve_contact
 from .shape_lips import LIP_SHAPES, MOUTH_LEFT, MOUTH_LEFT_SKIN, SKIN_SHAPES, LipShape, LipTable
-from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, IntArray, turned
+from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, IntArray, rotate
 
 BORDER_RING = 3
 CONTACT_RING = 6
@@ -37,8 +37,8 @@ def mouth_shapes(
     for name, shape in LIP_SHAPES.items():
         if not (middle or shape.one_sided):
             continue
-        company = tuple(fields[other] for other in shape.beside)
-        fields[name] = _lip_field(space, shape, company)
+        combined_with = tuple(fields[other] for other in shape.combined_with)
+        fields[name] = _lip_field(space, shape, combined_with)
     fields |= {
         name: _skin_field(space, pushes, blend) for name, (pushes, blend) in SKIN_SHAPES.items()
     }
@@ -47,7 +47,9 @@ def mouth_shapes(
     return fields
 
 
-def _lip_field(space: FaceSpace, shape: LipShape, company: tuple[FloatArray, ...]) -> FloatArray:
+def _lip_field(
+    space: FaceSpace, shape: LipShape, combined_with: tuple[FloatArray, ...]
+) -> FloatArray:
     mouth = space.head.rings["mouth"]
     count = mouth.shape[1]
     outer = _round_lips(shape.outer, count)
@@ -60,33 +62,33 @@ def _lip_field(space: FaceSpace, shape: LipShape, company: tuple[FloatArray, ...
     for index, share in enumerate(CONTACT_SHARE, start=BORDER_RING):
         # behind the contact line the lining follows without turning
         arm = space.points[mouth[min(index, CONTACT_RING)]] - border
-        typed = space.stretched(mouth[index], (1.0 - share) * outer + share * inner)
-        moved = typed + turned(arm, tangent, angle) - arm
+        push = space.stretch_vectors(mouth[index], (1.0 - share) * outer + share * inner)
+        moved = push + rotate(arm, tangent, angle) - arm
         held.append((mouth[index], moved))
     if shape.sealed:
         _seal(held)
     held.append(_still_lids(space))
-    field = space.settled(space.pushed(shape.skin), held, shape.reach)
-    field = freed(space, field, shape.gives, company, shape.sealed)
-    return space.left_half(field, shape.one_sided) if shape.one_sided else field
+    field = space.solve_membrane(space.displacement_field(shape.skin), held, shape.reach)
+    field = resolve_contact(space, field, shape.lip_yield, combined_with, shape.sealed)
+    return space.left_share(field, shape.one_sided) if shape.one_sided else field
 
 
 def _skin_field(
     space: FaceSpace, pushes: tuple[GaussianDisplacement, ...], blend_mm: float
 ) -> FloatArray:
-    field = space.settled(space.pushed(pushes), [_still_lids(space)], SKIN_REACH)
-    return space.left_half(field, blend_mm) if blend_mm else field
+    field = space.solve_membrane(space.displacement_field(pushes), [_still_lids(space)], SKIN_REACH)
+    return space.left_share(field, blend_mm) if blend_mm else field
 
 
 def _mouth_left(space: FaceSpace) -> FloatArray:
     mouth = space.head.rings["mouth"]
     curve = ring_curve(MOUTH_LEFT, mouth.shape[1], True)
     rings = mouth[BORDER_RING : BORDER_RING + len(CONTACT_SHARE)]
-    held = [(ring, space.stretched(ring, curve)) for ring in rings]
+    held = [(ring, space.stretch_vectors(ring, curve)) for ring in rings]
     _seal(held)
     held.append(_still_lids(space))
-    base = space.pushed(MOUTH_LEFT_SKIN, both_sides=False)
-    return freed(space, space.settled(base, held, 10.0), sealed=True)
+    base = space.displacement_field(MOUTH_LEFT_SKIN, both_sides=False)
+    return resolve_contact(space, space.solve_membrane(base, held, 10.0), sealed=True)
 
 
 def _mouth_close(space: FaceSpace, jaw_open: FloatArray) -> FloatArray:
@@ -103,11 +105,11 @@ def _mouth_close(space: FaceSpace, jaw_open: FloatArray) -> FloatArray:
     for ring in mouth[BORDER_RING : BORDER_RING + len(CONTACT_SHARE)]:
         opened = jaw_open[ring]
         held.append((ring, CLOSE_AT * opened[lower] - opened))
-    base = space.zero()
-    share = smooth_step(*CHIN_GIVES_Z_MM, space.typed[:, 2:])
-    share *= smooth_step(*CHEEK_GIVES_Y_MM, space.typed[:, 1:2])
+    base = space.zero_field()
+    share = smooth_step(*CHIN_GIVES_Z_MM, space.mean_points[:, 2:])
+    share *= smooth_step(*CHEEK_GIVES_Y_MM, space.mean_points[:, 1:2])
     base[space.skin] = -(share * jaw_open)[space.skin]
-    return space.settled(base, held, SKIN_REACH)
+    return space.solve_membrane(base, held, SKIN_REACH)
 
 
 def _seal(held: list[FieldValues]) -> None:

@@ -17,7 +17,7 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from studio_avatar_addon.avatar.types import IntArray
 
-from ..geometry.local_stretch import carried_along, local_stretch
+from ..geometry.local_stretch import local_stretch, move_with_surface
 from ..imaging.smooth_step import smooth_step
 from .control_points import Point
 from .mesh import MM, HeadMesh
@@ -25,9 +25,9 @@ from .mesh import MM, HeadMesh
 FloatArray = NDArray[np.float64]
 FieldValues = tuple[IntArray, FloatArray]  # ids (n,) and their pushes (n, 3)
 
-FLIP = np.array([-1.0, 1.0, 1.0])
+MIRROR = np.array([-1.0, 1.0, 1.0])
 # Rings from here inwards rest on the eyeball: only the lid motions may move them.
-LID_RING = 4
+FIRST_LID_RING = 4
 # How wide a typed point off the surface is carried along, at least.
 PLACE_REACH_MM = 14.0
 # Below this length a settled field is smooth.
@@ -42,7 +42,7 @@ class GaussianDisplacement:
     push: Point
     reach: Point
 
-    def placed(self, origin: FloatArray) -> GaussianDisplacement:
+    def offset_by(self, origin: FloatArray) -> GaussianDisplacement:
         """The same push with `at` counted from `origin` (3,)."""
         x, y, z = np.array(self.at) + origin
         return replace(self, at=(float(x), float(y), float(z)))
@@ -57,9 +57,9 @@ class FaceSpace:
 
     head: HeadMesh
     points: FloatArray
-    typed: FloatArray
+    mean_points: FloatArray
     stretch: FloatArray
-    typed_eye_centre: FloatArray  # (2, 3) mm, left and right of the mean head
+    mean_eye_centre: FloatArray  # (2, 3) mm, left and right of the mean head
 
     @classmethod
     def of_mean(cls, mean: HeadMesh) -> FaceSpace:
@@ -70,32 +70,32 @@ class FaceSpace:
     @classmethod
     def of(cls, head: HeadMesh, mean: HeadMesh) -> FaceSpace:
         """`head` has the vertices of `mean`, moved."""
-        points, typed = head.vertices_m / MM, mean.vertices_m / MM
+        points, mean_points = head.vertices_m / MM, mean.vertices_m / MM
         stretch = local_stretch(mean.vertices_m, head.vertices_m)
-        return cls(head, points, typed, stretch, mean.eye_centre_m / MM)
+        return cls(head, points, mean_points, stretch, mean.eye_centre_m / MM)
 
-    def in_mirror(self) -> FaceSpace:
+    def mirror_image(self) -> FaceSpace:
         """The same head seen in a mirror: its left side is this one's right."""
         mirror = self.head.mirror
-        centre = self.head.eye_centre_m[::-1] * FLIP
+        centre = self.head.eye_centre_m[::-1] * MIRROR
         seen = replace(
             self.head,
-            vertices_m=self.head.vertices_m[mirror] * FLIP,
+            vertices_m=self.head.vertices_m[mirror] * MIRROR,
             eye_centre_m=centre,
             eye_radius_m=self.head.eye_radius_m[::-1],
         )
-        stretch = FLIP[:, None] * self.stretch[mirror] * FLIP
+        stretch = MIRROR[:, None] * self.stretch[mirror] * MIRROR
         return FaceSpace(
-            seen, self.points[mirror] * FLIP, self.typed, stretch, self.typed_eye_centre
+            seen, self.points[mirror] * MIRROR, self.mean_points, stretch, self.mean_eye_centre
         )
 
-    def stretched(self, ids: IntArray, vectors: FloatArray) -> FloatArray:
+    def stretch_vectors(self, ids: IntArray, vectors: FloatArray) -> FloatArray:
         """Vectors (n, 3) typed for the mean head, at these vertices of this one."""
         return np.einsum("nij,nj->ni", self.stretch[ids], np.broadcast_to(vectors, (len(ids), 3)))
 
-    def place(self, at: FloatArray) -> FloatArray:
+    def carry_point(self, at: FloatArray) -> FloatArray:
         """A point (3,) typed for the mean head, carried along by the surface round it."""
-        return carried_along(at, self.typed, self.points, PLACE_REACH_MM)
+        return move_with_surface(at, self.mean_points, self.points, PLACE_REACH_MM)
 
     @cached_property
     def skin(self) -> IntArray:
@@ -108,7 +108,7 @@ class FaceSpace:
         parts = []
         for side in "LR":
             parts += [
-                self.head.rings[f"eye_{side}"][LID_RING:].ravel(),
+                self.head.rings[f"eye_{side}"][FIRST_LID_RING:].ravel(),
                 self.head.ends[f"eye_{side}"],
             ]
         return np.unique(np.concatenate(parts)).astype(np.int32)
@@ -117,34 +117,36 @@ class FaceSpace:
         """Ids of several named parts together."""
         return np.concatenate([self.head.parts[part] for part in parts])
 
-    def zero(self) -> FloatArray:
+    def zero_field(self) -> FloatArray:
         """A field without motion."""
         return np.zeros_like(self.points)
 
-    def mirrored(self, field: FloatArray) -> FloatArray:
+    def mirror_field(self, field: FloatArray) -> FloatArray:
         """The field as seen in a mirror."""
-        return field[self.head.mirror] * FLIP
+        return field[self.head.mirror] * MIRROR
 
-    def left_half(self, field: FloatArray, blend_mm: float) -> FloatArray:
+    def left_share(self, field: FloatArray, blend_mm: float) -> FloatArray:
         """The left share of a symmetric field; it and its mirror image add up to the field."""
-        return field * smooth_step(-blend_mm, blend_mm, self.typed[:, :1])
+        return field * smooth_step(-blend_mm, blend_mm, self.mean_points[:, :1])
 
-    def pushed(
+    def displacement_field(
         self, pushes: tuple[GaussianDisplacement, ...], both_sides: bool = True
     ) -> FloatArray:
         """The skin's field of pushes, those beside the midline mirrored to the other side."""
-        field = self.zero()
-        points = self.typed[self.skin]
+        field = self.zero_field()
+        points = self.mean_points[self.skin]
         for push in pushes:
             field[self.skin] += _gaussian(points, push.at, push.reach) * np.array(push.push)
             if both_sides and push.at[0] != 0.0:
-                field[self.skin] += _gaussian(points * FLIP, push.at, push.reach) * (
-                    np.array(push.push) * FLIP
+                field[self.skin] += _gaussian(points * MIRROR, push.at, push.reach) * (
+                    np.array(push.push) * MIRROR
                 )
-        field[self.skin] = self.stretched(self.skin, field[self.skin])
+        field[self.skin] = self.stretch_vectors(self.skin, field[self.skin])
         return field
 
-    def settled(self, base: FloatArray, held: list[FieldValues], reach_mm: float) -> FloatArray:
+    def solve_membrane(
+        self, base: FloatArray, held: list[FieldValues], reach_mm: float
+    ) -> FloatArray:
         """`base` (V, C) changed to take the held values; the change fades over `reach_mm`.
 
         A screened membrane on the skin, which does not swing back as a plate would, with just
@@ -160,7 +162,7 @@ class FaceSpace:
         if key not in self._membranes:
             self._membranes[key] = _Membrane.between(fixed, self._laplacian, reach_mm)
         membrane = self._membranes[key]
-        change[self.skin[~fixed]] = membrane.free_from(change[self.skin[fixed]])
+        change[self.skin[~fixed]] = membrane.solve_free(change[self.skin[fixed]])
         return base + change
 
     @cached_property
@@ -201,12 +203,12 @@ class _Membrane:
         rows = energy[free]
         return cls(splu(rows[:, free].tocsc()), rows[:, known])
 
-    def free_from(self, held_values: FloatArray) -> FloatArray:
+    def solve_free(self, held_values: FloatArray) -> FloatArray:
         """Values (free, C) from those of the held vertices."""
         return self.factor.solve(-(self.pull @ held_values))
 
 
-def turned(arm: FloatArray, axis: FloatArray, angle_rad: FloatArray) -> FloatArray:
+def rotate(arm: FloatArray, axis: FloatArray, angle_rad: FloatArray) -> FloatArray:
     """Rodrigues' rotation of `arm` (n, 3) about unit `axis` (3,) or (n, 3) by `angle_rad` (n,)."""
     cosine, sine = np.cos(angle_rad)[:, None], np.sin(angle_rad)[:, None]
     along = (arm * axis).sum(axis=1, keepdims=True) * axis

@@ -38,23 +38,23 @@ class HeadShapes:
 def build_shapes(mean: HeadMesh) -> HeadShapes:
     """The mean head's shapes, mirror-symmetric to the bit."""
     space = FaceSpace.of_mean(mean)
-    left = _authored(space)
+    left = _author_fields(space)
     for name, field in left.items():
         if mirrored_shape(name) == name:
-            left[name] = 0.5 * (field + space.mirrored(field))
-    right = {mirrored_shape(name): space.mirrored(field) for name, field in left.items()}
-    return _gathered(space, right | left)
+            left[name] = 0.5 * (field + space.mirror_field(field))
+    right = {mirrored_shape(name): space.mirror_field(field) for name, field in left.items()}
+    return _collect(space, right | left)
 
 
 def shapes_of(head: HeadMesh, mean: HeadMesh) -> HeadShapes:
     """The shapes of `head`, which has the mean head's vertices, moved."""
     space = FaceSpace.of(head, mean)
-    seen = _authored(space.in_mirror(), middle=False)
-    right = {mirrored_shape(name): space.mirrored(field) for name, field in seen.items()}
-    return _gathered(space, right | _authored(space))
+    seen = _author_fields(space.mirror_image(), middle=False)
+    right = {mirrored_shape(name): space.mirror_field(field) for name, field in seen.items()}
+    return _collect(space, right | _author_fields(space))
 
 
-def _gathered(space: FaceSpace, fields: dict[str, FloatArray]) -> HeadShapes:
+def _collect(space: FaceSpace, fields: dict[str, FloatArray]) -> HeadShapes:
     deltas = np.zeros((len(SHAPE_NAMES), *space.points.shape))
     for name, field in fields.items():
         deltas[SHAPE_INDEX[name]] = field
@@ -65,7 +65,7 @@ def _gathered(space: FaceSpace, fields: dict[str, FloatArray]) -> HeadShapes:
     )
 
 
-def _authored(space: FaceSpace, middle: bool = True) -> dict[str, FloatArray]:
+def _author_fields(space: FaceSpace, middle: bool = True) -> dict[str, FloatArray]:
     """Fields (V, 3) mm of the left shapes and, if wanted, of those of the middle."""
     jaw = jaw_shapes(space)
     fields = {

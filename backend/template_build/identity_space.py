@@ -254,7 +254,7 @@ def _ear_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
         ):
             held.setdefault(name, []).append((ids, push))
     space = FaceSpace.of_mean(head)
-    return {name: space.settled(space.zero(), values, EAR_FADE_MM) for name, values in held.items()}
+    return {name: space.solve_membrane(space.zero_field(), values, EAR_FADE_MM) for name, values in held.items()}
 
 
 def _seated(head: HeadMesh, field: FloatArray) -> FloatArray:

@@ -21,8 +21,9 @@ from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
 from studio_avatar_addon.avatar.types import Camera, FloatArray, IntArray
 
-from ..detector.face_mesh import LANDMARKS, FaceMesh
-from ..detector.landmark_table import FIRST_IRIS_LANDMARK, TABLE_FILE, LandmarkTable
+from ..detector.face_mesh import FaceMesh
+from ..detector.landmark_indices import FIRST_IRIS_LANDMARK, LANDMARK_COUNT
+from ..detector.landmark_table import TABLE_FILE, LandmarkTable
 from ..geometry.raster import Raster, rasterize
 from .portrait import draw_portrait, drawn_triangles
 
@@ -193,8 +194,8 @@ def _pick(
     raster: Raster, points_px: FloatArray, allowed: NDArray[np.bool_]
 ) -> tuple[IntArray, FloatArray]:
     """Triangle (478,) and barycentric (478, 3) at the pixel nearest to each point."""
-    triangle = np.zeros(LANDMARKS, np.int64)
-    weights = np.zeros((LANDMARKS, 3))
+    triangle = np.zeros(LANDMARK_COUNT, np.int64)
+    weights = np.zeros((LANDMARK_COUNT, 3))
     for iris, landmarks in enumerate(
         (slice(0, FIRST_IRIS_LANDMARK), slice(FIRST_IRIS_LANDMARK, None))
     ):

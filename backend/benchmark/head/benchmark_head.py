@@ -14,7 +14,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 
 from ...detector.landmark_table import load_landmark_table
 from ...registration.reference_head import ReferenceHead
-from ...registration.register import vertices_of
+from ...registration.correspondence import material_vertices
 from ..figures import Figure, Section, as_json, as_table
 from .atlas_figures import atlas_figures
 from .landmark_figures import landmark_figures
@@ -63,7 +63,7 @@ def _against_reference(template: HeadTemplate, reference: ReferenceHead) -> list
 
 def wrap_figures(template: HeadTemplate, wrap: Wrap) -> list[Figure]:
     """How much of the skin has a counterpart on the reference, and how close it lies to it."""
-    skin = vertices_of(template, "skin")
+    skin = material_vertices(template, "skin")
     lost = skin & ~wrap.trusted
     face = template.region("face") > 0.5
     left_mm = TO_MM * wrap.distance_m[wrap.trusted]

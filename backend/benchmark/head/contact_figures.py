@@ -157,7 +157,7 @@ def _inside(points: FloatArray, posed_m: FloatArray, triangles: IntArray) -> Flo
     normals = vertex_normals(posed_m, triangles)[triangles[places.triangle]]
     normal = (places.weights[:, :, None] * normals).sum(axis=1)
     behind = ((places.points_m - points) * normal).sum(axis=1) > 0
-    inside: BoolArray = behind & ~surface.on_edge(places) & (places.distance_m < DEEPEST_M)
+    inside: BoolArray = behind & ~surface.on_border(places) & (places.distance_m < DEEPEST_M)
     return np.where(inside, places.distance_m, -places.distance_m)
 
 

@@ -12,8 +12,8 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...detector.face_mesh import FaceMesh
-from ...detector.landmark_table import FIRST_IRIS_LANDMARK, LandmarkTable
-from ...stages.fitting.landmark_term import FACE_OVAL
+from ...detector.landmark_indices import FACE_OVAL, FIRST_IRIS_LANDMARK
+from ...detector.landmark_table import LandmarkTable
 from ...template_build.learn_landmarks import CAMERA, FOCAL_PX, YAW_STEPS_DEG, pose
 from ...template_build.portrait import draw_portrait
 from ..figures import Figure, Target

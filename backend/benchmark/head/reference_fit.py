@@ -74,7 +74,7 @@ class ReferenceFitter:
         """The first `free` parameters, for the surface moved by `to_head` and the head so far."""
         places = surface.closest(to_head.inverse(vertices_m[self._used]))
         normals = surface.normals[places.triangle] @ to_head.rotation.T
-        near = (places.distance_m < FARTHEST_M) & ~surface.on_edge(places)
+        near = (places.distance_m < FARTHEST_M) & ~surface.on_border(places)
         strength = np.where(near, self._share, 0.0) / OFF_SD_M**2
         rest, basis = self._rest[self._used], self._seen[:, :, :free]
         off = np.matmul(normals[:, None, :], basis)[:, 0]

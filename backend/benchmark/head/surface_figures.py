@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...geometry.closest import Surface
 from ...geometry.normals import triangle_normals
-from ...geometry.similarity import UNMOVED, Similarity, align
+from ...geometry.similarity import IDENTITY, Similarity, align
 from ...registration.reference_head import ReferenceHead
 from ..figures import Figure, Target, weighted_percentile
 from .mesh_figures import quads_in
@@ -70,9 +70,9 @@ class Ruler:
         area = np.linalg.norm(triangle_normals(vertices_m, halves), axis=1)
         area = area.reshape(-1, 2).sum(axis=1)
         few = np.flatnonzero(self._aligned)[::LAID_BY_EVERY]
-        lay = align(middles[few], area[few], surface, UNMOVED)
+        lay = align(middles[few], area[few], surface, IDENTITY)
         places = surface.closest(lay(middles))
-        area = np.where(surface.on_edge(places), 0.0, area)
+        area = np.where(surface.on_border(places), 0.0, area)
         distance = TO_MM * places.distance_m
         by_region = [(distance[r], area[r]) for r in self._regions]
         return Distances(
@@ -116,7 +116,7 @@ def surface_figures(
 
 def _averaged(heads: list[Distances]) -> Distances:
     mean, median, p90 = np.mean([(head.mean, head.median, head.p90) for head in heads], axis=0)
-    return Distances(mean, median, p90, UNMOVED)
+    return Distances(mean, median, p90, IDENTITY)
 
 
 def _rows(name: str, distances: Distances, targets_mm: dict[str, float]) -> list[Figure]:

@@ -20,10 +20,10 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...geometry.closest import Surface
-from ...geometry.similarity import UNMOVED, Similarity, align
-from ...registration.cloth import Cloth, fit_modes, fit_vertices
+from ...geometry.similarity import IDENTITY, Similarity, align
+from ...registration.nonrigid import NonRigidRegistration, fit_modes, fit_vertices
 from ...registration.reference_head import ReferenceHead
-from ...registration.register import landmark_similarity, vertices_of
+from ...registration.correspondence import landmark_similarity, material_vertices
 
 CACHE = Path(__file__).parents[3] / ".cache" / "benchmark"
 CACHE_FORMAT = 1  # one more whenever the way of wrapping changes
@@ -91,15 +91,15 @@ def wrap_template(template: HeadTemplate, reference: ReferenceHead) -> Wrap:
     """
     to_head = landmark_similarity(template, reference)
     surface = Surface(to_head(reference.vertices_m), reference.skin_triangles)
-    skin = vertices_of(template, "skin")
+    skin = material_vertices(template, "skin")
     from_template = align(
-        template.vertices_m[skin].astype(np.float64), np.ones(skin.sum()), surface, UNMOVED
+        template.vertices_m[skin].astype(np.float64), np.ones(skin.sum()), surface, IDENTITY
     )
     # Move the reference instead: the template stays at life size, in its own frame.
     to_head = to_head.then(from_template.inverse)
-    cloth = Cloth.between(template, reference, to_head)
-    vertices = fit_vertices(cloth, fit_modes(cloth))
-    pairs = cloth.paired(vertices, TRUSTED_M)
+    registration = NonRigidRegistration.between(template, reference, to_head)
+    vertices = fit_vertices(registration, fit_modes(registration))
+    pairs = registration.find_pairs(vertices, TRUSTED_M)
     return Wrap(
         reference.skin_triangles[pairs.places.triangle],
         pairs.places.weights,

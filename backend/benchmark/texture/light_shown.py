@@ -14,10 +14,11 @@ from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray
 
+from ...detector.landmark_indices import CHEEK_REGIONS, EYE_CONTOURS, IRISES
 from ...imaging.image_files import linear_from_srgb, read_image_8bit, unit_from_pixels
 from ...stages.footage.face_watch import FaceWatch
-from ...stages.footage.survey import CHEEKS, within_hulls
-from ...stages.frame_sampling.eye_colors import IRISES, LIDS, eye_colours
+from ...stages.footage.survey import within_hulls
+from ...stages.frame_sampling.eye_colors import eye_colours
 from ...stages.room_light.filmed_points import bright_median
 from ...stages.room_light.tone import MIRRORED
 from .room_pan import light_on_face, panned, read_room
@@ -60,10 +61,10 @@ def light_shown(case: SmileCase, folder: Path) -> LightShown:
     if any(len(found) == 0 for found in faces):
         raise StudioAvatarError(f"No face was found in {folder}.", "Look at its renders.")
     looking, smiling = faces[LOOKS][0], faces[SMILES][0]
-    skin = bright_median(within_hulls(frames[LOOKS], looking, CHEEKS))
+    skin = bright_median(within_hulls(frames[LOOKS], looking, CHEEK_REGIONS))
     eyes = [
         eye_colours(frames[LOOKS], looking[list(lid)], looking[list(iris)])
-        for lid, iris in zip(LIDS, IRISES, strict=True)
+        for lid, iris in zip(EYE_CONTOURS, IRISES, strict=True)
     ]
     scleras = [np.log(np.maximum(eye[1], 1e-3)) for eye in eyes if eye is not None]
     teeth = teeth_colour(frames[SMILES], smiling, skin)
@@ -76,7 +77,7 @@ def light_shown(case: SmileCase, folder: Path) -> LightShown:
     return LightShown(
         case,
         skin,
-        np.median(within_hulls(unlit[LOOKS], looking, CHEEKS), axis=0),
+        np.median(within_hulls(unlit[LOOKS], looking, CHEEK_REGIONS), axis=0),
         np.exp(np.mean(scleras, 0)) if scleras else None,
         teeth,
         light_on_face(panned(panorama), turn),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...stages.frame_sampling.face_openings import INNER_LIPS
+from ...detector.landmark_indices import INNER_LIPS
 
 LEAST_OPENING = 0.12  # of the lips, over the mouth's width
 LEAST_PX = 40

@@ -49,7 +49,7 @@ class Prior:
     expression_sparsity: float  # cost per unit of expression weight
 
     @property
-    def focal_fixed(self) -> bool:
+    def focal_is_fixed(self) -> bool:
         return self.focal_log_sd == 0.0
 
 
@@ -64,7 +64,7 @@ class FreeParameters:
 
 
 @dataclass(frozen=True)
-class Linearised:
+class Linearisation:
     """Residuals of a sighting in sigmas, robust weights, and the derivatives."""
 
     residual: FloatArray  # (N, R) R is 2 or 1
@@ -88,7 +88,7 @@ def robust_cost(
     total += 0.5 * (prior.shape_precision * shape**2).sum()
     total += 0.5 * (prior.expression_precision * expression**2).sum()
     total += prior.expression_sparsity * expression.sum()
-    if not prior.focal_fixed:
+    if not prior.focal_is_fixed:
         deviation = np.log(estimate.focal_px / prior.focal_px) / prior.focal_log_sd
         total += 0.5 * deviation**2
     return float(total)
@@ -132,7 +132,7 @@ def step(
             break
         fixed |= outside
         found[outside] = np.clip(wanted[outside], 0.0, 1.0) - expression[outside]
-    return _moved(estimate, found, tracks)
+    return _apply_step(estimate, found, tracks)
 
 
 def standard_deviation_of_focal(
@@ -250,7 +250,7 @@ def _add_tracks(normal: _NormalEquations, tracks: Sequence[TrackEquations]) -> N
 
 def _linearise(
     estimate: SolverState, observation: Observation, center_px: FloatArray
-) -> Linearised:
+) -> Linearisation:
     k = observation.frame
     points = observation.points.at(estimate.shape, estimate.expression[k])
     rotated = points @ estimate.rotation[k].T
@@ -273,7 +273,7 @@ def _linearise(
     by_expression = by_point @ observation.points.expression_basis
     squared = (residual**2).sum(axis=1)
     weight = 1.0 / (1.0 + squared / observation.cauchy**2)
-    return Linearised(
+    return Linearisation(
         residual,
         weight,
         np.concatenate([by_rotation, by_camera, by_expression], axis=2),
@@ -298,7 +298,7 @@ def _add_priors(normal: _NormalEquations, estimate: SolverState, prior: Prior) -
     pull[expressions] = (-precision * weights - prior.expression_sparsity).ravel()
     added[shape] = prior.shape_precision
     pull[shape] = -prior.shape_precision * estimate.shape
-    if not prior.focal_fixed:
+    if not prior.focal_is_fixed:
         added[normal.focal] = prior.focal_log_sd**-2
         pull[normal.focal] = -added[normal.focal] * np.log(estimate.focal_px / prior.focal_px)
     normal.matrix[np.diag_indices_from(normal.matrix)] += added
@@ -316,14 +316,14 @@ def _fixed(
     local[:, :POSE] |= not free_parameters.pose
     local[:, POSE:] |= ((weights <= 0.0) & (pull < 0)) | ((weights >= 1.0) & (pull > 0))
     local[:, POSE:] |= not free_parameters.expression
-    fixed[normal.focal] = prior.focal_fixed or not free_parameters.focal
+    fixed[normal.focal] = prior.focal_is_fixed or not free_parameters.focal
     outward = normal.right[normal.focal + 1 :] * estimate.shape > 0
-    leaning = (np.abs(estimate.shape) >= SHAPE_BOUND) & outward
-    fixed[normal.focal + 1 :] |= leaning | (not free_parameters.shape)
+    at_bound = (np.abs(estimate.shape) >= SHAPE_BOUND) & outward
+    fixed[normal.focal + 1 :] |= at_bound | (not free_parameters.shape)
     return fixed
 
 
-def _moved(
+def _apply_step(
     estimate: SolverState,
     found: FloatArray,
     tracks: Sequence[tuple[TrackedPoints, TrackEquations]],

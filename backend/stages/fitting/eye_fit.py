@@ -7,12 +7,12 @@ import numpy as np
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-# The subject's left iris, then the right: its centre and four points on its rim.
-IRIS_LANDMARKS = (slice(473, 478), slice(468, 473))
+from ...detector.landmark_indices import LEFT_IRIS, RIGHT_IRIS
+
 # The iris lies behind the cornea, this far from the eyeball's centre in eyeball radii.
-IRIS_PLANE = 0.87
-WIDEST_RAD = 0.75
-MOST_SHIFT_M = 0.003
+IRIS_PLANE_RADII = 0.87
+MAX_GAZE_RAD = 0.75
+MAX_EYE_SHIFT_M = 0.003
 
 
 def eye_gaze(
@@ -30,16 +30,16 @@ def eye_gaze(
     """
     gaze = np.zeros((len(landmarks_px), 2, 2), np.float32)
     table = template.landmarks_m(template.vertices_m)
-    for eye, landmarks in enumerate(IRIS_LANDMARKS):
-        rest = _angles(table[landmarks].mean(axis=0) - template.eye_centre_m[eye])
+    for eye, landmarks in enumerate((LEFT_IRIS, RIGHT_IRIS)):
+        rest = _angles(table[list(landmarks)].mean(axis=0) - template.eye_centre_m[eye])
         for k in np.flatnonzero(np.isfinite(landmarks_px).all(axis=(1, 2))):
-            pixel = (landmarks_px[k, landmarks].mean(axis=0) - center_px) / focal_px
+            pixel = (landmarks_px[k, list(landmarks)].mean(axis=0) - center_px) / focal_px
             ray = camera_from_head[k, :3, :3].T @ np.array([*pixel, 1.0])
             eye_point = -camera_from_head[k, :3, :3].T @ camera_from_head[k, :3, 3]
             arm = _nearest_on_sphere(
-                eye_point - eye_centre_m[eye], ray, IRIS_PLANE * float(eye_radius_m[eye])
+                eye_point - eye_centre_m[eye], ray, IRIS_PLANE_RADII * float(eye_radius_m[eye])
             )
-            gaze[k, eye] = np.clip(_angles(arm) - rest, -WIDEST_RAD, WIDEST_RAD)
+            gaze[k, eye] = np.clip(_angles(arm) - rest, -MAX_GAZE_RAD, MAX_GAZE_RAD)
     return gaze
 
 
@@ -55,8 +55,8 @@ def spread_eyes(
     distance = np.linalg.norm(camera_from_head[:, :3, 3], axis=1)
     meeting = np.median(2.0 * half / distance)
     spread = np.median(gaze_rad[:, 0, 0] - gaze_rad[:, 1, 0]) + meeting
-    shift = 0.5 * IRIS_PLANE * radius_m * float(np.tan(np.clip(spread, -1.0, 1.0)))
-    shift = np.clip(shift, -MOST_SHIFT_M, MOST_SHIFT_M)
+    shift = 0.5 * IRIS_PLANE_RADII * radius_m * float(np.tan(np.clip(spread, -1.0, 1.0)))
+    shift = np.clip(shift, -MAX_EYE_SHIFT_M, MAX_EYE_SHIFT_M)
     outward = (eye_centre_m[0] - eye_centre_m[1]) / (2.0 * half)
     return eye_centre_m + shift * np.array([outward, -outward])
 

@@ -13,16 +13,16 @@ from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray, Hea
 from .eye_fit import eye_gaze, spread_eyes
 from .fit_findings import fit_findings
 from .head_model import SolverState, head_angles
-from .landmark_term import borrow_poses
-from .lip_contact import SettledHead, eyes_between_lids, settle_head
-from .measurements import at_measured_size
+from .landmark_term import fill_missing_poses
+from .measurements import scale_to_measure
 from .problem import Problem
+from .riggable_head import RiggableHead, eyes_between_lids, make_riggable
 from .solution import Solution
-from .uncertainty import certainty_of
+from .uncertainty import measure_uncertainty
 
 
 @dataclass(frozen=True)
-class _Anchored:
+class _AlignedHead:
     estimate: SolverState
     fitted_m: FloatArray  # (V, 3) neutral
 
@@ -36,45 +36,45 @@ def finish_head(
     """
     problem, estimate = solution.problem, solution.estimate
     template, found = problem.template, problem.landmarks.found
-    anchored = _anchored(template, estimate, problem.head.vertices.at_rest(estimate.shape))
-    settled = _settled(track, problem, anchored.estimate, anchored.fitted_m)
-    certainty = certainty_of(solution)
-    rotation, translation = borrow_poses(
-        found, anchored.estimate.rotation, anchored.estimate.translation_m
+    aligned = _align_to_template(template, estimate, problem.head.vertices.at_rest(estimate.shape))
+    riggable = _make_riggable(track, problem, aligned.estimate, aligned.fitted_m)
+    uncertainty = measure_uncertainty(solution)
+    rotation, translation = fill_missing_poses(
+        found, aligned.estimate.rotation, aligned.estimate.translation_m
     )
-    posed = replace(estimate, rotation=rotation, translation_m=translation * settled.scale)
+    posed = replace(estimate, rotation=rotation, translation_m=translation * riggable.scale)
     angles = head_angles(posed.rotation, posed.translation_m)
     eye_distance = (
-        np.linalg.norm(settled.eye_centre_m[0] - settled.eye_centre_m[1])
+        np.linalg.norm(riggable.eye_centre_m[0] - riggable.eye_centre_m[1])
         * posed.focal_px / posed.translation_m[:, 2]
     )  # fmt: skip
     fit = HeadFit(
         identity=estimate.shape[: len(template.identity_names)].astype(np.float32),
-        neutral_m=settled.neutral_m.astype(np.float32),
-        shape_deltas_m=settled.shape_deltas_m.astype(np.float32),
-        corrective_deltas_m=settled.corrective_deltas_m.astype(np.float32),
-        joints_m=settled.joints_m.astype(np.float32),
-        eye_centre_m=settled.eye_centre_m.astype(np.float32),
-        eye_radius_m=settled.eye_radius_m.astype(np.float32),
+        neutral_m=riggable.neutral_m.astype(np.float32),
+        shape_deltas_m=riggable.shape_deltas_m.astype(np.float32),
+        corrective_deltas_m=riggable.corrective_deltas_m.astype(np.float32),
+        joints_m=riggable.joints_m.astype(np.float32),
+        eye_centre_m=riggable.eye_centre_m.astype(np.float32),
+        eye_radius_m=riggable.eye_radius_m.astype(np.float32),
         camera=replace(capture.camera_guess, focal_px=(posed.focal_px, posed.focal_px)),
         camera_from_head=posed.camera_from_head,
         expression=estimate.expression.astype(np.float32),
         gaze_rad=eye_gaze(
             track.frame_landmarks_px, posed.camera_from_head, posed.focal_px, problem.center_px,
-            template, settled.eye_centre_m, settled.eye_radius_m,
+            template, riggable.eye_centre_m, riggable.eye_radius_m,
         ),
-        landmark_px=certainty.landmark_px.astype(np.float32),
-        outline_px=certainty.outline_px.astype(np.float32),
-        track_px=certainty.track_px.astype(np.float32),
-        focal_log_sd=certainty.focal_log_sd,
+        landmark_px=uncertainty.landmark_px.astype(np.float32),
+        outline_px=uncertainty.outline_px.astype(np.float32),
+        track_px=uncertainty.track_px.astype(np.float32),
+        focal_log_sd=uncertainty.focal_log_sd,
         left_out=solution.left_out,
         findings=fit_findings(
-            capture, angles.yaw_deg, certainty, eye_distance, solution.left_out,
-            _expression_spread_m(solution, settled.scale),
-            settled.smoothed_m, settled.smoothed_shapes,
+            capture, angles.yaw_deg, uncertainty, eye_distance, solution.left_out,
+            _expression_spread_m(solution, riggable.scale),
+            riggable.smoothed_m, riggable.smoothed_shapes,
         ),
     )  # fmt: skip
-    return at_measured_size(fit, template, measures_m)
+    return scale_to_measure(fit, template, measures_m)
 
 
 def _expression_spread_m(solution: Solution, scale: float) -> float:
@@ -87,9 +87,9 @@ def _expression_spread_m(solution: Solution, scale: float) -> float:
     return scale * float(np.percentile(np.sqrt((away**2).sum(axis=2).mean(axis=1)), 90))
 
 
-def _settled(
+def _make_riggable(
     track: FaceTrack, problem: Problem, estimate: SolverState, fitted_m: FloatArray
-) -> SettledHead:
+) -> RiggableHead:
     """Eyeballs put where the irises say, and everything that follows from their distance."""
     template = problem.template
     centre = eyes_between_lids(template, fitted_m)
@@ -100,21 +100,25 @@ def _settled(
     )  # fmt: skip
     found = problem.landmarks.found
     radius = float(template.eye_radius_m.mean())
-    return settle_head(template, fitted_m, spread_eyes(gaze[found], cameras[found], centre, radius))
+    return make_riggable(
+        template, fitted_m, spread_eyes(gaze[found], cameras[found], centre, radius)
+    )
 
 
-def _anchored(template: HeadTemplate, estimate: SolverState, fitted_m: FloatArray) -> _Anchored:
+def _align_to_template(
+    template: HeadTemplate, estimate: SolverState, fitted_m: FloatArray
+) -> _AlignedHead:
     """The fitted vertices (V, 3) back in the head frame, which free-form modes can tilt a little.
 
     The skull above the neck is laid on the template's (Kabsch 1976); cameras move along.
     """
     weight = template.bone_weights[BONES.index("head")].astype(np.float64)
     weight /= weight.sum()
-    middle, rest_middle = weight @ fitted_m, weight @ template.vertices_m
-    arm, rest = fitted_m - middle, template.vertices_m - rest_middle
+    middle, rest_centre = weight @ fitted_m, weight @ template.vertices_m
+    arm, rest = fitted_m - middle, template.vertices_m - rest_centre
     u, _, vt = np.linalg.svd((rest * weight[:, None]).T @ arm)
     turn = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
     rotation = estimate.rotation @ turn.T
-    moved = estimate.translation_m + estimate.rotation @ middle - rotation @ rest_middle
-    anchored = replace(estimate, rotation=rotation, translation_m=moved)
-    return _Anchored(anchored, arm @ turn.T + rest_middle)
+    moved = estimate.translation_m + estimate.rotation @ middle - rotation @ rest_centre
+    aligned = replace(estimate, rotation=rotation, translation_m=moved)
+    return _AlignedHead(aligned, arm @ turn.T + rest_centre)

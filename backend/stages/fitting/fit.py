@@ -12,12 +12,12 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit, Progress
 
 from .finish import finish_head
-from .solution import former_solution, store_solution
-from .solve import solve_again, solve_head
+from .solution import load_solution, store_solution
+from .solve import solve_head, warm_start
 
 
 @dataclass(frozen=True)
-class FitMemory:
+class SolutionFile:
     """Where the last whole solution lies, and what it must be of to be gone on from."""
 
     path: Path
@@ -30,7 +30,7 @@ def fit_head(
     template: HeadTemplate,
     progress: Progress,
     corrections: Corrections | None = None,
-    memory: FitMemory | None = None,
+    memory: SolutionFile | None = None,
 ) -> HeadFit:
     """Fit `template` to the K chosen frames; from the solution in `memory` where there is one.
 
@@ -38,11 +38,11 @@ def fit_head(
     where a correction names what is not there.
     """
     corrections = corrections or Corrections()
-    former = former_solution(memory.path, memory.mark) if memory else None
+    previous = load_solution(memory.path, memory.mark) if memory else None
     left_out = np.isin(capture.frame_index, list(corrections.leave_out))
-    if former and former.serves(left_out):
+    if previous and previous.serves(left_out):
         # What it finds is not stored: corrections come and go, and each goes on from the same.
-        solution = solve_again(capture, track, template, progress, corrections, former)
+        solution = warm_start(capture, track, template, progress, corrections, previous)
     else:
         solution = solve_head(capture, track, template, progress, corrections)
         if memory:

@@ -7,22 +7,22 @@ import numpy as np
 from studio_avatar_addon.avatar.types import Capture, Finding, FloatArray
 
 from .frame_selection import DISAGREEING, USED
-from .uncertainty import Certainty
+from .uncertainty import Uncertainty
 
-LITTLE_TURN_DEG = 25.0
-ENOUGH_TURN_DEG = 20.0
+MIN_TURN_RANGE_DEG = 25.0
+MIN_TURN_PER_SIDE_DEG = 20.0
 # Median landmark error over the distance between the eyes: a good fit has about .02.
-POOR_FIT = 0.06
-MANY_LEFT_OUT = 1 / 3
-MUCH_SMOOTHED_M = 0.001
-MUCH_EXPRESSION_M = 0.002  # root mean square over the face: a speaker moves 1.6 mm
-TOLD_BY_FOOTAGE = {"hardly_any_turn", "little_turn", "turn_left", "turn_right"}
+POOR_FIT_THRESHOLD = 0.06
+LEFT_OUT_THRESHOLD = 1 / 3
+NOTICEABLE_MOVE_M = 0.001
+EXPRESSION_THRESHOLD_M = 0.002  # root mean square over the face: a speaker moves 1.6 mm
+FOOTAGE_FINDINGS = {"hardly_any_turn", "little_turn", "turn_left", "turn_right"}
 
 
 def fit_findings(
     capture: Capture,
     yaw_deg: FloatArray,
-    certainty: Certainty,
+    uncertainty: Uncertainty,
     eye_distance_px: FloatArray,
     left_out: tuple[str, ...],
     expression_spread_m: float,
@@ -37,10 +37,10 @@ def fit_findings(
     """
     findings = []
     used = np.array([why == USED for why in left_out])
-    if not TOLD_BY_FOOTAGE & {finding.code for finding in capture.findings}:
+    if not FOOTAGE_FINDINGS & {finding.code for finding in capture.findings}:
         findings += _turn_findings(float(yaw_deg[used].min()), float(yaw_deg[used].max()))
     disagreeing = sum(why in DISAGREEING for why in left_out)
-    if disagreeing > MANY_LEFT_OUT * len(left_out):
+    if disagreeing > LEFT_OUT_THRESHOLD * len(left_out):
         findings.append(
             Finding(
                 "frames_left_out",
@@ -48,7 +48,7 @@ def fit_findings(
                 "were left out. Film with the face unobstructed, in even light.",
             )
         )
-    if np.median(certainty.landmark_px[used] / eye_distance_px[used]) > POOR_FIT:
+    if np.median(uncertainty.landmark_px[used] / eye_distance_px[used]) > POOR_FIT_THRESHOLD:
         findings.append(
             Finding(
                 "poor_fit",
@@ -56,7 +56,7 @@ def fit_findings(
                 "a calm expression and the hair tied back.",
             )
         )
-    if expression_spread_m > MUCH_EXPRESSION_M:
+    if expression_spread_m > EXPRESSION_THRESHOLD_M:
         findings.append(
             Finding(
                 "keep_neutral",
@@ -65,7 +65,7 @@ def fit_findings(
                 "the head turns; act afterwards.",
             )
         )
-    if smoothed_m > MUCH_SMOOTHED_M:
+    if smoothed_m > NOTICEABLE_MOVE_M:
         findings.append(
             Finding(
                 "folds_smoothed",
@@ -88,7 +88,7 @@ def fit_findings(
 
 
 def _turn_findings(right_deg: float, left_deg: float) -> list[Finding]:
-    if left_deg - right_deg < LITTLE_TURN_DEG:
+    if left_deg - right_deg < MIN_TURN_RANGE_DEG:
         return [
             Finding(
                 "little_turn",
@@ -97,14 +97,14 @@ def _turn_findings(right_deg: float, left_deg: float) -> list[Finding]:
             )
         ]
     missing = []
-    if left_deg < ENOUGH_TURN_DEG:
-        missing.append(_turn_further("left", "right", left_deg))
-    if -right_deg < ENOUGH_TURN_DEG:
-        missing.append(_turn_further("right", "left", -right_deg))
+    if left_deg < MIN_TURN_PER_SIDE_DEG:
+        missing.append(_turn_further_finding("left", "right", left_deg))
+    if -right_deg < MIN_TURN_PER_SIDE_DEG:
+        missing.append(_turn_further_finding("right", "left", -right_deg))
     return missing
 
 
-def _turn_further(side: str, hidden: str, angle_deg: float) -> Finding:
+def _turn_further_finding(side: str, hidden: str, angle_deg: float) -> Finding:
     return Finding(
         f"turn_{side}",
         f"The head turns only {max(angle_deg, 0.0):.0f}° to its {side}, so the {hidden} side of "

@@ -17,16 +17,16 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from .hairline import sample
 from .head_model import SolverState
-from .view_images import DrawnHead, seen_in
+from .view_images import DrawnHead, correspondences
 
 NORMALISED_PX = 3.0  # sigma of the neighbourhood: pores and lines stay, shadow edges go
 NOISE_LEVELS = 2.5  # contrast below this is noise and compression
 GAIN = 44.0  # levels per standard deviation in what the flow is shown
 SAME_DEPTH_M = 0.006
-LEAST_COSINE = 0.25
+MIN_COSINE = 0.25
 BORDER_PX = 3
 WINDOW_PX = 25  # side of the neighbourhood by which a point is found
-LEAST_TEXTURE = 1e-3  # least eigenvalue of its structure, as OpenCV counts
+MIN_TEXTURE = 1e-3  # least eigenvalue of its structure, as OpenCV counts
 ROUND_TRIP_PX = 0.6
 
 
@@ -34,8 +34,8 @@ ROUND_TRIP_PX = 0.6
 class PairFlow:
     """From view a (H, W) to view b."""
 
-    ours: NDArray[np.uint8]  # (H, W) a, normalised
-    theirs: NDArray[np.uint8]  # (H, W) b, warped into a and normalised
+    first: NDArray[np.uint8]  # (H, W) a, normalised
+    second: NDArray[np.uint8]  # (H, W) b, warped into a and normalised
     to_b_px: NDArray[np.float32]  # (H, W, 2) where the fit puts each pixel in b's picture
     flow_px: NDArray[np.float32]  # (H, W, 2) how far off, in a's picture, roughly
     usable: BoolArray  # (H, W) the surface is seen in both
@@ -49,8 +49,8 @@ class PairFlow:
         """
         column, row = points_px.astype(int).T
         start = (points_px - 0.5).astype(np.float32)
-        there, found = _refined(self.ours, self.theirs, start, start + self.flow_px[row, column])
-        back, returned = _refined(self.theirs, self.ours, there, start)
+        there, found = _refined(self.first, self.second, start, start + self.flow_px[row, column])
+        back, returned = _refined(self.second, self.first, there, start)
         miss = np.linalg.norm(back - start, axis=1)
         found &= returned & (miss < ROUND_TRIP_PX) & self.usable[row, column]
         return sample(self.to_b_px, there + 0.5).astype(np.float64), found
@@ -67,16 +67,16 @@ class FlowFinder:
         self, a: DrawnHead, b: DrawnHead, estimate: SolverState, center_px: FloatArray
     ) -> PairFlow:
         """Flow over what both views show of the head."""
-        to_b, depth = seen_in(a, b, estimate, center_px)
+        to_b, depth = correspondences(a, b, estimate, center_px)
         there = _usable(a, b, to_b, depth)
         warped = cv2.remap(
             b.view.grey, to_b[..., 0] - 0.5, to_b[..., 1] - 0.5, cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        ours, theirs = normalised(a.view.grey, there), normalised(warped, there)
-        flow = self._search.calc(ours, theirs, None)
+        first, second = normalised(a.view.grey, there), normalised(warped, there)
+        flow = self._search.calc(first, second, None)
         inner = cv2.erode(there.astype(np.uint8), np.ones((2 * BORDER_PX + 1,) * 2, np.uint8))
-        return PairFlow(ours, theirs, to_b, flow, inner.astype(bool))
+        return PairFlow(first, second, to_b, flow, inner.astype(bool))
 
 
 def _refined(
@@ -86,7 +86,7 @@ def _refined(
     moved, found, _ = cv2.calcOpticalFlowPyrLK(
         a, b, np.float32(points), np.float32(start), winSize=(WINDOW_PX, WINDOW_PX), maxLevel=0,
         criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.005),
-        flags=cv2.OPTFLOW_USE_INITIAL_FLOW, minEigThreshold=LEAST_TEXTURE,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW, minEigThreshold=MIN_TEXTURE,
     )  # fmt: skip
     return moved, found[:, 0] > 0
 
@@ -99,9 +99,9 @@ def _usable(a: DrawnHead, b: DrawnHead, to_b: FloatArray, depth: FloatArray) -> 
     person = cv2.remap(b.view.person.astype(np.uint8), x, y, cv2.INTER_NEAREST, borderValue=0)
     cosine = np.minimum(a.cosine, b.cosine)
     corners = a.triangles[a.raster.triangle]
-    squarely = cosine[corners].min(axis=-1) > LEAST_COSINE
+    frontal = cosine[corners].min(axis=-1) > MIN_COSINE
     same = np.abs(there - depth) < SAME_DEPTH_M
-    return a.raster.covered & a.view.person & squarely & same & (person > 0)
+    return a.raster.covered & a.view.person & frontal & same & (person > 0)
 
 
 def normalised(grey: FloatArray, inside: BoolArray) -> NDArray[np.uint8]:

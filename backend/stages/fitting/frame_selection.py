@@ -12,8 +12,8 @@ from .landmark_term import OUTLIER_RATIO, landmark_error_px
 from .outline_fit import MIDDLE_GATE_M, NARROW_GATE_M, FilmedOutlines, fit_outlines, outline_gaps_px
 from .problem import Problem
 
-SMALLEST_GAP_PX = 1.5
-FARTHEST_YAW_DEG = 90.0
+MIN_OUTLINE_GAP_PX = 1.5
+MAX_YAW_DEG = 90.0
 # Why a frame was left out; empty: it was used.
 USED, NO_FACE, LANDMARKS_DISAGREE, OUTLINE_DISAGREES, BY_HAND = (
     "", "no face found", "landmarks disagree", "outline disagrees", "by hand",
@@ -21,22 +21,24 @@ USED, NO_FACE, LANDMARKS_DISAGREE, OUTLINE_DISAGREES, BY_HAND = (
 DISAGREEING = (LANDMARKS_DISAGREE, OUTLINE_DISAGREES)
 
 
-def agreeing(problem: Problem, estimate: SolverState, known: IntArray) -> BoolArray:
+def agreeing_frames(
+    problem: Problem, estimate: SolverState, reference_frames: IntArray
+) -> BoolArray:
     """(K,) True for frames whose landmarks fit about as well as those of the `known` ones."""
     observations = problem.observations(estimate, np.flatnonzero(problem.landmarks.found))
     error = landmark_error_px(observations, estimate, problem.center_px, problem.landmarks.oval)
     # Wide views err more by nature: compare in units of what is usual at their yaw.
-    relative = {s.frame: error[s.frame] / float(np.median(s.sigma_px)) for s in observations}
-    usual = float(np.median([relative[k] for k in known]))
-    agreeing = np.zeros(len(problem.landmarks.found), bool)
+    relative_error = {s.frame: error[s.frame] / float(np.median(s.sigma_px)) for s in observations}
+    median = float(np.median([relative_error[k] for k in reference_frames]))
+    agreeing_frames = np.zeros(len(problem.landmarks.found), bool)
     yaw = head_angles(estimate.rotation, estimate.translation_m).yaw_deg
-    for frame, ratio in relative.items():
+    for frame, ratio in relative_error.items():
         # Seen from behind, a mirrored face would fit.
-        agreeing[frame] = ratio < OUTLIER_RATIO * usual and abs(yaw[frame]) < FARTHEST_YAW_DEG
-    return agreeing
+        agreeing_frames[frame] = ratio < OUTLIER_RATIO * median and abs(yaw[frame]) < MAX_YAW_DEG
+    return agreeing_frames
 
 
-def last_admission(
+def final_selection(
     problem: Problem, estimate: SolverState, frames: IntArray, filmed: FilmedOutlines
 ) -> tuple[tuple[str, ...], SolverState]:
     """Why each of the K frames is not used, now that the head is finished; those not used for it
@@ -47,21 +49,23 @@ def last_admission(
     left out is.
     """
     estimate = estimate_remaining_poses(problem, estimate, frames)
-    candidates = agreeing(problem, estimate, frames)
+    candidates = agreeing_frames(problem, estimate, frames)
     others = np.setdiff1d(np.flatnonzero(candidates), frames)
     gates = (MIDDLE_GATE_M, NARROW_GATE_M)
     estimate = fit_outlines(problem, estimate, others, filmed, gates, POSE_STEPS, HEAD_FIXED)
-    by_landmarks = candidates & agreeing(problem, estimate, frames)
+    landmarks_agree = candidates & agreeing_frames(problem, estimate, frames)
     # Most of a head's outline is alike from the left and the right: the worst tenth tells.
     outlines = outline_gaps_px(problem, estimate, filmed)
     gaps = {k: float(np.percentile(gap, 90)) for k, gap in outlines.items()}
-    usual = float(np.median([gaps[k] for k in frames if k in gaps] or [0.0]))
-    by_outline = np.ones(len(by_landmarks), bool)
+    median = float(np.median([gaps[k] for k in frames if k in gaps] or [0.0]))
+    outline_agrees = np.ones(len(landmarks_agree), bool)
     for k in others if gaps else ():  # hair and scarves may hide every outline
-        by_outline[k] = gaps.get(int(k), np.inf) < OUTLIER_RATIO * max(usual, SMALLEST_GAP_PX)
-    reason = np.full(len(by_landmarks), USED, object)
-    reason[~by_outline] = OUTLINE_DISAGREES
-    reason[~by_landmarks] = LANDMARKS_DISAGREE
+        outline_agrees[k] = gaps.get(int(k), np.inf) < OUTLIER_RATIO * max(
+            median, MIN_OUTLINE_GAP_PX
+        )
+    reason = np.full(len(landmarks_agree), USED, object)
+    reason[~outline_agrees] = OUTLINE_DISAGREES
+    reason[~landmarks_agree] = LANDMARKS_DISAGREE
     reason[problem.put_in] = USED
     reason[problem.leave_out] = BY_HAND
     reason[~problem.landmarks.found] = NO_FACE

@@ -6,11 +6,11 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...geometry.local_stretch import spread_nodes
+from ...geometry.local_stretch import farthest_points
 
 # Standard deviation of an offset in metres, and how far it reaches: fine, middle and broad.
 SCALES_M = ((0.002, 0.018), (0.004, 0.04), (0.010, 0.09))
-NODES = 170  # on one half of the head
+NODE_COUNT = 170  # on one half of the head
 # Heads are nearly alike on both sides, and one side is often seen worse: standard deviation of an
 # offset that differs between the sides, against one that does not.
 SKEW_SHARE = 0.4
@@ -23,9 +23,9 @@ def smooth_modes(vertices_m: FloatArray, count: int) -> FloatArray:
     and odd across the midline, along each axis.
     """
     left = vertices_m[vertices_m[:, 0] >= 0.0]
-    nodes = left[spread_nodes(left, NODES)]
-    even = _strongest(vertices_m, nodes, 1.0, count)
-    odd = _strongest(vertices_m, nodes, -1.0, count)
+    nodes = left[farthest_points(left, NODE_COUNT)]
+    even = _strongest_modes(vertices_m, nodes, 1.0, count)
+    odd = _strongest_modes(vertices_m, nodes, -1.0, count)
     mirrored = (odd, even, even)  # along x, y, z: the same on both sides
     skewed = (even, odd, odd)
     modes = np.zeros((len(vertices_m), 3, 6 * count))
@@ -36,7 +36,9 @@ def smooth_modes(vertices_m: FloatArray, count: int) -> FloatArray:
     return modes
 
 
-def _strongest(vertices_m: FloatArray, nodes: FloatArray, parity: float, count: int) -> FloatArray:
+def _strongest_modes(
+    vertices_m: FloatArray, nodes: FloatArray, parity: float, count: int
+) -> FloatArray:
     """Modes (V, count) that are even (parity 1) or odd (-1) across the plane x = 0."""
     values, vectors = np.linalg.eigh(_covariance(nodes, nodes, parity))
     strongest = np.argsort(values)[::-1][:count]

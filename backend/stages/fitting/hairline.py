@@ -18,16 +18,16 @@ from ...geometry.normals import vertex_normals
 from ...imaging.image_files import Pixels
 from .head_model import LinearHead, SolverState
 
-SQUARELY = 0.35
+MIN_COSINE = 0.35
 SKIN_SPREADS = 4.0
 CHROMA_LIMITS = (0.05, 0.13)  # least and most that red's and blue's shares may differ
-DARKEST = 0.15  # of the face's median luminance, linear
+MIN_LUMINANCE_SHARE = 0.15  # of the face's median luminance, linear
 # A point is skin if this share of the frames that see it say so: shadow hides skin, hair never
 # looks like it.
-FEWEST_VOTES = 0.2
+MIN_SKIN_SHARE = 0.2
 NEIGHBOURS = 24
 SMOOTHING_M = 0.002
-SURELY_PERSON = 200  # of 255
+PERSON_THRESHOLD = 200  # of 255
 WINDOW_MARGIN = 1.0  # of the face's size, on every side
 
 
@@ -58,16 +58,16 @@ class HairlineVote:
         normal = vertex_normals(in_camera, self._triangles)
         sight = in_camera / np.linalg.norm(in_camera, axis=1, keepdims=True)
         pixels = estimate.project(frame, posed, center_px)
-        squarely = self._outside & (-(normal * sight).sum(axis=1) > SQUARELY)
-        squarely &= sample(mask, pixels) > SURELY_PERSON
+        frontal = self._outside & (-(normal * sight).sum(axis=1) > MIN_COSINE)
+        frontal &= sample(mask, pixels) > PERSON_THRESHOLD
         px_per_m = estimate.focal_px / estimate.translation_m[frame, 2]
         corner, window = head_window(mask, face_px)
         smooth = cv2.GaussianBlur(image_srgb[window], (0, 0), max(SMOOTHING_M * px_per_m, 0.8))
-        like_face = _looks_like_face(
+        matches_face = _matches_face_color(
             sample(smooth, pixels - corner), sample(smooth, face_px - corner)
         )
-        self._seen += squarely
-        self._skin += squarely & like_face
+        self._seen += frontal
+        self._skin += frontal & matches_face
 
     def result(self) -> BoolArray:
         """(V,) True: skin. What no frame saw squarely follows its neighbours.
@@ -81,7 +81,7 @@ class HairlineVote:
         share = self._skin[judged] / self._seen[judged]
         count = min(NEIGHBOURS, int(judged.sum()))
         _, near = cKDTree(rest[judged]).query(rest, k=count)
-        skin = share[near].reshape(len(rest), -1).mean(axis=1) > FEWEST_VOTES
+        skin = share[near].reshape(len(rest), -1).mean(axis=1) > MIN_SKIN_SHARE
         return skin | skin[self._template.mirror]
 
 
@@ -106,7 +106,7 @@ def sample(image: FloatArray | Pixels, points_px: FloatArray) -> FloatArray:
     return sampled[:, 0]
 
 
-def _looks_like_face(srgb: FloatArray, face_srgb: FloatArray) -> BoolArray:
+def _matches_face_color(srgb: FloatArray, face_srgb: FloatArray) -> BoolArray:
     """(N,) True for colours (N, 3) in 0..255 like those of the face (L, 3)."""
     face_chroma, face_light = _chroma(face_srgb)
     middle = np.median(face_chroma, axis=0)
@@ -114,7 +114,7 @@ def _looks_like_face(srgb: FloatArray, face_srgb: FloatArray) -> BoolArray:
     limit = np.clip(SKIN_SPREADS * spread, *CHROMA_LIMITS)
     chroma, light = _chroma(srgb)
     alike = (np.abs(chroma - middle) < limit).all(axis=1)
-    return alike & (light > DARKEST * np.median(face_light))
+    return alike & (light > MIN_LUMINANCE_SHARE * np.median(face_light))
 
 
 def _chroma(srgb: FloatArray) -> tuple[FloatArray, FloatArray]:

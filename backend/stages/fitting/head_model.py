@@ -96,7 +96,7 @@ class SolverState:
         matrices[:, :3, 3] = self.translation_m
         return matrices
 
-    def seen_through(self, focal_px: float) -> SolverState:
+    def with_focal(self, focal_px: float) -> SolverState:
         """The same pictures through another focal length: as much nearer or further off."""
         away = np.array([1.0, 1.0, focal_px / self.focal_px])
         return replace(self, focal_px=focal_px, translation_m=self.translation_m * away)
@@ -119,7 +119,7 @@ class HeadAngles:
 def head_angles(rotation: FloatArray, translation_m: FloatArray) -> HeadAngles:
     """Angles of heads (K, 3, 3) as seen along the line of sight to each (K, 3)."""
     sight = translation_m / np.linalg.norm(translation_m, axis=1, keepdims=True)
-    turn = np.array([_turn_to_axis(direction) for direction in sight])
+    turn = np.array([_rotation_to_optical_axis(direction) for direction in sight])
     seen = turn @ rotation
     forward, up = -seen[:, :, 1], seen[:, :, 2]
     return HeadAngles(
@@ -129,7 +129,7 @@ def head_angles(rotation: FloatArray, translation_m: FloatArray) -> HeadAngles:
     )
 
 
-def _turn_to_axis(direction: FloatArray) -> FloatArray:
+def _rotation_to_optical_axis(direction: FloatArray) -> FloatArray:
     """The smallest rotation (3, 3) that brings a unit direction on to the optical axis."""
     axis = np.cross(direction, [0.0, 0.0, 1.0])
     sine = np.linalg.norm(axis)

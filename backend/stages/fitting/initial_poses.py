@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.types import BoolArray, IntArray
 
 from .bundle_adjustment import FreeParameters
 from .head_model import SolverState
-from .landmark_term import believable_frames, face_points, first_poses, frontal_frames
+from .landmark_term import estimate_poses, face_points, frontal_frames, plausible_frames
 from .problem import Problem
 
 FOCAL_STARTS = (0.75, 1.0, 1.35)
@@ -29,18 +29,20 @@ class Start:
 
     estimate: SolverState
     frames: IntArray  # the frontal ones it rests on
-    believed: BoolArray  # (K,) False where the turn was surely misread
+    plausible: BoolArray  # (K,) False where the turn was surely misread
 
 
 def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArray) -> Start:
     """The best of several starts. `frame_index`, `allowed` (K,): only these may be rested on."""
     best, best_cost = None, np.inf
     mean_face = face_points(problem.head, problem.template).mean
-    believed, frames = allowed, np.zeros(0, np.int64)
-    starts = (1.0,) if problem.focal.is_certain else FOCAL_STARTS
+    plausible, frames = allowed, np.zeros(0, np.int64)
+    starts = (1.0,) if problem.focal.is_fixed else FOCAL_STARTS
     for ratio in starts:
         focal = problem.focal.focal_px * ratio
-        rotation, translation = first_poses(problem.landmarks, mean_face, focal, problem.center_px)
+        rotation, translation = estimate_poses(
+            problem.landmarks, mean_face, focal, problem.center_px
+        )
         estimate = SolverState(
             focal,
             rotation,
@@ -49,8 +51,8 @@ def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArr
             np.zeros((len(rotation), len(SHAPE_NAMES))),
         )
         if best is None:
-            believed = allowed & believable_frames(problem.landmarks, estimate, frame_index)
-            frames = frontal_frames(believed, estimate)
+            plausible = allowed & plausible_frames(problem.landmarks, estimate, frame_index)
+            frames = frontal_frames(plausible, estimate)
         estimate = problem.optimize(
             estimate, frames, FreeParameters(), START_STEPS, "frontal views"
         )
@@ -58,19 +60,19 @@ def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArr
         if cost < best_cost:
             best, best_cost = estimate, cost
     assert best is not None
-    return Start(best, frames, believed)
+    return Start(best, frames, plausible)
 
 
 def estimate_remaining_poses(
-    problem: Problem, estimate: SolverState, known: IntArray
+    problem: Problem, estimate: SolverState, reference_frames: IntArray
 ) -> SolverState:
     """Pose all frames but the `known` ones anew, with head and focal length held fixed."""
     face = face_points(problem.head, problem.template).at_rest(estimate.shape)
-    rotation, translation = first_poses(
+    rotation, translation = estimate_poses(
         problem.landmarks, face, estimate.focal_px, problem.center_px
     )
-    rotation[known] = estimate.rotation[known]
-    translation[known] = estimate.translation_m[known]
-    others = np.setdiff1d(np.flatnonzero(problem.landmarks.found), known)
+    rotation[reference_frames] = estimate.rotation[reference_frames]
+    translation[reference_frames] = estimate.translation_m[reference_frames]
+    others = np.setdiff1d(np.flatnonzero(problem.landmarks.found), reference_frames)
     moved = replace(estimate, rotation=rotation, translation_m=translation)
     return problem.optimize(moved, others, HEAD_FIXED, POSE_STEPS, "other views")

@@ -12,7 +12,8 @@ from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from ...detector.landmark_table import FIRST_IRIS_LANDMARK, LandmarkTable
+from ...detector.landmark_indices import FACE_OVAL, FIRST_IRIS_LANDMARK
+from ...detector.landmark_table import LandmarkTable
 from .bundle_adjustment import Observation
 from .head_model import (
     FACING,
@@ -27,18 +28,14 @@ from .head_model import (
 INDEPENDENT_SHARE = 0.1
 # And all frames' err alike, as the detector has a face in mind: once tracks tell where skin is,
 # landmarks on it bend head and cameras away, and are needed for little but lids and lips.
-SHARE_ON_TRACKED_SKIN, SHARE_BESIDE_TRACKS = 0.002, 0.02
+SHARE_ON_TRACKED_SKIN, SHARE_WITH_TRACKS = 0.002, 0.02
 # The face oval slides along the silhouette as the head turns.
 OVAL_SHARE = 0.1
-FACE_OVAL = (
-    10, 21, 54, 58, 67, 93, 103, 109, 127, 132, 136, 148, 149, 150, 152, 162, 172, 176,
-    234, 251, 284, 288, 297, 323, 332, 338, 356, 361, 365, 377, 378, 379, 389, 397, 400, 454,
-)  # fmt: skip
 DETECTOR_JITTER_PX = 0.8
 CAUCHY = 2.0
 FRONTAL_YAW_DEG = 28.0
-FEWEST_FRONTAL, MOST_FRONTAL = 3, 10
-YAW_JUMP_DEG = 16.0
+MIN_FRONTAL_FRAMES, MAX_FRONTAL_FRAMES = 3, 10
+MAX_YAW_JUMP_DEG = 16.0
 # The artist is believed: as sure as a hand is, and never an outlier.
 PINNED_SIGMA_PX, PINNED_CAUCHY = 0.3, 1e3
 OUTLIER_RATIO = 2.5
@@ -58,9 +55,9 @@ class FaceLandmarks:
         """(K,) frames with a face."""
         return np.isfinite(self.pixels).all(axis=(1, 2))
 
-    def beside_tracks(self, on_tracked_skin: BoolArray) -> FaceLandmarks:
+    def reweighted_for_tracks(self, on_tracked_skin: BoolArray) -> FaceLandmarks:
         """The same, weighed for a solve that has tracks too; (468,) says of which points."""
-        share = np.where(on_tracked_skin, SHARE_ON_TRACKED_SKIN, SHARE_BESIDE_TRACKS)
+        share = np.where(on_tracked_skin, SHARE_ON_TRACKED_SKIN, SHARE_WITH_TRACKS)
         return replace(self, share=share)
 
 
@@ -83,7 +80,7 @@ def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> Face
     return landmarks
 
 
-def first_poses(
+def estimate_poses(
     landmarks: FaceLandmarks, points_m: FloatArray, focal_px: float, center_px: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Rotations (K, 3, 3) and translations (K, 3) of a rigid face `points_m` (468, 3).
@@ -105,15 +102,15 @@ def first_poses(
             points, pixels, camera, None, start.copy(), guess, useExtrinsicGuess=True
         )
         rotation[k], translation[k] = rotation_from_vector(vector), moved[:, 0]
-    return borrow_poses(landmarks.found, rotation, translation)
+    return fill_missing_poses(landmarks.found, rotation, translation)
 
 
-def borrow_poses(
-    known: BoolArray, rotation: FloatArray, translation_m: FloatArray
+def fill_missing_poses(
+    valid: BoolArray, rotation: FloatArray, translation_m: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Give frames without a pose of their own the nearest known frame's."""
-    index = np.flatnonzero(known)
-    nearest = index[np.abs(np.arange(len(known))[:, None] - index).argmin(axis=1)]
+    index = np.flatnonzero(valid)
+    nearest = index[np.abs(np.arange(len(valid))[:, None] - index).argmin(axis=1)]
     return rotation[nearest], translation_m[nearest]
 
 
@@ -125,7 +122,7 @@ def face_points(head: LinearHead, template: HeadTemplate) -> SurfacePoints:
     )
 
 
-def landmark_sightings(
+def landmark_observations(
     landmarks: FaceLandmarks,
     head: LinearHead,
     template: HeadTemplate,
@@ -154,7 +151,7 @@ def landmark_sightings(
     return observations
 
 
-def pinned_sightings(
+def pinned_observations(
     pinned: PinnedLandmarks, head: LinearHead, template: HeadTemplate, frames: IntArray
 ) -> list[Observation]:
     """Sightings of the points in `frames` that the artist dragged to their place."""
@@ -187,7 +184,7 @@ def landmark_error_px(
     return errors
 
 
-def believable_frames(
+def plausible_frames(
     landmarks: FaceLandmarks, estimate: SolverState, frame_index: IntArray
 ) -> BoolArray:
     """(K,) False where the yaw jumps away from both neighbours: the detector was deceived."""
@@ -196,7 +193,9 @@ def believable_frames(
     index = np.flatnonzero(good)
     step = np.diff(frame_index[index])
     # Frames far apart may turn further: the limit holds for the usual distance between them.
-    limit = YAW_JUMP_DEG * np.maximum(step / max(np.median(step), 1.0), 1.0) if len(step) else step
+    limit = (
+        MAX_YAW_JUMP_DEG * np.maximum(step / max(np.median(step), 1.0), 1.0) if len(step) else step
+    )
     jump = np.diff(yaw[index])
     for place in range(1, len(index) - 1):
         before, after = jump[place - 1], jump[place]
@@ -211,11 +210,11 @@ def frontal_frames(good: BoolArray, estimate: SolverState) -> IntArray:
     yaw = np.abs(head_angles(estimate.rotation, estimate.translation_m).yaw_deg)
     index = np.flatnonzero(good)
     near = index[yaw[index] < FRONTAL_YAW_DEG]
-    if len(near) > MOST_FRONTAL:
-        return near[np.linspace(0, len(near) - 1, MOST_FRONTAL).round().astype(int)]
-    if len(near) >= FEWEST_FRONTAL:
+    if len(near) > MAX_FRONTAL_FRAMES:
+        return near[np.linspace(0, len(near) - 1, MAX_FRONTAL_FRAMES).round().astype(int)]
+    if len(near) >= MIN_FRONTAL_FRAMES:
         return near
-    return np.sort(index[np.argsort(yaw[index], kind="stable")[:FEWEST_FRONTAL]])
+    return np.sort(index[np.argsort(yaw[index], kind="stable")[:MIN_FRONTAL_FRAMES]])
 
 
 def _rotation_2d(angle_rad: float) -> FloatArray:

@@ -14,37 +14,36 @@ import numpy as np
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, HeadFit
 
-# The face mesh's landmarks at the widest of the cheekbones, and at the chin.
-_CHEEKS, _CHIN = (454, 234), 152
+from ...detector.landmark_indices import CHIN, LEFT_FACE_SIDE, RIGHT_FACE_SIDE
 
 
-def measured_m(fit: HeadFit, template: HeadTemplate) -> dict[str, float]:
+def head_measures_m(fit: HeadFit, template: HeadTemplate) -> dict[str, float]:
     """Each of `corrections.MEASURES_M` on the head, in metres."""
     landmarks = template.landmarks_m(fit.neutral_m)
     return {
-        "interpupillary": _apart(fit.eye_centre_m),
-        "face_width": _apart(landmarks[list(_CHEEKS)]),
-        "head_height": float(fit.neutral_m[:, 2].max() - landmarks[_CHIN, 2]),
+        "interpupillary": _distance_m(fit.eye_centre_m),
+        "face_width": _distance_m(landmarks[[LEFT_FACE_SIDE, RIGHT_FACE_SIDE]]),
+        "head_height": float(fit.neutral_m[:, 2].max() - landmarks[CHIN, 2]),
     }
 
 
-def at_measured_size(
+def scale_to_measure(
     fit: HeadFit, template: HeadTemplate, measures_m: Mapping[str, float]
 ) -> HeadFit:
     """The head grown until it measures what was told; the same where nothing was."""
     if not measures_m:
         return fit
     ((name, wanted),) = measures_m.items()
-    grown = wanted / measured_m(fit, template)[name]
+    growth = wanted / head_measures_m(fit, template)[name]
     cameras = fit.camera_from_head.copy()
-    cameras[:, :3, 3] *= grown
+    cameras[:, :3, 3] *= growth
     lengths = (
         "neutral_m", "shape_deltas_m", "corrective_deltas_m", "joints_m", "eye_centre_m",
         "eye_radius_m",
     )  # fmt: skip
-    larger = {length: (getattr(fit, length) * grown).astype(np.float32) for length in lengths}
+    larger = {length: (getattr(fit, length) * growth).astype(np.float32) for length in lengths}
     return replace(fit, camera_from_head=cameras, **larger)
 
 
-def _apart(two_m: FloatArray) -> float:
+def _distance_m(two_m: FloatArray) -> float:
     return float(np.linalg.norm(two_m[0] - two_m[1]))

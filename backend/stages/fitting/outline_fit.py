@@ -12,7 +12,14 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 from .bundle_adjustment import FreeParameters, Observation, step
 from .head_model import SolverState
 from .problem import Problem
-from .silhouette import HAIR_DEPTH_M, Pairing, PersonOutline, head_outline, outline_sighting, pair
+from .silhouette import (
+    HAIR_DEPTH_M,
+    Pairing,
+    PersonOutline,
+    head_outline,
+    outline_observation,
+    pair,
+)
 
 DAMPING = 1e-3
 WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M, REPORTED_GATE_M = 0.025, 0.010, 0.0055, 0.02
@@ -43,21 +50,21 @@ def fit_outlines(
         return estimate
     for gate_m in np.geomspace(*gates_m, steps):
         problem.tick("shape of the head")
-        observations = seen_sightings(problem, estimate, frames, filmed, gate_m)
+        observations = landmarks_and_outlines(problem, estimate, frames, filmed, gate_m)
         estimate = step(
             estimate, observations, problem.prior, problem.center_px, free_parameters, DAMPING
         ).estimate
     return estimate
 
 
-def seen_sightings(
+def landmarks_and_outlines(
     problem: Problem, estimate: SolverState, frames: IntArray, filmed: FilmedOutlines, gate_m: float
 ) -> list[Observation]:
     """Landmarks and outlines of `frames`, the latter paired within a gate."""
-    observations = problem.face_sightings(estimate, frames)
+    observations = problem.face_observations(estimate, frames)
     at_rest = problem.head.vertices.at_rest(estimate.shape)
     for k in frames:
-        observation = _outline(problem, estimate, at_rest, int(k), filmed, gate_m)
+        observation = _outline_term(problem, estimate, at_rest, int(k), filmed, gate_m)
         if observation is not None:
             observations.append(observation)
     return observations
@@ -70,13 +77,13 @@ def outline_gaps_px(
     gaps = {}
     at_rest = problem.head.vertices.at_rest(estimate.shape)
     for k in filmed.person:
-        pairing = _pairing(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M)
+        pairing = _pair_outlines(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M)
         if pairing is not None and pairing.head.skin.any():
             gaps[k] = np.abs(pairing.gap_px[pairing.head.skin])
     return gaps
 
 
-def _outline(
+def _outline_term(
     problem: Problem,
     estimate: SolverState,
     at_rest_m: FloatArray,
@@ -84,14 +91,16 @@ def _outline(
     filmed: FilmedOutlines,
     gate_m: float,
 ) -> Observation | None:
-    pairing = _pairing(problem, estimate, at_rest_m, frame, filmed, gate_m)
+    pairing = _pair_outlines(problem, estimate, at_rest_m, frame, filmed, gate_m)
     if pairing is None:
         return None
     px_per_m = _px_per_m(estimate, frame)
-    return outline_sighting(frame, pairing, problem.head, px_per_m, gate_m, problem.outline_sigma_m)
+    return outline_observation(
+        frame, pairing, problem.head, px_per_m, gate_m, problem.outline_sigma_m
+    )
 
 
-def _pairing(
+def _pair_outlines(
     problem: Problem,
     estimate: SolverState,
     at_rest_m: FloatArray,

@@ -13,28 +13,33 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .bundle_adjustment import FreeParameters, Observation, Prior, robust_cost, step
 from .head_model import LinearHead, SolverState
-from .landmark_term import FaceLandmarks, PinnedLandmarks, landmark_sightings, pinned_sightings
-from .silhouette import OUTLINE_SIGMA_BESIDE_TRACKS_M, OUTLINE_SIGMA_M
+from .landmark_term import (
+    FaceLandmarks,
+    PinnedLandmarks,
+    landmark_observations,
+    pinned_observations,
+)
+from .silhouette import OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M
 from .tracks import trackable
 
 IDENTITY_PRECISION = 4.0
 WARP_PRECISION = 32.0  # what anatomy explains is not to be explained by warps
 EXPRESSION_PRECISION = 2.0
 EXPRESSION_SPARSITY = 0.5
-FIRST_DAMPING = 1e-2
-WORST_DAMPING = 1e3
-SETTLED = 1e-4
+INITIAL_DAMPING = 1e-2
+MAX_DAMPING = 1e3
+CONVERGED_GAIN = 1e-4
 
 
 @dataclass(frozen=True)
-class FocalBelief:
+class FocalPrior:
     """What is known of the focal length; `log_sd` 0: it is certain."""
 
     focal_px: float
     log_sd: float
 
     @property
-    def is_certain(self) -> bool:
+    def is_fixed(self) -> bool:
         return self.log_sd == 0.0
 
 
@@ -46,7 +51,7 @@ class Problem:
     head: LinearHead
     landmarks: FaceLandmarks
     pinned: PinnedLandmarks
-    focal: FocalBelief
+    focal: FocalPrior
     center_px: FloatArray
     put_in: BoolArray  # (K,) used in any case where they show a face
     leave_out: BoolArray  # (K,) never used
@@ -69,26 +74,26 @@ class Problem:
 
     def observations(self, estimate: SolverState, frames: IntArray) -> list[Observation]:
         """The detections in `frames`, weighed for the estimate's poses."""
-        return landmark_sightings(self.landmarks, self.head, self.template, estimate, frames)
+        return landmark_observations(self.landmarks, self.head, self.template, estimate, frames)
 
-    def face_sightings(self, estimate: SolverState, frames: IntArray) -> list[Observation]:
+    def face_observations(self, estimate: SolverState, frames: IntArray) -> list[Observation]:
         """What the detector and the artist say of the face in `frames`."""
-        pins = pinned_sightings(self.pinned, self.head, self.template, frames)
+        pins = pinned_observations(self.pinned, self.head, self.template, frames)
         return self.observations(estimate, frames) + pins
 
-    def admitted(self, agreeing: BoolArray) -> BoolArray:
+    def with_artist_choice(self, agreeing_frames: BoolArray) -> BoolArray:
         """(K,) the `agreeing` frames but for what the artist says of them."""
-        return (agreeing | self.put_in) & ~self.leave_out & self.landmarks.found
+        return (agreeing_frames | self.put_in) & ~self.leave_out & self.landmarks.found
 
     @property
-    def beside_tracks(self) -> Problem:
+    def reweighted_for_tracks(self) -> Problem:
         """The same with landmarks and outlines weighed for a solve that has tracks too."""
         corners = self.template.landmark_vertices[: len(self.landmarks.oval)]
         on_tracked_skin = trackable(self.template)[corners].all(axis=1)
         return replace(
             self,
-            landmarks=self.landmarks.beside_tracks(on_tracked_skin),
-            outline_sigma_m=OUTLINE_SIGMA_BESIDE_TRACKS_M,
+            landmarks=self.landmarks.reweighted_for_tracks(on_tracked_skin),
+            outline_sigma_m=OUTLINE_SIGMA_WITH_TRACKS_M,
         )
 
     def with_modes(self, modes: FloatArray) -> Problem:
@@ -106,13 +111,13 @@ class Problem:
         """Levenberg-Marquardt on the landmarks of `frames` alone."""
         if not len(frames):
             return estimate
-        damping = FIRST_DAMPING
+        damping = INITIAL_DAMPING
         for _ in range(steps):
             self.tick(message)
-            observations = self.face_sightings(estimate, frames)
+            observations = self.face_observations(estimate, frames)
             before = robust_cost(estimate, observations, self.prior, self.center_px)
             moved, after = estimate, np.inf
-            while after >= before and damping < WORST_DAMPING:
+            while after >= before and damping < MAX_DAMPING:
                 moved = step(
                     estimate, observations, self.prior, self.center_px, free_parameters, damping
                 ).estimate
@@ -121,11 +126,11 @@ class Problem:
             if after >= before:
                 break
             estimate = moved
-            if before - after < SETTLED * before:
+            if before - after < CONVERGED_GAIN * before:
                 break
         return estimate
 
     def cost(self, estimate: SolverState, frames: IntArray) -> float:
         """Robust landmark cost of `frames` and priors."""
-        observations = self.face_sightings(estimate, frames)
+        observations = self.face_observations(estimate, frames)
         return robust_cost(estimate, observations, self.prior, self.center_px)

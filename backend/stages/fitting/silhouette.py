@@ -23,17 +23,17 @@ from .head_model import LinearHead
 
 # The head is drawn about this high, whatever the footage's size.
 DRAWN_HEIGHT_PX = 400
-EVERY = 3
+CONTOUR_STEP = 3
 MARGIN_PX = 4
-AGREEING_NORMALS = 0.7
+MIN_NORMAL_COSINE = 0.7
 CANDIDATES = 12
 BORDER_PX = 3
 # The neck turns against the head, so its outline tells nothing about the skull.
-MOST_NECK = 0.25
+MAX_NECK_WEIGHT = 0.25
 # Far larger than the mask's own error: neighbouring points of an outline err together, and a
 # third of a millimetre too much all round would bend the unseen depth of the skull by five.
 # Tracks hold that depth better than landmarks do.
-OUTLINE_SIGMA_M, OUTLINE_SIGMA_BESIDE_TRACKS_M = 0.003, 0.002
+OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M = 0.003, 0.002
 HAIR_DEPTH_M, HAIR_SIGMA_M = 0.006, 0.004
 CAUCHY_SHARE_OF_GATE = 0.25
 
@@ -122,7 +122,7 @@ def head_outline(
     contour = _contour_at(raster.covered, None)
     if contour is None:
         return None
-    contour = contour[::EVERY]
+    contour = contour[::CONTOUR_STEP]
     coverage = cv2.GaussianBlur(raster.covered.astype(np.float32), (0, 0), 2.0)
     normal, _ = _outward(coverage, contour)
     column, row = (contour - 0.5).astype(int).T
@@ -134,7 +134,7 @@ def head_outline(
     outline = HeadOutline(
         corners, weights, (edge - MARGIN_PX) / scale + low, normal, skin[corners].all(axis=1)
     )
-    return outline.at((weights * below[corners]).sum(axis=1) < MOST_NECK)
+    return outline.at((weights * below[corners]).sum(axis=1) < MAX_NECK_WEIGHT)
 
 
 def pair(head: HeadOutline, person: PersonOutline, gate_px: float, hair_px: float) -> Pairing:
@@ -148,7 +148,7 @@ def pair(head: HeadOutline, person: PersonOutline, gate_px: float, hair_px: floa
     )
     reachable = distance < np.where(head.skin, gate_px, gate_px + hair_px)[:, None]
     index = np.where(reachable, index, 0)
-    agrees = np.einsum("nc,nkc->nk", head.normal, person.normal[index]) > AGREEING_NORMALS
+    agrees = np.einsum("nc,nkc->nk", head.normal, person.normal[index]) > MIN_NORMAL_COSINE
     usable = reachable & agrees
     first = usable.argmax(axis=1)
     paired = usable.any(axis=1)
@@ -156,7 +156,7 @@ def pair(head: HeadOutline, person: PersonOutline, gate_px: float, hair_px: floa
     return Pairing(head.at(paired), person.points_px[chosen], person.normal[chosen])
 
 
-def outline_sighting(
+def outline_observation(
     frame: int,
     pairing: Pairing,
     head: LinearHead,

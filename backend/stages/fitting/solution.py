@@ -40,7 +40,7 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class FormerSolution:
+class PreviousSolution:
     """What an earlier solve of the same frames found. N tracked points in all."""
 
     estimate: SolverState
@@ -61,15 +61,15 @@ class FormerSolution:
         for group in self.tracks:
             offset = self.offset_m[start : start + len(group)]
             start += len(group)
-            seen = group.seen & np.isin(group.frames, frames)
-            followed = seen.sum(axis=1) > 1
-            if followed.any():
+            seen = group.visible & np.isin(group.frames, frames)
+            tracked = seen.sum(axis=1) > 1
+            if tracked.any():
                 part = TrackGroup(
-                    group.frames, group.corners[followed], group.weights[followed],
-                    group.pixel[followed], seen[followed], group.sigma_px,
+                    group.frames, group.corners[tracked], group.weights[tracked],
+                    group.pixel[tracked], seen[tracked], group.sigma_px,
                 )  # fmt: skip
                 surface = head.points(part.corners, part.weights)
-                kept.append(TrackedPoints(part, surface, offset[followed]))
+                kept.append(TrackedPoints(part, surface, offset[tracked]))
         return tuple(kept)
 
 
@@ -88,17 +88,17 @@ def store_solution(path: Path, solution: Solution, mark: str) -> None:
         by_hand=np.array([why == BY_HAND for why in solution.left_out]),
         bare_skin=solution.filmed.skin,
         length=np.array([len(group) for group in groups], np.int64),
-        frames=_filled([group.frames for group in groups], _NO_VIEW),
-        sigma_px=_filled([group.sigma_px for group in groups], 1.0),
-        corners=_joined([group.corners for group in groups], (3,)),
-        weights=_joined([group.weights for group in groups], (3,)),
-        pixel=_joined([_wide(group.pixel) for group in groups], (_VIEWS, 2)),
-        seen=_joined([_wide(group.seen) for group in groups], (_VIEWS,)),
-        offset_m=_joined([p.offset_m for p in solution.points], (3,)),
+        frames=_padded_table([group.frames for group in groups], _NO_VIEW),
+        sigma_px=_padded_table([group.sigma_px for group in groups], 1.0),
+        corners=_concatenated([group.corners for group in groups], (3,)),
+        weights=_concatenated([group.weights for group in groups], (3,)),
+        pixel=_concatenated([_pad_views(group.pixel) for group in groups], (_VIEWS, 2)),
+        seen=_concatenated([_pad_views(group.visible) for group in groups], (_VIEWS,)),
+        offset_m=_concatenated([p.offset_m for p in solution.points], (3,)),
     )
 
 
-def former_solution(path: Path, mark: str) -> FormerSolution | None:
+def load_solution(path: Path, mark: str) -> PreviousSolution | None:
     """The stored one; None where there is none, or one of something else."""
     try:
         stored = read_arrays(path)
@@ -113,7 +113,7 @@ def former_solution(path: Path, mark: str) -> FormerSolution | None:
             _group(stored, g, slice(end - length, end))
             for g, (end, length) in enumerate(zip(ends, stored["length"], strict=True))
         )
-        return FormerSolution(
+        return PreviousSolution(
             estimate, stored["used"], stored["by_hand"], stored["bare_skin"], groups,
             stored["offset_m"],
         )  # fmt: skip
@@ -130,7 +130,7 @@ def _group(stored: dict[str, NDArray], number: int, rows: slice) -> TrackGroup:
     )  # fmt: skip
 
 
-def _filled(rows: list[NDArray], filling: float) -> NDArray:
+def _padded_table(rows: list[NDArray], filling: float) -> NDArray:
     """(G, _VIEWS)."""
     table = np.full((len(rows), _VIEWS), filling)
     for row, values in zip(table, rows, strict=True):
@@ -138,11 +138,11 @@ def _filled(rows: list[NDArray], filling: float) -> NDArray:
     return table
 
 
-def _wide(values: NDArray) -> NDArray:
+def _pad_views(values: NDArray) -> NDArray:
     """(N, M, ...) to (N, _VIEWS, ...)."""
     missing = _VIEWS - values.shape[1]
     return np.pad(values, [(0, 0), (0, missing)] + [(0, 0)] * (values.ndim - 2))
 
 
-def _joined(parts: list[NDArray], shape: tuple[int, ...]) -> NDArray:
+def _concatenated(parts: list[NDArray], shape: tuple[int, ...]) -> NDArray:
     return np.concatenate(parts) if parts else np.zeros((0, *shape))

@@ -28,7 +28,7 @@ from studio_avatar_addon.avatar.types import (
 from ...detector.landmark_table import load_landmark_table
 from ...imaging.image_files import read_image
 from .bundle_adjustment import FreeParameters
-from .frame_selection import USED, agreeing, last_admission
+from .frame_selection import USED, agreeing_frames, final_selection
 from .freeform import smooth_modes
 from .hairline import HairlineVote
 from .head_model import SolverState, linear_head
@@ -41,10 +41,10 @@ from .initial_poses import (
 )
 from .landmark_term import face_landmarks
 from .outline_fit import MIDDLE_GATE_M, NARROW_GATE_M, WIDE_GATE_M, FilmedOutlines, fit_outlines
-from .problem import FocalBelief, Problem
+from .problem import FocalPrior, Problem
 from .silhouette import person_outline
-from .solution import FormerSolution, Solution
-from .track_fit import fit_tracks, follow_skin
+from .solution import PreviousSolution, Solution
+from .track_fit import fit_tracks, track_skin
 from .track_term import TrackedPoints
 from .view_images import FrameView, frame_view
 
@@ -96,10 +96,10 @@ def solve_head(
     )
     views, points = _views(capture, track, problem, frames), ()
     for _ in range(TRACK_ROUNDS):
-        points = follow_skin(problem, estimate, frames, views)
+        points = track_skin(problem, estimate, frames, views)
         if points:  # there are none on skin as smooth as a ball's
             estimate, points = fit_tracks(
-                problem.beside_tracks, estimate, frames, filmed, points, TRACK_STEPS
+                problem.reweighted_for_tracks, estimate, frames, filmed, points, TRACK_STEPS
             )
     return _solution(problem, filmed, estimate, points, frames)
 
@@ -116,13 +116,13 @@ def solve_landmarks(
     return _solution(problem, filmed, estimate, (), frames)
 
 
-def solve_again(
+def warm_start(
     capture: Capture,
     track: FaceTrack,
     template: HeadTemplate,
     progress: Progress,
     corrections: Corrections,
-    former: FormerSolution,
+    previous: PreviousSolution,
 ) -> Solution:
     """The same frames with other corrections, going on from an earlier solution: some seconds.
 
@@ -130,13 +130,13 @@ def solve_again(
     """
     problem = _problem(capture, track, template, progress, corrections)
     problem = problem.with_modes(_modes(template))
-    filmed = replace(_filmed_outlines(track, problem), skin=former.bare_skin)
-    estimate = former.estimate
-    if problem.focal.is_certain:
-        estimate = estimate.seen_through(problem.focal.focal_px)
-    frames = usable_frames(problem.admitted(former.used))
-    points = former.points(problem.head, frames)
-    weighed = problem.beside_tracks if points else problem
+    filmed = replace(_filmed_outlines(track, problem), skin=previous.bare_skin)
+    estimate = previous.estimate
+    if problem.focal.is_fixed:
+        estimate = estimate.with_focal(problem.focal.focal_px)
+    frames = usable_frames(problem.with_artist_choice(previous.used))
+    points = previous.points(problem.head, frames)
+    weighed = problem.reweighted_for_tracks if points else problem
     estimate, points = fit_tracks(weighed, estimate, frames, filmed, points, TRACK_STEPS)
     return _solution(problem, filmed, estimate, points, frames)
 
@@ -154,9 +154,9 @@ def _by_landmarks(
     usable_frames(allowed)
     start = start_from_frontal(problem, capture.frame_index, allowed)
     estimate = estimate_remaining_poses(problem, start.estimate, start.frames)
-    used = start.believed & agreeing(problem, estimate, start.frames)
+    used = start.plausible & agreeing_frames(problem, estimate, start.frames)
     used[start.frames] = True
-    frames = usable_frames(problem.admitted(used))
+    frames = usable_frames(problem.with_artist_choice(used))
     estimate = problem.optimize(estimate, frames, FreeParameters(), LANDMARK_STEPS, "all views")
     return problem, estimate, frames
 
@@ -168,7 +168,7 @@ def _solution(
     points: tuple[TrackedPoints, ...],
     frames: IntArray,
 ) -> Solution:
-    left_out, estimate = last_admission(problem, estimate, frames, filmed)
+    left_out, estimate = final_selection(problem, estimate, frames, filmed)
     usable_frames(np.array([why == USED for why in left_out]))
     return Solution(problem, filmed, estimate, points, frames, left_out)
 
@@ -217,7 +217,7 @@ def _problem(
         linear_head(template),
         face_landmarks(track.frame_landmarks_px, load_landmark_table()),
         {index.index(frame): points for frame, points in corrections.landmarks_px.items()},
-        FocalBelief(corrections.focal_px or guess, 0.0 if certain else FOCAL_LOG_SD),
+        FocalPrior(corrections.focal_px or guess, 0.0 if certain else FOCAL_LOG_SD),
         np.array(capture.camera_guess.center_px, np.float64),
         np.isin(index, list(corrections.put_in)),
         np.isin(index, list(corrections.leave_out)),

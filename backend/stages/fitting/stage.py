@@ -7,12 +7,12 @@ from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit
 
 from ...detector.landmark_table import TABLE_FILE
 from ..declaration import Stage, StageContext, StageFolder
-from .fit import FitMemory, fit_head
+from .fit import SolutionFile, fit_head
 
 
 def run(context: StageContext, folder: StageFolder, capture: Capture, track: FaceTrack) -> HeadFit:
     # A solution of the same frames and template is gone on from, whatever was corrected since.
-    memory = FitMemory(folder.memory, f"{folder.source_mark} {_heads(context)}")
+    memory = SolutionFile(folder.memory, f"{folder.source_mark} {_heads(context)}")
     return fit_head(capture, track, context.template, context.progress, context.corrections, memory)
 
 

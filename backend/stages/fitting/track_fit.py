@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.types import FloatArray, IntArray
 from .bundle_adjustment import FreeParameters, Observation, robust_cost, step
 from .flow import FlowFinder
 from .head_model import SolverState
-from .outline_fit import NARROW_GATE_M, FilmedOutlines, seen_sightings
+from .outline_fit import NARROW_GATE_M, FilmedOutlines, landmarks_and_outlines
 from .problem import Problem
 from .track_term import TrackedPoints, surface_normals, track_equations, tracked_points
 from .tracks import find_tracks, trackable
@@ -20,11 +20,11 @@ from .view_images import FrameView, draw_head, opaque_triangles
 
 # Focal length, depth and size of head trade off along a valley 1e5 times as flat as its walls:
 # more damping than this and a solve creeps along it.
-FIRST_DAMPING, WORST_DAMPING = 1e-6, 1e2
-SETTLED = 2e-3  # relative gain of a step that is worth no further one
+INITIAL_DAMPING, MAX_DAMPING = 1e-6, 1e2
+CONVERGED_GAIN = 2e-3  # relative gain of a step that is worth no further one
 
 
-def follow_skin(
+def track_skin(
     problem: Problem, estimate: SolverState, frames: IntArray, views: Mapping[int, FrameView]
 ) -> tuple[TrackedPoints, ...]:
     """Tracks between the views of `frames`, found through the estimate's head, on its surface."""
@@ -53,16 +53,16 @@ def fit_tracks(
     tracks = [group.tracks for group in points]
     template, center = problem.template, problem.center_px
     skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
-    damping = FIRST_DAMPING
+    damping = INITIAL_DAMPING
     for _ in range(steps):
         problem.tick("every view on one head")
-        observations = seen_sightings(problem, estimate, frames, filmed, NARROW_GATE_M)
+        observations = landmarks_and_outlines(problem, estimate, frames, filmed, NARROW_GATE_M)
         normals = surface_normals(tracks, problem.head, estimate, skin)
         equations = [
             track_equations(p, estimate, n, center) for p, n in zip(points, normals, strict=True)
         ]
         before, after = _cost(problem, estimate, observations, points, normals), np.inf
-        while damping < WORST_DAMPING:
+        while damping < MAX_DAMPING:
             taken = step(
                 estimate,
                 observations,
@@ -77,7 +77,7 @@ def fit_tracks(
             if after < before:
                 estimate, points = taken.estimate, taken.points
                 break
-        if before - after < SETTLED * before:
+        if before - after < CONVERGED_GAIN * before:
             break
     return estimate, tuple(points)
 

@@ -38,22 +38,22 @@ class TrackedPoints:
     def error_px(self, estimate: SolverState, center_px: FloatArray) -> FloatArray:
         """(N, M, 2) projections less sightings; NaN where a frame does not show the point."""
         at_rest = self.surface.at_rest(estimate.shape) + self.offset_m
-        error = np.empty((*self.tracks.seen.shape, 2))
+        error = np.empty((*self.tracks.visible.shape, 2))
         for m, k in enumerate(self.tracks.frames):
             moved = at_rest + self.surface.expression_basis @ estimate.expression[k]
             error[:, m] = estimate.project(int(k), moved, center_px) - self.tracks.pixel[:, m]
-        error[~self.tracks.seen] = np.nan
+        error[~self.tracks.visible] = np.nan
         return error
 
     def cost(self, estimate: SolverState, normals: FloatArray, center_px: FloatArray) -> float:
         """Half the Cauchy cost of the sightings plus that of the offsets. `normals` (N, 3)."""
         error = np.linalg.norm(self.error_px(estimate, center_px), axis=2) / self.tracks.sigma_px
         squared = np.nan_to_num((error / (SIGMA_PX * CAUCHY)) ** 2)
-        seen = 0.5 * INDEPENDENT_SHARE * CAUCHY**2 * np.log1p(squared).sum()
+        visible = 0.5 * INDEPENDENT_SHARE * CAUCHY**2 * np.log1p(squared).sum()
         across = (self.offset_m * normals).sum(axis=1)
         along = (self.offset_m**2).sum(axis=1) - across**2
         held = (across**2).sum() / NORMAL_SIGMA_M**2 + along.sum() / ALONG_SIGMA_M**2
-        return float(seen + 0.5 * held)
+        return float(visible + 0.5 * held)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def track_equations(
 
 
 @dataclass(frozen=True)
-class _Line:
+class _TrackLinearisation:
     """Residuals in sigmas, robust weights (0 where not seen), derivatives."""
 
     residual: FloatArray  # (N, M, 2)
@@ -155,10 +155,12 @@ class _Line:
     by_focal: FloatArray  # (N, M, 2) by the logarithm
 
 
-def _linearise(points: TrackedPoints, estimate: SolverState, center_px: FloatArray) -> _Line:
+def _linearise(
+    points: TrackedPoints, estimate: SolverState, center_px: FloatArray
+) -> _TrackLinearisation:
     tracks, expression = points.tracks, points.surface.expression_basis
     at_rest = points.surface.at_rest(estimate.shape) + points.offset_m
-    count, frames = tracks.seen.shape
+    count, frames = tracks.visible.shape
     residual, by_focal = np.zeros((count, frames, 2)), np.zeros((count, frames, 2))
     by_point = np.zeros((count, frames, 2, 3))
     by_local = np.zeros((count, frames, 2, POSE + expression.shape[2]))
@@ -179,13 +181,13 @@ def _linearise(points: TrackedPoints, estimate: SolverState, center_px: FloatArr
         by_local[:, m, :, :3] = np.cross(rotated[:, None], by_camera)
         by_local[:, m, :, 3:POSE] = by_camera
         by_local[:, m, :, POSE:] = by_point[:, m] @ expression
-    residual[~tracks.seen] = 0.0
+    residual[~tracks.visible] = 0.0
     squared = (residual**2).sum(axis=2)
-    weight = np.where(tracks.seen, INDEPENDENT_SHARE / (1.0 + squared / CAUCHY**2), 0.0)
-    return _Line(residual, weight, by_local, by_point, by_focal)
+    weight = np.where(tracks.visible, INDEPENDENT_SHARE / (1.0 + squared / CAUCHY**2), 0.0)
+    return _TrackLinearisation(residual, weight, by_local, by_point, by_focal)
 
 
-def _through(line: _Line, weighted_point: FloatArray) -> FloatArray:
+def _through(line: _TrackLinearisation, weighted_point: FloatArray) -> FloatArray:
     """(N, 3, C) the products of each point's and the cameras' derivatives."""
     count, frames, _, local = line.by_local.shape
     through = np.empty((count, 3, frames * local + 1))
@@ -196,7 +198,7 @@ def _through(line: _Line, weighted_point: FloatArray) -> FloatArray:
     return through
 
 
-def _cameras(line: _Line) -> tuple[FloatArray, FloatArray]:
+def _cameras(line: _TrackLinearisation) -> tuple[FloatArray, FloatArray]:
     """J'J (C, C) and -J'r (C,) of the cameras alone."""
     _, frames, _, local = line.by_local.shape
     camera, right = np.zeros((frames * local + 1,) * 2), np.zeros(frames * local + 1)

@@ -18,7 +18,7 @@ from .view_images import DrawnHead
 
 POINTS_PER_VIEW = 260
 NEIGHBOURS = 4
-NEAREST_DEG, FARTHEST_DEG = 3.0, 27.0
+MIN_ANGLE_DEG, MAX_ANGLE_DEG = 3.0, 27.0
 APART_DEG = 5.0  # neighbours in nearly the same place say the same
 STRUCTURE_PX = 2.0
 LID_MOVES_M = 0.002
@@ -33,7 +33,7 @@ class TrackGroup:
     corners: IntArray  # (N, 3) vertices
     weights: FloatArray  # (N, 3) barycentric
     pixel: FloatArray  # (N, M, 2) in the frames
-    seen: BoolArray  # (N, M)
+    visible: BoolArray  # (N, M)
     sigma_px: FloatArray  # (M,) what one pixel of a view is in the frame
 
     def __len__(self) -> int:
@@ -64,7 +64,7 @@ def neighbours(estimate: SolverState, frames: IntArray) -> dict[int, list[int]]:
         chosen: list[int] = []
         for other in frames[np.argsort(angle, kind="stable")]:
             away = _angle_deg(direction, int(other), [int(k)])
-            if not NEAREST_DEG < away < FARTHEST_DEG or len(chosen) == NEIGHBOURS:
+            if not MIN_ANGLE_DEG < away < MAX_ANGLE_DEG or len(chosen) == NEIGHBOURS:
                 continue
             if _angle_deg(direction, int(other), chosen) > APART_DEG:
                 chosen.append(int(other))
@@ -122,21 +122,21 @@ def textured_points(drawn: DrawnHead, usable: BoolArray) -> FloatArray:
 def _group(views: Sequence[DrawnHead], points: FloatArray, flows: Sequence[PairFlow]) -> TrackGroup:
     """What became of the points (N, 2) of the first view in the others; lost ones are left out."""
     pixel = [views[0].view.to_frame(points)]
-    seen = [np.ones(len(points), bool)]
+    visible = [np.ones(len(points), bool)]
     for other, flow in zip(views[1:], flows, strict=True):
         there, found = flow.follow(points)
         inside = ((there > 1.0) & (there < np.array(other.view.size_px) - 1.0)).all(axis=1)
         pixel.append(other.view.to_frame(there))
-        seen.append(found & inside)
-    followed = np.array(seen[1:], bool).reshape(-1, len(points)).any(axis=0)
-    column, row = points[followed].astype(int).T
+        visible.append(found & inside)
+    tracked = np.array(visible[1:], bool).reshape(-1, len(points)).any(axis=0)
+    column, row = points[tracked].astype(int).T
     raster = views[0].raster
     return TrackGroup(
         np.array([view.frame for view in views]),
         views[0].triangles[raster.triangle[row, column]],
         raster.barycentric[row, column].astype(np.float64),
-        np.stack(pixel, axis=1)[followed],
-        np.stack(seen, axis=1)[followed],
+        np.stack(pixel, axis=1)[tracked],
+        np.stack(visible, axis=1)[tracked],
         np.array([1.0 / view.view.scale for view in views]),
     )
 

@@ -11,13 +11,13 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from .bundle_adjustment import standard_deviation_of_focal
 from .landmark_term import landmark_error_px
-from .outline_fit import NARROW_GATE_M, outline_gaps_px, seen_sightings
+from .outline_fit import NARROW_GATE_M, landmarks_and_outlines, outline_gaps_px
 from .solution import Solution
 from .track_term import surface_normals, track_equations
 
 
 @dataclass(frozen=True)
-class Certainty:
+class Uncertainty:
     """Medians in pixels by frame (K,), NaN where a frame shows nothing of the kind."""
 
     landmark_px: FloatArray
@@ -26,14 +26,14 @@ class Certainty:
     focal_log_sd: float  # 0: it was told
 
 
-def certainty_of(solution: Solution) -> Certainty:
+def measure_uncertainty(solution: Solution) -> Uncertainty:
     """Measure a solution; a second or two for the focal length."""
     problem, estimate = solution.problem, solution.estimate
     landmarks = problem.landmarks
     observations = problem.observations(estimate, np.flatnonzero(landmarks.found))
     error = landmark_error_px(observations, estimate, problem.center_px, landmarks.oval)
     gaps = outline_gaps_px(problem, estimate, solution.filmed)
-    return Certainty(
+    return Uncertainty(
         _by_frame(error, len(landmarks.found)),
         _by_frame({k: float(np.median(gap)) for k, gap in gaps.items()}, len(landmarks.found)),
         _track_px(solution),
@@ -52,14 +52,14 @@ def _track_px(solution: Solution) -> FloatArray:
         error = group.error_px(solution.estimate, solution.problem.center_px)
         for m, frame in enumerate(group.tracks.frames):
             distance = np.linalg.norm(error[:, m], axis=1)
-            seen[frame].append(distance[group.tracks.seen[:, m]])
+            seen[frame].append(distance[group.tracks.visible[:, m]])
     every = [np.concatenate([np.zeros(0), *distances]) for distances in seen]
     return np.array([np.median(d) if len(d) else np.nan for d in every])
 
 
 def _focal_log_sd(solution: Solution) -> float:
     problem, estimate = solution.problem, solution.estimate
-    if problem.focal.is_certain:
+    if problem.focal.is_fixed:
         return 0.0
     template, center = problem.template, problem.center_px
     skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
@@ -69,7 +69,7 @@ def _focal_log_sd(solution: Solution) -> float:
         (group, track_equations(group, estimate, normal, center))
         for group, normal in zip(solution.points, normals, strict=True)
     ]
-    observations = seen_sightings(
+    observations = landmarks_and_outlines(
         problem, estimate, solution.solved_with, solution.filmed, NARROW_GATE_M
     )
     return standard_deviation_of_focal(estimate, observations, problem.prior, center, tracks)

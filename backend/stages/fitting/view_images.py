@@ -23,7 +23,7 @@ from .head_model import LinearHead, SolverState
 
 # The face, hairline to chin, is drawn about this high; never enlarged.
 FACE_HEIGHT_PX = 300.0
-SURELY_PERSON = 128
+PERSON_THRESHOLD = 128
 MARGIN_PX = 12
 
 
@@ -80,7 +80,7 @@ def frame_view(image_srgb: Pixels, mask: Pixels, face_px: FloatArray) -> FrameVi
     size = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     person = cv2.resize(mask[window], size, interpolation=cv2.INTER_AREA)
-    return FrameView(corner, scale, small.astype(np.float32), person > SURELY_PERSON)
+    return FrameView(corner, scale, small.astype(np.float32), person > PERSON_THRESHOLD)
 
 
 def opaque_triangles(template: HeadTemplate) -> IntArray:
@@ -109,7 +109,9 @@ def draw_head(
     return DrawnHead(frame, view, triangles, raster, in_camera, -(normal * sight).sum(axis=1))
 
 
-def seen_in(drawn: DrawnHead, other: DrawnHead, estimate: SolverState, center_px: FloatArray):
+def correspondences(
+    drawn: DrawnHead, other: DrawnHead, estimate: SolverState, center_px: FloatArray
+):
     """For each pixel of `drawn` (H, W): where `other` shows it (H, W, 2), and its depth there."""
     in_camera = interpolate_vertices(drawn.raster, drawn.triangles, other.in_camera_m)
     depth = np.maximum(in_camera[..., 2], 1e-3)

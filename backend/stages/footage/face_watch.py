@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...detector.face_mesh import LANDMARKS, FaceFinder, FaceMesh
+from ...detector.face_mesh import FaceFinder, FaceMesh
+from ...detector.landmark_indices import LANDMARK_COUNT
 from .head_view import face_centre_px, face_width_px
 
 # The landmark network sees a face at 130 px; less than that in the looked-at picture costs detail.
@@ -80,7 +81,7 @@ class FaceWatch:
 
     def _search(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """A slower look for small or distant faces, now and then."""
-        nothing = np.empty((0, LANDMARKS, 2), np.float32)
+        nothing = np.empty((0, LANDMARK_COUNT, 2), np.float32)
         if self._consecutive and self._missed % FINDER_INTERVAL:
             return nothing
         boxes = self._finder.detect(picture)

@@ -8,6 +8,17 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
+from ...detector.landmark_indices import (
+    EYE_LINE,
+    LEFT_EYE_INNER,
+    LEFT_EYE_OUTER,
+    LEFT_LID_MIDDLE,
+    LIP_MIDDLE,
+    MOUTH_CORNERS,
+    RIGHT_EYE_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_LID_MIDDLE,
+)
 from .head_view import HeadView
 from .survey import FaceObservation
 
@@ -19,9 +30,12 @@ FEWEST_FRAMES = 12  # even of a head that hardly turns: noise averages out
 JUMP_DEG = 16.0  # between neighbouring frames no head turns this far; the detector was misled
 WORST_ERROR = 2.5  # times the median
 BLINK_SHARE = 0.6  # of the person's usual eye opening
-EYES = (((159, 145), (33, 133)), ((386, 374), (263, 362)))  # upper and lower lid, both corners
-MOUTH = ((13, 14), (61, 291))  # inner lips, corners
-EYE_LINE = (33, 263)  # outer corners of the eyes
+# Of each eye, and of the mouth: the pair whose distance tells how open it is, and its corners.
+EYES = (
+    (RIGHT_LID_MIDDLE, (RIGHT_EYE_OUTER, RIGHT_EYE_INNER)),
+    (LEFT_LID_MIDDLE, (LEFT_EYE_OUTER, LEFT_EYE_INNER)),
+)
+MOUTH = (LIP_MIDDLE, MOUTH_CORNERS)
 
 
 def choose_frames(observations: Sequence[FaceObservation], view: HeadView, limit: int) -> IntArray:
@@ -58,7 +72,7 @@ def usability(observations: Sequence[FaceObservation], view: HeadView) -> FloatA
     opening = np.mean([_ratio(landmarks, *eye) for eye in EYES], axis=0)
     blink = opening < BLINK_SHARE * np.median(opening)
     parted = _ratio(landmarks, *MOUTH)
-    wide = _ratio(landmarks, MOUTH[1], EYE_LINE)
+    wide = _ratio(landmarks, MOUTH_CORNERS, EYE_LINE)
     speech = (parted - np.percentile(parted, 20)).clip(min=0.0) / 0.4
     speech += np.abs(wide / np.median(wide) - 1.0) / 0.4
     speech = np.clip(speech - 0.1, 0.0, 0.6)

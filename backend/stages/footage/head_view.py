@@ -14,17 +14,32 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import Camera, FloatArray
 
-# Landmark number → place on an average head in millimetres, typed from anthropometry in the head
+from ...detector.landmark_indices import (
+    FOREHEAD,
+    LEFT_EYE_INNER,
+    LEFT_EYE_OUTER,
+    LEFT_MOUTH_CORNER,
+    LEFT_NOSE_WING,
+    NOSE_ROOT,
+    NOSE_TIP,
+    RIGHT_EYE_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_MOUTH_CORNER,
+    RIGHT_NOSE_WING,
+    SUBNASALE,
+)
+
+# Landmark → place on an average head in millimetres, typed from anthropometry in the head
 # frame (origin midway between the ear canals, x to the subject's left, y backward, z up).
 ANATOMY_MM = {
-    33: (-45, -66, 14), 263: (45, -66, 14),  # outer corners of the eyes
-    133: (-16, -77, 12), 362: (16, -77, 12),  # inner corners
-    168: (0, -93, 20),  # root of the nose
-    4: (0, -120, -19),  # tip of the nose
-    2: (0, -104, -34),  # under the nose
-    129: (-18, -94, -28), 358: (18, -94, -28),  # wings of the nose
-    61: (-26, -86, -58), 291: (26, -86, -58),  # corners of the mouth
-    151: (0, -91, 62),  # forehead
+    RIGHT_EYE_OUTER: (-45, -66, 14), LEFT_EYE_OUTER: (45, -66, 14),
+    RIGHT_EYE_INNER: (-16, -77, 12), LEFT_EYE_INNER: (16, -77, 12),
+    NOSE_ROOT: (0, -93, 20),
+    NOSE_TIP: (0, -120, -19),
+    SUBNASALE: (0, -104, -34),
+    RIGHT_NOSE_WING: (-18, -94, -28), LEFT_NOSE_WING: (18, -94, -28),
+    RIGHT_MOUTH_CORNER: (-26, -86, -58), LEFT_MOUTH_CORNER: (26, -86, -58),
+    FOREHEAD: (0, -91, 62),
 }  # fmt: skip
 
 LANDMARK_NUMBERS = np.array(list(ANATOMY_MM))

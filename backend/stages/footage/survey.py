@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray, IntArray, Progress
 
+from ...detector.landmark_indices import (
+    CHEEK_REGIONS,
+    EYE_REGIONS,
+    LEFT_EYE_INNER,
+    NOSE_ROOT,
+    RIGHT_EYE_INNER,
+)
 from ...imaging.image_files import linear_from_srgb
 from .face_watch import FaceWatch
 from .head_view import face_centre_px, face_width_px
@@ -23,9 +30,6 @@ THUMBNAIL_PX = (64, 36)
 DETAIL_PX, LEVEL_FLOOR = 2.0, 8.0
 LIGHT_FLOOR = 0.005  # linear, before a logarithm: in the dark the sensor's noise has no colour
 HALF_OF_NORMAL = 0.455  # the median of a squared normal variable of variance 1
-# Points of the detector round each cheek's middle, and round each eye with its brow.
-CHEEKS = ((50, 205, 36, 142, 100, 118), (280, 425, 266, 371, 329, 347))
-EYES = ((33, 133, 159, 145, 70, 107), (263, 362, 386, 374, 300, 336))
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
     log_level = np.log(green + LEVEL_FLOOR)
     fine = log_level - cv2.GaussianBlur(log_level, (0, 0), DETAIL_PX)
     places = (face - [left, top]) * (np.array(patch.shape[1::-1]) / [right - left, bottom - top])
-    skin, eyes = (within_hulls(fine, places, group) for group in (CHEEKS, EYES))
+    skin, eyes = (within_hulls(fine, places, group) for group in (CHEEK_REGIONS, EYE_REGIONS))
     return FaceObservation(
         frame,
         face,
@@ -127,7 +131,7 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
 
 def _colour(patch: NDArray[np.uint8], places: FloatArray) -> tuple[float, float]:
     """Of the cheeks in a picture (H, W, 3) of sRGB; NaN where it shows none."""
-    skin = within_hulls(patch, places, CHEEKS)
+    skin = within_hulls(patch, places, CHEEK_REGIONS)
     if not len(skin):
         return np.nan, np.nan
     red, green, blue = np.log(linear_from_srgb(np.median(skin, axis=0) / 255.0) + LIGHT_FLOOR)
@@ -150,10 +154,10 @@ def _nose_line(pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> float:
     Skin is smooth there; the bridge of a pair of glasses is a line 5 to 10 % as thick as the inner
     corners of the eyes are apart. Second difference of the rows' medians.
     """
-    apart = face[362] - face[133]
+    apart = face[LEFT_EYE_INNER] - face[RIGHT_EYE_INNER]
     across = np.linspace(-0.22, 0.22, 16)[None, :, None] * apart
     down = np.linspace(-0.25, 0.75, 48)[:, None, None] * np.array([-apart[1], apart[0]])
-    places = (face[168] + across + down).astype(np.float32)
+    places = (face[NOSE_ROOT] + across + down).astype(np.float32)
     low = np.floor(places.min(axis=(0, 1))).astype(int).clip(0, np.array(pixels.shape[1::-1]) - 1)
     high = np.ceil(places.max(axis=(0, 1))).astype(int).clip(low + 1, pixels.shape[1::-1])
     green = np.ascontiguousarray(pixels[low[1] : high[1] + 1, low[0] : high[0] + 1, 1])

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray
 
+from ...detector.landmark_indices import (
+    CONTOUR_LOWER_MIDDLE,
+    CONTOUR_UPPER_MIDDLE,
+    EYE_CONTOURS,
+    IRISES,
+)
 from ...imaging.image_files import load_frame_linear
-from .face_openings import LIDS
 
-# The detector's points: centre and rim of the iris; right, left.
-IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
 # Parts of the iris' radius: clear of the pupil, the dark limbus and the lid's shadow.
 IRIS_RING = (0.45, 0.85)
 SCLERA_FROM = 1.2
@@ -47,7 +50,7 @@ def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
     found: list[list[tuple[float, FloatArray, FloatArray]]] = [[], []]
     for k in range(len(capture.frame_index)):
         frame = None
-        for eye, lid, iris in zip(found, LIDS, IRISES, strict=True):
+        for eye, lid, iris in zip(found, EYE_CONTOURS, IRISES, strict=True):
             points = track.frame_landmarks_px[k]
             opening = _opening(points[list(lid)], points[list(iris)])
             if opening < LEAST_OPENING:
@@ -85,7 +88,7 @@ def _opening(lid: FloatArray, iris: FloatArray) -> float:
     radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
     if not np.isfinite(radius) or not np.isfinite(lid).all() or radius < LEAST_RADIUS_PX:
         return 0.0
-    return float(np.linalg.norm(lid[4] - lid[12])) / radius
+    return float(np.linalg.norm(lid[CONTOUR_LOWER_MIDDLE] - lid[CONTOUR_UPPER_MIDDLE])) / radius
 
 
 def eye_colours(

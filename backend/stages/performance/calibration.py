@@ -11,13 +11,20 @@ import numpy as np
 from studio_avatar_addon.avatar.frames import head_turn_rad
 from studio_avatar_addon.avatar.types import BoolArray, Camera, FloatArray
 
+from ...detector.landmark_indices import (
+    EYE_LINE,
+    LEFT_BROW_MIDDLE,
+    LEFT_LID_MIDDLE,
+    LIP_MIDDLE,
+    MOUTH_CORNERS,
+    RIGHT_BROW_MIDDLE,
+    RIGHT_LID_MIDDLE,
+)
 from .landmark_model import LandmarkModel, see
 
-# Landmark pairs whose distance tells an expression, and the pair it is measured against.
-EYE_LINE = (33, 263)
-LIPS, MOUTH = (13, 14), (61, 291)
-LIDS = ((159, 145), (386, 374))
-BROWS = ((105, 159), (334, 386))
+# Landmark pairs whose distance tells an expression; it is measured against the eyes' outer corners.
+LIDS = (RIGHT_LID_MIDDLE, LEFT_LID_MIDDLE)
+BROWS = ((RIGHT_BROW_MIDDLE, RIGHT_LID_MIDDLE[0]), (LEFT_BROW_MIDDLE, LEFT_LID_MIDDLE[0]))
 SECTOR_RAD = np.radians(12.0)  # views alike enough to compare distances in
 RELAXED_SHARE, FEWEST_RELAXED = 0.3, 4  # of each sector's frames
 # What counts as much as one another: lips parted by .03 of the distance between the eyes' outer
@@ -37,8 +44,8 @@ def relaxed_frames(landmarks_px: FloatArray, poses: FloatArray) -> BoolArray:
     among similar views.
     """
     unit = _distance(landmarks_px, *EYE_LINE)
-    lips = _distance(landmarks_px, *LIPS) / unit
-    mouth = _distance(landmarks_px, *MOUTH) / unit
+    lips = _distance(landmarks_px, *LIP_MIDDLE) / unit
+    mouth = _distance(landmarks_px, *MOUTH_CORNERS) / unit
     parted = (lips - np.percentile(lips, 10)).clip(min=0.0) / LIPS_UNIT
     usual = np.median(mouth[parted <= np.percentile(parted, 30)])
     tension = parted + np.abs(mouth / usual - 1.0) / RATIO_UNIT

@@ -7,10 +7,18 @@ import numpy as np
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.types import Camera, FloatArray, HeadFit
 
+from ...detector.landmark_indices import (
+    LEFT_EYE_INNER,
+    LEFT_EYE_OUTER,
+    LEFT_IRIS,
+    RIGHT_EYE_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_IRIS,
+)
 from .landmark_model import head_rays
 
-IRIS_CENTRES = (473, 468)  # left, right
-EYE_CORNERS = ((362, 263), (133, 33))  # inner, outer of each eye
+IRIS_CENTRES = (LEFT_IRIS[0], RIGHT_IRIS[0])  # left, right
+EYE_CORNERS = ((LEFT_EYE_INNER, LEFT_EYE_OUTER), (RIGHT_EYE_INNER, RIGHT_EYE_OUTER))
 # The iris lies a little inside the eyeball's sphere: 24 mm eyeball, 11.7 mm iris.
 IRIS_DEPTH = 0.87
 LIMIT_RAD = np.radians([45.0, 30.0])  # yaw, pitch: what eyes can do

@@ -14,17 +14,15 @@ import numpy as np
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.types import Camera, FloatArray
 
+from ...detector.landmark_indices import LEFT_LID_PAIRS, LIP_PAIRS, RIGHT_LID_PAIRS
 from .landmark_model import LandmarkModel, Sight, see
 
 # The detector's errors are shared by neighbouring landmarks: twenty of them count as one.
 INDEPENDENT_SHARE = 0.05
 # Upper and lower lid of both eyes, then the lips' inner edges: whether they touch is what one sees
 # first, and their distance is known better than either's place.
-OPENINGS = (
-    (159, 145), (158, 153), (160, 144), (386, 374), (385, 380), (387, 373),
-    (13, 14), (82, 87), (312, 317),
-)  # fmt: skip
-LID_PAIRS = 6
+OPENINGS = (*RIGHT_LID_PAIRS, *LEFT_LID_PAIRS, *LIP_PAIRS)
+LID_PAIRS = len(RIGHT_LID_PAIRS) + len(LEFT_LID_PAIRS)
 OPENING_NOISE_M = 0.0006
 OPENING_SHARE = 0.3
 SHUT_OPENING = 0.22

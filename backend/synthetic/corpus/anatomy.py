@@ -18,47 +18,40 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas.texel_map import TexelMap, region
+from ...detector import landmark_indices as at
 from ...geometry.normals import vertex_normals
 
 MM_PER_M = 1000.0
 # The chart wraps the head round a vertical axis: u = angle times this radius (mm), v = height.
 CHART_RADIUS_MM = 90.0
 
-# The detector's landmarks, subject's left and right.
-BROW_UPPER = ((336, 296, 334, 293, 300), (107, 66, 105, 63, 70))  # medial to lateral
-BROW_LOWER = ((285, 295, 282, 283, 276), (55, 65, 52, 53, 46))
-LID_UPPER = (
-    (362, 398, 384, 385, 386, 387, 388, 466, 263),
-    (133, 173, 157, 158, 159, 160, 161, 246, 33),
-)
-LID_LOWER = (
-    (362, 382, 381, 380, 374, 373, 390, 249, 263),
-    (133, 155, 154, 153, 145, 144, 163, 7, 33),
-)
-LIP_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)  # right corner to left
-LIP_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+# Subject's left and right.
+BROW_UPPER = (at.LEFT_BROW_UPPER, at.RIGHT_BROW_UPPER)
+BROW_LOWER = (at.LEFT_BROW_LOWER, at.RIGHT_BROW_LOWER)
+LID_UPPER = (at.LEFT_UPPER_LID, at.RIGHT_UPPER_LID)
+LID_LOWER = (at.LEFT_LOWER_LID, at.RIGHT_LOWER_LID)
 PLACES = {
-    "cheek": (280, 50),
-    "under_eye": (348, 119),
-    "ala": (327, 98),
-    "wing": (358, 129),
-    "mouth_corner": (291, 61),
-    "tragus": (454, 234),
-    "jaw_angle": (361, 132),
-    "jaw": (365, 136),
-    "temple": (389, 162),
-    "outer_canthus": (263, 33),
-    "inner_canthus": (362, 133),
-    "nose_tip": (4,),
-    "nose_bridge": (197,),
-    "sellion": (168,),
-    "subnasale": (2,),
-    "chin": (152,),
-    "chin_boss": (199,),
-    "forehead": (151,),
-    "hairline": (10,),
-    "lip_upper_middle": (0,),
-    "lip_lower_middle": (17,),
+    "cheek": (at.LEFT_CHEEK, at.RIGHT_CHEEK),
+    "under_eye": (at.LEFT_UNDER_EYE, at.RIGHT_UNDER_EYE),
+    "ala": (at.LEFT_NOSTRIL, at.RIGHT_NOSTRIL),
+    "wing": (at.LEFT_NOSE_WING, at.RIGHT_NOSE_WING),
+    "mouth_corner": (at.LEFT_MOUTH_CORNER, at.RIGHT_MOUTH_CORNER),
+    "tragus": (at.LEFT_FACE_SIDE, at.RIGHT_FACE_SIDE),
+    "jaw_angle": (at.LEFT_JAW_ANGLE, at.RIGHT_JAW_ANGLE),
+    "jaw": (at.LEFT_JAW, at.RIGHT_JAW),
+    "temple": (at.LEFT_TEMPLE, at.RIGHT_TEMPLE),
+    "outer_canthus": (at.LEFT_EYE_OUTER, at.RIGHT_EYE_OUTER),
+    "inner_canthus": (at.LEFT_EYE_INNER, at.RIGHT_EYE_INNER),
+    "nose_tip": (at.NOSE_TIP,),
+    "nose_bridge": (at.NOSE_BRIDGE,),
+    "sellion": (at.NOSE_ROOT,),
+    "subnasale": (at.SUBNASALE,),
+    "chin": (at.CHIN,),
+    "chin_boss": (at.CHIN_BOSS,),
+    "forehead": (at.FOREHEAD,),
+    "hairline": (at.HAIRLINE,),
+    "lip_upper_middle": (at.UPPER_LIP_OUTER_MIDDLE,),
+    "lip_lower_middle": (at.LOWER_LIP_OUTER_MIDDLE,),
 }
 
 

@@ -14,7 +14,8 @@ from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas.texel_map import TexelMap
-from .anatomy import LID_LOWER, LID_UPPER, LIP_LOWER, LIP_UPPER, MM_PER_M, PLACES, Anatomy, to_chart
+from ...detector.landmark_indices import OUTER_LOWER_LIP, OUTER_UPPER_LIP
+from .anatomy import LID_LOWER, LID_UPPER, MM_PER_M, PLACES, Anatomy, to_chart
 from .openness import Openness, openness_of
 from .strokes import Canvas, outline_mask
 from .texel_steps import longest_step_mm
@@ -95,7 +96,7 @@ class Face:
     def lip_inside_mm(self) -> torch.Tensor:
         """Distance to the border of the lips' red, negative outside of it."""
         marks = self.anatomy.landmarks
-        border = marks[[*LIP_UPPER, *LIP_LOWER[-2::-1]]]
+        border = marks[[*OUTER_UPPER_LIP, *OUTER_LOWER_LIP[-2::-1]]]
         away = self.anatomy.distance_to_line(border)
         inside = outline_mask(self.anatomy.chart, [to_chart(border)], 0.2) > 0.5
         return self.tensor(np.where(inside & (self.anatomy.points[:, 1] < 0.0), away, -away))

@@ -18,15 +18,16 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...atlas.texel_map import TexelMap
+from ...detector.landmark_indices import IBUG_51
 from ...geometry.closest import Surface
 from ...geometry.normals import vertex_normals
-from ...geometry.similarity import UNMOVED, Similarity, align, similarity
-from ...registration.cloth import Cloth, fit_modes, fit_vertices
-from ...registration.reference_head import DETECTOR_LANDMARKS, HEAD_FROM_Y_UP
-from ...registration.register import FREE, template_landmarks_m, vertices_of
+from ...geometry.similarity import IDENTITY, Similarity, align, similarity
+from ...registration.nonrigid import NonRigidRegistration, fit_modes, fit_vertices
+from ...registration.reference_head import HEAD_FROM_Y_UP
+from ...registration.correspondence import FREE, template_landmarks_m, material_vertices
 from .errors import CorpusError
 
-# MakeHuman's base mesh: the vertices at DETECTOR_LANDMARKS, where the detector sees them on 15
+# MakeHuman's base mesh: the vertices at IBUG_51, where the detector sees them on 15
 # views of the mesh in one of its own skins; the median of the views, 1.7 mm apart.
 _MAKEHUMAN_VERTICES, _MAKEHUMAN_GROUP = 19158, "body"
 _MAKEHUMAN_LANDMARKS = (
@@ -48,7 +49,7 @@ class ForeignMesh:
     vertices: FloatArray  # (N, 3)
     triangles: NDArray[np.int32]  # (M, 3)
     triangle_uv: NDArray[np.float32]  # (M, 3, 2) origin bottom left
-    landmark_vertices: NDArray[np.int64]  # (51,) at DETECTOR_LANDMARKS
+    landmark_vertices: NDArray[np.int64]  # (51,) at IBUG_51
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class ForeignPlaces:
 
 def read_foreign_mesh(path: Path) -> ForeignMesh:
     """Read a Wavefront file. Its landmarks stand beside it in `NAME.landmarks.json`, a list of the
-    51 vertex numbers (from 0) at DETECTOR_LANDMARKS; MakeHuman's base mesh needs none.
+    51 vertex numbers (from 0) at IBUG_51; MakeHuman's base mesh needs none.
 
     Raises CorpusError where the file is missing, damaged, has no UV, or no landmarks are known.
     """
@@ -129,11 +130,11 @@ def _landmarks(path: Path, count: int) -> NDArray[np.int64]:
     except (OSError, ValueError, TypeError) as error:
         raise CorpusError(
             f"It is not known where the face's landmarks are on the mesh {path.name}.",
-            f"Write the {len(DETECTOR_LANDMARKS)} vertex numbers as a list into {beside.name}.",
+            f"Write the {len(IBUG_51)} vertex numbers as a list into {beside.name}.",
         ) from error
-    if found.shape != (len(DETECTOR_LANDMARKS),) or found.min() < 0 or found.max() >= count:
+    if found.shape != (len(IBUG_51),) or found.min() < 0 or found.max() >= count:
         raise CorpusError(
-            f"{beside.name} does not name {len(DETECTOR_LANDMARKS)} vertices of the mesh.",
+            f"{beside.name} does not name {len(IBUG_51)} vertices of the mesh.",
             "Write one vertex number, from 0, for each landmark.",
         )
     return found
@@ -146,14 +147,14 @@ def foreign_places(table: TexelMap, mesh: ForeignMesh) -> ForeignPlaces:
     """
     template = table.template
     surface, uv, landmarks_m = _placed(template, mesh)
-    cloth = _cloth(template, surface, landmarks_m)
-    vertices = fit_vertices(cloth, fit_modes(cloth))
+    registration = _registration(template, surface, landmarks_m)
+    vertices = fit_vertices(registration, fit_modes(registration))
     points = table.interpolate(vertices)
     places = surface.closest(points.astype(np.float64))
     normals = table.interpolate(vertex_normals(vertices, template.triangles))
     facing = (normals * surface.normals[places.triangle]).sum(1)
     trusted = table.is_material("skin") & (places.distance_m < _TRUSTED_M)
-    trusted &= (facing > _SAME_WAY_COS) & ~surface.on_edge(places)
+    trusted &= (facing > _SAME_WAY_COS) & ~surface.on_border(places)
     found = np.einsum("nk,nkc->nc", places.weights, uv[places.triangle])
     return ForeignPlaces(found.astype(np.float32), trusted)
 
@@ -179,12 +180,12 @@ def _placed(
         return placed, inside[mesh.triangles].all(1)
 
     placed, kept = near(to_head)
-    skin = vertices_of(template, "skin")
+    skin = material_vertices(template, "skin")
     moved = align(
         template.vertices_m[skin].astype(np.float64),
         np.ones(int(skin.sum())),
         Surface(placed, mesh.triangles[kept]),
-        UNMOVED,
+        IDENTITY,
     )
     to_head = to_head.then(moved.inverse)
     placed, kept = near(to_head)
@@ -192,8 +193,8 @@ def _placed(
     return surface, mesh.triangle_uv[kept], placed[mesh.landmark_vertices]
 
 
-def _cloth(template: HeadTemplate, surface: Surface, landmarks_m: FloatArray) -> Cloth:
-    names = list(DETECTOR_LANDMARKS)
+def _registration(template: HeadTemplate, surface: Surface, landmarks_m: FloatArray) -> NonRigidRegistration:
+    names = list(IBUG_51)
     rows = sp.csr_array(
         (
             template.landmark_weights[names].astype(np.float64).ravel(),
@@ -204,10 +205,10 @@ def _cloth(template: HeadTemplate, surface: Surface, landmarks_m: FloatArray) ->
     sheet = np.isin(
         template.triangle_material, [MATERIALS.index(name) for name in ("skin", "mouth")]
     )
-    return Cloth(
+    return NonRigidRegistration(
         rest_m=template.vertices_m.astype(np.float64),
         triangles=template.triangles[sheet],
-        skin=vertices_of(template, "skin"),
+        skin=material_vertices(template, "skin"),
         sides=np.full(len(template.vertices_m), FREE, np.int8),
         surface=surface,
         allowed={FREE: np.arange(len(surface.triangles))},
