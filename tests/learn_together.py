@@ -18,7 +18,7 @@ from backend.job.terminal import Silent
 from backend.training.detail import learn
 from backend.training.distributed import (
     accelerator_for_training,
-    any_of_all,
+    any_process,
     finished,
     optimizer_step,
 )
@@ -64,8 +64,8 @@ def main(folder: Path) -> None:
         "random": PhonePhase(made, 0).random(0).initial_seed(),
         "slopes": slopes,
         "clipped": [round(weights[0].grad.item(), 4)],
-        "late": any_of_all(accelerator, rank == 1),
-        "early": any_of_all(accelerator, False),
+        "late": any_process(accelerator, rank == 1),
+        "early": any_process(accelerator, False),
         "finished": finished(accelerator, "done"),
     }
     (folder / f"{rank}.json").write_text(json.dumps(told))

@@ -37,10 +37,10 @@ from backend.stages.detail.diffusion import (
 )
 from backend.stages.detail.diffusion.pipeline import Prediction
 from backend.stages.detail.diffusion_drawing import Diffusion
-from backend.training.checkpoint import Origin, read_checkpoint, read_standing, write_checkpoint
-from backend.training.detail.crops import drawn_pieces, piece_of
+from backend.training.checkpoint import Origin, read_checkpoint, read_resume_point, write_checkpoint
+from backend.training.detail.crops import crop_at, draw_crops
 from backend.training.detail.detail_presets import Preset
-from backend.training.detail.detail_sheets import write_answers
+from backend.training.detail.detail_sheets import write_prediction_sheet
 from backend.training.detail.filmed_persons import Filmed
 from backend.training.detail.learn import Learning, Nets
 from backend.training.detail.train_detail import film_mark
@@ -267,7 +267,7 @@ def test_pieces_are_told_what_the_product_tells(octave: int) -> None:
     """Inside a piece: its rim knows nothing of what lies beyond."""
     size, crop, row, column = 512 >> octave, 64, 128, 64
     person = a_person(1, 512)
-    piece = piece_of(person, row, column, crop, octave, CPU, by_network=False)
+    piece = crop_at(person, row, column, crop, octave, CPU, by_network=False)
 
     def whole(image: torch.Tensor) -> torch.Tensor:
         return functional.avg_pool2d(image.float(), 1 << octave)
@@ -317,14 +317,14 @@ def test_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
         first.step(number)
     write_checkpoint(tmp_path, origin, halved, first, 2)
     resumed, second = learning()
-    standing = read_standing(tmp_path, origin)
+    standing = read_resume_point(tmp_path, origin)
     assert standing.step == 2
     read_checkpoint(tmp_path, standing, resumed, second)
     assert [second.step(number)["loss"] for number in (2, 3)] == losses[2:]
     for ours, theirs in zip(nets.mean.parameters(), resumed.mean.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     with pytest.raises(EnvironmentProblem, match="begun otherwise"):
-        read_standing(tmp_path, replace(origin, seed=2))
+        read_resume_point(tmp_path, replace(origin, seed=2))
 
 
 def test_a_loss_that_is_no_number_stops_with_the_step() -> None:
@@ -336,7 +336,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step() -> None:
 
 
 def test_the_sheet_tells_both_kinds_of_stage_one(tmp_path: Path) -> None:
-    found = write_answers(tmp_path / "sheet.jpg", Nets.of(TINY, CPU).mean, [a_person(1)])
+    found = write_prediction_sheet(tmp_path / "sheet.jpg", Nets.of(TINY, CPU).mean, [a_person(1)])
     assert (tmp_path / "sheet.jpg").stat().st_size > 1000
     assert {"hybrid_before_psnr", "network_after_gradients"} <= found.keys()
-    assert drawn_pieces([a_person(1)], 32, 3, stream(CPU, 1)).drawn.shape == (3, 4, 32, 32)
+    assert draw_crops([a_person(1)], 32, 3, stream(CPU, 1)).drawn.shape == (3, 4, 32, 32)

@@ -25,14 +25,14 @@ from backend.synthetic.simulator import (
     read_hdris,
     save_tables,
 )
-from backend.synthetic.simulator import view_placement as filming_module
+from backend.synthetic.simulator import view_placement as view_placement
 from backend.synthetic.simulator.atlas_maps import AtlasMaps
-from backend.synthetic.simulator.occluders import draw_hiding, find_hair
-from backend.synthetic.simulator.phone_camera import draw_camera
+from backend.synthetic.simulator.occluders import draw_occluders, find_hair
+from backend.synthetic.simulator.phone_camera import draw_phone_camera
 from backend.synthetic.simulator.shading import Heads
-from backend.synthetic.simulator.simulate import LightEstimate, estimated_light
+from backend.synthetic.simulator.simulate import LightEstimate, estimate_light
 from backend.synthetic.simulator.sphere import DIRECTIONS, Sphere
-from backend.synthetic.simulator.view_placement import draw_filmings
+from backend.synthetic.simulator.view_placement import draw_view_placements
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate
@@ -100,7 +100,7 @@ def test_in_a_white_furnace_a_point_gets_what_is_open_and_what_the_head_throws(h
     count = heads.tables.bits.shape[1]
     dark = heads.irradiance(environment(1.0), unturned(), torch.zeros(1, count, 3)).linear
     white = heads.irradiance(environment(1.0), unturned(), torch.ones(1, count, 3)).linear
-    plain = heads._blurred(heads.openness[:, :, None, None].expand(-1, -1, -1, 3))
+    plain = heads._scatter_in_skin(heads.openness[:, :, None, None].expand(-1, -1, -1, 3))
     assert torch.allclose(dark, plain, atol=0.02)
     assert (white >= dark - 1e-4).all()
     assert white.max() < 1.03
@@ -125,10 +125,10 @@ def test_sun_from_the_left_lights_the_left_and_the_nose_casts_a_shadow(
     eyes = template.eye_centre_m[:, 2].mean()
     beside = (points[:, 0] < -0.008) & (points[:, 0] > -0.035) & (points[:, 1] < -0.07)
     beside &= (points[:, 2] < eyes - 0.015) & (points[:, 2] > eyes - 0.05)
-    towards = light.towards[0, 0]
+    towards = light.sun_direction[0, 0]
     facing = beside & (normals @ towards > 0.15)
     assert facing.sum() >= 5
-    assert (light.open[0, facing, 0] < 0.5).float().mean() > 0.5
+    assert (light.sun_visibility[0, facing, 0] < 0.5).float().mean() > 0.5
 
 
 def test_mirrored_environments_light_a_symmetric_head_mirrored(heads: Heads):
@@ -151,19 +151,23 @@ def test_light_of_the_camera_differs_from_view_to_view_and_light_of_the_head_doe
     heads: Heads, atlas: AtlasMaps
 ):
     environments = environment(0.1, (0.3, -1.0, 0.2)).take(torch.zeros(24, dtype=torch.int64))
-    filming = draw_filmings(torch.Generator().manual_seed(3), 5, environments)
+    placement = draw_view_placements(torch.Generator().manual_seed(3), 5, environments)
     many = Heads(heads.tables, torch.zeros(24, dtype=torch.int64), heads.sphere)
     none = torch.zeros(24, heads.points_m.shape[1], 3)
-    light = many.irradiance(environments, filming.turns, none).linear[..., 0]
+    light = many.irradiance(environments, placement.environment_from_head, none).linear[..., 0]
     change = light.std(2).mean(1)
-    assert filming.light_turns.any() and not filming.light_turns.all()
-    assert change[~filming.light_turns].max() < 1e-5
-    assert change[filming.light_turns].min() > 0.005
+    assert placement.light_follows_camera.any() and not placement.light_follows_camera.all()
+    assert change[~placement.light_follows_camera].max() < 1e-5
+    assert change[placement.light_follows_camera].min() > 0.005
     # A light at the camera stays in front of the face that the camera sees: turn, then look.
-    at_camera = filming.cameras_m / filming.cameras_m.norm(dim=2, keepdim=True)
-    first = filming.turns @ at_camera[..., None]
+    at_camera = placement.cameras_m / placement.cameras_m.norm(dim=2, keepdim=True)
+    first = placement.environment_from_head @ at_camera[..., None]
     spread = (first - first.mean(1, keepdim=True)).norm(dim=2)[..., 0].amax(1)
-    assert spread[filming.light_turns].max() < 0.5 < spread[~filming.light_turns].max()
+    assert (
+        spread[placement.light_follows_camera].max()
+        < 0.5
+        < spread[~placement.light_follows_camera].max()
+    )
 
 
 def test_textures_are_as_the_stage_makes_them(pair: Pair):
@@ -201,19 +205,19 @@ def test_shading_is_what_lies_between_studio_and_phone(pair: Pair, atlas: AtlasM
 
 @pytest.mark.parametrize("light_turns", [False, True])
 def test_what_the_stage_makes_of_the_light_does_not_depend_on_its_level(
-    heads: Heads, atlas: AtlasMaps, light_turns: bool
+    heads: Heads, atlas: AtlasMaps, light_follows_camera: bool
 ):
     """Cameras light dark skin up: its light is brighter, but the same for the stage."""
     environments = environment(0.1, (0.3, -1.0, 0.2)).take(torch.zeros(2, dtype=torch.int64))
-    filming = draw_filmings(torch.Generator().manual_seed(3), 4, environments)
-    filming = replace(filming, light_turns=torch.full((2,), light_turns))
+    placement = draw_view_placements(torch.Generator().manual_seed(3), 4, environments)
+    placement = replace(placement, light_follows_camera=torch.full((2,), light_follows_camera))
     none = torch.zeros(2, heads.points_m.shape[1], 3)
     many = Heads(heads.tables, torch.zeros(2, dtype=torch.int64), heads.sphere)
-    light = many.irradiance(environments, filming.turns, none).linear
+    light = many.irradiance(environments, placement.environment_from_head, none).linear
 
     def estimated(level: float) -> LightEstimate:
         generator = torch.Generator().manual_seed(4)
-        return estimated_light(atlas, torch.log(light + 0.01) + level, filming, generator)
+        return estimate_light(atlas, torch.log(light + 0.01) + level, placement, generator)
 
     dark, bright = estimated(-0.7), estimated(0.7)
     assert torch.allclose(dark.lift, bright.lift, atol=1e-4)
@@ -236,9 +240,9 @@ def test_painted_hair_is_hidden_strand_by_strand_and_a_bald_scalp_is_not(atlas: 
     assert hidden[strands[0]].mean() > 0.95
     assert hidden[((atlas.scalp > 0.5) & ~side)[0]].mean() < 0.02
     assert not none.any()
-    occluders = draw_hiding(generator, atlas, torch.log(torch.cat([dark, bald])))
-    assert occluders.hides[0, scalp[0]].mean() > 0.9
-    assert not occluders.hides[1].any() and not occluders.grows[1].any()
+    occluders = draw_occluders(generator, atlas, torch.log(torch.cat([dark, bald])))
+    assert occluders.hair_cover[0, scalp[0]].mean() > 0.9
+    assert not occluders.hair_cover[1].any() and not occluders.cropped_hair[1].any()
 
 
 def test_narrow_filming_leaves_the_sides_unseen(
@@ -248,11 +252,11 @@ def test_narrow_filming_leaves_the_sides_unseen(
     seen = []
     for degrees in (12.0, 60.0):
         reach = math.radians(degrees)
-        monkeypatch.setattr(filming_module, "YAW_RAD", (reach, reach))
+        monkeypatch.setattr(view_placement, "YAW_RAD", (reach, reach))
         seen.append(made.simulate(skins(4), torch.Generator().manual_seed(4)).coverage)
     ears = atlas.ears[0, 0] > 0.5
     nose = (atlas.bare[0, 0] > 0.5) & (atlas.height_m[0, 0].abs() < 0.03)
-    nose &= (atlas.beside_eye_m[0, 0] < -0.02) & (atlas.ahead[0, 0] > 0.5)
+    nose &= (atlas.lateral_from_eye_m[0, 0] < -0.02) & (atlas.front[0, 0] > 0.5)
     assert seen[0][:, nose].mean() > 0.8
     assert seen[1][:, ears].mean() > seen[0][:, ears].mean() + 0.15
 
@@ -308,9 +312,9 @@ def test_panoramas_without_light_are_refused(tmp_path: Path):
 
 
 def test_a_frame_clips_what_is_too_bright_and_keeps_the_order_of_the_rest():
-    camera = draw_camera(torch.Generator().manual_seed(1), 64, 2, 4)
+    camera = draw_phone_camera(torch.Generator().manual_seed(1), 64, 2, 4)
     dark, bright = (
-        camera.filmed(1, torch.full((64, 3, 4, 4), linear))[0].exp() for linear in (0.1, 4.0)
+        camera.process(1, torch.full((64, 3, 4, 4), linear))[0].exp() for linear in (0.1, 4.0)
     )
     assert bright.max() <= 1.0041
     assert bright.mean() > 0.9

@@ -22,7 +22,7 @@ from backend.imaging.image_files import write_png
 from backend.job.terminal import Silent
 from backend.stages.studio_texture.networks import Generator, StudioShape
 from backend.synthetic.simulator import Simulator, bake_tables, draw_environments
-from backend.training.checkpoint import Origin, read_standing
+from backend.training.checkpoint import Origin, read_resume_point
 from backend.training.data_source import inspect
 from backend.training.finite import NotFinite
 from backend.training.folders import read_atlas_pictures
@@ -36,8 +36,8 @@ from backend.training.studio.pairs import (
     AtlasFacts,
     Pairs,
     Sources,
-    as_batch,
     as_bytes,
+    gather_batch,
     mirrored,
     simulated_pairs,
     skin_and_weight,
@@ -45,7 +45,7 @@ from backend.training.studio.pairs import (
 from backend.training.studio.phases import EncoderPhase, PhonePhase, Setting, StudioPhase
 from backend.training.studio.studio_presets import PRESETS, Adversarial, Preset
 from backend.training.studio.train_phases import SAMPLES, Run, train
-from backend.training.texture_pool import SkinStock
+from backend.training.texture_pool import TexturePool
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate
 
@@ -113,7 +113,7 @@ def test_an_interrupted_training_makes_the_same_as_one_that_never_stopped(
     for _ in range(12):  # each is told at once that its time is up
         standing = None
         if (tmp_path / "pieces").is_dir():
-            standing = read_standing(tmp_path / "pieces", origin())
+            standing = read_resume_point(tmp_path / "pieces", origin())
         run = Run(setting(facts, identity), origin(), tmp_path / "pieces", Silent(), 0.0)
         pieces = train(run, standing)
         if pieces is not None:
@@ -170,18 +170,18 @@ def test_what_is_no_number_stops_with_its_step_and_keeps_the_checkpoint(tmp_path
     run = Run(setting(facts, identity, preset), origin(preset), tmp_path, Silent())
     with pytest.raises(NotFinite, match=r"step \d+ .*not finite"):
         train(run, None)
-    standing = read_standing(tmp_path, origin(preset))
+    standing = read_resume_point(tmp_path, origin(preset))
     assert (standing.phase, standing.step) == ("phone", 2)
     assert (tmp_path / standing.file).is_file()
 
 
 def test_only_the_same_training_is_resumed_and_only_whole(tmp_path, facts, identity):
     with pytest.raises(EnvironmentProblem, match="holds no training"):
-        read_standing(tmp_path, origin())
+        read_resume_point(tmp_path, origin())
     train(Run(setting(facts, identity), origin(), tmp_path, Silent(), 0.0), None)
     with pytest.raises(EnvironmentProblem, match="settings differs"):
-        read_standing(tmp_path, origin(replace(QUICK, batch=2)))
-    standing = read_standing(tmp_path, origin())
+        read_resume_point(tmp_path, origin(replace(QUICK, batch=2)))
+    standing = read_resume_point(tmp_path, origin())
     file = tmp_path / standing.file
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(EnvironmentProblem, match="not the file"):
@@ -254,7 +254,7 @@ def simulator(template: HeadTemplate) -> Simulator:
 
 def test_pairs_are_simulated_of_skins_and_follow_from_the_seed(simulator):
     tones = torch.tensor([60, 200], dtype=torch.uint8)[:, None, None, None]
-    skins = SkinStock.of_colours(tones.expand(2, 3, 128, 128)).smaller(64)
+    skins = TexturePool.of_colours(tones.expand(2, 3, 128, 128)).smaller(64)
     assert (skins.roughness == round(0.45 * 255)).all() and (skins.albedo_srgb[1] == 200).all()
     first, again, other = (
         simulated_pairs(simulator, skins, SIZE, 6, stream(CPU, seed)) for seed in (1, 1, 2)
@@ -298,7 +298,7 @@ def test_a_stock_lasts_so_many_steps_and_own_textures_come_first(facts):
 
 def test_mirrored_skin_is_a_head_turned_and_eyes_stay(facts):
     pairs = made_up_pairs(0)
-    batch = as_batch(pairs, facts, torch.arange(16), stream(CPU, 3))
+    batch = gather_batch(pairs, facts, torch.arange(16), stream(CPU, 3))
     turned = batch.inputs.normal[:, 0][:, facts.skin > 0.5].mean(1) < 0
     assert 0 < turned.sum() < 16
     stored = pairs.phone_srgb.float() / 255

@@ -44,7 +44,7 @@ class Phase(Protocol):
 
 
 @dataclass(frozen=True)
-class Standing:
+class ResumePoint:
     """Where a training stands."""
 
     phase: str
@@ -89,7 +89,7 @@ def write_checkpoint(folder: Path, origin: Origin, nets: Nets, phase: Phase, ste
     file = folder / f"checkpoint_{phase.name}_{step}.safetensors"
     with whole_file(file) as partial:
         safetensors.torch.save_file(tensors, partial)
-    standing = Standing(phase.name, step, phase.figures(), file.name, sha256_file(file))
+    standing = ResumePoint(phase.name, step, phase.figures(), file.name, sha256_file(file))
     write_json(
         folder / DESCRIPTION,
         {"format": FORMAT, "standing": asdict(standing), "origin": asdict(origin)},
@@ -99,13 +99,13 @@ def write_checkpoint(folder: Path, origin: Origin, nets: Nets, phase: Phase, ste
             old.unlink()
 
 
-def begun(folder: Path, origin: Origin, *, resume: bool) -> Standing | None:
+def begun(folder: Path, origin: Origin, *, resume: bool) -> ResumePoint | None:
     """Where the training in `folder` stands, None for one that begins now.
 
     Raises EnvironmentProblem where one is there and not to be resumed, or the other way round.
     """
     if resume:
-        return read_standing(folder, origin)
+        return read_resume_point(folder, origin)
     if (folder / DESCRIPTION).is_file():
         raise EnvironmentProblem(
             f"{folder} holds a training already.",
@@ -114,11 +114,11 @@ def begun(folder: Path, origin: Origin, *, resume: bool) -> Standing | None:
     return None
 
 
-def read_standing(folder: Path, origin: Origin) -> Standing:
+def read_resume_point(folder: Path, origin: Origin) -> ResumePoint:
     """Raises EnvironmentProblem where there is none, or the training was begun otherwise."""
     try:
         stored = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-        standing, begun = Standing(**stored["standing"]), Origin(**stored["origin"])
+        standing, begun = ResumePoint(**stored["standing"]), Origin(**stored["origin"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise EnvironmentProblem(
             f"{folder} holds no training to resume: {error}.", _REMEDY
@@ -132,7 +132,7 @@ def read_standing(folder: Path, origin: Origin) -> Standing:
     return standing
 
 
-def read_checkpoint(folder: Path, standing: Standing, nets: Nets, phase: Phase) -> None:
+def read_checkpoint(folder: Path, standing: ResumePoint, nets: Nets, phase: Phase) -> None:
     """Bring `nets` and `phase` to where they stood.
 
     Raises EnvironmentProblem for a damaged file.

@@ -16,7 +16,7 @@ from ..job.terminal import TerminalProgress
 from ..synthetic.corpus.person_sheets import close_up_sheet, head_sheet, texture_srgb, tiled
 from ..synthetic.render_capture import CHECKOUT
 from ..synthetic.simulator import draw_sheet
-from .texture_pool import SkinStock, stored_bank, stored_simulator
+from .texture_pool import TexturePool, load_or_paint_bank, load_simulator
 
 DOCS = CHECKOUT / "docs"
 PERSONS, SIZE, CLOSE = 64, 256, 6
@@ -32,18 +32,18 @@ def render_corpus(out: Path = DOCS) -> Path:
     textures, and what was seen) to the folder `out`, which is returned. The persons are held out
     of all training."""
     cpu, cache = torch.device("cpu"), cache_folder() / "training"
-    bank, tile_px = stored_bank(cache, range(PERSONS), SIZE), (TILE_PX, TILE_PX)
+    bank, tile_px = load_or_paint_bank(cache, range(PERSONS), SIZE), (TILE_PX, TILE_PX)
     small = [
         cv2.resize(texture_srgb(bank.texture(i, cpu)), tile_px, interpolation=cv2.INTER_AREA)
         for i in range(PERSONS)
     ]
     write_jpeg(out / "corpus.jpg", tiled([np.asarray(s, np.uint8) for s in small], ACROSS), QUALITY)
-    large = stored_bank(cache, range(CLOSE), HEADS_SIZE)
+    large = load_or_paint_bank(cache, range(CLOSE), HEADS_SIZE)
     worn = [texture_srgb(large.texture(i, cpu)) for i in range(CLOSE)]
     write_jpeg(out / "heads.jpg", head_sheet(load_template(), worn, HEAD_PX), QUALITY)
     write_jpeg(out / "skin.jpg", close_up_sheet(load_template(), range(CLOSE)), QUALITY)
-    simulator = stored_simulator(cache, cpu, SIZE, None, TerminalProgress())
-    skins = SkinStock.of(bank, cpu)
+    simulator = load_simulator(cache, cpu, SIZE, None, TerminalProgress())
+    skins = TexturePool.of(bank, cpu)
     generator = torch.Generator().manual_seed(PAIRS_SEED)
     pair = simulator.simulate(skins.take(torch.arange(PERSONS)), generator)
     write_jpeg(out / "pairs.jpg", draw_sheet(pair, ACROSS // 2, TILE_PX), QUALITY)

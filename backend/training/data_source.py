@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from ..synthetic.corpus.studio_folder import StudioFolder, open_studio_folder
-from .folders import atlas_pictures, mark_of, read_atlas_pictures
-from .texture_pool import SkinStock
+from .folders import atlas_pictures, content_hash, read_atlas_pictures
+from .texture_pool import TexturePool
 
 SIMULATED = "simulated"
 
@@ -24,10 +24,10 @@ class DataSource:
 
     def marks(self) -> tuple[str, str]:
         """Of the phone's and the studio's textures: what changes with their content."""
-        phone = SIMULATED if self.phone is None else mark_of(self.phone)
+        phone = SIMULATED if self.phone is None else content_hash(self.phone)
         if self.studio_folder is not None:
-            return phone, mark_of([*self.studio_folder.images, self.studio_folder.mesh])
-        return phone, SIMULATED if self.studio is None else mark_of(self.studio)
+            return phone, content_hash([*self.studio_folder.images, self.studio_folder.mesh])
+        return phone, SIMULATED if self.studio is None else content_hash(self.studio)
 
     def told(self, painted: int, variations: int) -> str:
         """For a model card: what is learnt from beside `painted` persons."""
@@ -41,7 +41,7 @@ class DataSource:
 
     def skins(
         self, count: int, first_seed: int, size: int, device: torch.device
-    ) -> SkinStock | None:
+    ) -> TexturePool | None:
         """Studio textures of the trainer's own, if any: `count` variations, where a mesh tells how
         they lie on a head, else each as often as it takes.
 
@@ -49,13 +49,13 @@ class DataSource:
         """
         if self.studio_folder is not None:
             seeds = range(first_seed, first_seed + count)
-            return SkinStock.of_real(self.studio_folder, seeds, size, device)
+            return TexturePool.of_real(self.studio_folder, seeds, size, device)
         if self.studio is None:
             return None
         albedo = read_atlas_pictures(self.studio, size)
         # Few among many painted persons would hardly be drawn.
         repeated = torch.arange(max(count, len(albedo))) % len(albedo)
-        return SkinStock.of_colours(albedo[repeated].to(device))
+        return TexturePool.of_colours(albedo[repeated].to(device))
 
 
 def inspect(phone: str, studio: str) -> DataSource:

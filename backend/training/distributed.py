@@ -62,16 +62,16 @@ def optimizer_step(
         optimizer.step()
 
 
-def mean_over_all(accelerator: Accelerator, value: Tensor) -> Tensor:
+def mean_over_processes(accelerator: Accelerator, value: Tensor) -> Tensor:
     """Of all processes' `value` (...)."""
     if accelerator.num_processes == 1:
         return value
     return accelerator.reduce(value, "mean")
 
 
-def any_of_all(accelerator: Accelerator, said: bool) -> bool:
+def any_process(accelerator: Accelerator, said: bool) -> bool:
     """Whether any process says so: all go on, or none."""
-    share = mean_over_all(accelerator, torch.tensor(float(said), device=accelerator.device))
+    share = mean_over_processes(accelerator, torch.tensor(float(said), device=accelerator.device))
     return share.item() > 0.0
 
 
@@ -80,7 +80,7 @@ def _average_gradients(accelerator: Accelerator, learning: list[torch.nn.Paramet
     of them used keeps no gradient, as in a single process."""
     used = torch.tensor([float(p.grad is not None) for p in learning], device=accelerator.device)
     sent = torch.cat([used, *(_gradient(p).flatten() for p in learning)])
-    mean = mean_over_all(accelerator, sent)
+    mean = mean_over_processes(accelerator, sent)
     used, *parts = mean.split([len(learning), *(p.numel() for p in learning)])
     for parameter, by_some, part in zip(learning, used.tolist(), parts, strict=True):
         if by_some:

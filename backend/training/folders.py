@@ -38,7 +38,7 @@ def read_atlas_pictures(paths: list[Path], size: int) -> torch.Tensor:
     return torch.stack([_read(path, size) for path in paths])
 
 
-def mark_of(paths: list[Path]) -> str:
+def content_hash(paths: list[Path]) -> str:
     """16 hex digits that change with the files' content, not with their place."""
     marks = sorted(sha256_file(path) for path in paths)
     return hashlib.sha256("".join(marks).encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from studio_avatar_addon.avatar.types import Progress
 
-from .distributed import any_of_all
+from .distributed import any_process
 from .log import TrainingLog
 
 
@@ -25,7 +25,7 @@ class Learner(Protocol):
 
 
 @dataclass(frozen=True)
-class Pace:
+class Schedule:
     steps: int
     log_every: int
     keep_every: int
@@ -44,7 +44,7 @@ class Loop:
     progress: Progress
     stop_at_s: float | None = None
 
-    def run(self, learner: Learner, pace: Pace, done: int) -> bool:
+    def run(self, learner: Learner, pace: Schedule, done: int) -> bool:
         """From step `done` to the last; False where the time was up before."""
         started, logged = time.monotonic(), done
         writes = self.accelerator.is_main_process
@@ -53,7 +53,7 @@ class Loop:
             step = number + 1
             ends = step == pace.steps
             late = self.stop_at_s is not None and time.monotonic() > self.stop_at_s
-            late = any_of_all(self.accelerator, late)
+            late = any_process(self.accelerator, late)
             if writes and (step % pace.log_every == 0 or ends):
                 took = (time.monotonic() - started) / (step - logged)
                 self.log.write(learner.name, step, {"seconds_a_step": took} | found)

@@ -27,8 +27,8 @@ from ..synthetic.simulator import (
     Simulator,
     Skins,
     bake_tables,
+    concatenate,
     draw_environments,
-    joined,
     load_tables,
     read_hdris,
     save_tables,
@@ -36,18 +36,18 @@ from ..synthetic.simulator import (
 from ..synthetic.simulator.tables import tables_version
 
 # Persons below are nobody's training data: benchmarks draw from them.
-FIRST_TRAINED = 1000
+FIRST_TRAINING_SEED = 1000
 HEADS, ENVIRONMENTS = 24, 512
 HEADS_SEED, ENVIRONMENTS_SEED = 100, 200
 # Identity parameters beyond this many standard deviations make caricatures.
 WIDEST = 2.0
 # Of HDRIs, where a folder is given; each lights the head from every side.
 HDRI_SHARE = 4
-USUAL_ROUGHNESS, USUAL_LEVEL = 0.45, 0.35  # Principled's
+DEFAULT_ROUGHNESS, DEFAULT_SPECULAR_LEVEL = 0.45, 0.35  # Principled's
 
 
 @dataclass(frozen=True, eq=False)
-class SkinStock:
+class TexturePool:
     """P studio textures, 8 bits each, on one device."""
 
     albedo_srgb: torch.Tensor  # (P, 3, N, N) uint8
@@ -58,13 +58,13 @@ class SkinStock:
         return len(self.albedo_srgb)
 
     @classmethod
-    def of(cls, bank: Bank, device: torch.device) -> SkinStock:
+    def of(cls, bank: Bank, device: torch.device) -> TexturePool:
         return cls._stacked(bank.texture(i, device) for i in range(len(bank)))
 
     @classmethod
     def of_real(
         cls, folder: StudioFolder, seeds: Sequence[int], size: int, device: torch.device
-    ) -> SkinStock:
+    ) -> TexturePool:
         """Variations of the folder's textures, with marks of the painted persons of `seeds`.
 
         Raises CorpusError as `wrapped_textures`.
@@ -75,41 +75,43 @@ class SkinStock:
         return cls._stacked(vary(real, anatomy, seed) for seed in seeds)
 
     @classmethod
-    def painted(cls, seeds: Sequence[int], size: int, device: torch.device) -> SkinStock:
+    def painted(cls, seeds: Sequence[int], size: int, device: torch.device) -> TexturePool:
         """The persons of `seeds`, painted now on a device that does so fast."""
         template = load_template()
         anatomy = Anatomy(texel_map(template, size), template.vertices_m)
         return cls._stacked(paint(draw_person(seed), anatomy, device) for seed in seeds)
 
     @classmethod
-    def of_colours(cls, albedo_srgb: torch.Tensor) -> SkinStock:
+    def of_colours(cls, albedo_srgb: torch.Tensor) -> TexturePool:
         """Textures (P, 3, N, N) uint8 of which only the colour is known: as usual skin shines."""
         usual = torch.full_like(albedo_srgb[:, 0], 255)
-        roughness, specular = (_bytes(usual / 255 * v) for v in (USUAL_ROUGHNESS, USUAL_LEVEL))
+        roughness, specular = (
+            _bytes(usual / 255 * v) for v in (DEFAULT_ROUGHNESS, DEFAULT_SPECULAR_LEVEL)
+        )
         return cls(albedo_srgb, roughness, specular)
 
     @classmethod
-    def _stacked(cls, textures: Iterable[StudioTexture]) -> SkinStock:
+    def _stacked(cls, textures: Iterable[StudioTexture]) -> TexturePool:
         maps = [
             (_bytes(srgb_from_linear(t.albedo)), _bytes(t.roughness), _bytes(t.specular))
             for t in textures
         ]
         return cls(*map(torch.stack, zip(*maps, strict=True)))
 
-    def joined(self, other: SkinStock) -> SkinStock:
-        return SkinStock(
+    def joined(self, other: TexturePool) -> TexturePool:
+        return TexturePool(
             torch.cat([self.albedo_srgb, other.albedo_srgb]),
             torch.cat([self.roughness, other.roughness]),
             torch.cat([self.specular, other.specular]),
         )
 
-    def smaller(self, size: int) -> SkinStock:
+    def smaller(self, size: int) -> TexturePool:
         """At `size` texels a side, which divides the present one."""
         maps = (self.albedo_srgb, self.roughness[:, None], self.specular[:, None])
         albedo, roughness, specular = (
             _bytes(functional.interpolate(m.float() / 255, (size, size), mode="area")) for m in maps
         )
-        return SkinStock(albedo, roughness[:, 0], specular[:, 0])
+        return TexturePool(albedo, roughness[:, 0], specular[:, 0])
 
     def take(self, index: torch.Tensor) -> Skins:
         """Those of `index` (B,)."""
@@ -120,12 +122,12 @@ class SkinStock:
         )
 
 
-def stored_bank(folder: Path, seeds: Sequence[int], size: int) -> Bank:
+def load_or_paint_bank(folder: Path, seeds: Sequence[int], size: int) -> Bank:
     """The persons of `seeds`, painted now where `folder` does not hold them yet."""
     return build_bank(folder / f"bank_{size}_{corpus_version()}", seeds, size)
 
 
-def stored_tables(folder: Path, template: HeadTemplate, heads: int = HEADS) -> HeadTables:
+def load_or_bake_tables(folder: Path, template: HeadTemplate, heads: int = HEADS) -> HeadTables:
     """Tables of random heads, baked now where `folder` does not hold them yet."""
     path = folder / f"heads_{heads}_{tables_version()}_{template.sha256[:12]}.npz"
     if not path.is_file():
@@ -144,16 +146,16 @@ def lights(hdris: Path | None) -> Environments:
         return drawn
     real = read_hdris(hdris)
     repeated = torch.arange(len(real)).repeat(max(ENVIRONMENTS // HDRI_SHARE // len(real), 1))
-    return joined([drawn, real.take(repeated)])
+    return concatenate([drawn, real.take(repeated)])
 
 
-def stored_simulator(
+def load_simulator(
     folder: Path, device: torch.device, size: int, hdris: Path | None, progress: Progress
 ) -> Simulator:
     """The simulator with the heads of `folder` and all lights."""
     template = load_template()
     progress(0, 1, "baking what heads see of the room")
-    tables = stored_tables(folder, template)
+    tables = load_or_bake_tables(folder, template)
     progress(1, 1, "")
     return Simulator.on(device, template, tables, lights(hdris), size)
 

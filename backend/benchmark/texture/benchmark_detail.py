@@ -39,7 +39,7 @@ from ...synthetic.simulator import keep_freed_memory
 from ...training.data_source import SIMULATED, inspect
 from ...training.detail.crops import Pieces
 from ...training.detail.detail_presets import CPU, Preset
-from ...training.detail.detail_sheets import STUDIO_KINDS, drawn_of, held_out_pieces, scores
+from ...training.detail.detail_sheets import STUDIO_KINDS, held_out_pieces, predict_detail, scores
 from ...training.detail.filmed_persons import Filmed, with_trust
 from ...training.detail.learn import Learning, Nets
 from ...training.detail.train_detail import filmed_persons
@@ -152,13 +152,13 @@ def _flat(pieces: Pieces) -> tuple[Tensor, Tensor]:
 def _product(net: DetailNet, pieces: Pieces) -> tuple[Tensor, Tensor]:
     """As the stage has it: likely detail where trusted, drawn elsewhere, both kinds of relief."""
     trust = trust_of(pieces.conditions)
-    made, height_m = _with(pieces, drawn_of(net, pieces).beside(trust))
+    made, height_m = _with(pieces, predict_detail(net, pieces).beside(trust))
     return made, height_m + trust[:, 0] * _furrows_m(made)
 
 
 def _drawn(net: DetailNet, pieces: Pieces, steps: int, start: float) -> tuple[Tensor, Tensor]:
     """The drawing everywhere, whatever was seen."""
-    return _with(pieces, drawn_of(net, pieces, steps, start).drawn)
+    return _with(pieces, predict_detail(net, pieces, steps, start).drawn)
 
 
 def _with(pieces: Pieces, drawn: Tensor) -> tuple[Tensor, Tensor]:

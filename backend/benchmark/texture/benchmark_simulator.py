@@ -37,7 +37,7 @@ from ...synthetic.simulator.check_light import check_light
 from ...training.identity.embedding import LOSS, SCORE, load
 from ...training.identity.score import recognition
 from ...training.identity.train_identity import JUDGED, JUDGED_SEED, filmed
-from ...training.texture_pool import SkinStock, stored_bank, stored_simulator
+from ...training.texture_pool import TexturePool, load_or_paint_bank, load_simulator
 from ..capture.benchmark_capture import clip_runs
 from ..capture.capture_run import Run
 from ..capture.rows import print_and_keep
@@ -71,8 +71,8 @@ def benchmark_simulator(heads: Path | None, out: Path | None) -> None:
     ]
     hdris = data / "hdri" if (data / "hdri").is_dir() else None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    simulator = stored_simulator(cache, device, SIZE, hdris, TerminalProgress())
-    skins = SkinStock.of(stored_bank(cache, range(JUDGED), SIZE), device)
+    simulator = load_simulator(cache, device, SIZE, hdris, TerminalProgress())
+    skins = TexturePool.of(load_or_paint_bank(cache, range(JUDGED), SIZE), device)
     sections += [
         _speed_section(simulator, skins),
         _spectrum_section(template, cache, hdris),
@@ -156,7 +156,7 @@ def _real_skin_section(template: HeadTemplate, data: Path) -> list[Section]:
     return [Section(title, time.monotonic() - started, (*figures, *_variation(measured)))]
 
 
-def _speed_section(simulator: Simulator, skins: SkinStock) -> Section:
+def _speed_section(simulator: Simulator, skins: TexturePool) -> Section:
     device = simulator.sphere.directions.device
     generator = torch.Generator(device).manual_seed(1)
     count, started = BATCH[device.type], time.monotonic()
@@ -183,8 +183,8 @@ def _finish(device: torch.device) -> None:
 def _spectrum_section(template: HeadTemplate, cache: Path, hdris: Path | None) -> Section:
     """Skin detail of simulated and of real phone textures at equal texel size."""
     started = time.monotonic()
-    simulator = stored_simulator(cache, CPU, SPECTRUM_SIZE, hdris, TerminalProgress())
-    skins = SkinStock.of(stored_bank(cache, range(SPECTRUM_PAIRS), SPECTRUM_SIZE), CPU)
+    simulator = load_simulator(cache, CPU, SPECTRUM_SIZE, hdris, TerminalProgress())
+    skins = TexturePool.of(load_or_paint_bank(cache, range(SPECTRUM_PAIRS), SPECTRUM_SIZE), CPU)
     generator = torch.Generator().manual_seed(2)
     simulated = []
     for start in range(0, SPECTRUM_PAIRS, SPECTRUM_BATCH):
@@ -251,7 +251,7 @@ def _shrunk(image: FloatArray) -> NDArray[np.float32]:
     return blocks.mean((1, 3)).astype(np.float32)
 
 
-def _identity_section(simulator: Simulator, skins: SkinStock) -> Section:
+def _identity_section(simulator: Simulator, skins: TexturePool) -> Section:
     started = time.monotonic()
     title = f"Identity networks on {JUDGED} persons never seen"
     figures: list[Figure] = []

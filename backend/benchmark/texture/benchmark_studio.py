@@ -29,12 +29,12 @@ from ...training.checkpoint import Origin
 from ...training.identity.embedding import LOSS, load, weights_sha256
 from ...training.random_stream import stream
 from ...training.studio.nets import Nets
-from ...training.studio.pairs import AtlasFacts, Pairs, Sources, as_batch, simulated_pairs
+from ...training.studio.pairs import AtlasFacts, Pairs, Sources, gather_batch, simulated_pairs
 from ...training.studio.phases import Setting
 from ...training.studio.studio_presets import CPU, Preset
 from ...training.studio.studio_sheets import psnr_db
 from ...training.studio.train_phases import Run, train
-from ...training.texture_pool import SkinStock, stored_bank, stored_simulator
+from ...training.texture_pool import TexturePool, load_or_paint_bank, load_simulator
 from ..head.reference import DEFAULT_HEADS
 from ..markdown_table import table_head, table_line
 
@@ -110,15 +110,17 @@ def _exam(data: Path, cache: Path) -> Exam:
     mesh = data / "heads" / "makehuman" / "base.obj"
     skins = data / "skins" / "makehuman"
     seeds = range(FIRST_PERSON, FIRST_PERSON + PERSONS)
-    painted = SkinStock.of(stored_bank(cache, seeds, 2 * large), DEVICE).smaller(large)
-    real = SkinStock.of_real(open_studio_folder(skins, mesh), range(REAL), large, DEVICE)
-    unseen = SkinStock.of(stored_bank(cache, range(ASKED), 2 * large), DEVICE).smaller(large)
-    withheld = SkinStock.of_real(
+    painted = TexturePool.of(load_or_paint_bank(cache, seeds, 2 * large), DEVICE).smaller(large)
+    real = TexturePool.of_real(open_studio_folder(skins, mesh), range(REAL), large, DEVICE)
+    unseen = TexturePool.of(load_or_paint_bank(cache, range(ASKED), 2 * large), DEVICE).smaller(
+        large
+    )
+    withheld = TexturePool.of_real(
         open_studio_folder(skins, mesh, WITHHELD), range(ASKED), large, DEVICE
     )
-    simulator = stored_simulator(cache, DEVICE, large, None, Silent())
+    simulator = load_simulator(cache, DEVICE, large, None, Silent())
 
-    def pairs(stock: SkinStock, count: int, *names: object) -> Pairs:
+    def pairs(stock: TexturePool, count: int, *names: object) -> Pairs:
         return simulated_pairs(simulator, stock, size, count, stream(DEVICE, SEED, *names))
 
     return Exam(
@@ -161,6 +163,6 @@ def _facts(variant: Variant, exam: Exam) -> AtlasFacts:
 
 @torch.no_grad()
 def _asked(net: StudioNet, variant: Variant, pairs: Pairs, exam: Exam) -> float:
-    batch = as_batch(pairs, _facts(variant, exam), torch.arange(len(pairs)))
+    batch = gather_batch(pairs, _facts(variant, exam), torch.arange(len(pairs)))
     made = net(batch.inputs, features=variant.features)
     return round(float(np.float64(psnr_db(made, batch.studio_srgb, exam.facts.skin))), 3)

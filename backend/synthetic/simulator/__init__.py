@@ -13,7 +13,7 @@ check_light.py  how far the light is from that of Cycles
 sheet.py        pairs to look at
 """
 
-from .environments import Environments, draw_environments, joined
+from .environments import Environments, concatenate, draw_environments
 from .hdri import read_hdris
 from .host_memory import keep_freed_memory
 from .pair_sheet import draw_sheet
@@ -28,9 +28,9 @@ __all__ = [
     "Simulator",
     "Skins",
     "bake_tables",
+    "concatenate",
     "draw_environments",
     "draw_sheet",
-    "joined",
     "keep_freed_memory",
     "load_tables",
     "read_hdris",

@@ -20,7 +20,7 @@ from ...stages.phone_texture.hair_mask import LOWEST_M, NEVER_HAIR, PLAIN
 from ...stages.phone_texture.painted_parts import FLAT, IN_MOUTH
 from .tables import GRID
 
-SURELY_SCALP = 0.5
+SCALP_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,20 +32,20 @@ class AtlasMaps:
     bare: torch.Tensor  # in [0, 1]: plain skin of the face
     doubtful_rims: torch.Tensor  # parts whose rims the stage takes off
     scalp: torch.Tensor
-    may_be_hair: torch.Tensor  # 1 where the stage looks for hair
+    hair_candidate: torch.Tensor  # 1 where the stage looks for hair
     plain_texel: torch.Tensor  # (k,) int64 some of the face's plain texels
     forehead: torch.Tensor
     ears: torch.Tensor
     scalp_distance_m: torch.Tensor  # on the head at rest; negative inside
     height_m: torch.Tensor  # above the eyes, at rest
-    beside_eye_m: torch.Tensor  # away from the nearer eye's middle, towards the temple
-    ahead: torch.Tensor  # 1 where the head's front is
+    lateral_from_eye_m: torch.Tensor  # away from the nearer eye's middle, towards the temple
+    front: torch.Tensor  # 1 where the head's front is
     twin: torch.Tensor  # (1, N, N, 2) where the other side's texel lies, for grid_sample
     has_twin: torch.Tensor
     point_texel: torch.Tensor  # (n,) int64 coarse texel of each skin point
     nearest_point: torch.Tensor  # (GRID * GRID,) int64 skin point of each coarse texel
-    flat: torch.Tensor  # 1 where the stage draws the same for everybody: teeth, gums, lashes ...
-    flat_albedo: torch.Tensor  # (1, 3, N, N) linear, what it draws there
+    painted: torch.Tensor  # 1 where the stage draws the same for everybody: teeth, gums, lashes ...
+    painted_albedo: torch.Tensor  # (1, 3, N, N) linear, what it draws there
     in_mouth: torch.Tensor  # 1 on what the stage draws in less light
 
     @classmethod
@@ -55,48 +55,48 @@ class AtlasMaps:
         skin = table.is_material("skin")
         eyes = template.eye_centre_m
         scalp = table.interpolate(region(template, "scalp"))
-        growing = scalp > SURELY_SCALP
-        outside = cKDTree(rest[skin & growing][::7]).query(rest)[0]
-        inside = cKDTree(rest[skin & ~growing][::7]).query(rest)[0]
+        is_scalp = scalp > SCALP_THRESHOLD
+        outside = cKDTree(rest[skin & is_scalp][::7]).query(rest)[0]
+        inside = cKDTree(rest[skin & ~is_scalp][::7]).query(rest)[0]
         twin = twin_coordinates(table)
-        there = np.isfinite(twin[:, 0])
+        has_twin = np.isfinite(twin[:, 0])
 
         def image(values: np.ndarray) -> torch.Tensor:
-            made = np.ascontiguousarray(table.scatter(values.astype(np.float32)))
-            layers = made[None] if made.ndim == 2 else made.transpose(2, 0, 1)
+            atlas_image = np.ascontiguousarray(table.scatter(values.astype(np.float32)))
+            layers = atlas_image[None] if atlas_image.ndim == 2 else atlas_image.transpose(2, 0, 1)
             return torch.from_numpy(np.ascontiguousarray(layers))[None].to(device)
 
         def part(*names: str) -> torch.Tensor:
             return image(table.interpolate(region(template, *names)) * skin)
 
         height = rest[:, 2] - eyes[:, 2].mean()
-        never = table.interpolate(region(template, *NEVER_HAIR)) > SURELY_SCALP
-        ear = table.interpolate(region(template, "ears")) > SURELY_SCALP
-        may_be_hair = skin & ~never & ((height > LOWEST_M) | growing | ear)
-        plain = skin & (table.interpolate(region(template, *PLAIN)) > SURELY_SCALP)
-        flat, flat_albedo = _drawn_flat(table, rest)
+        never = table.interpolate(region(template, *NEVER_HAIR)) > SCALP_THRESHOLD
+        ear = table.interpolate(region(template, "ears")) > SCALP_THRESHOLD
+        hair_candidate = skin & ~never & ((height > LOWEST_M) | is_scalp | ear)
+        plain = skin & (table.interpolate(region(template, *PLAIN)) > SCALP_THRESHOLD)
+        painted, painted_albedo = _painted_texels(table, rest)
         point_texel, nearest_point = _skin_points(template)
-        place = np.where(there[:, None], twin, 0.0) * (2.0 / size) - 1.0
+        position = np.where(has_twin[:, None], twin, 0.0) * (2.0 / size) - 1.0
         return cls(
             size=size,
             skin=image(skin),
             bare=image((1.0 - table.interpolate(region(template, *NOT_BARE))) * skin),
             doubtful_rims=part(*RIM_PARTS),
             scalp=part("scalp"),
-            may_be_hair=image(may_be_hair),
+            hair_candidate=image(hair_candidate),
             plain_texel=torch.from_numpy(table.texel[plain][::4].astype(np.int64)).to(device),
             forehead=part("forehead"),
             ears=part("ears"),
-            scalp_distance_m=image(np.where(growing, -inside, outside)),
+            scalp_distance_m=image(np.where(is_scalp, -inside, outside)),
             height_m=image(height),
-            beside_eye_m=image(np.abs(rest[:, 0]) - np.abs(eyes[:, 0]).mean()),
-            ahead=image((rest[:, 1] < eyes[:, 1].mean()) * skin),
-            twin=torch.from_numpy(table.scatter(place.astype(np.float32)))[None].to(device),
-            has_twin=image(there * skin),
+            lateral_from_eye_m=image(np.abs(rest[:, 0]) - np.abs(eyes[:, 0]).mean()),
+            front=image((rest[:, 1] < eyes[:, 1].mean()) * skin),
+            twin=torch.from_numpy(table.scatter(position.astype(np.float32)))[None].to(device),
+            has_twin=image(has_twin * skin),
             point_texel=point_texel.to(device),
             nearest_point=nearest_point.to(device),
-            flat=image(flat),
-            flat_albedo=image(flat_albedo),
+            painted=image(painted),
+            painted_albedo=image(painted_albedo),
             in_mouth=image(table.is_material(*IN_MOUTH)),
         )
 
@@ -110,7 +110,7 @@ class AtlasMaps:
         return coarse.flatten(2)[:, :, self.point_texel].transpose(1, 2)
 
 
-def _drawn_flat(
+def _painted_texels(
     table: TexelMap, rest_m: FloatArray
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Which texels (n,) the stage draws alike for everybody, and their linear albedo (n, 3)."""
@@ -126,7 +126,7 @@ def _skin_points(template: HeadTemplate) -> tuple[torch.Tensor, torch.Tensor]:
     """The coarse texels (n,) of the skin points, and of each coarse texel its nearest point."""
     table = texel_map(template, GRID)
     texel = table.texel[table.is_material("skin")]
-    place = np.stack(np.divmod(texel, GRID), 1)
-    everywhere = np.stack(np.divmod(np.arange(GRID * GRID), GRID), 1)
-    nearest = cKDTree(place).query(everywhere)[1]
+    position = np.stack(np.divmod(texel, GRID), 1)
+    every_cell = np.stack(np.divmod(np.arange(GRID * GRID), GRID), 1)
+    nearest = cKDTree(position).query(every_cell)[1]
     return torch.from_numpy(texel.astype(np.int64)), torch.from_numpy(nearest.astype(np.int64))

@@ -26,7 +26,7 @@ from ...stages.phone_texture.unwrap import RANK_POWER, SHINE_TOLERANCE
 # The low band's texels, against the texture's. The stage's has LOW_SIZE a side whatever its atlas
 # has; that is more than such a blur needs, and the blur is as wide here, as a share of the atlas.
 LOW_SHARE = 4
-SMALLEST_RANK = 0.02
+MIN_RANK = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +57,14 @@ def blend(
     low_share = trust / trust.sum(1, keepdim=True)
     common = (low_share * light).sum(1, keepdim=True)
     shine = (light - common - SHINE_TOLERANCE).clamp(min=0.0)
-    high = _ranked(rank) * enlarged(torch.exp(-6.0 * shine), rank.shape[-1])
+    high = _rank_power(rank) * upsample(torch.exp(-6.0 * shine), rank.shape[-1])
     # Texels that no view saw keep the low band alone.
     high = high / high.sum(1, keepdim=True).clamp(min=torch.finfo(high.dtype).tiny)
     shares = Shares(weight, low_share, high)
-    return blended(log_rgb, lows, shares), shares
+    return blend_by_shares(log_rgb, lows, shares), shares
 
 
-def blended(log_rgb: torch.Tensor, lows: torch.Tensor, shares: Shares) -> torch.Tensor:
+def blend_by_shares(log_rgb: torch.Tensor, lows: torch.Tensor, shares: Shares) -> torch.Tensor:
     """Views (B, V, 3, N, N) and their low bands (B, V, 3, L, L): (B, 3, N, N)."""
     size = log_rgb.shape[-1]
     high_share = shares.high
@@ -73,17 +73,17 @@ def blended(log_rgb: torch.Tensor, lows: torch.Tensor, shares: Shares) -> torch.
     # What the low band lacks of each view, weighed by the high band's shares.
     high = torch.zeros_like(log_rgb[:, 0])
     for view in range(log_rgb.shape[1]):
-        detail = log_rgb[:, view] - enlarged(lows[:, view], size)
+        detail = log_rgb[:, view] - upsample(lows[:, view], size)
         high.addcmul_(high_share[:, view, None], detail)
     low = (shares.low[:, :, None] * lows).sum(1)
-    return high + enlarged(low, size)
+    return high + upsample(low, size)
 
 
 def low_bands(log_rgb: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Blurred colours (B, V, 3, L, L) of views (B, V, 3, N, N), continued where none saw."""
     count, views = weight.shape[:2]
     pool = log_rgb.shape[-1] * LOW_SHARE // weight.shape[-1]
-    fine_weight = _resized(weight, log_rgb.shape[-1])
+    fine_weight = _resize_weight(weight, log_rgb.shape[-1])
     weighed = [
         functional.avg_pool2d(log_rgb[:, view] * fine_weight[:, view, None], pool)
         for view in range(views)
@@ -92,37 +92,37 @@ def low_bands(log_rgb: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     share = functional.avg_pool2d(weight, LOW_SHARE)
     size = share.shape[-1]
     sigma = LOW_SIGMA * size / LOW_SIZE
-    total = blurred(total, sigma)
-    spread = blurred(share, sigma)
+    total = gaussian_blur(total, sigma)
+    spread = gaussian_blur(share, sigma)
     # Wider, fainter octaves: plain means over cells of the octave's width.
     for octave, strength in OCTAVES[1:]:
         cells = max(int(LOW_SIZE / (octave * LOW_SIGMA * 2.0)), 2)
         for image, wide in ((total, total), (spread, spread)):
-            image += strength * enlarged(functional.adaptive_avg_pool2d(wide, cells), size)
+            image += strength * upsample(functional.adaptive_avg_pool2d(wide, cells), size)
     low = total.unflatten(1, (views, 3)) / (spread + 1e-9)[:, :, None]
     return low.view(count, views, 3, size, size)
 
 
-def enlarged(image: torch.Tensor, size: int) -> torch.Tensor:
+def upsample(image: torch.Tensor, size: int) -> torch.Tensor:
     """(B, C, L, L) to (B, C, size, size)."""
     return functional.interpolate(image, size=(size, size), mode="bilinear", align_corners=False)
 
 
-def _ranked(rank: torch.Tensor) -> torch.Tensor:
+def _rank_power(rank: torch.Tensor) -> torch.Tensor:
     """rank ** RANK_POWER, kept from numbers so small that processors slow down; 0 stays 0."""
-    return rank.clamp(min=SMALLEST_RANK).pow_(RANK_POWER) * (rank > 0.0)
+    return rank.clamp(min=MIN_RANK).pow_(RANK_POWER) * (rank > 0.0)
 
 
-def _resized(weight: torch.Tensor, size: int) -> torch.Tensor:
+def _resize_weight(weight: torch.Tensor, size: int) -> torch.Tensor:
     if weight.shape[-1] == size:
         return weight
     return functional.interpolate(weight, size=(size, size), mode="area")
 
 
-def blurred(image: torch.Tensor, sigma_texels: float) -> torch.Tensor:
+def gaussian_blur(image: torch.Tensor, sigma_texels: float) -> torch.Tensor:
     """Gaussian over images (B, C, L, L)."""
-    place = torch.arange(image.shape[-1], device=image.device)
-    kernel = torch.exp(-0.5 * ((place - place[:, None]) / sigma_texels) ** 2)
+    position = torch.arange(image.shape[-1], device=image.device)
+    kernel = torch.exp(-0.5 * ((position - position[:, None]) / sigma_texels) ** 2)
     kernel = kernel / kernel.sum(1, keepdim=True)
     # As products with a small matrix: faster than a convolution of one channel each.
     return kernel @ image @ kernel.T

@@ -27,11 +27,11 @@ from .shading import Heads
 from .sphere import Sphere
 from .tables import GRID, HeadTables, bake_tables
 
-STUDIO = "studio_avatar_addon.scene.bake_light"
+BAKE_MODULE = "studio_avatar_addon.scene.bake_light"
 ALBEDO = 0.5
-SAMPLES = 256
+CYCLES_SAMPLES = 256
 # Where almost no light comes in, as in a nostril, a relative error tells nothing.
-LEAST_OPENNESS = 0.2
+MIN_OPENNESS = 0.2
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ def cycles_light(
                 "rotation_deg": rotation_deg,
                 "albedo": ALBEDO,
                 "size": GRID,
-                "samples": SAMPLES,
+                "samples": CYCLES_SAMPLES,
                 "result": str(result),
             }
         ),
         "utf-8",
     )
-    command = [sys.executable, "-m", STUDIO, str(spec)]
+    command = [sys.executable, "-m", BAKE_MODULE, str(spec)]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]
@@ -112,9 +112,9 @@ def simulated_light(
     heads = Heads(tables, torch.tensor([head]), Sphere.on(torch.device("cpu")))
     # Blender turns the direction of the look-up.
     turn = rotation_about(np.array([0.0, 0.0, 1.0]), np.radians(rotation_deg)).astype(np.float32)
-    turns = torch.from_numpy(turn)[None, None]
+    environment_from_head = torch.from_numpy(turn)[None, None]
     albedo = torch.full((1, tables.bits.shape[1], 3), ALBEDO)
-    light = heads.irradiance(environments, turns, albedo).linear[0, :, 0]
+    light = heads.irradiance(environments, environment_from_head, albedo).linear[0, :, 0]
     return light.numpy(), heads.openness[0].numpy()
 
 
@@ -129,13 +129,13 @@ def compare(
     """Ours (n, 3) against the bake (GRID, GRID, 3)."""
     table = texel_map(template, GRID)
     baked = table.gather(truth)[table.is_material("skin")] @ LUMINANCE
-    told = (openness > LEAST_OPENNESS) & (baked > 0.0)
-    mine = (ours @ LUMINANCE)[told]
-    error = np.abs(mine / baked[told] - 1.0)
+    valid_points = (openness > MIN_OPENNESS) & (baked > 0.0)
+    simulated = (ours @ LUMINANCE)[valid_points]
+    error = np.abs(simulated / baked[valid_points] - 1.0)
     return LightError(
         hdri=hdri,
         rotation_deg=rotation_deg,
         median=float(np.median(error)),
         p95=float(np.quantile(error, 0.95)),
-        bias=float(mine.mean() / baked[told].mean() - 1.0),
+        bias=float(simulated.mean() / baked[valid_points].mean() - 1.0),
     )

@@ -17,16 +17,16 @@ from .batch_noise import uniform
 from .sphere import DIRECTIONS
 
 # Lights of high, medium and low frequency, as OpenDelight draws its HDRIs.
-FREQUENCIES = (5.0, 3.0, 1.0)
+SOFTNESS_ODDS = (5.0, 3.0, 1.0)
 # Room, outdoors, ring light, night with a screen.
-KINDS = (0.55, 0.28, 0.07, 0.10)
+KIND_ODDS = (0.55, 0.28, 0.07, 0.10)
 WINDOWS, LAMPS = 3, 4
 # Linear Rec.709 of black bodies, luminance 1 (kelvin).
 WARM, NEUTRAL, COOL = (1.48, 0.92, 0.48), (1.0, 1.0, 1.0), (0.87, 1.01, 1.28)
 STONE, GRASS = (1.1, 1.0, 0.85), (0.95, 1.05, 0.62)
 SUN_RADIUS_RAD = 0.005
 # Soft edges of what is drawn into directions that lie 9 degrees apart.
-EDGE_RAD = 0.10
+SOFT_EDGE_RAD = 0.10
 CORNER_SHADE = 0.45  # of a room's walls
 
 
@@ -53,23 +53,23 @@ class Environments:
 
     def take(self, index: torch.Tensor) -> Environments:
         """Those of `index` (B,)."""
-        return Environments(*(part[index] for part in _parts(self)))
+        return Environments(*(part[index] for part in _fields(self)))
 
     def to(self, device: torch.device) -> Environments:
-        return Environments(*(part.to(device) for part in _parts(self)))
+        return Environments(*(part.to(device) for part in _fields(self)))
 
 
-def joined(banks: Sequence[Environments]) -> Environments:
+def concatenate(banks: Sequence[Environments]) -> Environments:
     """One bank of several."""
-    return Environments(*map(torch.cat, zip(*map(_parts, banks), strict=True)))
+    return Environments(*map(torch.cat, zip(*map(_fields, banks), strict=True)))
 
 
 def draw_environments(generator: torch.Generator, count: int) -> Environments:
     """`count` environments on the generator's device, of mean radiance 1 and of any contrast."""
     draw = _Draw(generator, count)
-    softness = draw.choice(FREQUENCIES).float()  # 0: high, 1: medium, 2: low frequencies
-    kind = draw.choice(KINDS)
-    room, sky, ring, night = (_where(kind == index) for index in range(len(KINDS)))
+    softness = draw.choice(SOFTNESS_ODDS).float()  # 0: high, 1: medium, 2: low frequencies
+    kind = draw.choice(KIND_ODDS)
+    room, sky, ring, night = (_kind_mask(kind == index) for index in range(len(KIND_ODDS)))
     radiance = room * _room(draw, softness) + sky * _sky(draw, softness)
     radiance = radiance + ring * _ring(draw) + night * _night(draw)
     level = radiance.mean((1, 2), keepdim=True)
@@ -137,15 +137,15 @@ class _Draw:
 def _room(draw: _Draw, softness: torch.Tensor) -> torch.Tensor:
     """(E, 3, D): walls, floor, ceiling, windows and lamps, seen from somewhere in the room."""
     half = torch.stack([draw.between(1.2, 4.0), draw.between(1.2, 4.0), draw.between(1.1, 1.6)], 1)
-    place = half * torch.stack(
+    position = half * torch.stack(
         [draw.between(-0.7, 0.7), draw.between(-0.7, 0.7), draw.between(-0.1, 0.4)], 1
     )
     ray = draw.directions.expand(draw.count, -1, -1)
     ray = torch.where(ray.abs() < 1e-4, torch.full_like(ray, 1e-4), ray)
     # Where each ray leaves the box: (E, D, 3) distances to the walls ahead.
-    distance = (ray.sign() * half[:, None] - place[:, None]) / ray
+    distance = (ray.sign() * half[:, None] - position[:, None]) / ray
     reach, axis = distance.min(2)
-    meets = place[:, None] + reach[..., None] * ray
+    hit_point = position[:, None] + reach[..., None] * ray
     wall = axis * 2 + (torch.gather(ray, 2, axis[..., None])[..., 0] > 0.0)  # (E, D) 0 to 5
     paint = torch.stack(
         [draw.between(0.35, 0.85)[:, None] * draw.white() ** 0.5 for _ in range(6)], 1
@@ -153,10 +153,10 @@ def _room(draw: _Draw, softness: torch.Tensor) -> torch.Tensor:
     paint = paint * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.45, 1.2], device=paint.device)[:, None]
     radiance = torch.gather(paint, 1, wall[..., None].expand(-1, -1, 3))
     # Light falls off towards the corners, where all three shares of the way are 1.
-    cornered = (meets / half[:, None]).abs().prod(2, keepdim=True)
+    cornered = (hit_point / half[:, None]).abs().prod(2, keepdim=True)
     radiance = radiance * (1.0 - CORNER_SHADE * cornered)
     for number in range(WINDOWS):
-        radiance = radiance + _window(draw, softness, number, half, meets, wall)
+        radiance = radiance + _window(draw, softness, number, half, hit_point, wall)
     for number in range(LAMPS):
         radiance = radiance + _lamp(draw, softness, number)
     return radiance.transpose(1, 2)
@@ -167,19 +167,21 @@ def _window(
     softness: torch.Tensor,
     number: int,
     half: torch.Tensor,
-    meets: torch.Tensor,
+    hit_point: torch.Tensor,
     wall: torch.Tensor,
 ) -> torch.Tensor:
     """(E, D, 3) daylight through a rectangle in one of the four walls."""
     side = draw.choice((1.0, 1.0, 1.0, 1.0))[:, None]
-    along = torch.where(side < 2, meets[..., 1], meets[..., 0])
+    along = torch.where(side < 2, hit_point[..., 1], hit_point[..., 0])
     width = torch.where(side[:, 0] < 2, half[:, 1], half[:, 0])
     centre = width * draw.between(-0.6, 0.6)
-    across = _inside((along - centre[:, None]).abs(), (width * draw.between(0.15, 0.5))[:, None])
+    across = _soft_inside(
+        (along - centre[:, None]).abs(), (width * draw.between(0.15, 0.5))[:, None]
+    )
     bottom, top = draw.between(-0.9, 0.0)[:, None], draw.between(0.6, 1.3)[:, None]
-    upright = _inside((meets[..., 2] - 0.5 * (bottom + top)).abs(), 0.5 * (top - bottom))
-    there = (draw.between(0.0, 1.0) < (0.75 if number == 0 else 0.3)).float()
-    strength = there * draw.log_between(3.0, 25.0) * 0.6**softness
+    upright = _soft_inside((hit_point[..., 2] - 0.5 * (bottom + top)).abs(), 0.5 * (top - bottom))
+    present = (draw.between(0.0, 1.0) < (0.75 if number == 0 else 0.3)).float()
+    strength = present * draw.log_between(3.0, 25.0) * 0.6**softness
     colour = _mix(draw.of(NEUTRAL), draw.of(COOL), draw.between(0.0, 0.8)[:, None])
     share = across * upright * (wall == side).float()
     return share[..., None] * (strength[:, None] * colour)[:, None]
@@ -193,10 +195,10 @@ def _lamp(draw: _Draw, softness: torch.Tensor, number: int) -> torch.Tensor:
     )
     radius = draw.log_between(0.08, 0.45) * 1.5**softness
     angle = torch.acos((draw.directions * centre[:, None]).sum(2).clamp(-1.0, 1.0))
-    there = (draw.between(0.0, 1.0) < (0.8 if number == 0 else 0.35)).float()
+    present = (draw.between(0.0, 1.0) < (0.8 if number == 0 else 0.35)).float()
     # What a lamp gives does not grow with its size.
-    power = there * draw.log_between(0.15, 1.5) / (1.0 - radius.cos())
-    share = _inside(angle, radius[:, None], EDGE_RAD)
+    power = present * draw.log_between(0.15, 1.5) / (1.0 - radius.cos())
+    share = _soft_inside(angle, radius[:, None], SOFT_EDGE_RAD)
     return share[..., None] * (power[:, None] * draw.white())[:, None]
 
 
@@ -216,8 +218,8 @@ def _sky(draw: _Draw, softness: torch.Tensor) -> torch.Tensor:
         centre = draw.between(-pi, pi)[:, None]
         azimuth = torch.atan2(ray[..., 1], ray[..., 0])
         aside = torch.remainder(azimuth - centre + pi, 2.0 * pi) - pi
-        share = _inside(aside.abs(), draw.between(0.2, 1.2)[:, None], EDGE_RAD)
-        share = share * _inside(height.abs(), draw.between(-0.2, 0.8)[:, None], EDGE_RAD)
+        share = _soft_inside(aside.abs(), draw.between(0.2, 1.2)[:, None], SOFT_EDGE_RAD)
+        share = share * _soft_inside(height.abs(), draw.between(-0.2, 0.8)[:, None], SOFT_EDGE_RAD)
         front = draw.between(0.05, 0.6)[:, None] * draw.white() ** 0.6
         radiance = radiance + share[..., None] * (front[:, None] - radiance)
     return radiance.transpose(1, 2)
@@ -225,11 +227,11 @@ def _sky(draw: _Draw, softness: torch.Tensor) -> torch.Tensor:
 
 def _ring(draw: _Draw) -> torch.Tensor:
     """(E, 3, D): a bright ring round the camera in a dim room."""
-    ahead = torch.acos((-draw.directions[..., 1]).clamp(-1.0, 1.0))
-    ring = _inside(
-        (ahead - draw.between(0.15, 0.4)[:, None]).abs(),
+    off_centre = torch.acos((-draw.directions[..., 1]).clamp(-1.0, 1.0))
+    ring = _soft_inside(
+        (off_centre - draw.between(0.15, 0.4)[:, None]).abs(),
         draw.between(0.05, 0.12)[:, None],
-        EDGE_RAD,
+        SOFT_EDGE_RAD,
     )
     dim = 0.25 * draw.between(0.2, 1.0)[:, None] * draw.white()
     colour = draw.log_between(3.0, 15.0)[:, None] * draw.white() ** 0.5
@@ -241,9 +243,11 @@ def _night(draw: _Draw) -> torch.Tensor:
     ray = draw.directions
     below = draw.between(-0.7, 0.1)[:, None]
     aside = draw.between(-0.6, 0.6)[:, None]
-    screen = _inside((ray[..., 2] - below).abs(), draw.between(0.1, 0.3)[:, None], EDGE_RAD)
-    screen = screen * _inside(
-        (ray[..., 0] - aside).abs(), draw.between(0.2, 0.45)[:, None], EDGE_RAD
+    screen = _soft_inside(
+        (ray[..., 2] - below).abs(), draw.between(0.1, 0.3)[:, None], SOFT_EDGE_RAD
+    )
+    screen = screen * _soft_inside(
+        (ray[..., 0] - aside).abs(), draw.between(0.2, 0.45)[:, None], SOFT_EDGE_RAD
     )
     screen = screen * (ray[..., 1] < 0.0)
     colour = _mix(draw.of(COOL), draw.white(), draw.between(0.0, 1.0)[:, None])
@@ -253,7 +257,7 @@ def _night(draw: _Draw) -> torch.Tensor:
     return light.transpose(1, 2)
 
 
-def _inside(distance: torch.Tensor, reach: torch.Tensor, edge: float = 0.25) -> torch.Tensor:
+def _soft_inside(distance: torch.Tensor, reach: torch.Tensor, edge: float = 0.25) -> torch.Tensor:
     """1 well within `reach`, 0 well beyond, over `edge`."""
     return ((reach - distance) / edge + 0.5).clamp(0.0, 1.0)
 
@@ -262,11 +266,11 @@ def _mix(first: torch.Tensor, second: torch.Tensor, share: torch.Tensor) -> torc
     return first + share * (second - first)
 
 
-def _where(condition: torch.Tensor) -> torch.Tensor:
+def _kind_mask(condition: torch.Tensor) -> torch.Tensor:
     return condition.float()[:, None, None]
 
 
-def _parts(environments: Environments) -> tuple[torch.Tensor, ...]:
+def _fields(environments: Environments) -> tuple[torch.Tensor, ...]:
     return (
         environments.radiance,
         environments.sun_direction,

@@ -16,11 +16,11 @@ from ...stages.room_light.visibility import even_directions
 from .environments import SUN_RADIUS_RAD, Environments
 from .sphere import DIRECTIONS
 
-WIDTH = 512  # to which panoramas are brought first: half a degree is finer than a sun's glow
+WIDTH_PX = 512  # to which panoramas are brought first: half a degree is finer than a sun's glow
 SUN_REACH_RAD = 0.10  # a window as small as that casts shadows like a sun's
 REMEDY = "Remove it from the folder, or put a whole copy there."
 # A sun: within its reach the panorama gives at least this share of all its light.
-LEAST_SUN = 0.02
+MIN_SUN_SHARE = 0.02
 
 
 def read_hdris(folder: Path) -> Environments:
@@ -56,7 +56,7 @@ def read_hdri(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], NDA
         raise EnvironmentProblem(f"{path.name} is no panorama that can be read.", REMEDY)
     if not np.isfinite(picture).all() or picture.max() <= 0.0:
         raise EnvironmentProblem(f"{path.name} holds no light.", REMEDY)
-    picture = cv2.resize(picture, (WIDTH, WIDTH // 2), interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(picture, (WIDTH_PX, WIDTH_PX // 2), interpolation=cv2.INTER_AREA)
     colour = picture[..., ::-1].reshape(-1, 3).astype(np.float64)
     direction, area = _pixels()
     sun_at = direction[np.argmax(cv2.blur(picture.sum(2), (5, 5)).ravel())]
@@ -64,7 +64,7 @@ def read_hdri(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], NDA
     ring = (direction @ sun_at > np.cos(3.0 * SUN_REACH_RAD)) & ~near
     excess = np.maximum(colour[near] - np.median(colour[ring], 0), 0.0)
     sun = (excess * area[near, None]).sum(0)
-    if sun.sum() > LEAST_SUN * (colour * area[:, None]).sum():
+    if sun.sum() > MIN_SUN_SHARE * (colour * area[:, None]).sum():
         colour[near] -= excess
     else:
         sun = np.zeros(3)
@@ -79,7 +79,7 @@ def read_hdri(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], NDA
 
 def _pixels() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Direction (rows * columns, 3) and solid angle of each pixel."""
-    rows, columns = WIDTH // 2, WIDTH
+    rows, columns = WIDTH_PX // 2, WIDTH_PX
     height = (0.5 - (np.arange(rows) + 0.5) / rows) * np.pi
     turn = (0.5 - (np.arange(columns) + 0.5) / columns) * 2.0 * np.pi
     height, turn = (grid.ravel() for grid in np.meshgrid(height, turn, indexing="ij"))

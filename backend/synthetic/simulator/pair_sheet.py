@@ -12,12 +12,12 @@ from .simulate import Pair
 
 ACROSS = 8  # pairs a row
 TILE_PX = 128
-UNSEEN = 0.45  # brightness left to what no view saw, in the third column
+UNSEEN_BRIGHTNESS = 0.45  # brightness left to what no view saw, in the third column
 
 
 def draw_sheet(pair: Pair, across: int = ACROSS, tile_px: int = TILE_PX) -> NDArray[np.uint8]:
     """(H, W, 3): of each pair phone and studio texture and, in the phone's, what was seen."""
-    seen = UNSEEN + (1.0 - UNSEEN) * pair.coverage[:, None]
+    seen = UNSEEN_BRIGHTNESS + (1.0 - UNSEEN_BRIGHTNESS) * pair.coverage[:, None]
     tiles = torch.cat([pair.phone_srgb, pair.studio_srgb, pair.phone_srgb * seen], 3)
     pictures = tiles.permute(0, 2, 3, 1).cpu().numpy()
     small = [

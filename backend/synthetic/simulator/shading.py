@@ -14,12 +14,12 @@ from .tables import NEIGHBOURS, HeadTables
 # Openness towards a direction is told by directions 9 degrees apart; its edge lies halfway.
 EDGE = 0.14
 # Principled's IOR level at which a surface mirrors 4 % of what meets it head on.
-USUAL_SPECULAR = 0.5
-USUAL_F0 = 0.04
+DEFAULT_SPECULAR = 0.5
+DEFAULT_F0 = 0.04
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class CameraVisibility:
     """B heads' n skin points from V cameras."""
 
     to_camera: torch.Tensor  # (B, n, V, 3) unit
@@ -32,13 +32,13 @@ class Irradiance:
     """What falls on B heads' n points in V lights."""
 
     linear: torch.Tensor  # (B, n, V, 3) over pi: what a white, matte point would show
-    towards: torch.Tensor  # (B, V, 3) the sun, in the head frame
-    facing: torch.Tensor  # (B, n, V) the normal's cosine to it, in [0, 1]
-    open: torch.Tensor  # (B, n, V) in [0, 1]: whether the point sees it, with a soft edge
+    sun_direction: torch.Tensor  # (B, V, 3) the sun, in the head frame
+    sun_cosine: torch.Tensor  # (B, n, V) the normal's cosine to it, in [0, 1]
+    sun_visibility: torch.Tensor  # (B, n, V) in [0, 1]: whether the point sees it, with a soft edge
 
 
 @dataclass(frozen=True, eq=False)
-class Lit:
+class ViewLight:
     """What B heads' n points get in V views, linear."""
 
     irradiance: torch.Tensor  # (B, n, V, 3) over pi: what a white, matte point would show
@@ -71,41 +71,41 @@ class Heads:
         sums = unpack(self.bits) @ self.sphere.directions  # (B, n, 3)
         return (sums * self.normals).sum(2) * (4.0 / DIRECTIONS)
 
-    def seen_from(self, cameras_m: torch.Tensor) -> Seen:
+    def visibility_from(self, cameras_m: torch.Tensor) -> CameraVisibility:
         """Cameras (B, V, 3) in the head frame."""
         to_camera = cameras_m[:, None] - self.points_m[:, :, None]
         to_camera = to_camera / to_camera.norm(dim=3, keepdim=True)
         cosine = (self.normals[:, :, None] * to_camera).sum(3)
-        return Seen(to_camera, cosine, self._open(to_camera))
+        return CameraVisibility(to_camera, cosine, self._visibility_along(to_camera))
 
     def irradiance(
-        self, environments: Environments, turns: torch.Tensor, albedo: torch.Tensor
+        self, environments: Environments, environment_from_head: torch.Tensor, albedo: torch.Tensor
     ) -> Irradiance:
         """One bounce and the skin's blur included.
 
         Whether a point sees the sun is interpolated between the directions of `sphere`: its
         shadows' edges lie right to a few degrees only, and are about as soft.
 
-        `turns` (B, V, 3, 3) environment from head; `albedo` (B, n, 3).
+        `environment_from_head` (B, V, 3, 3) environment from head; `albedo` (B, n, 3).
         """
-        towards = torch.einsum("bvij,bi->bvj", turns, environments.sun_direction)
-        direct, sun_open = self._through_the_openings(environments, turns, towards)
+        sun_direction = torch.einsum("bvij,bi->bvj", environment_from_head, environments.sun_direction)
+        direct, sun_visibility = self._direct_light(environments, environment_from_head, sun_direction)
         soft = EDGE + 3.0 * environments.sun_radius_rad[:, None, None]
-        sun_open = smooth_step(0.0, 1.0, 0.5 + (sun_open - 0.5) / (2.0 * soft))
-        facing = (self.normals @ towards.transpose(1, 2)).clamp(min=0.0)
-        direct += (facing * sun_open)[..., None] * environments.sun_light[:, None, None]
-        thrown = (albedo[:, :, None] * direct).flatten(2)  # (B, n, V * 3)
+        sun_visibility = smooth_step(0.0, 1.0, 0.5 + (sun_visibility - 0.5) / (2.0 * soft))
+        sun_cosine = (self.normals @ sun_direction.transpose(1, 2)).clamp(min=0.0)
+        direct += (sun_cosine * sun_visibility)[..., None] * environments.sun_light[:, None, None]
+        reflected = (albedo[:, :, None] * direct).flatten(2)  # (B, n, V * 3)
         exchange = self.tables.exchange[self.index].float()
         unit = self.tables.exchange_unit[self.index][:, None, None]
-        bounced = unit * (exchange @ (self.tables.patch_mean @ thrown))
-        whole = self._blurred(direct + bounced.view_as(direct))
-        return Irradiance(whole, towards, facing, sun_open)
+        bounced = unit * (exchange @ (self.tables.patch_mean @ reflected))
+        total = self._scatter_in_skin(direct + bounced.view_as(direct))
+        return Irradiance(total, sun_direction, sun_cosine, sun_visibility)
 
     def shine(
         self,
         environments: Environments,
-        turns: torch.Tensor,
-        seen: Seen,
+        environment_from_head: torch.Tensor,
+        visibility: CameraVisibility,
         sun: Irradiance,
         roughness: torch.Tensor,
     ) -> torch.Tensor:
@@ -114,40 +114,40 @@ class Heads:
         The environment by the split sum (Karis 2013), the sun as a light from one direction.
         """
         normal = self.normals[:, :, None]
-        mirror = 2.0 * seen.cosine[..., None] * normal - seen.to_camera
-        outside = torch.einsum("bvij,bnvj->bnvi", turns, mirror)
+        mirror = 2.0 * visibility.cosine[..., None] * normal - visibility.to_camera
+        outside = torch.einsum("bvij,bnvj->bnvi", environment_from_head, mirror)
         light = self.sphere.shine_towards(environments.radiance, outside, roughness)
-        share = _mirrored_share(roughness[..., None], seen.cosine.clamp(0.05, 1.0))
-        glint = sun.open * _glint(self.normals, seen, sun, roughness)
+        share = _specular_albedo(roughness[..., None], visibility.cosine.clamp(0.05, 1.0))
+        glint = sun.sun_visibility * _sun_highlight(self.normals, visibility, sun, roughness)
         return (
-            light * (share * self._open(mirror))[..., None]
+            light * (share * self._visibility_along(mirror))[..., None]
             + glint[..., None] * environments.sun_light[:, None, None]
         )
 
-    def _through_the_openings(
-        self, environments: Environments, turns: torch.Tensor, towards: torch.Tensor
+    def _direct_light(
+        self, environments: Environments, environment_from_head: torch.Tensor, sun_direction: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Direct light (B, n, V, 3) without the sun, and how open `towards` (B, V, 3) is (B, n, V).
+        """Direct light (B, n, V, 3) without the sun, and how open `sun_direction` (B, V, 3) is (B, n, V).
 
         Directions below a point's horizon are not open.
         """
         directions = self.sphere.directions
-        outside = torch.einsum("bvij,dj->bvdi", turns, directions)
+        outside = torch.einsum("bvij,dj->bvdi", environment_from_head, directions)
         light = self.sphere.light_towards(environments.radiance, outside)  # (B, V, D, 3)
         light = light.transpose(1, 2).flatten(2) * (4.0 / DIRECTIONS)  # (B, D, V * 3)
         # The cosine is linear in the normal: its three axes are summed apart.
         columns = [light * directions[:, axis : axis + 1] for axis in range(3)]
-        columns.append(self.sphere.shares_towards(towards))
+        columns.append(self.sphere.shares_towards(sun_direction))
         sums = unpack(self.bits) @ torch.cat(columns, 2)
-        along, sun_open = sums.split([3 * light.shape[2], towards.shape[1]], 2)
+        along, sun_visibility = sums.split([3 * light.shape[2], sun_direction.shape[1]], 2)
         direct = (along.unflatten(2, (3, -1)) * self.normals[..., None]).sum(2)
-        return direct.unflatten(2, (-1, 3)), sun_open
+        return direct.unflatten(2, (-1, 3)), sun_visibility
 
-    def _open(self, looks: torch.Tensor) -> torch.Tensor:
-        is_open = self.sphere.open_towards(self.bits, looks)
+    def _visibility_along(self, rays: torch.Tensor) -> torch.Tensor:
+        is_open = self.sphere.visibility_towards(self.bits, rays)
         return smooth_step(0.5 - EDGE, 0.5 + EDGE, is_open)
 
-    def _blurred(self, light: torch.Tensor) -> torch.Tensor:
+    def _scatter_in_skin(self, light: torch.Tensor) -> torch.Tensor:
         """Light (B, n, V, 3) as skin spreads it: the nearest points stand for the surroundings."""
         around = light[:, self.tables.neighbour[:, 0].long()]
         for number in range(1, NEIGHBOURS):
@@ -155,27 +155,27 @@ class Heads:
         return light + self.tables.spread[:, None] * (around / NEIGHBOURS - light)
 
 
-def _glint(
-    normals: torch.Tensor, seen: Seen, sun: Irradiance, roughness: torch.Tensor
+def _sun_highlight(
+    normals: torch.Tensor, visibility: CameraVisibility, sun: Irradiance, roughness: torch.Tensor
 ) -> torch.Tensor:
     """(B, n, V) GGX of a light from one direction, with Schlick's masking and Fresnel terms."""
-    half = seen.to_camera + sun.towards[:, None]
+    half = visibility.to_camera + sun.sun_direction[:, None]
     half = half / half.norm(dim=3, keepdim=True).clamp(min=1e-6)
     cosine = (normals[:, :, None] * half).sum(3).clamp(0.0, 1.0)
     alpha = (roughness**2)[..., None]
     # Over pi, as the sun's light is told.
     distribution = alpha**2 / (cosine**2 * (alpha**2 - 1.0) + 1.0) ** 2
-    facing, lit, k = seen.cosine.clamp(0.05, 1.0), sun.facing, 0.5 * alpha
-    masking = 0.25 / ((facing * (1.0 - k) + k) * (lit * (1.0 - k) + k))
-    grazing = 1.0 - (half * seen.to_camera).sum(3).clamp(0.0, 1.0)
-    fresnel = USUAL_F0 + (1.0 - USUAL_F0) * grazing**5
-    return distribution * masking * fresnel * lit
+    view_cosine, sun_cosine, k = visibility.cosine.clamp(0.05, 1.0), sun.sun_cosine, 0.5 * alpha
+    masking = 0.25 / ((view_cosine * (1.0 - k) + k) * (sun_cosine * (1.0 - k) + k))
+    grazing = 1.0 - (half * visibility.to_camera).sum(3).clamp(0.0, 1.0)
+    fresnel = DEFAULT_F0 + (1.0 - DEFAULT_F0) * grazing**5
+    return distribution * masking * fresnel * sun_cosine
 
 
-def _mirrored_share(roughness: torch.Tensor, facing: torch.Tensor) -> torch.Tensor:
+def _specular_albedo(roughness: torch.Tensor, view_cosine: torch.Tensor) -> torch.Tensor:
     """Share of an even light that is mirrored at USUAL_F0: Lazarov's fit, as Karis gives it."""
     x, y = 1.0 - roughness, 0.0425 - 0.0275 * roughness
-    bend = torch.minimum(x * x, torch.exp2(-9.28 * facing)) * x + y
+    bend = torch.minimum(x * x, torch.exp2(-9.28 * view_cosine)) * x + y
     scale = -1.04 * bend + (1.04 - 0.572 * roughness)
     offset = 1.04 * bend + (-0.04 + 0.022 * roughness)
-    return (USUAL_F0 * scale + offset).clamp(min=0.0)
+    return (DEFAULT_F0 * scale + offset).clamp(min=0.0)

@@ -35,27 +35,33 @@ from ...stages.room_light.tone import (
     USUAL_LIGHT_SD,
 )
 from .atlas_maps import AtlasMaps
-from .batch_inpaint import complete, with_cropped_scalp
+from .batch_inpaint import add_cropped_hair, complete
 from .batch_noise import normal, smooth_field, uniform
-from .blend import blend, blended, blurred, enlarged, low_bands
+from .blend import blend, blend_by_shares, gaussian_blur, low_bands, upsample
 from .environments import Environments
-from .occluders import Occluders, draw_hiding
-from .phone_camera import Camera, coded, draw_camera
-from .shading import USUAL_SPECULAR, Heads, Lit, Seen
+from .occluders import Occluders, draw_occluders
+from .phone_camera import Camera, compress, draw_phone_camera
+from .shading import DEFAULT_SPECULAR, CameraVisibility, Heads, ViewLight
 from .sphere import Sphere
 from .tables import HeadTables
-from .view_placement import BLURRED_TEXELS, FRAMES_PER_VIEW, MOST_BLUR, Filming, draw_filmings
+from .view_placement import (
+    BLUR_REFERENCE_TEXELS,
+    FRAMES_PER_VIEW,
+    MAX_BLUR_OCTAVES,
+    ViewPlacement,
+    draw_view_placements,
+)
 
 VIEWS = 6
 MOVES_WITH = ("head", "camera")
-WHITE_BALANCE = (0.55, 1.0)  # share of the light's colour that cameras take out
-LEAST_LIGHT = 0.01  # of the median: pockets are lit by more bounces than one
-LIGHT_ERROR = 0.10  # log light, of the stage's idea of a view's light
+WHITE_BALANCE_RANGE = (0.55, 1.0)  # share of the light's colour that cameras take out
+MIN_LIGHT = 0.01  # of the median: pockets are lit by more bounces than one
+LIGHT_ERROR_SD = 0.10  # log light, of the stage's idea of a view's light
 LIGHT_ERROR_CELLS = 5
-GRAIN = 0.03  # log light, of made-up skin
+GRAIN_SD = 0.03  # log light, of made-up skin
 CLIPPED_LOG = log(CLIPPED + float(LOG_FLOOR))
 MEDIAN_STEP = 4  # every so many points tell the median
-LEAST_SEEN = 0.02  # a fainter weight is none
+MIN_WEIGHT = 0.02  # a fainter weight is none
 SHADING_SHARE = 2  # the light is blended at half the texture's size: it has no finer structure
 
 
@@ -85,7 +91,7 @@ class Skins:
 
 
 @dataclass(frozen=True, eq=False)
-class Filmed:
+class BlendedViews:
     """The views of B clips, blended; in log light."""
 
     log_rgb: torch.Tensor  # (B, 3, N, N)
@@ -144,116 +150,122 @@ class Simulator:
             )
         count, device = len(skins.albedo), generator.device
 
-        def drawn(bank: int) -> torch.Tensor:
+        def draw_index(bank: int) -> torch.Tensor:
             return torch.randint(bank, (count,), generator=generator, device=device)
 
-        heads = Heads(self.tables, drawn(len(self.tables)), self.sphere)
-        environments = self.environments.take(drawn(len(self.environments)))
-        filming = draw_filmings(generator, self.views, environments)
-        occluders = draw_hiding(generator, self.atlas, log_light(skins.albedo))
-        seen = heads.seen_from(filming.cameras_m)
-        lit = _exposed(self.atlas, heads, environments, filming, seen, skins, generator)
-        usual = _usual_light(lit.irradiance)
-        light_log = torch.log(torch.maximum(lit.irradiance, LEAST_LIGHT * usual))
-        estimate = estimated_light(self.atlas, light_log, filming, generator)
-        camera = draw_camera(generator, count, self.views, self.atlas.size)
-        views, sound = _filmed(self.atlas, lit, skins, filming, occluders, camera, estimate.lift)
-        weight, rank = _weights(self.atlas, seen, filming, estimate.lift)
-        weight, rank = weight * sound, rank * sound
+        heads = Heads(self.tables, draw_index(len(self.tables)), self.sphere)
+        environments = self.environments.take(draw_index(len(self.environments)))
+        placement = draw_view_placements(generator, self.views, environments)
+        occluders = draw_occluders(generator, self.atlas, log_light(skins.albedo))
+        visibility = heads.visibility_from(placement.cameras_m)
+        lit = _expose(self.atlas, heads, environments, placement, visibility, skins, generator)
+        median = _median_light(lit.irradiance)
+        light_log = torch.log(torch.maximum(lit.irradiance, MIN_LIGHT * median))
+        estimate = estimate_light(self.atlas, light_log, placement, generator)
+        camera = draw_phone_camera(generator, count, self.views, self.atlas.size)
+        views, valid_share = _film_views(
+            self.atlas, lit, skins, placement, occluders, camera, estimate.lift
+        )
+        weight, rank = _view_weights(self.atlas, visibility, placement, estimate.lift)
+        weight, rank = weight * valid_share, rank * valid_share
         log_rgb, shares = blend(views, weight, rank)
         shading = self.atlas.coarse_image(light_log.flatten(2)).unflatten(1, (self.views, 3))
         mean_light = torch.log(shading.exp().mean(1))
-        lit_alike = (shading + estimate.lift).flatten(1, 2)
-        half = enlarged(lit_alike, self.atlas.size // SHADING_SHARE)
+        in_common_light = (shading + estimate.lift).flatten(1, 2)
+        half = upsample(in_common_light, self.atlas.size // SHADING_SHARE)
         half = half.unflatten(1, (self.views, 3))
-        filmed = Filmed(
+        clips = BlendedViews(
             log_rgb=log_rgb,
-            log_shading=enlarged(blended(half, low_bands(half, weight), shares), self.atlas.size),
-            mean_light=enlarged(mean_light, self.atlas.size),
-            common=enlarged(estimate.common, self.atlas.size),
+            log_shading=upsample(
+                blend_by_shares(half, low_bands(half, weight), shares), self.atlas.size
+            ),
+            mean_light=upsample(mean_light, self.atlas.size),
+            common=upsample(estimate.common, self.atlas.size),
             weight=weight,
         )
-        return _finished(self.atlas, skins, occluders, filmed, filming, camera, heads, generator)
+        return _finish_pair(
+            self.atlas, skins, occluders, clips, placement, camera, heads, generator
+        )
 
 
-def _exposed(
-    atlas: AtlasMaps, heads: Heads, environments: Environments, filming: Filming, seen: Seen,
+def _expose(
+    atlas: AtlasMaps, heads: Heads, environments: Environments, placement: ViewPlacement, visibility: CameraVisibility,
     skins: Skins, generator: torch.Generator,
-) -> Lit:  # fmt: skip
+) -> ViewLight:  # fmt: skip
     """The light on the points in each view, at the exposure and white balance of a phone."""
     albedo = atlas.at_points(skins.albedo)
     roughness = atlas.at_points(skins.roughness[:, None])[..., 0]
-    light = heads.irradiance(environments, filming.turns, albedo)
-    shine = heads.shine(environments, filming.turns, seen, light, roughness)
+    light = heads.irradiance(environments, placement.environment_from_head, albedo)
+    shine = heads.shine(environments, placement.environment_from_head, visibility, light, roughness)
     irradiance = light.linear
     face = atlas.at_points(atlas.bare)  # (1, n, 1)
-    counted = (face * seen.openness * seen.cosine.clamp(min=0.0))[..., None]
+    counted = (face * visibility.openness * visibility.cosine.clamp(min=0.0))[..., None]
     total = counted.sum((1, 2), keepdim=True)
-    usual = (irradiance * counted).sum((1, 2), keepdim=True) / total  # (B, 1, 1, 3)
+    mean_light = (irradiance * counted).sum((1, 2), keepdim=True) / total  # (B, 1, 1, 3)
     tone = ((albedo * face).sum(1) / face.sum(1))[:, None, None]
-    weights = usual.new_tensor(LUMINANCE)
-    level = (usual @ weights)[..., None]
+    weights = mean_light.new_tensor(LUMINANCE)
+    level = (mean_light @ weights)[..., None]
     count = len(albedo)
-    neutral = (level / usual) ** uniform(generator, (count, 1, 1, 1), *WHITE_BALANCE)
+    neutral = (level / mean_light) ** uniform(generator, (count, 1, 1, 1), *WHITE_BALANCE_RANGE)
     by_face = uniform(generator, (count, 1, 1, 1), *FACE_METERING)
     metered = (USUAL_ALBEDO / (tone @ weights)[..., None]) ** by_face
     white = USUAL_LIGHT * torch.exp(USUAL_LIGHT_SD * normal(generator, (count, 1, 1, 1)))
-    gain = neutral * metered * white / level * torch.exp(filming.gain_log)[:, None]
-    return Lit(irradiance * gain, shine * gain)
+    gain = neutral * metered * white / level * torch.exp(placement.gain_log)[:, None]
+    return ViewLight(irradiance * gain, shine * gain)
 
 
-def _usual_light(linear: torch.Tensor) -> torch.Tensor:
+def _median_light(linear: torch.Tensor) -> torch.Tensor:
     """Median (B, 1, 1, 3) of light (B, n, V, 3): over the points and views, as the stage's fit."""
-    some = linear[:, ::MEDIAN_STEP].flatten(1, 2)
-    return some.median(1).values[:, None, None]
+    sampled = linear[:, ::MEDIAN_STEP].flatten(1, 2)
+    return sampled.median(1).values[:, None, None]
 
 
-def estimated_light(
-    atlas: AtlasMaps, light_log: torch.Tensor, filming: Filming, generator: torch.Generator
+def estimate_light(
+    atlas: AtlasMaps, light_log: torch.Tensor, placement: ViewPlacement, generator: torch.Generator
 ) -> LightEstimate:
     """Of log light (B, n, V, 3), as filmed. The stage knows exposures and lights only so well."""
     count, _, views, _ = light_log.shape
-    known = uniform(generator, (count, 1, 1, 1), 0.0, 1.0).sqrt()
-    exposure = filming.gain_log[:, None]
-    shading = known * _as_estimated((light_log - exposure).exp())
+    certainty = uniform(generator, (count, 1, 1, 1), 0.0, 1.0).sqrt()
+    exposure = placement.gain_log[:, None]
+    shading = certainty * relative_log_light((light_log - exposure).exp())
     common = torch.log(shading.exp().mean(2, keepdim=True))
     # A light of the head's frame is the same in all views: there the exposure alone is evened.
-    lift = atlas.coarse_image((common - shading - known * exposure).flatten(2))
+    lift = atlas.coarse_image((common - shading - certainty * exposure).flatten(2))
     error = smooth_field(generator, (count, views), LIGHT_ERROR_CELLS, lift.shape[-1])
-    error = error * (LIGHT_ERROR * uniform(generator, (count, 1, 1, 1), 0.0, 1.0))
-    error = error * filming.light_turns[:, None, None, None]
+    error = error * (LIGHT_ERROR_SD * uniform(generator, (count, 1, 1, 1), 0.0, 1.0))
+    error = error * placement.light_follows_camera[:, None, None, None]
     lift = lift.unflatten(1, (views, 3)) + error[:, :, None]
     return LightEstimate(lift, atlas.coarse_image(common[:, :, 0]))
 
 
-def _as_estimated(linear: torch.Tensor) -> torch.Tensor:
+def relative_log_light(linear: torch.Tensor) -> torch.Tensor:
     """Light (B, n, V, 3) as `room_light.light` tells it: log, relative to its median.
 
     Pockets are not believed.
     """
-    relative = linear / _usual_light(linear)
+    relative = linear / _median_light(linear)
     return torch.log(relative + LEAST_SHADING).clamp(min=DEEPEST_SHADE)
 
 
-def _weights(
-    atlas: AtlasMaps, seen: Seen, filming: Filming, lift: torch.Tensor
+def _view_weights(
+    atlas: AtlasMaps, visibility: CameraVisibility, placement: ViewPlacement, lift: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """How far to trust each view (B, V, N, N), and how well it sees: as `sampling.views` tells."""
-    turned = (seen.cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE)
-    clear = (2.0 * seen.openness - 1.0).clamp(min=0.0)
-    both = torch.cat([turned.clamp(0.0, 1.0) * clear, seen.cosine.clamp(min=0.0)], 2)
+    turned = (visibility.cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE)
+    clear = (2.0 * visibility.openness - 1.0).clamp(min=0.0)
+    both = torch.cat([turned.clamp(0.0, 1.0) * clear, visibility.cosine.clamp(min=0.0)], 2)
     trust, cosine = atlas.coarse_image(both).chunk(2, 1)
     doubtful = (luminance(lift) - FREE_LIFT).clamp(min=0.0) / LIFT_SPREAD
     trust = trust * torch.exp(-(doubtful**2))
-    rank = trust * cosine * filming.sharpness[:, :, None, None]
-    weight, rank = (enlarged(part, atlas.size) for part in (trust, rank))
+    rank = trust * cosine * placement.sharpness[:, :, None, None]
+    weight, rank = (upsample(part, atlas.size) for part in (trust, rank))
     # What lies less than a texel inside an edge is not seen.
-    weight = functional.threshold(weight, LEAST_SEEN, 0.0) * atlas.skin
+    weight = functional.threshold(weight, MIN_WEIGHT, 0.0) * atlas.skin
     return weight, rank * (weight > 0.0)
 
 
-def _filmed(
-    atlas: AtlasMaps, lit: Lit, skins: Skins, filming: Filming, occluders: Occluders,
+def _film_views(
+    atlas: AtlasMaps, lit: ViewLight, skins: Skins, placement: ViewPlacement, occluders: Occluders,
     camera: Camera, lift: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Each view's texture (B, V, 3, N, N) in log light, as a frame keeps it, brought to the common
@@ -262,32 +274,32 @@ def _filmed(
     count, _, views, _ = lit.irradiance.shape
     both = torch.cat([lit.irradiance.flatten(2), lit.shine.flatten(2)], 2)
     light, shine = atlas.coarse_image(both).unflatten(1, (2, views, 3)).unbind(1)
-    specular = (skins.specular / USUAL_SPECULAR)[:, None]
+    specular = (skins.specular / DEFAULT_SPECULAR)[:, None]
     shown = skins.albedo * occluders.rim_shade.exp()
-    shown = _without_detail(shown, filming.blur)
+    shown = _remove_detail(shown, placement.blur)
     grid = _texel_grid(size, skins.albedo.device)
     out = torch.empty(views, count, 3, size, size, device=skins.albedo.device)
-    sound = torch.empty(views, count, size, size, device=skins.albedo.device)
+    valid_share = torch.empty(views, count, size, size, device=skins.albedo.device)
     for view in range(views):
-        slide = enlarged(filming.slide_texels[:, view], size) * (2.0 / size)
-        place = grid + slide.permute(0, 2, 3, 1)
-        albedo = functional.grid_sample(shown, place, padding_mode="border", align_corners=False)
-        linear = albedo * enlarged(light[:, view], size)
-        linear.addcmul_(specular, enlarged(shine[:, view], size))
-        log_rgb, brightest = camera.filmed(view, linear)
-        torch.add(log_rgb, enlarged(lift[:, view], size), out=out[view])
+        slide = upsample(placement.slide_texels[:, view], size) * (2.0 / size)
+        position = grid + slide.permute(0, 2, 3, 1)
+        albedo = functional.grid_sample(shown, position, padding_mode="border", align_corners=False)
+        linear = albedo * upsample(light[:, view], size)
+        linear.addcmul_(specular, upsample(shine[:, view], size))
+        log_rgb, brightest = camera.process(view, linear)
+        torch.add(log_rgb, upsample(lift[:, view], size), out=out[view])
         clipped = brightest[:, 0] > CLIPPED_LOG
-        sound[view] = 1.0 - (1.0 - float(CLIPPED_WEIGHT)) * clipped
-    return out.transpose(0, 1), sound.transpose(0, 1)
+        valid_share[view] = 1.0 - (1.0 - float(CLIPPED_WEIGHT)) * clipped
+    return out.transpose(0, 1), valid_share.transpose(0, 1)
 
 
-def _without_detail(image: torch.Tensor, blur: torch.Tensor) -> torch.Tensor:
+def _remove_detail(image: torch.Tensor, blur: torch.Tensor) -> torch.Tensor:
     """(B, C, N, N) without its finest octaves, of which `blur` (B,) are lost at BLURRED_TEXELS;
     parts of one count."""
-    coarser_by = log2(BLURRED_TEXELS / image.shape[-1])
+    coarser_by = log2(BLUR_REFERENCE_TEXELS / image.shape[-1])
     out = image
-    for octave in range(ceil(MOST_BLUR - coarser_by)):
-        coarse = enlarged(functional.avg_pool2d(image, 2 << octave), image.shape[-1])
+    for octave in range(ceil(MAX_BLUR_OCTAVES - coarser_by)):
+        coarse = upsample(functional.avg_pool2d(image, 2 << octave), image.shape[-1])
         share = (blur - coarser_by - octave).clamp(0.0, 1.0)
         out = out + share[:, None, None, None] * (coarse - out)
     return out
@@ -295,47 +307,47 @@ def _without_detail(image: torch.Tensor, blur: torch.Tensor) -> torch.Tensor:
 
 def _texel_grid(size: int, device: torch.device) -> torch.Tensor:
     """(N, N, 2) the texels' centres for grid_sample."""
-    place = (torch.arange(size, device=device) + 0.5) * (2.0 / size) - 1.0
-    row, column = torch.meshgrid(place, place, indexing="ij")
+    position = (torch.arange(size, device=device) + 0.5) * (2.0 / size) - 1.0
+    row, column = torch.meshgrid(position, position, indexing="ij")
     return torch.stack([column, row], 2)
 
 
-def _finished(
-    atlas: AtlasMaps, skins: Skins, occluders: Occluders, filmed: Filmed, filming: Filming,
+def _finish_pair(
+    atlas: AtlasMaps, skins: Skins, occluders: Occluders, clips: BlendedViews, placement: ViewPlacement,
     camera: Camera, heads: Heads, generator: torch.Generator,
 ) -> Pair:  # fmt: skip
     """A codec's work on the blend, then bare skin, filled where no view saw it."""
-    count = len(filmed.log_rgb)
+    count = len(clips.log_rgb)
     is_skin = atlas.skin > 0.5
-    as_filmed = log_from_pixels(coded(generator, light_from_log(filmed.log_rgb)))
-    best = filmed.weight.amax(1, keepdim=True)
-    seen = _seen(atlas, best, occluders)
-    albedo_log = as_filmed - filmed.common
-    filled = complete(atlas, albedo_log, seen)
+    compressed_log = log_from_pixels(compress(generator, light_from_log(clips.log_rgb)))
+    best = clips.weight.amax(1, keepdim=True)
+    coverage = _coverage(atlas, best, occluders)
+    albedo_log = compressed_log - clips.common
+    filled = complete(atlas, albedo_log, coverage)
     grain = smooth_field(generator, (count, 1), atlas.size // 2, atlas.size)
-    whole = filled.log_rgb + GRAIN * grain * filled.invented
-    whole = with_cropped_scalp(atlas, whole, occluders, albedo_log, best, grain) + filmed.common
-    drawn_light = _light_of_drawn(atlas, filmed.mean_light, camera, generator)
-    drawn = skins.albedo + atlas.flat * (atlas.flat_albedo - skins.albedo)
+    whole = filled.log_rgb + GRAIN_SD * grain * filled.invented
+    whole = add_cropped_hair(atlas, whole, occluders, albedo_log, best, grain) + clips.common
+    drawn_light = _painted_parts_light(atlas, clips.mean_light, camera, generator)
+    drawn = skins.albedo + atlas.painted * (atlas.painted_albedo - skins.albedo)
     linear = torch.where(is_skin, light_from_log(whole), drawn * drawn_light.exp())
     srgb = srgb_from_linear(linear)
-    views = FRAMES_PER_VIEW * (filmed.weight > 0.0).sum(1) * (seen[:, 0] > 0.0)
+    views = FRAMES_PER_VIEW * (clips.weight > 0.0).sum(1) * (coverage[:, 0] > 0.0)
     agreement = 1.0 - 0.5 ** views.float()
     # Made-up skin is lit by the mean light.
-    lit = filmed.mean_light + seen * (filmed.log_shading - filmed.mean_light)
+    lit = clips.mean_light + coverage * (clips.log_shading - clips.mean_light)
     return Pair(
         phone_srgb=srgb.clamp(0.0, 1.0),
-        coverage=seen[:, 0],
-        confidence=seen[:, 0] * best[:, 0].sqrt() * agreement,
+        coverage=coverage[:, 0],
+        confidence=coverage[:, 0] * best[:, 0].sqrt() * agreement,
         view_count=views.to(torch.uint8),
         studio_srgb=srgb_from_linear(skins.albedo).clamp(0.0, 1.0),
         log_shading=torch.where(is_skin, lit, drawn_light),
-        moves_with=filming.light_turns.long(),
+        moves_with=placement.light_follows_camera.long(),
         head=heads.index,
     )
 
 
-def _light_of_drawn(
+def _painted_parts_light(
     atlas: AtlasMaps, mean_light: torch.Tensor, camera: Camera, generator: torch.Generator
 ) -> torch.Tensor:
     """Log light (B, 3, N, N) in which the stage draws eyes and mouth: as the sclera shows it.
@@ -345,16 +357,16 @@ def _light_of_drawn(
     face = (mean_light * atlas.bare).sum((2, 3), keepdim=True) / atlas.bare.sum()
     shade = SCLERA_SHADE * torch.exp(SCLERA_SD * normal(generator, (len(face), 1, 1, 1)))
     sclera = face.new_tensor(SCLERA_ALBEDO)[:, None, None]
-    filmed = camera.curve(sclera * shade * face.exp())
-    return filmed - torch.log(sclera) + log(MOUTH_LIGHT) * atlas.in_mouth
+    processed = camera.tone_map(sclera * shade * face.exp())
+    return processed - torch.log(sclera) + log(MOUTH_LIGHT) * atlas.in_mouth
 
 
-def _seen(atlas: AtlasMaps, best: torch.Tensor, occluders: Occluders) -> torch.Tensor:
+def _coverage(atlas: AtlasMaps, best: torch.Tensor, occluders: Occluders) -> torch.Tensor:
     """(B, 1, N, N) coverage: seen, less doubtful rims, glasses, hair and clothes."""
-    seen = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
+    visibility = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
     reach = RIM_2048 * atlas.size / 2048
     radius = max(round(reach), 1)
-    inner = -functional.max_pool2d(-seen, 2 * radius + 1, stride=1, padding=radius)
-    inner = blurred(inner, reach / 2)
-    seen = seen + atlas.doubtful_rims * (torch.minimum(seen, inner) - seen)
-    return seen * (1.0 - occluders.rims) * (1.0 - occluders.hides) * (1.0 - occluders.foreign)
+    inner = -functional.max_pool2d(-visibility, 2 * radius + 1, stride=1, padding=radius)
+    inner = gaussian_blur(inner, reach / 2)
+    visibility = visibility + atlas.doubtful_rims * (torch.minimum(visibility, inner) - visibility)
+    return visibility * (1.0 - occluders.rims) * (1.0 - occluders.hair_cover) * (1.0 - occluders.clothes)

@@ -42,7 +42,7 @@ class Sphere:
         directions = even_directions(DIRECTIONS)
         at_map = _cell_centres(MAP_SIZE) @ directions.T
         sharp = np.exp((at_map - 1.0) / LIGHT_SPREAD_RAD**2)
-        rough = np.concatenate([_mirrored_share(at_map, level) for level in ROUGHNESS_LEVELS])
+        rough = np.concatenate([_ggx_weight(at_map, level) for level in ROUGHNESS_LEVELS])
         at_table = _cell_centres(TABLE_SIZE) @ directions.T
         neighbour = np.argsort(-at_table, axis=1)[:, :NEIGHBOURS]
         near = np.exp((np.take_along_axis(at_table, neighbour, 1) - 1.0) / OPEN_SPREAD_RAD**2)
@@ -58,33 +58,33 @@ class Sphere:
             neighbour_share=tensor((near / near.sum(1, keepdims=True)).astype(np.float32)),
         )
 
-    def light_towards(self, radiance: torch.Tensor, looks: torch.Tensor) -> torch.Tensor:
-        """Radiance (B, 3, D) in `looks` (B, ..., 3), unit: (B, ..., 3)."""
-        return _look_up(radiance @ self.to_map.T, looks).movedim(1, -1)
+    def light_towards(self, radiance: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:
+        """Radiance (B, 3, D) in `rays` (B, ..., 3), unit: (B, ..., 3)."""
+        return _sample_maps(radiance @ self.to_map.T, rays).movedim(1, -1)
 
     def shine_towards(
-        self, radiance: torch.Tensor, looks: torch.Tensor, roughness: torch.Tensor
+        self, radiance: torch.Tensor, rays: torch.Tensor, roughness: torch.Tensor
     ) -> torch.Tensor:
-        """What points of `roughness` (B, n) mirror from `looks` (B, n, K, 3): (B, n, K, 3)."""
-        count, points, cameras, _ = looks.shape
+        """What points of `roughness` (B, n) mirror from `rays` (B, n, K, 3): (B, n, K, 3)."""
+        count, points, cameras, _ = rays.shape
         maps = (radiance @ self.to_rough_maps.T).reshape(count, 3 * len(ROUGHNESS_LEVELS), -1)
-        levels = _look_up(maps, looks).view(count, 3, len(ROUGHNESS_LEVELS), points, cameras)
+        levels = _sample_maps(maps, rays).view(count, 3, len(ROUGHNESS_LEVELS), points, cameras)
         total = torch.zeros_like(levels[:, :, 0])
         for level, share in enumerate(_level_shares(roughness)):
             total.addcmul_(share[:, None, :, None], levels[:, :, level])
         return total.permute(0, 2, 3, 1)
 
-    def open_towards(self, bits: torch.Tensor, looks: torch.Tensor) -> torch.Tensor:
+    def visibility_towards(self, bits: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:
         """Share in [0, 1] of the nearest directions that are open: (B, n, K).
 
-        `bits` (B, n, D / 8) uint8, `looks` (B, n, K, 3) unit.
+        `bits` (B, n, D / 8) uint8, `rays` (B, n, K, 3) unit.
         """
         rows, columns = TABLE_SIZE
-        azimuth, height = _azimuth_height(looks)
+        azimuth, height = _azimuth_height(rays)
         row = ((height + 1.0) * (0.5 * rows)).long().clamp_(0, rows - 1)
         column = ((azimuth + 1.0) * (0.5 * columns)).long().clamp_(0, columns - 1)
         cell = row * columns + column
-        share = torch.zeros(cell.shape, device=looks.device)
+        share = torch.zeros(cell.shape, device=rays.device)
         for number in range(NEIGHBOURS):
             near = self.neighbour[:, number][cell]
             byte = torch.gather(bits, 2, near >> 3)
@@ -92,9 +92,9 @@ class Sphere:
             share += self.neighbour_share[:, number][cell] * is_open
         return share
 
-    def shares_towards(self, looks: torch.Tensor) -> torch.Tensor:
-        """How much each direction counts in `looks` (B, K, 3), unit: (B, D, K), to sum 1."""
-        near = torch.exp((self.directions @ looks.transpose(1, 2) - 1.0) / OPEN_SPREAD_RAD**2)
+    def shares_towards(self, rays: torch.Tensor) -> torch.Tensor:
+        """How much each direction counts in `rays` (B, K, 3), unit: (B, D, K), to sum 1."""
+        near = torch.exp((self.directions @ rays.transpose(1, 2) - 1.0) / OPEN_SPREAD_RAD**2)
         return near / near.sum(1, keepdim=True)
 
 
@@ -120,7 +120,7 @@ def _cell_centres(size: tuple[int, int]) -> np.ndarray:
     return np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), np.sin(height)], 1)
 
 
-def _mirrored_share(cosine: np.ndarray, roughness: float) -> np.ndarray:
+def _ggx_weight(cosine: np.ndarray, roughness: float) -> np.ndarray:
     """How much of the light at an angle of the mirror's direction a rough surface mirrors.
 
     GGX's distribution of the half vector, seen head on (Walter et al. 2007).
@@ -138,18 +138,18 @@ def _level_shares(roughness: torch.Tensor) -> list[torch.Tensor]:
     return [low, 1.0 - low - high, high]
 
 
-def _azimuth_height(looks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _azimuth_height(rays: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Angles of unit directions (..., 3), both in [-1, 1]."""
-    azimuth = torch.atan2(looks[..., 1], looks[..., 0]) / pi
-    height = torch.asin(looks[..., 2].clamp(-1.0, 1.0)) * (2.0 / pi)
+    azimuth = torch.atan2(rays[..., 1], rays[..., 0]) / pi
+    height = torch.asin(rays[..., 2].clamp(-1.0, 1.0)) * (2.0 / pi)
     return azimuth, height
 
 
-def _look_up(maps: torch.Tensor, looks: torch.Tensor) -> torch.Tensor:
-    """Pictures of the sphere (B, C, rows * columns) in `looks` (B, ..., 3): (B, C, ...)."""
+def _sample_maps(maps: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:
+    """Pictures of the sphere (B, C, rows * columns) in `rays` (B, ..., 3): (B, C, ...)."""
     columns = MAP_SIZE[1]
     wrapped = functional.pad(maps.unflatten(-1, MAP_SIZE), (1, 1, 0, 0), mode="circular")
-    azimuth, height = _azimuth_height(looks.flatten(1, -2))
-    place = torch.stack([azimuth * (columns / (columns + 2.0)), height], -1)[:, None]
-    found = functional.grid_sample(wrapped, place, padding_mode="border", align_corners=False)
-    return found[:, :, 0].unflatten(2, looks.shape[1:-1])
+    azimuth, height = _azimuth_height(rays.flatten(1, -2))
+    position = torch.stack([azimuth * (columns / (columns + 2.0)), height], -1)[:, None]
+    found = functional.grid_sample(wrapped, position, padding_mode="border", align_corners=False)
+    return found[:, :, 0].unflatten(2, rays.shape[1:-1])

@@ -108,7 +108,7 @@ def load_tables(path: Path, template: HeadTemplate) -> HeadTables:
         stored = read_arrays(path)
         version = str(stored["version"])
         if version == tables_version():
-            made_for = str(stored["template_sha256"])
+            stored_template = str(stored["template_sha256"])
             tensors = {
                 field.name: torch.from_numpy(stored[field.name])
                 for field in fields(HeadTables)
@@ -120,9 +120,9 @@ def load_tables(path: Path, template: HeadTemplate) -> HeadTables:
         raise EnvironmentProblem(
             f"{path.name} has version {version}; this one reads {tables_version()}.", remedy
         )
-    if made_for != template.sha256:
+    if stored_template != template.sha256:
         raise EnvironmentProblem(f"{path.name} was made for another head template.", remedy)
-    return HeadTables(made_for, **tensors)
+    return HeadTables(stored_template, **tensors)
 
 
 def _bake(

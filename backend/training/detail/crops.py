@@ -43,9 +43,7 @@ class Pieces:
         return cls(conditions, *(torch.cat([getattr(p, n) for p in pieces]) for n in names))
 
 
-def drawn_pieces(
-    persons: Sequence[Filmed], crop: int, count: int, random: torch.Generator
-) -> Pieces:
+def draw_crops(persons: Sequence[Filmed], crop: int, count: int, random: torch.Generator) -> Pieces:
     """`count` random pieces of `crop` texels, about their middle skin; on `random`'s device."""
     return Pieces.joined([_drawn(persons, crop, random) for _ in range(count)])
 
@@ -65,10 +63,10 @@ def _drawn(persons: Sequence[Filmed], crop: int, random: torch.Generator) -> Pie
         if person.skin[row + edge // 2, column + edge // 2]:
             break
     by_network = smooth < NETWORK_SHARE
-    return piece_of(person, row, column, crop, octave, random.device, by_network=by_network)
+    return crop_at(person, row, column, crop, octave, random.device, by_network=by_network)
 
 
-def piece_of(
+def crop_at(
     person: Filmed, row: int, column: int, crop: int, octave: int, device: torch.device,
     *, by_network: bool,
 ) -> Pieces:  # fmt: skip

@@ -14,7 +14,7 @@ from ...imaging.tensor_color import light_from_log, srgb_from_linear
 from ...stages.detail.conditions import COLOUR_SCALE, blurred, differences, trust_of
 from ...stages.detail.diffusion import DetailNet, DetailPipeline, scheduler
 from ...stages.detail.diffusion.pipeline import START, STEPS, Prediction
-from .crops import Pieces, piece_of
+from .crops import Pieces, crop_at
 from .filmed_persons import Filmed
 
 CROP = 384
@@ -28,7 +28,9 @@ HEIGHT_GREY = 0.12
 
 
 @torch.no_grad()
-def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict[str, float]:
+def write_prediction_sheet(
+    path: Path, net: DetailNet, persons: Sequence[Filmed]
+) -> dict[str, float]:
     """A sheet of pieces, a column each: stage 1, detail restored, truth, its height, true height.
 
     Returns PSNR of sRGB over skin, and correlation of the gradients of log luminance, of stage 1
@@ -37,7 +39,7 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
     rows, found = [], {}
     for kind in STUDIO_KINDS:
         pieces = held_out_pieces(persons, kind, next(net.parameters()).device)
-        drawn = drawn_of(net, pieces).beside(trust_of(pieces.conditions))
+        drawn = predict_detail(net, pieces).beside(trust_of(pieces.conditions))
         before = pieces.blended_log + pieces.apart
         after = before + COLOUR_SCALE * drawn[:, :3]
         for name, made in (("before", before), ("after", after)):
@@ -50,7 +52,7 @@ def write_answers(path: Path, net: DetailNet, persons: Sequence[Filmed]) -> dict
 
 
 @torch.no_grad()
-def drawn_of(
+def predict_detail(
     net: DetailNet, pieces: Pieces, steps: int = STEPS, start: float = START
 ) -> Prediction:
     """Of pieces (B, DRAWN, c, c)."""
@@ -63,7 +65,7 @@ def held_out_pieces(persons: Sequence[Filmed], kind: str, device: torch.device) 
     size = persons[0].skin.shape[-1]
     return Pieces.joined(
         [
-            piece_of(
+            crop_at(
                 persons[number % len(persons)], row * size // 2048, column * size // 2048,
                 min(CROP, size // 4), 0, device, by_network=kind == "network",
             )

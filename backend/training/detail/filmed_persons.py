@@ -130,7 +130,7 @@ def _studio_error(log_shading: Tensor, random: torch.Generator) -> Tensor:
     return left + strength * (grey + tint)
 
 
-def stored_persons(
+def load_or_film_persons(
     folder: Path,
     seeds: Sequence[int],
     painted: Callable[[int], tuple[StudioTexture, bool]],

@@ -21,7 +21,7 @@ from ..distributed import optimizer_step
 from ..ema import follow
 from ..finite import require_finite
 from ..random_stream import stream
-from .crops import drawn_pieces
+from .crops import draw_crops
 from .detail_presets import Preset
 from .filmed_persons import Filmed
 
@@ -76,7 +76,7 @@ class Learning:
     def step(self, number: int) -> dict[str, float]:
         preset, device = self.preset, self.accelerator.device
         random = stream(device, SEED, "detail", number, self.accelerator.process_index)
-        pieces = drawn_pieces(self.persons, preset.crop, preset.batch, random)
+        pieces = draw_crops(self.persons, preset.crop, preset.batch, random)
         noise = torch.randn(pieces.drawn.shape, generator=random, device=device)
         timestep = self._timesteps(len(noise), random)
         noised = self.noise.add_noise(pieces.drawn, noise, cast(torch.IntTensor, timestep))

@@ -27,14 +27,19 @@ from .. import texture_pool as texture_pool_code
 from ..checkpoint import Origin, begun, read_checkpoint, write_checkpoint
 from ..data_source import SIMULATED, DataSource, inspect
 from ..distributed import accelerator_for_training, finished, main_process_progress
-from ..folders import mark_of, read_atlas_pictures
+from ..folders import content_hash, read_atlas_pictures
 from ..log import TrainingLog
-from ..loop import Loop, Pace
-from ..texture_pool import FIRST_TRAINED, USUAL_LEVEL, USUAL_ROUGHNESS, stored_simulator
+from ..loop import Loop, Schedule
+from ..texture_pool import (
+    DEFAULT_ROUGHNESS,
+    DEFAULT_SPECULAR_LEVEL,
+    FIRST_TRAINING_SEED,
+    load_simulator,
+)
 from . import filmed_persons as persons_code
 from .detail_presets import PRESETS, Preset
-from .detail_sheets import write_answers
-from .filmed_persons import Filmed, stored_persons
+from .detail_sheets import write_prediction_sheet
+from .filmed_persons import Filmed, load_or_film_persons
 from .learn import SEED, Learning, Nets
 from .model_card import write_card
 
@@ -81,16 +86,16 @@ def train_detail(
 
     def sheet(step: int) -> dict[str, float]:
         path = folder / SAMPLES / f"{learning.name}_{step:06d}.jpg"
-        return write_answers(path, nets.mean, held_out)
+        return write_prediction_sheet(path, nets.mean, held_out)
 
     loop = Loop(accelerator, keep, sheet, TrainingLog(folder), progress, stop_at_s)
-    pace = Pace(preset.steps, preset.log_every, preset.keep_every, preset.sheet_every)
+    pace = Schedule(preset.steps, preset.log_every, preset.keep_every, preset.sheet_every)
     if not loop.run(learning, pace, standing.step if standing else 0):
         late = f"The time is up; go on with --resume. The training is kept in {folder}."
         return finished(accelerator, late)
     weights = out or WEIGHTS
     if accelerator.is_main_process:
-        figures = write_answers(folder / RESULT, nets.mean, held_out)
+        figures = write_prediction_sheet(folder / RESULT, nets.mean, held_out)
         net = nets.mean.cpu()
         save(net, weights, preset=preset_name, studio=origin.studio)
         facts = {
@@ -107,7 +112,7 @@ def train_detail(
 
 def film_mark(size: int, hdris: Path | None) -> str:
     """Changes with all that a painted person's clip depends on."""
-    lights = "" if hdris is None else mark_of(sorted(hdris.glob("*.hdr")))
+    lights = "" if hdris is None else content_hash(sorted(hdris.glob("*.hdr")))
     code = source_fingerprint(persons_code.__name__, texture_pool_code.__name__)
     return fingerprint(load_template().sha256, code, lights, size)
 
@@ -126,13 +131,13 @@ def filmed_persons(
         seeds: Sequence[int], texture: Callable[[int], tuple[StudioTexture, bool]], *marks: str
     ) -> list[Filmed]:
         mark = fingerprint(clips, *marks)
-        return stored_persons(
+        return load_or_film_persons(
             cache / f"detail_persons_{preset.size}_{mark}", seeds, texture,
-            lambda: stored_simulator(cache, device, preset.size, hdris, progress), progress,
+            lambda: load_simulator(cache, device, preset.size, hdris, progress), progress,
         )  # fmt: skip
 
-    first_real = FIRST_TRAINED + preset.corpus
-    seeds = [*HELD_OUT, *range(FIRST_TRAINED, first_real)]
+    first_real = FIRST_TRAINING_SEED + preset.corpus
+    seeds = [*HELD_OUT, *range(FIRST_TRAINING_SEED, first_real)]
     found = filmed(seeds, lambda seed: (paint(draw_person(seed), anatomy, device), True))
     held_out, learnt = found[: len(HELD_OUT)], found[len(HELD_OUT) :]
     if real:
@@ -160,8 +165,8 @@ def _own_textures(
     flat = torch.zeros_like(usual.height_m)
     return [
         StudioTexture(
-            linear_from_srgb(colour.to(device).float() / 255), flat + USUAL_ROUGHNESS,
-            flat + USUAL_LEVEL, flat, usual.moles, usual.iris_linear,
+            linear_from_srgb(colour.to(device).float() / 255), flat + DEFAULT_ROUGHNESS,
+            flat + DEFAULT_SPECULAR_LEVEL, flat, usual.moles, usual.iris_linear,
         )
         for colour in colours
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.types import Progress
 from ...job.terminal import TerminalProgress
 from ...synthetic.corpus.studio_folder import StudioFolder
 from ...synthetic.simulator import Simulator, keep_freed_memory
-from ..texture_pool import FIRST_TRAINED, SkinStock, stored_bank, stored_simulator
+from ..texture_pool import FIRST_TRAINING_SEED, TexturePool, load_or_paint_bank, load_simulator
 from .album import Album, film_album
 from .contrastive import CPU, GPU, train_identity
 from .embedding import LOSS, SCORE, WEIGHTS, Shape, save
@@ -36,15 +36,15 @@ def train_identities(
     keep_freed_memory()
     preset, out, progress = PRESETS[preset_name], out or WEIGHTS, TerminalProgress()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    simulator = stored_simulator(cache, device, SIZE, hdris, progress)
-    trained = range(FIRST_TRAINED, FIRST_TRAINED + preset.corpus)
+    simulator = load_simulator(cache, device, SIZE, hdris, progress)
+    trained = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + preset.corpus)
     real_seeds = range(trained.stop, trained.stop + preset.real)
     # First what may be refused.
-    real = None if studio is None else SkinStock.of_real(studio, real_seeds, SIZE, device)
+    real = None if studio is None else TexturePool.of_real(studio, real_seeds, SIZE, device)
     progress(0, 1, f"painting {preset.corpus} persons")
-    skins = SkinStock.of(stored_bank(cache, trained, SIZE), device)
+    skins = TexturePool.of(load_or_paint_bank(cache, trained, SIZE), device)
     skins = skins if real is None else skins.joined(real)
-    judges = SkinStock.of(stored_bank(cache, range(JUDGED), SIZE), device)
+    judges = TexturePool.of(load_or_paint_bank(cache, range(JUDGED), SIZE), device)
     judged = filmed(simulator, judges, preset.album, JUDGED_SEED, progress)
     album = filmed(simulator, skins, preset.album, ALBUM_SEED, progress)
     for name, seed in SEEDS.items():
@@ -61,7 +61,7 @@ def train_identities(
 
 
 def filmed(
-    simulator: Simulator, skins: SkinStock, looks: int, seed: int, progress: Progress
+    simulator: Simulator, skins: TexturePool, looks: int, seed: int, progress: Progress
 ) -> Album:
     """Each of `skins` in the studio and filmed `looks - 1` times."""
     progress(0, 1, f"filming {len(skins)} persons")

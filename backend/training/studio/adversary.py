@@ -9,10 +9,10 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ...stages.studio_texture.networks import Discriminator
-from ..distributed import mean_over_all, optimizer_step
+from ..distributed import mean_over_processes, optimizer_step
 from ..finite import require_finite
 from .augment import augmented
-from .losses import fooled, r1_penalty, told_apart
+from .losses import discriminator_loss, generator_loss, r1_penalty
 from .studio_presets import Adversarial
 
 
@@ -46,7 +46,7 @@ class Adversary:
         # A gradient's gradient in half precision is noise.
         with nullcontext() if now else self.accelerator.autocast():
             real_scores, fake_scores = self.judge(real).float(), self.judge(fake).float()
-        loss = told_apart(real_scores, fake_scores)
+        loss = discriminator_loss(real_scores, fake_scores)
         found = {"judge": require_finite(loss, step)}
         if now:
             penalty = r1_penalty(real, real_scores)
@@ -54,7 +54,7 @@ class Adversary:
             loss = loss + 0.5 * self.settings.r1 * self.settings.r1_every * penalty
         optimizer_step(self.accelerator, loss, self.optimizer)
         self.judge.requires_grad_(False)
-        sure = mean_over_all(self.accelerator, real_scores.detach().sign().mean()).item()
+        sure = mean_over_processes(self.accelerator, real_scores.detach().sign().mean()).item()
         surer = sure - self.settings.surest
         images = len(real) * self.accelerator.num_processes
         moved = images / self.settings.augment_images * (1.0 if surer > 0.0 else -1.0)
@@ -63,4 +63,4 @@ class Adversary:
 
     def loss(self, fake: Tensor, random: torch.Generator) -> Tensor:
         """The generator's."""
-        return fooled(self.judge(augmented(fake, self.strength, random)).float())
+        return generator_loss(self.judge(augmented(fake, self.strength, random)).float())

@@ -15,12 +15,12 @@ from ..identity.embedding import IdentityNet
 EPSILON = 1e-6
 
 
-def fooled(fake_scores: Tensor) -> Tensor:
+def generator_loss(fake_scores: Tensor) -> Tensor:
     """The generator's non-saturating loss: -log of the chance that fakes (B,) are real."""
     return functional.softplus(-fake_scores).mean()
 
 
-def told_apart(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+def discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     """The discriminator's logistic loss."""
     return functional.softplus(-real_scores).mean() + functional.softplus(fake_scores).mean()
 
@@ -69,7 +69,7 @@ def _unit(features: Tensor) -> Tensor:
     return features * (features.square().sum(1, keepdim=True) + EPSILON).rsqrt()
 
 
-def another_person(net: IdentityNet, made: Tensor, true: Tensor) -> Tensor:
+def identity_loss(net: IdentityNet, made: Tensor, true: Tensor) -> Tensor:
     """1 less the cosine between embeddings: 0 for the same person."""
     with torch.autocast(made.device.type, enabled=False):
         made, true = made.float().clamp(0.0, 1.0), true.float().clamp(0.0, 1.0)

@@ -21,7 +21,7 @@ from ...atlas.texel_map import TexelMap, texel_map
 from ...stages.studio_texture.networks import PhoneInputs, clipped_share
 from ...synthetic.simulator import Simulator
 from ...synthetic.simulator.shading import Heads
-from ..texture_pool import SkinStock
+from ..texture_pool import TexturePool
 
 BATCH = 16  # simulated at a time
 OTHER_WEIGHT = 0.2  # of eyes and mouth, which the phone texture's stage draws itself
@@ -80,7 +80,7 @@ def skin_and_weight(table: TexelMap) -> tuple[Tensor, Tensor]:
 
 
 def simulated_pairs(
-    simulator: Simulator, skins: SkinStock, size: int, count: int, generator: torch.Generator
+    simulator: Simulator, skins: TexturePool, size: int, count: int, generator: torch.Generator
 ) -> Pairs:
     """`count` pairs of random skins of `skins`, simulated at its size and made as small as `size`;
     the generator on the simulator's device."""
@@ -134,7 +134,7 @@ class Sources:
 
     def pairs(self, step: int, count: int, random: torch.Generator) -> Batch:
         stock = self.stock(step)
-        return as_batch(stock, self.facts, _drawn(len(stock), count, random), random)
+        return gather_batch(stock, self.facts, _drawn(len(stock), count, random), random)
 
     def phone_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
         """(count, 3, N, N) in [0, 1], mirrored now and then."""
@@ -151,7 +151,7 @@ class Sources:
         return mirrored(textures, self.facts.skin, _random_choice(count, random))
 
 
-def as_batch(
+def gather_batch(
     pairs: Pairs, facts: AtlasFacts, index: Tensor, random: torch.Generator | None = None
 ) -> Batch:
     """The pairs of `index` (B,); with `random` some are mirrored."""

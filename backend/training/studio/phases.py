@@ -11,13 +11,13 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ...stages.studio_texture.networks import Generator
-from ..distributed import mean_over_all, optimizer_step
+from ..distributed import mean_over_processes, optimizer_step
 from ..ema import follow
 from ..finite import require_finite
 from ..identity.embedding import IdentityNet
 from ..random_stream import stream
 from .adversary import Adversary, lazy_adam
-from .losses import Perceptual, another_person, path_lengths, pixels
+from .losses import Perceptual, identity_loss, path_lengths, pixels
 from .nets import Nets
 from .pairs import Batch, Sources
 from .studio_presets import Adversarial, PairWeights, Preset
@@ -126,7 +126,7 @@ class PhonePhase(Phase):
             loss = loss + self.settings.path_every * self._uneven(count, number, random, found)
         optimizer_step(setting.accelerator, loss, self.optimizer)
         with torch.no_grad():
-            middle = mean_over_all(setting.accelerator, wplus[:, 0].mean(0))
+            middle = mean_over_processes(setting.accelerator, wplus[:, 0].mean(0))
             phone.mapping.mean.lerp_(middle, MEAN_PACE)
         setting.follow("phone", number + 1)
         return found
@@ -141,7 +141,7 @@ class PhonePhase(Phase):
         wplus = self._wplus(max(count // 2, 1), random)
         textures = self.setting.nets.phone.synthesis(wplus, noise=random)
         lengths = path_lengths(textures, wplus, random)
-        usual = mean_over_all(self.setting.accelerator, lengths.mean().detach())
+        usual = mean_over_processes(self.setting.accelerator, lengths.mean().detach())
         found["path"] = require_finite(usual, number)
         self.usual_path += PATH_PACE * (found["path"] - self.usual_path)
         return self.settings.path * (lengths - self.usual_path).square().mean()
@@ -173,7 +173,7 @@ class PairLosses:
         true, weights = batch.studio_srgb, self.weights
         near = pixels(made, true, self.setting.sources.facts.weight)
         alike = self.perceptual(made, true)
-        other = another_person(self.setting.identity, made, true)
+        other = identity_loss(self.setting.identity, made, true)
         found |= {"pixels": near.item(), "perceptual": alike.item(), "identity": other.item()}
         loss = weights.pixels * near + weights.perceptual * alike + weights.identity * other
         loss = loss + weights.offset * offset.float().square().sum(2).mean()
@@ -279,7 +279,7 @@ class StudioPhase(Phase):
     def _kept(self, imagined: Tensor, before: Tensor) -> Tensor:
         weights = self.setting.preset.keep_weights
         alike = self.losses.perceptual(imagined, before)
-        other = another_person(self.setting.identity, imagined, before)
+        other = identity_loss(self.setting.identity, imagined, before)
         return weights.perceptual * alike + weights.identity * other
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...imaging.image_files import pixels_8bit, write_jpeg
 from ...stages.studio_texture.networks import Generator, StudioNet
 from ..random_stream import stream
-from .pairs import Sources, as_batch
+from .pairs import Sources, gather_batch
 from .phases import mixed
 
 ACROSS = 8
@@ -20,7 +20,7 @@ WORST = 1e-10  # of a squared error, so that its logarithm is finite
 
 
 @torch.no_grad()
-def write_drawn(path: Path, generator: Generator, device: torch.device) -> None:
+def write_sample_sheet(path: Path, generator: Generator, device: torch.device) -> None:
     """A sheet of ACROSS x 4 textures of always the same latents."""
     random = stream(device, "sheet")
     wplus = mixed(generator, ACROSS * 4, 0.0, random)
@@ -28,11 +28,11 @@ def write_drawn(path: Path, generator: Generator, device: torch.device) -> None:
 
 
 @torch.no_grad()
-def write_answers(path: Path, net: StudioNet, sources: Sources) -> dict[str, float]:
+def write_prediction_sheet(path: Path, net: StudioNet, sources: Sources) -> dict[str, float]:
     """A sheet of the held-out persons, a column each: phone texture, answer, answer by W+ alone,
     truth. Returns the PSNR of the first three over the skin, in dB."""
     held = sources.held_out
-    batch = as_batch(held, sources.facts, torch.arange(len(held), device=held.head.device))
+    batch = gather_batch(held, sources.facts, torch.arange(len(held), device=held.head.device))
     phone, true = batch.inputs.phone_srgb, batch.studio_srgb
     whole, by_wplus = net(batch.inputs), net(batch.inputs, features=False)
     _write(path, [row[:ACROSS] for row in (phone, whole, by_wplus, true)])

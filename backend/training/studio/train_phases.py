@@ -14,12 +14,12 @@ from pathlib import Path
 from studio_avatar_addon.avatar.types import Progress
 
 from ...stages.studio_texture.networks import StudioNet
-from ..checkpoint import Origin, Standing, read_checkpoint, write_checkpoint
+from ..checkpoint import Origin, ResumePoint, read_checkpoint, write_checkpoint
 from ..log import TrainingLog
-from ..loop import Loop, Pace
+from ..loop import Loop, Schedule
 from .phases import PHASE_OF, Phase, Setting
 from .studio_presets import PHASES
-from .studio_sheets import write_answers, write_drawn
+from .studio_sheets import write_prediction_sheet, write_sample_sheet
 
 SAMPLES = "samples"
 
@@ -35,7 +35,7 @@ class Run:
     stop_at_s: float | None = None  # of time.monotonic()
 
 
-def train(run: Run, standing: Standing | None) -> StudioNet | None:
+def train(run: Run, standing: ResumePoint | None) -> StudioNet | None:
     """From the start, or from where a checkpoint stands; None where the time was up before the
     end. Raises NotFinite with the step's number; the last checkpoint is kept then."""
     begin = PHASES.index(standing.phase) if standing else 0
@@ -48,7 +48,7 @@ def train(run: Run, standing: Standing | None) -> StudioNet | None:
     return run.setting.nets.result()
 
 
-def _phase(run: Run, name: str, standing: Standing | None) -> Phase:
+def _phase(run: Run, name: str, standing: ResumePoint | None) -> Phase:
     """Ready for its first step, or for the one after the checkpoint."""
     nets, preset = run.setting.nets, run.setting.preset
     first = sum(preset.steps(before) for before in PHASES[: PHASES.index(name)])
@@ -63,7 +63,9 @@ def _phase(run: Run, name: str, standing: Standing | None) -> Phase:
 def _run(run: Run, phase: Phase, done: int) -> bool:
     """The phase from step `done` to its end; False where the time was up before."""
     preset = run.setting.preset
-    pace = Pace(preset.steps(phase.name), preset.log_every, preset.keep_every, preset.sheet_every)
+    pace = Schedule(
+        preset.steps(phase.name), preset.log_every, preset.keep_every, preset.sheet_every
+    )
     loop = Loop(
         run.setting.accelerator,
         keep=lambda step: write_checkpoint(
@@ -80,8 +82,8 @@ def _run(run: Run, phase: Phase, done: int) -> bool:
 def _sheet(run: Run, phase: Phase, step: int) -> dict[str, float]:
     nets, path = run.setting.nets, run.folder / SAMPLES / f"{phase.name}_{step:06d}.jpg"
     if phase.name == "phone":
-        write_drawn(path, nets.phone_mean, run.setting.accelerator.device)
+        write_sample_sheet(path, nets.phone_mean, run.setting.accelerator.device)
         return {}
     generator = nets.phone_mean if phase.name == "encoder" else nets.studio_mean
     net = StudioNet(generator.shape, nets.encoder_mean, generator)
-    return write_answers(path, net, run.setting.sources)
+    return write_prediction_sheet(path, net, run.setting.sources)

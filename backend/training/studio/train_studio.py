@@ -21,13 +21,13 @@ from ..folders import read_atlas_pictures
 from ..identity.embedding import LOSS, load
 from ..identity.embedding import weights_sha256 as identity_sha256
 from ..random_stream import stream
-from ..texture_pool import FIRST_TRAINED, SkinStock, stored_bank, stored_simulator
+from ..texture_pool import FIRST_TRAINING_SEED, TexturePool, load_or_paint_bank, load_simulator
 from .model_card import write_card
 from .nets import Nets
 from .pairs import AtlasFacts, Pairs, Sources, simulated_pairs
 from .phases import Setting
 from .studio_presets import PHASES, PRESETS, Preset
-from .studio_sheets import write_answers
+from .studio_sheets import write_prediction_sheet
 from .train_phases import Run, train
 
 RESULT = "samples/result.jpg"
@@ -74,7 +74,7 @@ def train_studio(
         return finished(accelerator, late)
     weights = out or WEIGHTS
     if accelerator.is_main_process:
-        figures = write_answers(folder / RESULT, net.to(device), sources)
+        figures = write_prediction_sheet(folder / RESULT, net.to(device), sources)
         save(
             net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
             identity_sha256=origin.identity,
@@ -86,7 +86,7 @@ def train_studio(
 def card_facts(
     preset_name: str, given: DataSource, figures: dict[str, float], sha256: str
 ) -> dict[str, object]:
-    """What the model card tells; `figures` as of `write_answers`."""
+    """What the model card tells; `figures` as of `write_prediction_sheet`."""
     preset = PRESETS[preset_name]
     return {
         "sha256": sha256,
@@ -107,11 +107,11 @@ def _sources(
     device = accelerator.device
     large, size = preset.simulated, preset.shape.size
     phone = None if given.phone is None else read_atlas_pictures(given.phone, size).to(device)
-    own = given.skins(preset.real, FIRST_TRAINED + preset.corpus, large, device)
+    own = given.skins(preset.real, FIRST_TRAINING_SEED + preset.corpus, large, device)
     with accelerator.main_process_first():  # which fills the cache
-        simulator = stored_simulator(cache, device, large, hdris, progress)
+        simulator = load_simulator(cache, device, large, hdris, progress)
     held = _painted(range(HELD_OUT), large, cache, accelerator, progress)
-    trained = range(FIRST_TRAINED, FIRST_TRAINED + preset.corpus)
+    trained = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + preset.corpus)
     skins = _painted(trained, large, cache, accelerator, progress)
     skins = skins if own is None else skins.joined(own)
 
@@ -130,18 +130,18 @@ def _sources(
     )
 
 
-def _held_out(simulator: Simulator, held: SkinStock, size: int, device: torch.device) -> Pairs:
+def _held_out(simulator: Simulator, held: TexturePool, size: int, device: torch.device) -> Pairs:
     return simulated_pairs(simulator, held, size, HELD_OUT, stream(device, HELD_OUT_SEED))
 
 
 def _painted(
     seeds: range, size: int, cache: Path, accelerator: Accelerator, progress: Progress
-) -> SkinStock:
+) -> TexturePool:
     """Painted at a size that the cache may hold already; on a GPU, there and then."""
     progress(0, 1, f"painting {len(seeds)} persons")
     device = accelerator.device
     if device.type == "cuda":
-        return SkinStock.painted(seeds, size, device)
+        return TexturePool.painted(seeds, size, device)
     with accelerator.main_process_first():
-        bank = stored_bank(cache, seeds, max(size, 256))
-    return SkinStock.of(bank, device).smaller(size)
+        bank = load_or_paint_bank(cache, seeds, max(size, 256))
+    return TexturePool.of(bank, device).smaller(size)
