@@ -25,8 +25,8 @@ from backend.detector.landmark_indices import IBUG_51
 from backend.geometry.closest import Surface
 from backend.geometry.normals import vertex_normals
 from backend.geometry.similarity import IDENTITY, Similarity
-from backend.registration.reference_head import ReferenceHead
 from backend.registration.correspondence import material_vertices
+from backend.registration.reference_head import ReferenceHead
 from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate

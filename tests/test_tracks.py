@@ -15,7 +15,7 @@ from backend.stages.fitting.finish import finish_head
 from backend.stages.fitting.fit import SolutionFile, fit_head
 from backend.stages.fitting.measurements import head_measures_m
 from backend.stages.fitting.solution import Solution, load_solution, store_solution
-from backend.stages.fitting.solve import warm_start, solve_head, solve_landmarks
+from backend.stages.fitting.solve import solve_head, solve_landmarks, warm_start
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import FaceTrack, HeadFit

@@ -43,7 +43,7 @@ class Similarity:
 IDENTITY = Similarity(1.0, np.eye(3), np.zeros(3))
 
 
-def similarity(from_m: FloatArray, to_m: FloatArray, weights: FloatArray) -> Similarity:
+def fit_similarity(from_m: FloatArray, to_m: FloatArray, weights: FloatArray) -> Similarity:
     """The weighted least-squares one between points (N, 3) and (N, 3) (Umeyama 1991)."""
     share = weights[:, None] / weights.sum()
     from_middle, to_middle = (share * from_m).sum(axis=0), (share * to_m).sum(axis=0)
@@ -55,7 +55,7 @@ def similarity(from_m: FloatArray, to_m: FloatArray, weights: FloatArray) -> Sim
     return Similarity(scale, rotation, to_middle - scale * rotation @ from_middle)
 
 
-def align(
+def align_to_surface(
     points_m: FloatArray, weights: FloatArray, surface: Surface, start: Similarity
 ) -> Similarity:
     """Lay `points_m` (N, 3), weights (N,), on `surface`, beginning at `start`.

@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ..detector.landmark_indices import IBUG_51
-from ..geometry.similarity import Similarity, similarity
+from ..geometry.similarity import Similarity, fit_similarity
 from .reference_head import BROWS, ReferenceHead
 
 BROW_SHARE = 0.05  # weight of a brow's landmark against another's
@@ -37,7 +37,7 @@ def landmark_similarity(template: HeadTemplate, reference: ReferenceHead) -> Sim
     Raises TemplateError where the template's landmarks are not where a face's are.
     """
     own, weights = template_landmarks_m(template), landmark_weights()
-    found = similarity(reference.landmarks_m, own, weights)
+    found = fit_similarity(reference.landmarks_m, own, weights)
     off = np.linalg.norm(found(reference.landmarks_m) - own, axis=1)[BROWS:]
     if np.median(off) > MAX_LANDMARK_ERROR_M:
         raise TemplateError(

@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.types import BoolArray, Capture, FloatArray, Hea
 
 from ...atlas.texel_map import region
 from ...geometry.raster import interpolate_vertices
-from ...geometry.similarity import Similarity, similarity
+from ...geometry.similarity import Similarity, fit_similarity
 from ...imaging.image_files import (
     linear_from_srgb,
     read_image_8bit,
@@ -71,7 +71,7 @@ class TrueViews:
             there = _points_camera(truth, part["depth_m"], both)
             theirs.append(_in_head(truth.camera_from_head[view], there))
         ours, theirs = np.concatenate(ours), np.concatenate(theirs)
-        laid = similarity(ours, theirs, np.ones(len(ours)))
+        laid = fit_similarity(ours, theirs, np.ones(len(ours)))
         return cls(
             template,
             tuple(posed),

@@ -100,7 +100,7 @@ def _track_errors(solution: Solution) -> list[FloatArray]:
     errors = []
     for group in solution.points:
         error = group.error_px(solution.estimate, solution.problem.center_px)
-        errors.append(np.linalg.norm(error[:, 1:], axis=2)[group.tracks.seen[:, 1:]])
+        errors.append(np.linalg.norm(error[:, 1:], axis=2)[group.tracks.visible[:, 1:]])
     return errors
 
 

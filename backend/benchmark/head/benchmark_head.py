@@ -13,8 +13,8 @@ from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 
 from ...detector.landmark_table import load_landmark_table
-from ...registration.reference_head import ReferenceHead
 from ...registration.correspondence import material_vertices
+from ...registration.reference_head import ReferenceHead
 from ..figures import Figure, Section, as_json, as_table
 from .atlas_figures import atlas_figures
 from .landmark_figures import landmark_figures

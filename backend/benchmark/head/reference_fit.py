@@ -14,7 +14,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...geometry.closest import Surface
 from ...geometry.normals import triangle_normals
-from ...geometry.similarity import Similarity, similarity
+from ...geometry.similarity import Similarity, fit_similarity
 from ...stages.fitting.freeform import smooth_modes
 from ...stages.fitting.solve import FREEFORM_MODES
 from .wrap import Wrap
@@ -58,10 +58,10 @@ class ReferenceFitter:
         vertices = self._rest
         wrapped = wrapped_m[self._used]
         for _ in range(ROUNDS):
-            to_head = similarity(wrapped, vertices[self._used], self._share)
+            to_head = fit_similarity(wrapped, vertices[self._used], self._share)
             found = self._solve(to_head, surface, wrapped, vertices, free)
             vertices = self._rest + self._basis[:, :, :free] @ found
-        return similarity(vertices[self._used], wrapped, self._share)(vertices)
+        return fit_similarity(vertices[self._used], wrapped, self._share)(vertices)
 
     def _solve(
         self,

@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...geometry.closest import Surface
 from ...geometry.normals import triangle_normals
-from ...geometry.similarity import IDENTITY, Similarity, align
+from ...geometry.similarity import IDENTITY, Similarity, align_to_surface
 from ...registration.reference_head import ReferenceHead
 from ..figures import Figure, Target, weighted_percentile
 from .mesh_figures import quads_in
@@ -70,7 +70,7 @@ class Ruler:
         area = np.linalg.norm(triangle_normals(vertices_m, halves), axis=1)
         area = area.reshape(-1, 2).sum(axis=1)
         few = np.flatnonzero(self._aligned)[::LAID_BY_EVERY]
-        lay = align(middles[few], area[few], surface, IDENTITY)
+        lay = align_to_surface(middles[few], area[few], surface, IDENTITY)
         places = surface.closest(lay(middles))
         area = np.where(surface.on_border(places), 0.0, area)
         distance = TO_MM * places.distance_m

@@ -20,10 +20,10 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...geometry.closest import Surface
-from ...geometry.similarity import IDENTITY, Similarity, align
+from ...geometry.similarity import IDENTITY, Similarity, align_to_surface
+from ...registration.correspondence import landmark_similarity, material_vertices
 from ...registration.nonrigid import NonRigidRegistration, fit_modes, fit_vertices
 from ...registration.reference_head import ReferenceHead
-from ...registration.correspondence import landmark_similarity, material_vertices
 
 CACHE = Path(__file__).parents[3] / ".cache" / "benchmark"
 CACHE_FORMAT = 1  # one more whenever the way of wrapping changes
@@ -92,7 +92,7 @@ def wrap_template(template: HeadTemplate, reference: ReferenceHead) -> Wrap:
     to_head = landmark_similarity(template, reference)
     surface = Surface(to_head(reference.vertices_m), reference.skin_triangles)
     skin = material_vertices(template, "skin")
-    from_template = align(
+    from_template = align_to_surface(
         template.vertices_m[skin].astype(np.float64), np.ones(skin.sum()), surface, IDENTITY
     )
     # Move the reference instead: the template stays at life size, in its own frame.

@@ -21,10 +21,10 @@ from ...atlas.texel_map import TexelMap
 from ...detector.landmark_indices import IBUG_51
 from ...geometry.closest import Surface
 from ...geometry.normals import vertex_normals
-from ...geometry.similarity import IDENTITY, Similarity, align, similarity
+from ...geometry.similarity import IDENTITY, Similarity, align_to_surface, fit_similarity
+from ...registration.correspondence import FREE, material_vertices, template_landmarks_m
 from ...registration.nonrigid import NonRigidRegistration, fit_modes, fit_vertices
 from ...registration.reference_head import HEAD_FROM_Y_UP
-from ...registration.correspondence import FREE, template_landmarks_m, material_vertices
 from .errors import CorpusError
 
 # MakeHuman's base mesh: the vertices at IBUG_51, where the detector sees them on 15
@@ -140,20 +140,20 @@ def _landmarks(path: Path, count: int) -> NDArray[np.int64]:
     return found
 
 
-def foreign_places(table: TexelMap, mesh: ForeignMesh) -> ForeignPlaces:
+def foreign_places(texels: TexelMap, mesh: ForeignMesh) -> ForeignPlaces:
     """Lay the template on `mesh` and look up each texel. Some 10 s, and 10 s more at 1024 texels.
 
     Raises CorpusError where the landmarks do not lie as a face's do.
     """
-    template = table.template
+    template = texels.template
     surface, uv, landmarks_m = _placed(template, mesh)
     registration = _registration(template, surface, landmarks_m)
     vertices = fit_vertices(registration, fit_modes(registration))
-    points = table.interpolate(vertices)
+    points = texels.interpolate(vertices)
     places = surface.closest(points.astype(np.float64))
-    normals = table.interpolate(vertex_normals(vertices, template.triangles))
+    normals = texels.interpolate(vertex_normals(vertices, template.triangles))
     facing = (normals * surface.normals[places.triangle]).sum(1)
-    trusted = table.is_material("skin") & (places.distance_m < _TRUSTED_M)
+    trusted = texels.is_material("skin") & (places.distance_m < _TRUSTED_M)
     trusted &= (facing > _SAME_WAY_COS) & ~surface.on_border(places)
     found = np.einsum("nk,nkc->nc", places.weights, uv[places.triangle])
     return ForeignPlaces(found.astype(np.float32), trusted)
@@ -164,7 +164,7 @@ def _placed(
 ) -> tuple[Surface, NDArray[np.float32], FloatArray]:
     """The mesh's part round the template in the head frame, its UV (m, 3, 2), its landmarks."""
     own = template_landmarks_m(template)
-    to_head = similarity(mesh.vertices[mesh.landmark_vertices], own, np.ones(len(own)))
+    to_head = fit_similarity(mesh.vertices[mesh.landmark_vertices], own, np.ones(len(own)))
     off = np.linalg.norm(to_head(mesh.vertices[mesh.landmark_vertices]) - own, axis=1)
     if np.median(off) > 0.015:
         raise CorpusError(
@@ -181,7 +181,7 @@ def _placed(
 
     placed, kept = near(to_head)
     skin = material_vertices(template, "skin")
-    moved = align(
+    moved = align_to_surface(
         template.vertices_m[skin].astype(np.float64),
         np.ones(int(skin.sum())),
         Surface(placed, mesh.triangles[kept]),
@@ -193,7 +193,9 @@ def _placed(
     return surface, mesh.triangle_uv[kept], placed[mesh.landmark_vertices]
 
 
-def _registration(template: HeadTemplate, surface: Surface, landmarks_m: FloatArray) -> NonRigidRegistration:
+def _registration(
+    template: HeadTemplate, surface: Surface, landmarks_m: FloatArray
+) -> NonRigidRegistration:
     names = list(IBUG_51)
     rows = sp.csr_array(
         (
