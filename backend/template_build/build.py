@@ -9,7 +9,7 @@ import numpy as np
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.template import DEFAULT_TEMPLATE, TEMPLATE_FORMAT
 
-from ..detector.face_mesh import LANDMARKS
+from ..detector.landmark_indices import LANDMARK_COUNT
 from ..detector.landmark_table import TABLE_FILE, LandmarkTable, load_landmark_table
 from ..template.control_points import ROW_INDEX
 from ..template.layout import COLUMNS, half_layout
@@ -65,8 +65,8 @@ def _landmarks(head: HeadMesh) -> LandmarkTable:
         return load_landmark_table()
     tip = head.grid[COLUMNS, ROW_INDEX["pronasale"]]
     (quad,) = head.quads[(head.quads == tip).any(axis=1)][:1]
-    corners = np.tile(quad[:3], (LANDMARKS, 1)).astype(np.int32)
-    weights = np.full((LANDMARKS, 3), 1 / 3, dtype=np.float32)
-    unknown = np.zeros((1, LANDMARKS, 2), dtype=np.float32)
-    spread = np.full((1, LANDMARKS), UNKNOWN_NOISE_M, dtype=np.float32)
+    corners = np.tile(quad[:3], (LANDMARK_COUNT, 1)).astype(np.int32)
+    weights = np.full((LANDMARK_COUNT, 3), 1 / 3, dtype=np.float32)
+    unknown = np.zeros((1, LANDMARK_COUNT, 2), dtype=np.float32)
+    spread = np.full((1, LANDMARK_COUNT), UNKNOWN_NOISE_M, dtype=np.float32)
     return LandmarkTable(corners, weights, np.zeros(1, dtype=np.float32), unknown, spread)
