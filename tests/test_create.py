@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.cli.main import main
 from backend.imaging.image_files import read_image
 from backend.store.avatar_writer import add_performance
 from studio_avatar_addon.avatar.bundle import (
@@ -228,11 +229,34 @@ def test_refit_without_the_frames_says_so(avatar: AvatarFolder, tmp_path: Path) 
     assert "no longer holds the frames" in refused.stderr and "Create it again" in refused.stderr
 
 
-def test_view_and_report(avatar: AvatarFolder, tmp_path: Path) -> None:
-    out = tmp_path / "views"
-    for arguments in (
-        ["view", str(avatar.root), "--texture", "phone", "--out", str(out)],
-        ["report", str(avatar.root)],
-    ):
-        subprocess.run([sys.executable, "-m", "backend", *arguments], cwd=ROOT, check=True)
-    assert len(list(out.glob("frame_*.png"))) == len(avatar.cameras.frame_index)
+def test_a_view_of_the_phone_texture_is_nearest_to_its_own_frame(
+    avatar: AvatarFolder, tmp_path: Path
+) -> None:
+    assert main(["view", str(avatar.root), "--texture", "phone", "--out", str(tmp_path)]) == 0
+    names = [f"frame_{index:06d}.png" for index in avatar.cameras.frame_index]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    filmed, shown = (
+        [np.asarray(read_image(folder / name), np.float32)[::4, ::4] / 255 for name in names]
+        for folder in (avatar.run / "frames", tmp_path)
+    )
+    error = [
+        [np.median(np.abs(view[..., :3] - frame)[view[..., 3] > 0.5]) for frame in filmed]
+        for view in shown
+    ]
+    nearest = np.argmin(error, axis=1)
+    assert np.mean(nearest == np.arange(len(names))) > 0.75
+
+
+def test_a_report_tells_the_figures_and_refuses_damaged_files(
+    avatar: AvatarFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "damaged"
+    shutil.copytree(avatar.root, root, ignore=shutil.ignore_patterns("stages"))
+    assert main(["report", str(root)]) == 0
+    told = capsys.readouterr().out
+    assert f"frames_chosen: {len(avatar.cameras.frame_index)}" in told
+    assert f"focal_px: {avatar.cameras.camera.focal_px[0]:.1f}" in told
+    (path,) = root.glob("runs/*/textures/studio/base_color.png")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert main(["report", str(root)]) == 1
+    assert path.name in capsys.readouterr().err
