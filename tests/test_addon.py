@@ -36,10 +36,11 @@ def test_load_builds_the_stored_head_at_once_and_without_a_process(
     arrays = read_arrays(stored)
     neutral_m = np.float32(1.05) * arrays["neutral_m"]  # another head than the template's
     write_arrays(stored, **(arrays | {"neutral_m": neutral_m}))
-    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
-    began = time.process_time()
-    operators.load_avatar(directory=str(avatar))
-    assert time.process_time() - began < LOAD_CPU_S
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess.Popen, "__init__", refuse)
+        began = time.process_time()
+        operators.load_avatar(directory=str(avatar))
+        assert time.process_time() - began < LOAD_CPU_S
     (head,) = avatars(scene)
     basis_m = np.empty(neutral_m.size, np.float32)
     head.data.shape_keys.key_blocks["Basis"].data.foreach_get("co", basis_m)
