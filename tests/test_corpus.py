@@ -99,7 +99,7 @@ def test_a_person_is_the_same_at_another_size(textures, template):
 def test_moles_are_dark_and_on_the_skin(template):
     anatomy = Anatomy(texel_map(template, 512), template.vertices_m)
     texture = paint(draw_person(44), anatomy, CPU)
-    luminance = anatomy.table.gather(texture.albedo.permute(1, 2, 0).numpy()) @ LUMINANCE
+    luminance = anatomy.texels.gather(texture.albedo.permute(1, 2, 0).numpy()) @ LUMINANCE
     moles = texture.moles
     assert len(moles.radius_m) >= 12
     for position, radius in zip(moles.position_m * 1e3, moles.radius_m * 1e3, strict=True):
@@ -110,9 +110,9 @@ def test_moles_are_dark_and_on_the_skin(template):
 
 def test_both_sides_of_the_atlas_seam_agree(textures, anatomy):
     """Texels that show the same place have the same colour, wherever they lie in the atlas."""
-    color = anatomy.table.gather(textures[0].albedo.permute(1, 2, 0).numpy())
+    color = anatomy.texels.gather(textures[0].albedo.permute(1, 2, 0).numpy())
     back = np.flatnonzero(
-        anatomy.table.is_material("skin") & (np.abs(anatomy.points[:, 0]) < 1.5)
+        anatomy.texels.is_material("skin") & (np.abs(anatomy.points[:, 0]) < 1.5)
         & (anatomy.points[:, 1] > 40.0)
     )  # fmt: skip
     left = back[anatomy.points[back, 0] > 0]
@@ -234,10 +234,10 @@ def test_real_textures_but_the_withheld_ones(anatomy):
     textures = wrapped_textures(dark, anatomy, CPU)
     figures = [skin_statistics(texture, anatomy) for texture in textures]
     assert figures[0].ita_deg < -10.0 < figures[1].ita_deg
-    lips = anatomy.table.scatter(anatomy.region("lips")) > 0.9
+    lips = anatomy.texels.scatter(anatomy.region("lips")) > 0.9
     for texture in textures:  # lips are redder than the face: the wrap lies in the right place
         red = (texture.albedo[0] / texture.albedo[1]).numpy()
-        face = anatomy.table.scatter(anatomy.region("cheeks")) > 0.9
+        face = anatomy.texels.scatter(anatomy.region("cheeks")) > 0.9
         assert np.median(red[lips]) > np.median(red[face])
 
 

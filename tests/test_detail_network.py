@@ -39,10 +39,10 @@ from backend.stages.detail.diffusion.pipeline import Prediction
 from backend.stages.detail.diffusion_drawing import Diffusion
 from backend.training.checkpoint import Origin, read_checkpoint, read_resume_point, write_checkpoint
 from backend.training.detail.crops import crop_at, draw_crops
+from backend.training.detail.denoising import DetailTraining, Nets
 from backend.training.detail.detail_presets import Preset
 from backend.training.detail.detail_sheets import write_prediction_sheet
-from backend.training.detail.filmed_persons import Filmed
-from backend.training.detail.learn import Learning, Nets
+from backend.training.detail.filmed_persons import FilmedPerson
 from backend.training.detail.train_detail import film_mark
 from backend.training.finite import NotFinite
 from backend.training.random_stream import stream
@@ -242,7 +242,7 @@ def test_damaged_weights_are_told_with_a_remedy(tmp_path: Path, damage: str) -> 
     assert "train detail" in caught.value.remedy
 
 
-def a_person(seed: int, size: int = 256) -> Filmed:
+def a_person(seed: int, size: int = 256) -> FilmedPerson:
     random = torch.Generator().manual_seed(seed)
 
     def pixels(*shape: int) -> torch.Tensor:
@@ -251,14 +251,14 @@ def a_person(seed: int, size: int = 256) -> Filmed:
     def smooth(channels: int, edge: int = 256) -> torch.Tensor:
         return 0.05 * torch.randn(channels, edge, edge, generator=random)
 
-    return Filmed(
+    return FilmedPerson(
         phone_srgb=pixels(3, size, size), albedo_srgb=pixels(3, size, size),
         height=torch.zeros(size, size, dtype=torch.int16), trust=pixels(size, size),
         skin=torch.ones(size, size, dtype=torch.uint8), hybrid_gain=smooth(3),
         network_answer=smooth(3), hybrid_log=smooth(3, size).half() - 1.5,
         network_log=smooth(3, size).half() - 1.5,
         hybrid_broad=smooth(3) - 1.5, network_broad=smooth(3) - 1.5,
-        hybrid_apart=smooth(3), network_apart=smooth(3), knows_height=torch.tensor(1.0),
+        hybrid_broad_residual=smooth(3), network_broad_residual=smooth(3), has_height=torch.tensor(1.0),
     )  # fmt: skip
 
 
@@ -267,7 +267,7 @@ def test_pieces_are_told_what_the_product_tells(octave: int) -> None:
     """Inside a piece: its rim knows nothing of what lies beyond."""
     size, crop, row, column = 512 >> octave, 64, 128, 64
     person = a_person(1, 512)
-    piece = crop_at(person, row, column, crop, octave, CPU, by_network=False)
+    piece = crop_at(person, row, column, crop, octave, CPU, use_network=False)
 
     def whole(image: torch.Tensor) -> torch.Tensor:
         return functional.avg_pool2d(image.float(), 1 << octave)
@@ -302,10 +302,10 @@ def test_cached_persons_depend_on_the_panoramas_content(tmp_path: Path) -> None:
     assert len({without, first, film_mark(256, tmp_path), film_mark(512, None)}) == 4
 
 
-def learning(folder_seed: int = 1) -> tuple[Nets, Learning]:
+def learning(folder_seed: int = 1) -> tuple[Nets, DetailTraining]:
     nets = Nets.of(TINY, CPU)
     persons = [a_person(folder_seed), a_person(2)]
-    return nets, Learning(nets, TINY, persons, Accelerator(cpu=True))
+    return nets, DetailTraining(nets, TINY, persons, Accelerator(cpu=True))
 
 
 def test_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
@@ -317,9 +317,9 @@ def test_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
         first.step(number)
     write_checkpoint(tmp_path, origin, halved, first, 2)
     resumed, second = learning()
-    standing = read_resume_point(tmp_path, origin)
-    assert standing.step == 2
-    read_checkpoint(tmp_path, standing, resumed, second)
+    resume_point = read_resume_point(tmp_path, origin)
+    assert resume_point.step == 2
+    read_checkpoint(tmp_path, resume_point, resumed, second)
     assert [second.step(number)["loss"] for number in (2, 3)] == losses[2:]
     for ours, theirs in zip(nets.mean.parameters(), resumed.mean.parameters(), strict=True):
         assert torch.equal(ours, theirs)

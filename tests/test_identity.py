@@ -13,14 +13,14 @@ from backend.cli.main import main
 from backend.job.terminal import Silent
 from backend.training.finite import NotFinite
 from backend.training.identity.album import Album, film_album
-from backend.training.identity.contrastive import Preset, contrast, train_identity
+from backend.training.identity.contrastive import Preset, contrastive_loss, train_identity
 from backend.training.identity.embedding import IdentityNet, load, save
-from backend.training.identity.score import recognition
+from backend.training.identity.score import measure_recognition
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate
 
 PERSONS, TRAINED, TEXELS = 60, 40, 128
-QUICK = Preset(corpus=TRAINED, real=0, album=4, persons=10, looks=2, steps=16, learning_rate=2e-3)
+QUICK = Preset(corpus=TRAINED, real=0, album=4, persons=10, views=2, steps=16, learning_rate=2e-3)
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +34,15 @@ def album() -> Album:
         shade = 0.4 + torch.rand(len(persons), 3, 2, 2, generator=generator)
         return (skin[persons] * interpolate(shade, (TEXELS, TEXELS), mode="bilinear")).clamp(0, 1)
 
-    return film_album((255 * skin).byte(), film, looks=4, texels=TEXELS, batch=16)
+    return film_album((255 * skin).byte(), film, views=4, texels=TEXELS, batch=16)
 
 
 def test_training_teaches_to_look_past_the_light(album):
-    unseen = Album(album.looks[TRAINED:])
+    unseen = Album(album.views[TRAINED:])
     torch.manual_seed(0)
-    before = recognition(IdentityNet().eval(), unseen)
-    trained = train_identity(Album(album.looks[:TRAINED]), QUICK, 1, torch.device("cpu"), Silent())
-    after = recognition(trained, unseen)
+    before = measure_recognition(IdentityNet().eval(), unseen)
+    trained = train_identity(Album(album.views[:TRAINED]), QUICK, 1, torch.device("cpu"), Silent())
+    after = measure_recognition(trained, unseen)
     assert before.found < 0.8 and after.found > 0.9
     assert after.equal_error < 0.7 * before.equal_error
 
@@ -63,7 +63,7 @@ def test_eyes_and_mouth_tell_nothing(template: HeadTemplate):
 def test_contrast_is_least_where_persons_stand_apart():
     apart = torch.eye(4).repeat_interleave(2, 0)
     persons = torch.arange(4).repeat_interleave(2)
-    assert contrast(apart, persons) < 0.01 < contrast(apart, persons.roll(1))
+    assert contrastive_loss(apart, persons) < 0.01 < contrastive_loss(apart, persons.roll(1))
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step(album):

@@ -54,9 +54,9 @@ def studio(
     made = studio_texture(phone, light, case.fit, case.template, QUALITY, chosen, CPU, Silent())
     assert made.base_color_srgb.dtype == np.float32 and made.size == phone.size
     assert np.isfinite(made.base_color_srgb).all()
-    table = texel_map(case.template, phone.size)
-    face = table.interpolate(region(case.template, "cheeks", "forehead", "chin")) > 0.5
-    return linear_from_srgb(table.gather(made.base_color_srgb)[face])
+    texels = texel_map(case.template, phone.size)
+    face = texels.interpolate(region(case.template, "cheeks", "forehead", "chin")) > 0.5
+    return linear_from_srgb(texels.gather(made.base_color_srgb)[face])
 
 
 def tone(albedo: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -147,12 +147,12 @@ def test_spoilt_textures_still_make_skin(still_light, light, phone, name, method
 
 def test_half_a_face_in_shadow_stays_not_dark(still_light, light, phone):
     dark = half_in_shadow(phone)
-    table = texel_map(still_light.template, phone.size)
-    face = table.interpolate(region(still_light.template, "cheeks")) > 0.5
-    left = (table.texel % phone.size < phone.size // 2)[face]
+    texels = texel_map(still_light.template, phone.size)
+    face = texels.interpolate(region(still_light.template, "cheeks")) > 0.5
+    left = (texels.texel % phone.size < phone.size // 2)[face]
 
     def apart(srgb: NDArray[np.float32]) -> float:
-        log = np.log(linear_from_srgb(table.gather(srgb)[face]) @ LUMINANCE + 1e-3)
+        log = np.log(linear_from_srgb(texels.gather(srgb)[face]) @ LUMINANCE + 1e-3)
         return float(np.median(log[~left]) - np.median(log[left]))
 
     made = studio_texture(
@@ -233,15 +233,15 @@ def test_shipped_weights_are_described_and_small():
 
 def test_a_cut_of_the_atlas_leaves_no_step_on_the_head(template):
     points = SkinPoints.of(template)
-    table = points.table
+    texels = points.texels
     across = np.mgrid[:GRID, :GRID][1].astype(np.float32) / GRID
-    values = table.gather(across)[points.skin][:, None]  # 0 and 1 at the two sides of the cut
-    position = table.interpolate(template.vertices_m)[points.skin]
+    values = texels.gather(across)[points.skin][:, None]  # 0 and 1 at the two sides of the cut
+    position = texels.interpolate(template.vertices_m)[points.skin]
     pairs = KDTree(position).query_pairs(0.004, output_type="ndarray")
     cut = pairs[np.abs(np.diff(values[pairs][..., 0], axis=1))[:, 0] > 0.9]
     mended = points.without_seams(values)
     assert len(cut) > 100
     assert np.median(np.abs(np.diff(mended[cut][..., 0], axis=1))) < 0.2
     middle = np.abs(values[:, 0] - 0.5) < 0.05
-    face = table.interpolate(template.region("nose"))[points.skin] > 0.9
+    face = texels.interpolate(template.region("nose"))[points.skin] > 0.9
     np.testing.assert_array_equal(mended[middle & face], values[middle & face])

@@ -48,7 +48,7 @@ from studio_avatar_addon.avatar.types import (
 
 
 @pytest.fixture(scope="module")
-def table(template: HeadTemplate) -> TexelMap:
+def texels(template: HeadTemplate) -> TexelMap:
     return texel_map(template, 256)
 
 
@@ -69,35 +69,35 @@ def studio(still_light: Case, light: RoomLight, phone: TextureSet) -> TextureSet
     )
 
 
-def test_table_knows_where_its_texels_lie(template: HeadTemplate, table: TexelMap) -> None:
-    uv = table.interpolate(np.arange(len(template.vertices_m), dtype=np.float32))
-    assert uv.shape == (len(table),)
+def test_table_knows_where_its_texels_lie(template: HeadTemplate, texels: TexelMap) -> None:
+    uv = texels.interpolate(np.arange(len(template.vertices_m), dtype=np.float32))
+    assert uv.shape == (len(texels),)
     point = np.einsum(
-        "nk,nkc->nc", table.barycentric, template.triangle_uv[table.triangle].astype(np.float64)
+        "nk,nkc->nc", texels.barycentric, template.triangle_uv[texels.triangle].astype(np.float64)
     )
-    column, row = table.texel % table.size, table.texel // table.size
-    np.testing.assert_allclose(point[:, 0] * table.size, column + 0.5, atol=1e-2)
-    np.testing.assert_allclose((1.0 - point[:, 1]) * table.size, row + 0.5, atol=1e-2)
+    column, row = texels.texel % texels.size, texels.texel // texels.size
+    np.testing.assert_allclose(point[:, 0] * texels.size, column + 0.5, atol=1e-2)
+    np.testing.assert_allclose((1.0 - point[:, 1]) * texels.size, row + 0.5, atol=1e-2)
 
 
-def test_gutters_repeat_the_nearest_texel(table: TexelMap) -> None:
-    image = table.scatter(np.ones(len(table), np.float32))
+def test_gutters_repeat_the_nearest_texel(texels: TexelMap) -> None:
+    image = texels.scatter(np.ones(len(texels), np.float32))
     assert (image == 1.0).all()
-    own = np.arange(len(table), dtype=np.int32)
-    np.testing.assert_array_equal(table.gather(table.scatter(own)), own)
+    own = np.arange(len(texels), dtype=np.int32)
+    np.testing.assert_array_equal(texels.gather(texels.scatter(own)), own)
 
 
-def test_twin_lies_on_the_other_side(template: HeadTemplate, table: TexelMap) -> None:
-    position = table.interpolate(template.vertices_m)
-    twin = sample_at(table.scatter(position), twin_coordinates(table))
-    skin = table.is_material("skin")
+def test_twin_lies_on_the_other_side(template: HeadTemplate, texels: TexelMap) -> None:
+    position = texels.interpolate(template.vertices_m)
+    twin = sample_at(texels.scatter(position), twin_coordinates(texels))
+    skin = texels.is_material("skin")
     error = np.linalg.norm(twin * (-1.0, 1.0, 1.0) - position, axis=1)[skin]
     assert np.median(error) < 0.0005 and np.quantile(error, 0.95) < 0.003
 
 
-def test_vertex_means_give_back_a_smooth_field(template: HeadTemplate, table: TexelMap) -> None:
+def test_vertex_means_give_back_a_smooth_field(template: HeadTemplate, texels: TexelMap) -> None:
     field = template.vertices_m[:, :1]
-    means, weight = table.to_vertices(table.interpolate(field), np.ones(len(table), np.float32))
+    means, weight = texels.to_vertices(texels.interpolate(field), np.ones(len(texels), np.float32))
     known = weight > 2.0
     assert np.abs(means - field)[known].max() < 0.012
     assert np.median(np.abs(means - field)[known]) < 0.0015
@@ -123,8 +123,8 @@ def test_ghosting_rises_with_a_second_copy() -> None:
 
 
 def test_no_background_reaches_the_texture(phone: TextureSet, template: HeadTemplate) -> None:
-    table = texel_map(template, phone.size)
-    skin = table.gather(phone.base_color_srgb)[table.is_material("skin")]
+    texels = texel_map(template, phone.size)
+    skin = texels.gather(phone.base_color_srgb)[texels.is_material("skin")]
     assert (skin[:, 2] < skin[:, 0]).all()  # the wall is blue
     assert skin.min() > 0.05  # nor black cracks
 
@@ -145,23 +145,25 @@ def test_a_shirt_is_not_skin(still_light: Case, shirt: tuple[float, float, float
 
 
 def test_coverage_is_honest(phone: TextureSet, template: HeadTemplate) -> None:
-    table = texel_map(template, phone.size)
-    position = table.interpolate(template.vertices_m)
-    coverage, skin = table.gather(phone.coverage), table.is_material("skin")
+    texels = texel_map(template, phone.size)
+    position = texels.interpolate(template.vertices_m)
+    coverage, skin = texels.gather(phone.coverage), texels.is_material("skin")
     nape = skin & (position[:, 1] > 0.06) & (np.abs(position[:, 0]) < 0.02)
-    cheeks = table.interpolate(template.region("cheeks")) > 0.9
-    assert coverage[nape].max() == 0.0 and table.gather(phone.view_count)[nape].max() == 0
+    cheeks = texels.interpolate(template.region("cheeks")) > 0.9
+    assert coverage[nape].max() == 0.0 and texels.gather(phone.view_count)[nape].max() == 0
     assert coverage[cheeks & skin].mean() > 0.97
     assert coverage[~skin].max() == 0.0
     assert phone.view_count.max() <= len(YAWS_DEG)
 
 
-def test_unseen_skin_comes_from_the_other_side(table: TexelMap) -> None:
-    position = table.interpolate(table.template.vertices_m)
+def test_unseen_skin_comes_from_the_other_side(texels: TexelMap) -> None:
+    position = texels.interpolate(texels.template.vertices_m)
     truth = np.repeat((np.abs(position[:, :1]) * 8.0).astype(np.float32), 3, axis=1)
     seen = (position[:, 0] > -0.01).astype(np.float32)
-    filled = complete(table, np.where(seen[:, None] > 0, truth, 9.0), seen, twin_coordinates(table))
-    skin = table.is_material("skin")
+    filled = complete(
+        texels, np.where(seen[:, None] > 0, truth, 9.0), seen, twin_coordinates(texels)
+    )
+    skin = texels.is_material("skin")
     assert np.quantile(np.abs(filled.log_rgb - truth)[skin], 0.98) < 0.05
     assert np.median(filled.invented[skin]) < 0.01
 
@@ -234,31 +236,31 @@ def test_maps_are_those_of_a_skin_material(
     assert detail.specular is not None and detail.cavity is not None
     np.testing.assert_allclose(np.linalg.norm(detail.normal, axis=2), 1.0, atol=1e-4)
     assert (detail.normal[..., 2] > 0.8).all()
-    table = texel_map(case.template, detail.size)
-    skin = table.is_material("skin")
-    assert 0.3 < np.median(table.gather(detail.roughness)[skin]) < 0.55
-    assert table.gather(detail.specular)[skin].max() < 0.45
+    texels = texel_map(case.template, detail.size)
+    skin = texels.is_material("skin")
+    assert 0.3 < np.median(texels.gather(detail.roughness)[skin]) < 0.55
+    assert texels.gather(detail.specular)[skin].max() < 0.45
     assert detail.cavity.min() >= 0.0 and detail.cavity.max() <= 1.0
     # A mole is a spot, not a hole: but fine structure must leave a trace.
     assert np.abs(detail.normal[..., :2]).max() > 0.01
 
 
 def test_cropped_hair_mirrors_less_than_a_bald_scalp(still_light: Case) -> None:
-    table = texel_map(still_light.template, QUALITY.texture_size)
-    spacing_m = texel_spacing_m(table, still_light.fit)
-    skin = np.full((table.size, table.size), -1.2, np.float32)
-    hair = table.scatter(table.interpolate(region(table.template, "scalp")))
+    texels = texel_map(still_light.template, QUALITY.texture_size)
+    spacing_m = texel_spacing_m(texels, still_light.fit)
+    skin = np.full((texels.size, texels.size), -1.2, np.float32)
+    hair = texels.scatter(texels.interpolate(region(texels.template, "scalp")))
     bald, cropped = (
-        make_maps(table, luminance, np.zeros_like(skin), None, spacing_m)
+        make_maps(texels, luminance, np.zeros_like(skin), None, spacing_m)
         for luminance in (skin, skin - hair)
     )
-    scalp = table.interpolate(region(table.template, "scalp")) > 0.95
+    scalp = texels.interpolate(region(texels.template, "scalp")) > 0.95
     for name, factor in (("roughness", 1.0), ("specular", -1.0)):
-        without, strands = (table.gather(getattr(maps, name))[scalp] for maps in (bald, cropped))
+        without, strands = (texels.gather(getattr(maps, name))[scalp] for maps in (bald, cropped))
         assert np.median(factor * (strands - without)) > 0.15
-    cheeks = table.interpolate(region(table.template, "cheeks")) > 0.95
+    cheeks = texels.interpolate(region(texels.template, "cheeks")) > 0.95
     np.testing.assert_array_equal(
-        *(table.gather(maps.roughness)[cheeks] for maps in (bald, cropped))
+        *(texels.gather(maps.roughness)[cheeks] for maps in (bald, cropped))
     )
 
 
@@ -274,32 +276,32 @@ def test_nothing_is_drawn_where_texels_are_stretched(
         restore_detail(phone, studio, case.fit, case.template, QUALITY, draw, Silent())
         for draw in (None, lighter)
     )
-    table = texel_map(case.template, plain.size)
-    change = table.gather(np.abs(drawn.base_color_srgb - plain.base_color_srgb).max(2))
-    spacing = texel_spacing_m(table, case.fit)
-    stretched = table.is_material("skin") & (spacing.max(1) > 8.0 * spacing.min(1))
-    cheeks = table.interpolate(region(table.template, "cheeks")) > 0.95
+    texels = texel_map(case.template, plain.size)
+    change = texels.gather(np.abs(drawn.base_color_srgb - plain.base_color_srgb).max(2))
+    spacing = texel_spacing_m(texels, case.fit)
+    stretched = texels.is_material("skin") & (spacing.max(1) > 8.0 * spacing.min(1))
+    cheeks = texels.interpolate(region(texels.template, "cheeks")) > 0.95
     assert np.median(change[stretched]) < 0.01 < 0.03 < np.median(change[cheeks])
 
 
 def _truth(case: Case, texture: TextureSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Albedo (N, N, 3) and where it was well seen on open skin."""
-    table = texel_map(case.template, texture.size)
-    position = table.interpolate(case.template.vertices_m)
-    cheeks = table.interpolate(case.template.region("face")) > 0.5
-    seen = cheeks & table.is_material("skin") & (table.gather(texture.coverage) > 0.9)
+    texels = texel_map(case.template, texture.size)
+    position = texels.interpolate(case.template.vertices_m)
+    cheeks = texels.interpolate(case.template.region("face")) > 0.5
+    seen = cheeks & texels.is_material("skin") & (texels.gather(texture.coverage) > 0.9)
     return (
-        table.scatter(albedo_of(position, case.moles_m)),
-        table.scatter(seen, gutters=False),
+        texels.scatter(albedo_of(position, case.moles_m)),
+        texels.scatter(seen, gutters=False),
     )
 
 
 def _sides(case: Case, texture: TextureSet) -> tuple[NDArray, NDArray]:
     """Median linear colour of the left and of the right cheek."""
-    table = texel_map(case.template, texture.size)
-    position = table.interpolate(case.template.vertices_m)
-    cheeks = table.interpolate(case.template.region("cheeks")) > 0.7
-    colour = linear_from_srgb(table.gather(texture.base_color_srgb))
+    texels = texel_map(case.template, texture.size)
+    position = texels.interpolate(case.template.vertices_m)
+    cheeks = texels.interpolate(case.template.region("cheeks")) > 0.7
+    colour = linear_from_srgb(texels.gather(texture.base_color_srgb))
     left, right = cheeks & (position[:, 0] > 0.02), cheeks & (position[:, 0] < -0.02)
     return np.median(colour[left], 0), np.median(colour[right], 0)
 
@@ -314,14 +316,14 @@ def test_the_network_s_detail_keeps_colours_and_tells_relief(
     broad = [cv2.GaussianBlur(t.base_color_srgb, (0, 0), 24.0) for t in (studio, made)]
     assert np.abs(broad[0] - broad[1]).max() < 0.03
     # Eyes and mouth are stage 1's.
-    table = texel_map(case.template, made.size)
-    other = ~table.is_material("skin")
+    texels = texel_map(case.template, made.size)
+    other = ~texels.is_material("skin")
     np.testing.assert_allclose(
-        table.gather(made.base_color_srgb)[other],
-        table.gather(studio.base_color_srgb)[other],
+        texels.gather(made.base_color_srgb)[other],
+        texels.gather(studio.base_color_srgb)[other],
         atol=2e-3,
     )
     np.testing.assert_allclose(np.linalg.norm(made.normal, axis=2), 1.0, atol=1e-4)
-    assert np.abs(table.gather(made.normal)[other, :2]).max() < 0.05
-    skin = table.is_material("skin")
-    assert 1e-3 < np.abs(table.gather(made.normal)[skin, :2]).mean() < 0.2
+    assert np.abs(texels.gather(made.normal)[other, :2]).max() < 0.05
+    skin = texels.is_material("skin")
+    assert 1e-3 < np.abs(texels.gather(made.normal)[skin, :2]).mean() < 0.2

@@ -29,23 +29,22 @@ from backend.training.folders import read_atlas_pictures
 from backend.training.identity.embedding import LOSS, IdentityNet, load
 from backend.training.log import LOG
 from backend.training.random_stream import stream
-from backend.training.studio.augment import augmented
+from backend.training.studio.augment import augment
 from backend.training.studio.losses import path_lengths, r1_penalty
 from backend.training.studio.nets import Nets
 from backend.training.studio.pairs import (
     AtlasFacts,
     Pairs,
     Sources,
-    as_bytes,
     gather_batch,
-    mirrored,
+    mirror_skin,
     simulated_pairs,
     skin_and_weight,
 )
-from backend.training.studio.phases import EncoderPhase, PhonePhase, Setting, StudioPhase
+from backend.training.studio.phases import EncoderPhase, PhonePhase, StudioPhase, TrainingContext
 from backend.training.studio.studio_presets import PRESETS, Adversarial, Preset
 from backend.training.studio.train_phases import SAMPLES, Run, train
-from backend.training.texture_pool import TexturePool
+from backend.training.texture_pool import TexturePool, to_uint8
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.template import HeadTemplate
 
@@ -86,12 +85,12 @@ def made_up_pairs(number: int) -> Pairs:
     phone = studio * interpolate(shade, (SIZE, SIZE), mode="bilinear")
     coverage = torch.full((16, SIZE, SIZE), 255, dtype=torch.uint8)
     head = torch.zeros(16, dtype=torch.int64)
-    return Pairs(as_bytes(phone), coverage, as_bytes(studio), head)
+    return Pairs(to_uint8(phone), coverage, to_uint8(studio), head)
 
 
-def setting(facts: AtlasFacts, identity: IdentityNet, preset: Preset = QUICK) -> Setting:
+def context(facts: AtlasFacts, identity: IdentityNet, preset: Preset = QUICK) -> TrainingContext:
     sources = Sources(facts, made_up_pairs(-1), made_up_pairs, preset.stock_steps)
-    return Setting(
+    return TrainingContext(
         Nets.of(preset.shape, 1, CPU), preset, sources, identity, 1, Accelerator(cpu=True)
     )
 
@@ -107,18 +106,18 @@ def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 def test_an_interrupted_training_makes_the_same_as_one_that_never_stopped(
     tmp_path, facts, identity
 ):
-    whole = train(Run(setting(facts, identity), origin(), tmp_path / "whole", Silent()), None)
+    whole = train(Run(context(facts, identity), origin(), tmp_path / "whole", Silent()), None)
     assert whole is not None
     pieces = None
     for _ in range(12):  # each is told at once that its time is up
-        standing = None
+        resume_point = None
         if (tmp_path / "pieces").is_dir():
-            standing = read_resume_point(tmp_path / "pieces", origin())
-        run = Run(setting(facts, identity), origin(), tmp_path / "pieces", Silent(), 0.0)
-        pieces = train(run, standing)
+            resume_point = read_resume_point(tmp_path / "pieces", origin())
+        run = Run(context(facts, identity), origin(), tmp_path / "pieces", Silent(), 0.0)
+        pieces = train(run, resume_point)
         if pieces is not None:
             break
-    assert pieces is not None and standing is not None and standing.phase == "studio"
+    assert pieces is not None and resume_point is not None and resume_point.phase == "studio"
     expected = whole.state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in pieces.state_dict().items())
     logged = [json.loads(line) for line in (tmp_path / "whole" / LOG).read_text().splitlines()]
@@ -130,14 +129,14 @@ def test_an_interrupted_training_makes_the_same_as_one_that_never_stopped(
 
 
 def test_the_encoder_learns_from_pairs(facts, identity):
-    phase = EncoderPhase(setting(facts, identity, replace(QUICK, stock_steps=1000)), 0)
+    phase = EncoderPhase(context(facts, identity, replace(QUICK, stock_steps=1000)), 0)
     losses = [phase.step(number)["pixels"] for number in range(40)]
     assert sum(losses[-8:]) < 0.75 * sum(losses[:8])
 
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_only_a_joint_preset_lets_the_generator_learn_with_the_encoder(joint, facts, identity):
-    made = setting(facts, identity, replace(QUICK, joint=joint))
+    made = context(facts, identity, replace(QUICK, joint=joint))
     before = weights(made.nets.phone_mean)
     EncoderPhase(made, 0).step(0)
     after = made.nets.phone_mean.state_dict()
@@ -146,7 +145,7 @@ def test_only_a_joint_preset_lets_the_generator_learn_with_the_encoder(joint, fa
 
 
 def test_the_studio_phase_changes_only_what_lies_above_8_texels(facts, identity):
-    made = setting(facts, identity)
+    made = context(facts, identity)
     made.nets.start_studio()
     phase = StudioPhase(made, 0)
     before = weights(made.nets.studio)
@@ -167,25 +166,25 @@ def test_the_studio_phase_changes_only_what_lies_above_8_texels(facts, identity)
 
 def test_what_is_no_number_stops_with_its_step_and_keeps_the_checkpoint(tmp_path, facts, identity):
     preset = replace(QUICK, phone_steps=2, encoder_steps=40, encoder_rate=1e30)
-    run = Run(setting(facts, identity, preset), origin(preset), tmp_path, Silent())
+    run = Run(context(facts, identity, preset), origin(preset), tmp_path, Silent())
     with pytest.raises(NotFinite, match=r"step \d+ .*not finite"):
         train(run, None)
-    standing = read_resume_point(tmp_path, origin(preset))
-    assert (standing.phase, standing.step) == ("phone", 2)
-    assert (tmp_path / standing.file).is_file()
+    resume_point = read_resume_point(tmp_path, origin(preset))
+    assert (resume_point.phase, resume_point.step) == ("phone", 2)
+    assert (tmp_path / resume_point.file).is_file()
 
 
 def test_only_the_same_training_is_resumed_and_only_whole(tmp_path, facts, identity):
     with pytest.raises(EnvironmentProblem, match="holds no training"):
         read_resume_point(tmp_path, origin())
-    train(Run(setting(facts, identity), origin(), tmp_path, Silent(), 0.0), None)
+    train(Run(context(facts, identity), origin(), tmp_path, Silent(), 0.0), None)
     with pytest.raises(EnvironmentProblem, match="settings differs"):
         read_resume_point(tmp_path, origin(replace(QUICK, batch=2)))
-    standing = read_resume_point(tmp_path, origin())
-    file = tmp_path / standing.file
+    resume_point = read_resume_point(tmp_path, origin())
+    file = tmp_path / resume_point.file
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(EnvironmentProblem, match="not the file"):
-        train(Run(setting(facts, identity), origin(), tmp_path, Silent()), standing)
+        train(Run(context(facts, identity), origin(), tmp_path, Silent()), resume_point)
 
 
 def test_a_step_of_each_phase_in_half_precision_as_on_a_gpu(facts, identity):
@@ -193,7 +192,7 @@ def test_a_step_of_each_phase_in_half_precision_as_on_a_gpu(facts, identity):
     for precision, kind in (("no", torch.float32), ("bf16", torch.bfloat16)):
         AcceleratorState._reset_state()  # which knows of one precision only
         accelerator = Accelerator(cpu=True, mixed_precision=precision)
-        made = replace(setting(facts, identity), accelerator=accelerator)
+        made = replace(context(facts, identity), accelerator=accelerator)
         made.nets.start_studio()
         with accelerator.autocast():
             assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == kind
@@ -248,13 +247,13 @@ def test_penalties_of_known_answers():
 @pytest.fixture(scope="module")
 def simulator(template: HeadTemplate) -> Simulator:
     tables = bake_tables(template, np.zeros((1, len(template.identity_names)), np.float32))
-    lights = draw_environments(torch.Generator().manual_seed(1), 8)
-    return Simulator.on(CPU, template, tables, lights, 64)
+    load_environments = draw_environments(torch.Generator().manual_seed(1), 8)
+    return Simulator.on(CPU, template, tables, load_environments, 64)
 
 
 def test_pairs_are_simulated_of_skins_and_follow_from_the_seed(simulator):
     tones = torch.tensor([60, 200], dtype=torch.uint8)[:, None, None, None]
-    skins = TexturePool.of_colours(tones.expand(2, 3, 128, 128)).smaller(64)
+    skins = TexturePool.from_colours(tones.expand(2, 3, 128, 128)).downsample(64)
     assert (skins.roughness == round(0.45 * 255)).all() and (skins.albedo_srgb[1] == 200).all()
     first, again, other = (
         simulated_pairs(simulator, skins, SIZE, 6, stream(CPU, seed)) for seed in (1, 1, 2)
@@ -269,14 +268,14 @@ def test_pairs_are_simulated_of_skins_and_follow_from_the_seed(simulator):
 def test_normals_and_openness_are_those_of_the_head(template, simulator):
     facts = AtlasFacts.of(template, simulator, SIZE)
     assert torch.allclose(facts.normal.norm(dim=1), torch.ones(1, SIZE, SIZE), atol=1e-4)
-    table = texel_map(template, SIZE)
-    place = table.scatter(table.interpolate(template.vertices_m))
+    texels = texel_map(template, SIZE)
+    place = texels.scatter(texels.interpolate(template.vertices_m))
     tip = np.unravel_index(place[..., 1].argmin(), place.shape[:2])
     assert facts.normal[0, 1][tip] < -0.6 and facts.openness[0][tip] > 0.7
     # The subject's left is +X, and its skin looks there.
     side = torch.from_numpy(place[..., 0] > 0.05) & (facts.skin > 0.5)
     assert facts.normal[0, 0][side].mean() > 0.4
-    pocket = table.scatter(table.interpolate(region(template, "nostrils"))) > 0.9
+    pocket = texels.scatter(texels.interpolate(region(template, "nostrils"))) > 0.9
     assert facts.openness[0][torch.from_numpy(pocket)].mean() < 0.5
 
 
@@ -302,7 +301,7 @@ def test_mirrored_skin_is_a_head_turned_and_eyes_stay(facts):
     turned = batch.inputs.normal[:, 0][:, facts.skin > 0.5].mean(1) < 0
     assert 0 < turned.sum() < 16
     stored = pairs.phone_srgb.float() / 255
-    assert torch.equal(batch.inputs.phone_srgb, mirrored(stored, facts.skin, turned))
+    assert torch.equal(batch.inputs.phone_srgb, mirror_skin(stored, facts.skin, turned))
     other = facts.skin < 0.5
     assert torch.equal(batch.inputs.phone_srgb[..., other], stored[..., other])
     assert torch.equal(facts.skin, facts.skin.flip(1))
@@ -310,11 +309,11 @@ def test_mirrored_skin_is_a_head_turned_and_eyes_stay(facts):
 
 def test_augmentation_changes_colour_and_place_a_little_and_can_be_none():
     texture = torch.rand(64, 3, SIZE, SIZE, generator=stream(CPU, 1))
-    assert torch.equal(augmented(texture, 0.0, stream(CPU, 2)), texture)
-    changed = augmented(texture, 0.3, stream(CPU, 2))
+    assert torch.equal(augment(texture, 0.0, stream(CPU, 2)), texture)
+    changed = augment(texture, 0.3, stream(CPU, 2))
     kept = ((changed - texture).abs() < 1e-5).flatten(1).all(1).float().mean()
     assert 0.05 < kept < 0.6
-    flat = augmented(torch.full((8, 3, SIZE, SIZE), 0.5), 1.0, stream(CPU, 2))
+    flat = augment(torch.full((8, 3, SIZE, SIZE), 0.5), 1.0, stream(CPU, 2))
     assert torch.allclose(flat, flat[:, :, :1, :1].expand_as(flat), atol=1e-6)
 
 
@@ -327,8 +326,8 @@ def test_folders_of_a_studio_are_read_or_refused_in_words(tmp_path, capsys):
     assert "holds no studio textures" in asked("--studio", tmp_path / "missing")
     own = tmp_path / "anna" / "runs" / "a1" / "textures" / "studio" / "base_color.png"
     write_png(own, np.full((128, 128, 3), 40000, np.uint16))
-    given = inspect("simulated", str(tmp_path))
-    assert given.studio == [own] and given.phone is None
+    source = inspect("simulated", str(tmp_path))
+    assert source.studio == [own] and source.phone is None
     read = read_atlas_pictures([own], 64)
     assert read.shape == (1, 3, 64, 64) and (read == 156).all()
     small = tmp_path / "small" / "a.png"

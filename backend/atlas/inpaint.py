@@ -47,72 +47,76 @@ class Completed:
     invented: NDArray[np.float32]
 
 
-def without_doubtful_rims(table: TexelMap, seen: FloatArray) -> NDArray[np.float32]:
+def without_doubtful_rims(texels: TexelMap, seen: FloatArray) -> NDArray[np.float32]:
     """`seen` (n,) less its rim on lips, nostrils and neck: a fit error shows there what lies
     behind, and a collar casts its shadow."""
-    reach = max(round(RIM_2048 * table.size / 2048), 2)
-    image = table.scatter(seen.astype(np.float32))
+    reach = max(round(RIM_2048 * texels.size / 2048), 2)
+    image = texels.scatter(seen.astype(np.float32))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    inner = table.gather(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
-    doubtful = table.interpolate(region(table.template, *RIM_PARTS))
+    inner = texels.gather(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
+    doubtful = texels.interpolate(region(texels.template, *RIM_PARTS))
     return seen + doubtful * (np.minimum(seen, inner) - seen)
 
 
 def without_foreign(
-    table: TexelMap, albedo_log: FloatArray, seen: FloatArray
+    texels: TexelMap, albedo_log: FloatArray, seen: FloatArray
 ) -> NDArray[np.float32]:
     """`seen` (n,) less what has no colour of skin: collars, hats, coloured walls at the outline."""
-    bare = seen * (1.0 - table.interpolate(region(table.template, *NOT_BARE)))
+    bare = seen * (1.0 - texels.interpolate(region(texels.template, *NOT_BARE)))
     if not (bare > 0.5).any():
         return seen
     away = chroma(albedo_log - np.median(albedo_log[bare > 0.5], 0))
     return seen * (1.0 - smooth_step(*FOREIGN_COLOUR, np.linalg.norm(away, axis=1)))
 
 
-def complete(table: TexelMap, log_rgb: FloatArray, seen: FloatArray, twin: FloatArray) -> Completed:
+def complete(
+    texels: TexelMap, log_rgb: FloatArray, seen: FloatArray, twin: FloatArray
+) -> Completed:
     """Fill unseen skin: `log_rgb` (n, 3), `seen` (n,) in [0, 1], `twin` (n, 2) coordinates."""
-    weight = np.where(table.is_material("skin"), seen, 0.0).astype(np.float32)
-    usual = _usual_colours(table, log_rgb, weight)
-    smooth = continue_smoothly(table, log_rgb, weight, usual)
-    mirrored, mirror_seen = _mirrored(table, log_rgb, weight, twin)
+    weight = np.where(texels.is_material("skin"), seen, 0.0).astype(np.float32)
+    usual = _usual_colours(texels, log_rgb, weight)
+    smooth = continue_smoothly(texels, log_rgb, weight, usual)
+    mirrored, mirror_seen = _mirrored(texels, log_rgb, weight, twin)
     # A nostril is seen in specks, from one side: its twin tells nothing.
-    mirror_seen *= 1.0 - table.interpolate(region(table.template, "nostrils"))
+    mirror_seen *= 1.0 - texels.interpolate(region(texels.template, "nostrils"))
     both = weight * mirror_seen
-    offset = continue_smoothly(table, log_rgb - mirrored, both, np.zeros_like(usual))
+    offset = continue_smoothly(texels, log_rgb - mirrored, both, np.zeros_like(usual))
     other = smooth + mirror_seen[:, None] * (mirrored + offset - smooth)
     whole = other + weight[:, None] * (log_rgb - other)
     return Completed(whole, (1.0 - weight) * (1.0 - mirror_seen))
 
 
 def continue_smoothly(
-    table: TexelMap, values: FloatArray, weight: FloatArray, usual: FloatArray
+    texels: TexelMap, values: FloatArray, weight: FloatArray, usual: FloatArray
 ) -> NDArray[np.float32]:
     """Values (n, C) known where `weight` (n,) says so, continued over all skin.
 
     `usual` (V, C): what the vertices tend to, far from anything known.
     """
-    at_vertices, total = table.to_vertices(values, weight)
-    membrane = table.interpolate(surface_membrane(table.template, at_vertices, total, usual))
-    rest = _fading(table, values - membrane, weight)
+    at_vertices, total = texels.to_vertices(values, weight)
+    membrane = texels.interpolate(surface_membrane(texels.template, at_vertices, total, usual))
+    rest = _fading(texels, values - membrane, weight)
     return membrane + rest
 
 
-def _usual_colours(table: TexelMap, log_rgb: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
+def _usual_colours(
+    texels: TexelMap, log_rgb: FloatArray, weight: FloatArray
+) -> NDArray[np.float32]:
     """(V, 3) median colour of the seen skin; of scalp and lips their own."""
-    at_vertices, total = table.to_vertices(log_rgb, weight)
+    at_vertices, total = texels.to_vertices(log_rgb, weight)
     known = total > 0.5
-    scalp = region(table.template, "scalp")
-    covered = region(table.template, *NOT_BARE)
+    scalp = region(texels.template, "scalp")
+    covered = region(texels.template, *NOT_BARE)
     skin = at_vertices[known & (covered < 0.2)]
     bald = at_vertices[known & (scalp > 0.8)]
     skin_colour = np.median(skin, 0) if len(skin) else np.log(USUAL_SKIN)
     scalp_colour = np.median(bald, 0) if len(bald) >= LEAST_SCALP else skin_colour
-    lips = region(table.template, "lips")
+    lips = region(texels.template, "lips")
     lip = at_vertices[known & (lips > 0.8)]
     lip_colour = np.median(lip, 0) if len(lip) else skin_colour
     usual = skin_colour + scalp[:, None] * (scalp_colour - skin_colour)
     usual += lips[:, None] * (lip_colour - skin_colour)
-    usual += region(table.template, "nostrils")[:, None] * NOSTRIL_LOG
+    usual += region(texels.template, "nostrils")[:, None] * NOSTRIL_LOG
     return usual.astype(np.float32)
 
 
@@ -136,21 +140,21 @@ def surface_membrane(
 
 
 def _mirrored(
-    table: TexelMap, log_rgb: FloatArray, weight: FloatArray, twin: FloatArray
+    texels: TexelMap, log_rgb: FloatArray, weight: FloatArray, twin: FloatArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Colours of the other side (n, 3) and how well it was seen (n,)."""
     there = np.isfinite(twin[:, 0]).astype(np.float32)
-    image = table.scatter(np.concatenate([log_rgb, weight[:, None]], 1).astype(np.float32))
+    image = texels.scatter(np.concatenate([log_rgb, weight[:, None]], 1).astype(np.float32))
     found: NDArray[np.float32] = sample_at(image, twin)
     return found[:, :3], found[:, 3] * there
 
 
-def _fading(table: TexelMap, rest: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
+def _fading(texels: TexelMap, rest: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
     """The known remainder, continued and fading to 0 away from where it is known."""
     size = (FADE_SIZE, FADE_SIZE)
-    total = table.scatter(rest * weight[:, None], gutters=False)
+    total = texels.scatter(rest * weight[:, None], gutters=False)
     total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
-    share = cv2.resize(table.scatter(weight, gutters=False), size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(texels.scatter(weight, gutters=False), size, interpolation=cv2.INTER_AREA)
     if total.ndim == 2:
         total = total[..., None]
     faded = np.zeros_like(total)
@@ -161,4 +165,4 @@ def _fading(table: TexelMap, rest: FloatArray, weight: FloatArray) -> NDArray[np
         trust = left * np.minimum(near * 4.0, 1.0)
         faded += (trust / np.maximum(near, 1e-6))[..., None] * mean
         left = left - trust
-    return table.sample(faded).reshape(len(table), -1)
+    return texels.sample(faded).reshape(len(texels), -1)

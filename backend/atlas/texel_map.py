@@ -119,15 +119,15 @@ def region(template: HeadTemplate, *names: str) -> NDArray[np.float32]:
     return np.clip(template.region_weights[rows].sum(0), 0.0, 1.0).astype(np.float32)
 
 
-def twin_coordinates(table: TexelMap) -> NDArray[np.float32]:
+def twin_coordinates(texels: TexelMap) -> NDArray[np.float32]:
     """Where each texel's twin on the other side lies: (n, 2) texel coordinates; NaN: nowhere."""
-    template = table.template
+    template = texels.template
     twin_quad, twin_corner = _mirrored_quads(template)
-    corner = np.array([[0, 1, 2], [0, 2, 3]])[table.triangle % 2]  # (n, 3) corners of the quad
-    quad = table.triangle // 2
+    corner = np.array([[0, 1, 2], [0, 2, 3]])[texels.triangle % 2]  # (n, 3) corners of the quad
+    quad = texels.triangle // 2
     uv = template.quad_uv[twin_quad[quad][:, None], twin_corner[quad[:, None], corner]]
-    point = np.einsum("nk,nkc->nc", table.barycentric, uv)
-    coordinates = texel_from_uv(point, table.size).astype(np.float32)
+    point = np.einsum("nk,nkc->nc", texels.barycentric, uv)
+    coordinates = texel_from_uv(point, texels.size).astype(np.float32)
     coordinates[twin_quad[quad] < 0] = np.nan
     return coordinates
 

@@ -79,10 +79,10 @@ def flat(staged: Staged) -> FloatArray:
 
 def _usual_skin(staged: Staged) -> FloatArray:
     """Median (3,) of cheeks and forehead that were well seen, linear, as filmed."""
-    table = texel_map(staged.template, SMALL)
-    filmed = table.sample(linear_from_srgb(staged.phone.base_color_srgb), cv2.INTER_AREA)
-    seen = table.sample(staged.phone.coverage, cv2.INTER_AREA) > WELL_SEEN
-    seen &= table.interpolate(region(staged.template, *PLAIN)) > WELL_SEEN
+    texels = texel_map(staged.template, SMALL)
+    filmed = texels.sample(linear_from_srgb(staged.phone.base_color_srgb), cv2.INTER_AREA)
+    seen = texels.sample(staged.phone.coverage, cv2.INTER_AREA) > WELL_SEEN
+    seen &= texels.interpolate(region(staged.template, *PLAIN)) > WELL_SEEN
     return np.median(filmed[seen], axis=0) if seen.any() else staged.light.skin_linear
 
 

@@ -35,8 +35,8 @@ from ...synthetic.corpus.studio_folder import open_studio_folder, wrapped_textur
 from ...synthetic.simulator import Simulator, keep_freed_memory
 from ...synthetic.simulator.check_light import check_light
 from ...training.identity.embedding import LOSS, SCORE, load
-from ...training.identity.score import recognition
-from ...training.identity.train_identity import JUDGED, JUDGED_SEED, filmed
+from ...training.identity.score import measure_recognition
+from ...training.identity.train_identity import SCORED_PERSONS, SCORED_SEED, film_pool
 from ...training.texture_pool import TexturePool, load_or_paint_bank, load_simulator
 from ..capture.benchmark_capture import clip_runs
 from ..capture.capture_run import Run
@@ -72,7 +72,7 @@ def benchmark_simulator(heads: Path | None, out: Path | None) -> None:
     hdris = data / "hdri" if (data / "hdri").is_dir() else None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     simulator = load_simulator(cache, device, SIZE, hdris, TerminalProgress())
-    skins = TexturePool.of(load_or_paint_bank(cache, range(JUDGED), SIZE), device)
+    skins = TexturePool.from_bank(load_or_paint_bank(cache, range(SCORED_PERSONS), SIZE), device)
     sections += [
         _speed_section(simulator, skins),
         _spectrum_section(template, cache, hdris),
@@ -184,7 +184,9 @@ def _spectrum_section(template: HeadTemplate, cache: Path, hdris: Path | None) -
     """Skin detail of simulated and of real phone textures at equal texel size."""
     started = time.monotonic()
     simulator = load_simulator(cache, CPU, SPECTRUM_SIZE, hdris, TerminalProgress())
-    skins = TexturePool.of(load_or_paint_bank(cache, range(SPECTRUM_PAIRS), SPECTRUM_SIZE), CPU)
+    skins = TexturePool.from_bank(
+        load_or_paint_bank(cache, range(SPECTRUM_PAIRS), SPECTRUM_SIZE), CPU
+    )
     generator = torch.Generator().manual_seed(2)
     simulated = []
     for start in range(0, SPECTRUM_PAIRS, SPECTRUM_BATCH):
@@ -230,8 +232,8 @@ def phone_texture_of(run: Run, template: HeadTemplate) -> TextureSet:
 
 
 def _detail(template: HeadTemplate, srgb: FloatArray, coverage: FloatArray) -> NDArray[np.float64]:
-    table = texel_map(template, len(srgb))
-    plain = table.scatter(table.interpolate(region(template, *PLAIN)), gutters=False) > 0.5
+    texels = texel_map(template, len(srgb))
+    plain = texels.scatter(texels.interpolate(region(template, *PLAIN)), gutters=False) > 0.5
     luminance = linear_from_srgb(srgb) @ LUMINANCE
     return detail_by_octave(np.log(np.maximum(luminance, 1e-3)), plain & (coverage > SEEN))
 
@@ -253,15 +255,15 @@ def _shrunk(image: FloatArray) -> NDArray[np.float32]:
 
 def _identity_section(simulator: Simulator, skins: TexturePool) -> Section:
     started = time.monotonic()
-    title = f"Identity networks on {JUDGED} persons never seen"
+    title = f"Identity networks on {SCORED_PERSONS} persons never seen"
     figures: list[Figure] = []
     try:
         networks = {name: load(name) for name in (LOSS, SCORE)}
     except StudioAvatarError as error:
         return Section(title, 0.0, (), error.problem)
-    album = filmed(simulator, skins, LOOKS, JUDGED_SEED, TerminalProgress())
+    album = film_pool(simulator, skins, LOOKS, SCORED_SEED, TerminalProgress())
     for name, network in networks.items():
-        score = recognition(network, album)
+        score = measure_recognition(network, album)
         figures += [
             Figure(f"{name}: own studio texture found", 100 * score.found, "%"),
             Figure(f"{name}: equal error", 100 * score.equal_error, "%"),

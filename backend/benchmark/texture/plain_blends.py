@@ -17,11 +17,11 @@ COSINE_POWER = 2
 
 def plain_textures(frames: Frames, size: int) -> dict[str, TextureSet]:
     """Both of a size, from the frames that the fit used; what was not seen is black."""
-    table = texel_map(frames.template, size)
-    total, best = np.zeros((len(table), 3), np.float32), np.zeros((len(table), 3), np.float32)
-    weight, most = np.zeros(len(table), np.float32), np.zeros(len(table), np.float32)
+    texels = texel_map(frames.template, size)
+    total, best = np.zeros((len(texels), 3), np.float32), np.zeros((len(texels), 3), np.float32)
+    weight, most = np.zeros(len(texels), np.float32), np.zeros(len(texels), np.float32)
     for k in np.flatnonzero(frames.fit.frame_used):
-        view, log_rgb = frames.open(int(k)).sample(table, None)
+        view, log_rgb = frames.open(int(k)).sample(texels, None)
         light = light_from_log(log_rgb)
         share = view.weight * np.maximum(view.cosine, 0.0) ** COSINE_POWER
         total += share[:, None] * light
@@ -30,16 +30,16 @@ def plain_textures(frames: Frames, size: int) -> dict[str, TextureSet]:
         best[better], most[better] = light[better], share[better]
     average = total / np.maximum(weight, 1e-9)[:, None]
     return {
-        AVERAGE: _texture(table, average, weight > 0.0),
-        BEST_VIEW: _texture(table, best, most > 0.0),
+        AVERAGE: _texture(texels, average, weight > 0.0),
+        BEST_VIEW: _texture(texels, best, most > 0.0),
     }
 
 
-def _texture(table: TexelMap, linear: FloatArray, seen: BoolArray) -> TextureSet:
-    covered = table.scatter(seen.astype(np.float32))
+def _texture(texels: TexelMap, linear: FloatArray, seen: BoolArray) -> TextureSet:
+    covered = texels.scatter(seen.astype(np.float32))
     return TextureSet(
         origin="phone",
-        base_color_srgb=np.clip(srgb_from_linear(table.scatter(linear)), 0.0, 1.0),
+        base_color_srgb=np.clip(srgb_from_linear(texels.scatter(linear)), 0.0, 1.0),
         coverage=covered,
         confidence=covered,
         view_count=covered.astype(np.uint8),

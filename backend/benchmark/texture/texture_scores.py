@@ -20,7 +20,7 @@ from studio_avatar_addon.avatar.types import (
 from ...atlas.texel_map import region, texel_map
 from ...imaging.log_light import LUMINANCE
 from ...imaging.track_features import track_features
-from ...stages.fitting.flow import normalised
+from ...stages.fitting.flow import normalise_contrast
 from ...stages.frame_sampling.frame_sampler import Frames
 from ...stages.frame_sampling.subsample import subsample
 from ...stages.phone_texture.common_light import CommonLight
@@ -129,7 +129,7 @@ def _misplaced_px(again: ShownAgain) -> float:
     rows, columns = np.nonzero(inside)
     part = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
     ours, theirs = (
-        normalised(255.0 * (image @ LUMINANCE)[part], inside[part])
+        normalise_contrast(255.0 * (image @ LUMINANCE)[part], inside[part])
         for image in (again.shown, again.frame)
     )
     marks = track_features(theirs, ours, inside[part], MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
@@ -143,13 +143,13 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
     bleed = _bleed_px(frames, truth)
     if len(truth.vertices_m) != len(template.vertices_m):
         return CoverageScores(bleed_px=bleed)
-    table = texel_map(template, COVERAGE_TEXELS)
+    texels = texel_map(template, COVERAGE_TEXELS)
     seen_by = frames.capture.frame_index[frames.fit.frame_used]
-    visible = visible_texels(table, truth, seen_by)
-    skin = table.is_material("skin")
-    told = table.sample(texture.coverage) > SEEN
+    visible = visible_texels(texels, truth, seen_by)
+    skin = texels.is_material("skin")
+    told = texels.sample(texture.coverage) > SEEN
     right = float((told & visible & skin).sum())
-    face = skin & visible & (table.interpolate(region(template, "face")) > SEEN)
+    face = skin & visible & (texels.interpolate(region(template, "face")) > SEEN)
     return CoverageScores(
         right / max(float((told & skin).sum()), 1.0),
         right / max(float((visible & skin).sum()), 1.0),
@@ -159,14 +159,14 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
 
 
 def _bleed_px(frames: Frames, truth: CaptureTruth) -> float:
-    table = texel_map(frames.template, COVERAGE_TEXELS)
+    texels = texel_map(frames.template, COVERAGE_TEXELS)
     outside: list[FloatArray] = []
     for k in np.flatnonzero(frames.fit.frame_used):
         filmed = frames.capture.frame_index[k]
         part = read_arrays(truth.folder / "truth" / f"frame_{filmed:06d}.npz")
         head = (part["part"] > 0) & (part["part"] <= len(MATERIALS))
         away = cv2.distanceTransform((~head).astype(np.uint8), cv2.DIST_L2, 5)
-        view, _ = frames.open(int(k)).sample(table, None)
+        view, _ = frames.open(int(k)).sample(texels, None)
         column, row = view.points_px[view.weight > BLED_WEIGHT].astype(int).T
         outside.append(away[row, column])
     return float(np.percentile(np.concatenate(outside), 99.9))

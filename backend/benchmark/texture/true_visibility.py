@@ -18,14 +18,14 @@ SAME_DEPTH_M = 0.003
 SKIN_PART = 1 + MATERIALS.index("skin")
 
 
-def visible_texels(table: TexelMap, truth: CaptureTruth, views: IntArray) -> BoolArray:
+def visible_texels(texels: TexelMap, truth: CaptureTruth, views: IntArray) -> BoolArray:
     """(n,) texels that some of the `views` shows, facing it as much as a blend asks; for heads of
     our template."""
-    points = table.interpolate(truth.vertices_m.astype(np.float32))
-    normals = table.interpolate(
+    points = texels.interpolate(truth.vertices_m.astype(np.float32))
+    normals = texels.interpolate(
         vertex_normals(truth.vertices_m, truth.skin_triangles).astype(np.float32)
     )
-    visible = np.zeros(len(table), bool)
+    visible = np.zeros(len(texels), bool)
     for view in views:
         stored = read_arrays(truth.folder / "truth" / f"frame_{int(view):06d}.npz")
         camera = truth.camera_from_head[view]

@@ -51,12 +51,12 @@ def restore_detail(
     Without `draw` the phone's gradients alone are put back, and dark lines are taken for
     furrows.
     """
-    table = texel_map(template, quality.texture_size)
+    texels = texel_map(template, quality.texture_size)
     findings: list[Finding] = []
     phone_log = log_light(linear_from_srgb(phone.base_color_srgb))
     studio_log = log_light(linear_from_srgb(studio.base_color_srgb))
-    trust = _trust(table, phone, phone_log, studio_log)
-    spacing_m = texel_spacing_m(table, fit)
+    trust = _trust(texels, phone, phone_log, studio_log)
+    spacing_m = texel_spacing_m(texels, fit)
     progress(0, 2, "restoring detail")
     detailed = with_trusted(studio_log, phone_log, trust)
     drawn = None
@@ -66,23 +66,23 @@ def restore_detail(
             findings.append(Finding("little_memory", message))
 
         drawn = draw(phone_log, detailed, trust, progress, note)
-        even = without_streaks(table, spacing_m)
+        even = without_streaks(texels, spacing_m)
         detailed = detailed + even[..., None] * drawn.colour_log
-    other = table.scatter(~table.is_material("skin"))
+    other = texels.scatter(~texels.is_material("skin"))
     detailed[other] = studio_log[other]
     progress(1, 2, "making the maps")
     log_luminance = detailed @ LUMINANCE
-    relief = relief_of_luminance(table, log_luminance, spacing_m)
+    relief = relief_of_luminance(texels, log_luminance, spacing_m)
     if drawn is not None:
         # Painted furrows are few: those of the person show as dark lines, where they were filmed.
-        relief = trust * relief + relief_of_height(table, even * drawn.height_m)
-    maps = make_maps(table, log_luminance, relief, studio.cavity, spacing_m)
+        relief = trust * relief + relief_of_height(texels, even * drawn.height_m)
+    maps = make_maps(texels, log_luminance, relief, studio.cavity, spacing_m)
     base_color = np.clip(srgb_from_linear(light_from_log(detailed)), 0.0, 1.0)
     progress(2, 2, "")
     return replace(
         studio,
         origin="detail",
-        base_color_srgb=table.scatter(table.gather(base_color)),
+        base_color_srgb=texels.scatter(texels.gather(base_color)),
         normal=maps.normal,
         roughness=maps.roughness,
         specular=maps.specular,
@@ -92,7 +92,7 @@ def restore_detail(
 
 
 def _trust(
-    table: TexelMap, phone: TextureSet, phone_log: FloatArray, studio_log: FloatArray
+    texels: TexelMap, phone: TextureSet, phone_log: FloatArray, studio_log: FloatArray
 ) -> NDArray[np.float32]:
     """(N, N) in [0, 1], as `trust_in`."""
 
@@ -100,7 +100,7 @@ def _trust(
         layers = image[..., None] if image.ndim == 2 else image
         return torch.from_numpy(np.ascontiguousarray(layers, np.float32)).permute(2, 0, 1)[None]
 
-    skin = table.scatter(table.is_material("skin"), gutters=False).astype(np.float32)
+    skin = texels.scatter(texels.is_material("skin"), gutters=False).astype(np.float32)
     shares = Shares(tensor(skin), tensor(phone.coverage))
     trust = trust_in(
         tensor(phone.base_color_srgb), shares, tensor(phone_log), tensor(studio_log)

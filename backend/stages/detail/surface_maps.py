@@ -59,7 +59,7 @@ class SkinMaps:
 
 
 def make_maps(
-    table: TexelMap,
+    texels: TexelMap,
     log_luminance: FloatArray,
     relief: FloatArray,
     openness: FloatArray | None,
@@ -68,44 +68,44 @@ def make_maps(
     """`log_luminance` (N, N) of the base colour; `relief` (N, N) in units of RELIEF_M; `openness`
     (N, N) in [0, 1], None: all open; `spacing_m` (n, 2) as of `texel_spacing_m`."""
     openness = np.ones_like(relief) if openness is None else openness
-    hair = _hair(table, log_luminance, float(np.median(spacing_m)))
-    roughness, specular = _gloss(table, relief, hair)
+    hair = _hair(texels, log_luminance, float(np.median(spacing_m)))
+    roughness, specular = _gloss(texels, relief, hair)
     return SkinMaps(
-        normal=_normal(table, relief, spacing_m),
+        normal=_normal(texels, relief, spacing_m),
         roughness=roughness,
         specular=specular,
         cavity=np.clip(openness * (1.0 + CAVITY_RELIEF * np.minimum(relief, 0.0)), 0.0, 1.0),
     )
 
 
-def texel_spacing_m(table: TexelMap, fit: HeadFit) -> NDArray[np.float32]:
+def texel_spacing_m(texels: TexelMap, fit: HeadFit) -> NDArray[np.float32]:
     """(n, 2) metres on the head per texel along x and y."""
-    corners = fit.neutral_m[table.template.triangles].astype(np.float64)
-    uv = table.template.triangle_uv.astype(np.float64) * table.size
+    corners = fit.neutral_m[texels.template.triangles].astype(np.float64)
+    uv = texels.template.triangle_uv.astype(np.float64) * texels.size
     edges, in_atlas = corners[:, 1:] - corners[:, :1], uv[:, 1:] - uv[:, :1]
     area = in_atlas[:, 0, 0] * in_atlas[:, 1, 1] - in_atlas[:, 0, 1] * in_atlas[:, 1, 0]
     area = np.where(np.abs(area) < 1e-9, 1e-9, area)[:, None]
     per_u = (edges[:, 0] * in_atlas[:, 1, 1:] - edges[:, 1] * in_atlas[:, 0, 1:]) / area
     per_v = (edges[:, 1] * in_atlas[:, 0, :1] - edges[:, 0] * in_atlas[:, 1, :1]) / area
     spacing = np.stack([np.linalg.norm(per_u, axis=1), np.linalg.norm(per_v, axis=1)], 1)
-    return spacing[table.triangle].astype(np.float32)
+    return spacing[texels.triangle].astype(np.float32)
 
 
-def without_streaks(table: TexelMap, spacing_m: FloatArray) -> NDArray[np.float32]:
+def without_streaks(texels: TexelMap, spacing_m: FloatArray) -> NDArray[np.float32]:
     """(N, N) in [0, 1]: 0 where the atlas stretches texels, at throat and crown."""
     longer = spacing_m.max(1) / np.maximum(spacing_m.min(1), 1e-9)
-    even = table.scatter(1.0 - smooth_step(*STREAKED, longer).astype(np.float32))
-    return cv2.GaussianBlur(even, (0, 0), STREAKED_SIGMA_2048 * table.size / 2048)
+    even = texels.scatter(1.0 - smooth_step(*STREAKED, longer).astype(np.float32))
+    return cv2.GaussianBlur(even, (0, 0), STREAKED_SIGMA_2048 * texels.size / 2048)
 
 
-def relief_of_height(table: TexelMap, height_m: FloatArray) -> NDArray[np.float32]:
+def relief_of_height(texels: TexelMap, height_m: FloatArray) -> NDArray[np.float32]:
     """(N, N) of a height (N, N) above the surface; 0 off the skin."""
-    share = table.is_material("skin").astype(np.float32)
-    return (height_m / RELIEF_M).astype(np.float32) * _faded(table, share)
+    share = texels.is_material("skin").astype(np.float32)
+    return (height_m / RELIEF_M).astype(np.float32) * _faded(texels, share)
 
 
 def relief_of_luminance(
-    table: TexelMap, log_luminance: FloatArray, spacing_m: FloatArray
+    texels: TexelMap, log_luminance: FloatArray, spacing_m: FloatArray
 ) -> NDArray[np.float32]:
     """(N, N) log luminance between the two sizes, flat where it is pigment; 0 off the skin."""
     image = log_luminance.astype(np.float32)
@@ -113,54 +113,54 @@ def relief_of_luminance(
     fine = cv2.GaussianBlur(image, (0, 0), max(FINE_M / usual_m, 0.5))
     band = fine - cv2.GaussianBlur(image, (0, 0), max(COARSE_M / usual_m, 1.5))
     band = LARGEST_SWING * np.tanh(band / LARGEST_SWING)
-    flat = table.interpolate(region(table.template, *FLAT_REGIONS))
-    share = np.where(table.is_material("skin"), 1.0 - 0.8 * flat, 0.0)
-    return band * _faded(table, share.astype(np.float32))
+    flat = texels.interpolate(region(texels.template, *FLAT_REGIONS))
+    share = np.where(texels.is_material("skin"), 1.0 - 0.8 * flat, 0.0)
+    return band * _faded(texels, share.astype(np.float32))
 
 
-def _faded(table: TexelMap, share: FloatArray) -> NDArray[np.float32]:
+def _faded(texels: TexelMap, share: FloatArray) -> NDArray[np.float32]:
     """(N, N) of texels' (n,): materials and charts end abruptly, relief fades before they do."""
-    image = table.scatter(share, gutters=False)
+    image = texels.scatter(share, gutters=False)
     return cv2.GaussianBlur(cv2.erode(image, np.ones((7, 7))), (0, 0), 2.0)
 
 
-def _normal(table: TexelMap, relief: FloatArray, spacing_m: FloatArray) -> NDArray[np.float32]:
+def _normal(texels: TexelMap, relief: FloatArray, spacing_m: FloatArray) -> NDArray[np.float32]:
     """Tangent-space normals (N, N, 3), OpenGL: +X along u, +Y along v, which is up the image."""
     height = relief * np.float32(RELIEF_M)
-    slope_x = table.gather(cv2.Sobel(height, -1, 1, 0, scale=1 / 8)) / spacing_m[:, 0]
-    slope_y = table.gather(cv2.Sobel(height, -1, 0, 1, scale=1 / 8)) / spacing_m[:, 1]
+    slope_x = texels.gather(cv2.Sobel(height, -1, 1, 0, scale=1 / 8)) / spacing_m[:, 0]
+    slope_y = texels.gather(cv2.Sobel(height, -1, 0, 1, scale=1 / 8)) / spacing_m[:, 1]
     steep = np.maximum(np.hypot(slope_x, slope_y) / STEEPEST, 1.0)
     normal = np.stack([-slope_x / steep, slope_y / steep, np.ones_like(slope_x)], 1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    return table.scatter(normal.astype(np.float32))
+    return texels.scatter(normal.astype(np.float32))
 
 
-def _hair(table: TexelMap, log_luminance: FloatArray, spacing_m: float) -> NDArray[np.float32]:
+def _hair(texels: TexelMap, log_luminance: FloatArray, spacing_m: float) -> NDArray[np.float32]:
     """(n,) in [0, 1]: how densely hair covers the skin."""
     grows, plain = (
-        table.interpolate(region(table.template, *names))
+        texels.interpolate(region(texels.template, *names))
         for names in (HAIRY_REGIONS, USUAL_REGIONS)
     )
     low = cv2.GaussianBlur(log_luminance.astype(np.float32), (0, 0), HAIR_M / spacing_m)
-    low = table.gather(low)
+    low = texels.gather(low)
     return grows * smooth_step(*DULLED_DARKER, np.median(low[plain > 0.5]) - low)
 
 
 def _gloss(
-    table: TexelMap, relief: FloatArray, hair: FloatArray
+    texels: TexelMap, relief: FloatArray, hair: FloatArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Roughness and specular (N, N) by region and `hair` (n,), roughness with the relief."""
-    template = table.template
+    template = texels.template
     by_vertex = np.full(len(template.vertices_m), ROUGHNESS_SKIN, np.float32)
     for name, value in ROUGHNESS_REGIONS.items():
         by_vertex += region(template, name) * (value - by_vertex)
-    roughness = table.interpolate(by_vertex) - ROUGHNESS_DETAIL * table.gather(relief)
-    lips = table.interpolate(region(template, "lips"))
+    roughness = texels.interpolate(by_vertex) - ROUGHNESS_DETAIL * texels.gather(relief)
+    lips = texels.interpolate(region(template, "lips"))
     specular = SPECULAR_SKIN + (SPECULAR_LIPS - SPECULAR_SKIN) * lips
     roughness += hair * (ROUGHNESS_HAIR - roughness)
     specular += hair * (SPECULAR_HAIR - specular)
     for name, (rough, shine) in OTHER_MATERIALS.items():
-        here = table.is_material(name)
+        here = texels.is_material(name)
         roughness[here], specular[here] = rough, shine
     roughness = np.clip(roughness, 0.02, 0.9).astype(np.float32)
-    return table.scatter(roughness), table.scatter(specular.astype(np.float32))
+    return texels.scatter(roughness), texels.scatter(specular.astype(np.float32))

@@ -40,23 +40,23 @@ class FrameSampler:
     clipped: np.float32  # linear value from which a channel counts as clipped
     fit: HeadFit
 
-    def see(self, table: TexelMap, slide: FloatArray | None) -> TexelView:
+    def see(self, texels: TexelMap, slide: FloatArray | None) -> TexelView:
         """Where the texels lie in the frame, moved by a slide in texels on a coarser grid."""
         slide_px = None
         if slide is not None:
-            step = np.float32(table.size / slide.shape[0])
-            scale = np.float32(table.size / (slide.shape[0] * SLIDE_STEP))
-            jacobian = image_from_atlas(table, self.posed.points_px)
+            step = np.float32(texels.size / slide.shape[0])
+            scale = np.float32(texels.size / (slide.shape[0] * SLIDE_STEP))
+            jacobian = image_from_atlas(texels, self.posed.points_px)
             slide_px = _in_pixels(
-                table.texel, table.triangle, jacobian, slide, step, scale, table.size
+                texels.texel, texels.triangle, jacobian, slide, step, scale, texels.size
             )
-        return view_texels(table, self.posed, self.fit, self.person, self.open_to, slide_px)
+        return view_texels(texels, self.posed, self.fit, self.person, self.open_to, slide_px)
 
     def sample(
-        self, table: TexelMap, slide: FloatArray | None
+        self, texels: TexelMap, slide: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
         """Where the texels lie in the frame and their log light (n, 3), as filmed."""
-        view = self.see(table, slide)
+        view = self.see(texels, slide)
         colour = sample_at(self.linear, view.points_px, cv2.INTER_CUBIC)
         _to_log_light(colour, view.weight, self.clipped)
         return view, colour

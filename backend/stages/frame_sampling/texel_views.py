@@ -42,7 +42,7 @@ class TexelView:
 
 
 def view_texels(
-    table: TexelMap,
+    texels: TexelMap,
     posed: PosedHead,
     fit: HeadFit,
     person: FloatArray | None,
@@ -56,15 +56,15 @@ def view_texels(
     """
     kind = np.full(len(MATERIALS), -1, np.int8)
     kind[[MATERIALS.index(m) for m in FILMED]] = np.arange(len(FILMED))
-    triangle_kind = kind[table.template.triangle_material]
+    triangle_kind = kind[texels.template.triangle_material]
     pixels = pixels_per_m(posed, fit)
     pixel_kind = np.full(posed.raster.triangle.shape, -1, np.int8)
     seen = posed.raster.covered
     pixel_kind[seen] = triangle_kind[posed.shown[posed.raster.triangle[seen]]]
     points, weight, cosine = _view(
-        table.template.triangles,
-        table.triangle,
-        table.barycentric,
+        texels.template.triangles,
+        texels.triangle,
+        texels.barycentric,
         triangle_kind,
         posed.points_px,
         np.ascontiguousarray(posed.vertices_camera[:, 2]),
@@ -83,11 +83,11 @@ def pixels_per_m(posed: PosedHead, fit: HeadFit) -> float:
     return float(np.mean(fit.camera.focal_px) / np.median(posed.vertices_camera[:, 2]))
 
 
-def image_from_atlas(table: TexelMap, points_px: FloatArray) -> NDArray[np.float32]:
+def image_from_atlas(texels: TexelMap, points_px: FloatArray) -> NDArray[np.float32]:
     """Pixels moved per texel moved along x and y: (2F, 2, 2) per triangle, [pixel, texel] axes."""
-    triangles = table.template.triangles
+    triangles = texels.template.triangles
     corners = points_px[triangles]
-    uv = table.template.triangle_uv * table.size * np.array([1.0, -1.0])
+    uv = texels.template.triangle_uv * texels.size * np.array([1.0, -1.0])
     in_image = np.swapaxes(corners[:, 1:] - corners[:, :1], 1, 2)
     in_atlas = np.swapaxes(uv[:, 1:] - uv[:, :1], 1, 2)
     area = in_atlas[:, 0, 0] * in_atlas[:, 1, 1] - in_atlas[:, 0, 1] * in_atlas[:, 1, 0]

@@ -19,10 +19,10 @@ LEAST_SHARE, UNSEEN = 0.01, 0.03
 class AlignmentPicture:
     """The plain means of the views, over the n texels of a table."""
 
-    def __init__(self, table: TexelMap) -> None:
-        self._table = table
-        self._total = np.zeros((2, len(table), 3), np.float32)
-        self._share = np.full((2, len(table)), 1e-6, np.float32)
+    def __init__(self, texels: TexelMap) -> None:
+        self._table = texels
+        self._total = np.zeros((2, len(texels), 3), np.float32)
+        self._share = np.full((2, len(texels)), 1e-6, np.float32)
 
     def add(self, after: bool, view: TexelView, log_rgb: FloatArray) -> None:
         self._total[int(after)] += view.weight[:, None] * log_rgb
@@ -30,14 +30,14 @@ class AlignmentPicture:
 
     def draw(self) -> NDArray[np.float32]:
         """(h, 2 w, 3) sRGB: the face's middle, before on the left, after on the right."""
-        table = self._table
-        inside = table.interpolate(region(table.template, *SHOWN)) > 0.5
+        texels = self._table
+        inside = texels.interpolate(region(texels.template, *SHOWN)) > 0.5
         # What is folded in behind lids and lips lies elsewhere in the atlas.
-        row, column = np.divmod(table.texel[inside], table.size)
+        row, column = np.divmod(texels.texel[inside], texels.size)
         (top, left), (bottom, right) = np.percentile(
             np.stack([row, column], 1), (2, 98), axis=0
         ).astype(int)
         means = light_from_log(self._total / self._share[..., None])
         means[self._share < LEAST_SHARE] = UNSEEN
-        sides = [table.scatter(mean)[top:bottom, left:right] for mean in means]
+        sides = [texels.scatter(mean)[top:bottom, left:right] for mean in means]
         return np.clip(srgb_from_linear(np.concatenate(sides, axis=1)), 0.0, 1.0)

@@ -38,7 +38,7 @@ class BareSkin:
 
 
 def bare_skin(
-    table: TexelMap,
+    texels: TexelMap,
     neutral_m: FloatArray,
     log_rgb: FloatArray,
     shading: FloatArray,
@@ -51,17 +51,17 @@ def bare_skin(
     What was not seen is continued as skin without light, and lit like the rest.
     """
     # The usual colour of a nostril holds its darkness.
-    shading = shading * (1.0 - table.interpolate(region(table.template, "nostrils")))[:, None]
+    shading = shading * (1.0 - texels.interpolate(region(texels.template, "nostrils")))[:, None]
     albedo_log = log_rgb - shading
-    seen = without_doubtful_rims(table, seen)
+    seen = without_doubtful_rims(texels, seen)
     if glasses:
-        seen = seen * (1.0 - find_rims(table, albedo_log))
+        seen = seen * (1.0 - find_rims(texels, albedo_log))
     # Before foreign colours go: black hair is as far from skin as a collar is.
-    hair = find_hair(table, albedo_log, seen)
-    seen = without_foreign(table, albedo_log, seen)
+    hair = find_hair(texels, albedo_log, seen)
+    seen = without_foreign(texels, albedo_log, seen)
     seen = seen * (1.0 - hair.hides)
-    whole = complete(table, albedo_log, seen, twin_coordinates(table))
-    grain = skin_grain(table, neutral_m, albedo_log, seen)
+    whole = complete(texels, albedo_log, seen, twin_coordinates(texels))
+    grain = skin_grain(texels, neutral_m, albedo_log, seen)
     albedo_log = whole.log_rgb + (whole.invented * grain)[:, None]
-    albedo_log = with_cropped_scalp(table, neutral_m, albedo_log, hair)
+    albedo_log = with_cropped_scalp(texels, neutral_m, albedo_log, hair)
     return BareSkin((shading + albedo_log).astype(np.float32), seen.astype(np.float32), hair)

@@ -43,12 +43,12 @@ class CommonLight:
         return self.light.moves_with == "camera" or bool(self.light.exposure_log.any())
 
     def sample(
-        self, frame: FrameSampler, table: TexelMap, slide: FloatArray | None
+        self, frame: FrameSampler, texels: TexelMap, slide: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
         """As `OpenedFrame.sample`, in the common light."""
-        view, log_rgb = frame.sample(table, slide)
+        view, log_rgb = frame.sample(texels, slide)
         if self.differs:
-            lift = table.sample(self.to_common(frame.k), cv2.INTER_CUBIC)
+            lift = texels.sample(self.to_common(frame.k), cv2.INTER_CUBIC)
             log_rgb += lift
             doubtful = np.maximum(lift @ LUMINANCE - FREE_LIFT, 0.0) / LIFT_SPREAD
             view.weight[:] *= np.exp(-(doubtful**2))
@@ -59,6 +59,6 @@ class CommonLight:
         shading = self.light.log_shading[k].astype(np.float32) + self.light.exposure_log[k]
         return self.points.scatter(self.light.common - shading)
 
-    def shading(self, table: TexelMap) -> NDArray[np.float32]:
+    def shading(self, texels: TexelMap) -> NDArray[np.float32]:
         """(n, 3) log shading of a table's texels in the common light."""
-        return table.sample(self.points.scatter(self.light.common), cv2.INTER_CUBIC)
+        return texels.sample(self.points.scatter(self.light.common), cv2.INTER_CUBIC)

@@ -26,10 +26,10 @@ MARGIN = 4
 CLEAR = ("brows", "nostrils", "scalp", "ears")
 
 
-def find_rims(table: TexelMap, albedo_log: FloatArray) -> NDArray[np.float32]:
+def find_rims(texels: TexelMap, albedo_log: FloatArray) -> NDArray[np.float32]:
     """(n,) in [0, 1] from the texture without the room's light (n, 3)."""
-    coarse = texel_map(table.template, COARSE)
-    light = coarse.sample(table.scatter(albedo_log @ LUMINANCE), cv2.INTER_AREA)
+    coarse = texel_map(texels.template, COARSE)
+    light = coarse.sample(texels.scatter(albedo_log @ LUMINANCE), cv2.INTER_AREA)
     image = cv2.GaussianBlur(coarse.scatter(light), (0, 0), 1.0)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THICKEST, THICKEST))
     line = np.maximum(
@@ -42,16 +42,16 @@ def find_rims(table: TexelMap, albedo_log: FloatArray) -> NDArray[np.float32]:
     long = np.flatnonzero((span > SHORTEST) & (np.arange(count) > 0))
     rims = np.isin(label, long).astype(np.float32)
     wide = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
-    return table.sample(cv2.GaussianBlur(cv2.dilate(rims, wide), (0, 0), MARGIN / 2))
+    return texels.sample(cv2.GaussianBlur(cv2.dilate(rims, wide), (0, 0), MARGIN / 2))
 
 
-def _where_rims_may_lie(table: TexelMap) -> BoolArray:
+def _where_rims_may_lie(texels: TexelMap) -> BoolArray:
     """(n,) skin round the eyes, from temple to temple."""
-    rest = table.template.vertices_m
-    eyes = rest[region(table.template, "eyes") > 0.5]
-    here = table.interpolate(rest)
+    rest = texels.template.vertices_m
+    eyes = rest[region(texels.template, "eyes") > 0.5]
+    here = texels.interpolate(rest)
     height = here[:, 2] - eyes[:, 2].mean()
-    inside = table.is_material("skin") & (height < ABOVE_M) & (height > -BELOW_M)
-    inside &= table.interpolate(region(table.template, *CLEAR)) < 0.5
+    inside = texels.is_material("skin") & (height < ABOVE_M) & (height > -BELOW_M)
+    inside &= texels.interpolate(region(texels.template, *CLEAR)) < 0.5
     front = eyes[eyes[:, 1] < eyes[:, 1].mean()]
     return inside & (cKDTree(front).query(here)[0] > LASHES_M)

@@ -57,16 +57,16 @@ class Hair:
     over_forehead: float  # share of the seen forehead
 
 
-def find_hair(table: TexelMap, albedo_log: FloatArray, seen: FloatArray) -> Hair:
+def find_hair(texels: TexelMap, albedo_log: FloatArray, seen: FloatArray) -> Hair:
     """`albedo_log` (n, 3): the texture without the room's light; `seen` (n,) in [0, 1]."""
-    nothing = np.zeros(len(table), np.float32)
+    nothing = np.zeros(len(texels), np.float32)
     bald = Hair(nothing, nothing, None, 0.0)
-    coarse = texel_map(table.template, COARSE)
-    colour = coarse.sample(table.scatter(albedo_log), cv2.INTER_AREA)
-    known = coarse.sample(table.scatter(seen), cv2.INTER_AREA) > SURELY_SEEN
+    coarse = texel_map(texels.template, COARSE)
+    colour = coarse.sample(texels.scatter(albedo_log), cv2.INTER_AREA)
+    known = coarse.sample(texels.scatter(seen), cv2.INTER_AREA) > SURELY_SEEN
     known &= coarse.is_material("skin")
     part = {
-        name: coarse.interpolate(region(table.template, *names)) > SURELY_SEEN
+        name: coarse.interpolate(region(texels.template, *names)) > SURELY_SEEN
         for name, names in (
             ("plain", PLAIN), ("never", NEVER_HAIR), ("scalp", ("scalp",)),
             ("forehead", ("forehead",)), ("ears", ("ears",)),
@@ -75,9 +75,9 @@ def find_hair(table: TexelMap, albedo_log: FloatArray, seen: FloatArray) -> Hair
     plain = known & part["plain"]
     if plain.sum() < LEAST_POINTS:
         return bald
-    rest = coarse.interpolate(table.template.vertices_m)
-    eyes_height_m = table.template.vertices_m[
-        region(table.template, "eyes") > SURELY_SEEN, 2
+    rest = coarse.interpolate(texels.template.vertices_m)
+    eyes_height_m = texels.template.vertices_m[
+        region(texels.template, "eyes") > SURELY_SEEN, 2
     ].mean()
     high = (rest[:, 2] > eyes_height_m + LOWEST_M) | part["scalp"] | part["ears"]
     like_hair = (
@@ -102,7 +102,7 @@ def find_hair(table: TexelMap, albedo_log: FloatArray, seen: FloatArray) -> Hair
     hanging = hair & ~growing
     # What only one side shows below the scalp is a shadow, or a strand that hangs there.
     growing &= part["scalp"] | _other_side_agrees(coarse, hair, known)
-    usual = region(table.template, "scalp") * min(share * LIKELY_SHARE, 1.0)
+    usual = region(texels.template, "scalp") * min(share * LIKELY_SHARE, 1.0)
     grows = continue_smoothly(
         coarse,
         (hair & growing)[:, None].astype(np.float32),
@@ -112,21 +112,21 @@ def find_hair(table: TexelMap, albedo_log: FloatArray, seen: FloatArray) -> Hair
     grows *= growing & high
     scalp = coarse.scatter(np.clip(grows, 0.0, 1.0))
     return Hair(
-        hides=table.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
-        scalp=table.sample(cv2.GaussianBlur(scalp, (0, 0), EDGE_SOFTNESS), cv2.INTER_LINEAR),
+        hides=texels.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
+        scalp=texels.sample(cv2.GaussianBlur(scalp, (0, 0), EDGE_SOFTNESS), cv2.INTER_LINEAR),
         colour_log=np.median(colour[hair & like_hair], 0).astype(np.float32),
         over_forehead=_share(hanging, known & part["forehead"]),
     )
 
 
 def with_cropped_scalp(
-    table: TexelMap, neutral_m: FloatArray, albedo_log: FloatArray, hair: Hair
+    texels: TexelMap, neutral_m: FloatArray, albedo_log: FloatArray, hair: Hair
 ) -> NDArray[np.float32]:
     """`albedo_log` (n, 3), complete skin of a head (V, 3), with cropped hair where it grows."""
     if hair.colour_log is None:
         return albedo_log
     near = np.flatnonzero(hair.scalp > 0.0)
-    position = table.interpolate(neutral_m)[near]
+    position = texels.interpolate(neutral_m)[near]
     share = hair.scalp[near]
     ragged = 4.0 * share * (1.0 - share)  # no stray hair where none grows
     edge = share + EDGE_NOISE * ragged * solid_noise(position, EDGE_M, 30)
@@ -148,19 +148,19 @@ def _like_hair(colour: FloatArray, skin: FloatArray, gloss: FloatArray) -> BoolA
     return (lighter < -DARKER) | ((chroma(away)[:, 0] < -LESS_RED) & (lighter < gloss))
 
 
-def _joined_to(table: TexelMap, wanted: BoolArray, seed: BoolArray) -> BoolArray:
+def _joined_to(texels: TexelMap, wanted: BoolArray, seed: BoolArray) -> BoolArray:
     """Those of `wanted` (n,) that hang together with ones in `seed` (n,)."""
-    image = table.scatter(wanted.astype(np.uint8), gutters=False)
+    image = texels.scatter(wanted.astype(np.uint8), gutters=False)
     image = cv2.morphologyEx(image, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    label = table.gather(np.asarray(cv2.connectedComponents(image)[1]))
+    label = texels.gather(np.asarray(cv2.connectedComponents(image)[1]))
     return wanted & np.isin(label, np.unique(label[wanted & seed]))
 
 
-def _other_side_agrees(table: TexelMap, hair: BoolArray, known: BoolArray) -> BoolArray:
+def _other_side_agrees(texels: TexelMap, hair: BoolArray, known: BoolArray) -> BoolArray:
     """(n,) where the other side of the head shows hair too, or was not seen."""
-    twin = twin_coordinates(table)
+    twin = twin_coordinates(texels)
     both = np.stack([hair, known], 1).astype(np.float32)
-    there = sample_at(table.scatter(both), twin)
+    there = sample_at(texels.scatter(both), twin)
     return np.isnan(twin[:, 0]) | (there[:, 0] > 0.5) | (there[:, 1] < 0.5)
 
 

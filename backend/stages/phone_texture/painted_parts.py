@@ -37,18 +37,18 @@ VEIN = np.array([0.50, 0.17, 0.14], np.float32)
 
 
 def painted_parts(
-    table: TexelMap, fit: HeadFit, iris_linear: FloatArray
+    texels: TexelMap, fit: HeadFit, iris_linear: FloatArray
 ) -> tuple[NDArray[np.float32], BoolArray]:
     """Linear albedo (n, 3) and where it applies (n,): everything but skin."""
-    position = table.interpolate(fit.neutral_m)
-    colour = np.zeros((len(table), 3), np.float32)
+    position = texels.interpolate(fit.neutral_m)
+    colour = np.zeros((len(texels), 3), np.float32)
     for name, albedo in FLAT.items():
-        here = table.is_material(name)
+        here = texels.is_material(name)
         mottle = 0.05 * solid_noise(position[here], 0.0022, seed=len(name))
         colour[here] = np.array(albedo, np.float32) * np.exp(mottle)[:, None]
-    eye = table.is_material("eye", *CLEAR)
+    eye = texels.is_material("eye", *CLEAR)
     colour[eye] = _eyeballs(position[eye], fit, iris_linear)
-    return colour, ~table.is_material("skin")
+    return colour, ~texels.is_material("skin")
 
 
 def _eyeballs(position_m: FloatArray, fit: HeadFit, iris_linear: FloatArray) -> NDArray[np.float32]:

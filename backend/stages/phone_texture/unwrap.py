@@ -82,21 +82,21 @@ def unwrap(
     alignments, alignment = _look_through(frames, lit_alike, order, quality, progress, steps)
     lows = np.stack([alignment.low for alignment in alignments])
     common = common_low_band(lows, np.stack([alignment.low_weight for alignment in alignments]))
-    table = texel_map(template, quality.texture_size)
-    gathered = _gather(frames, lit_alike, table, alignments, common, progress, steps)
+    texels = texel_map(template, quality.texture_size)
+    gathered = _gather(frames, lit_alike, texels, alignments, common, progress, steps)
     progress(steps - 3.0, steps, "filling what was not seen")
-    log_rgb = gathered.high + table.sample(common, cv2.INTER_CUBIC)
+    log_rgb = gathered.high + texels.sample(common, cv2.INTER_CUBIC)
     skin = bare_skin(
-        table,
+        texels,
         fit.neutral_m,
         log_rgb,
-        lit_alike.shading(table),
+        lit_alike.shading(texels),
         np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0),
         glasses=capture.glasses,
     )
     progress(steps - 1.0, steps, "eyes and mouth")
-    linear = _with_painted_parts(table, fit, light_from_log(skin.log_rgb), light)
-    result = _texture_set(table, linear, skin, gathered, light)
+    linear = _with_painted_parts(texels, fit, light_from_log(skin.log_rgb), light)
+    result = _texture_set(texels, linear, skin, gathered, light)
     progress(steps, steps, "")
     return replace(result, alignment_srgb=alignment)
 
@@ -124,25 +124,25 @@ def _look_through(
     Also what that did to the blend, as `AlignmentPicture` draws it.
     """
     size = min(ALIGN_SIZE, quality.texture_size // 2)
-    table = texel_map(frames.template, size)
-    mosaic, picture = Mosaic(size), AlignmentPicture(table)
+    texels = texel_map(frames.template, size)
+    mosaic, picture = Mosaic(size), AlignmentPicture(texels)
     alignments: list[ViewAlignment] = []
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
         frame = frames.open(k)
-        view, log_rgb = lit_alike.sample(frame, table, None)
+        view, log_rgb = lit_alike.sample(frame, texels, None)
         picture.add(False, view, log_rgb)
-        weight = table.scatter(view.weight, gutters=False)
-        pattern = local_pattern(table.scatter(log_rgb @ LUMINANCE, gutters=False), weight)
+        weight = texels.scatter(view.weight, gutters=False)
+        pattern = local_pattern(texels.scatter(log_rgb @ LUMINANCE, gutters=False), weight)
         slide = np.zeros((size // SLIDE_STEP, size // SLIDE_STEP, 2), np.float32)
         if alignments:
             slide = mosaic.slide(pattern, weight)
-            view, log_rgb = lit_alike.sample(frame, table, slide)
-            weight = table.scatter(view.weight, gutters=False)
-            pattern = local_pattern(table.scatter(log_rgb @ LUMINANCE, gutters=False), weight)
+            view, log_rgb = lit_alike.sample(frame, texels, slide)
+            weight = texels.scatter(view.weight, gutters=False)
+            pattern = local_pattern(texels.scatter(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
         picture.add(True, view, log_rgb)
-        filmed = table.scatter(log_rgb, gutters=False)
+        filmed = texels.scatter(log_rgb, gutters=False)
         alignments.append(ViewAlignment(k, slide, *low_band(filmed, weight)))
     return _about_their_mean(alignments), picture.draw()
 
@@ -166,47 +166,47 @@ def _about_their_mean(alignments: list[ViewAlignment]) -> list[ViewAlignment]:
 def _gather(
     frames: Frames,
     lit_alike: CommonLight,
-    table: TexelMap,
+    texels: TexelMap,
     alignments: list[ViewAlignment],
     common: FloatArray,
     progress: Progress,
     steps: float,
 ) -> Gathered:
     """Second pass: the high band at full size, mostly from the views that see a texel best."""
-    total = np.zeros((len(table), 3), np.float32)
-    weight_sum = np.full(len(table), np.finfo(np.float32).tiny, np.float32)
-    best = np.zeros(len(table), np.float32)
-    views = np.zeros(len(table), np.uint8)
+    total = np.zeros((len(texels), 3), np.float32)
+    weight_sum = np.full(len(texels), np.finfo(np.float32).tiny, np.float32)
+    best = np.zeros(len(texels), np.float32)
+    views = np.zeros(len(texels), np.uint8)
     sharpness = frames.capture.sharpness[frames.capture.frame_index]
     for done, alignment in enumerate(alignments):
         progress(len(alignments) + done, steps, f"blending view {done + 1} of {len(alignments)}")
-        view, log_rgb = lit_alike.sample(frames.open(alignment.k), table, alignment.slide)
-        high = log_rgb - table.sample(alignment.low, cv2.INTER_CUBIC)
+        view, log_rgb = lit_alike.sample(frames.open(alignment.k), texels, alignment.slide)
+        high = log_rgb - texels.sample(alignment.low, cv2.INTER_CUBIC)
         shine = np.maximum((alignment.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
-        matte = table.sample(np.exp(-6.0 * shine))
+        matte = texels.sample(np.exp(-6.0 * shine))
         rank = (view.weight * np.maximum(view.cosine, 0.0) * sharpness[alignment.k]) ** RANK_POWER
         add_weighted(total, weight_sum, best, views, high, view.weight, rank * matte)
     return Gathered(total / weight_sum[:, None], best, views)
 
 
 def _with_painted_parts(
-    table: TexelMap, fit: HeadFit, linear: FloatArray, light: RoomLight
+    texels: TexelMap, fit: HeadFit, linear: FloatArray, light: RoomLight
 ) -> NDArray[np.float32]:
     """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
-    painted, drawn = painted_parts(table, fit, light.iris_linear)
+    painted, drawn = painted_parts(texels, fit, light.iris_linear)
     filmed = painted * (light.sclera_filmed / SCLERA_ALBEDO)
-    filmed[table.is_material(*IN_MOUTH)] *= MOUTH_LIGHT
+    filmed[texels.is_material(*IN_MOUTH)] *= MOUTH_LIGHT
     return np.where(drawn[:, None], filmed, linear)
 
 
 def _texture_set(
-    table: TexelMap,
+    texels: TexelMap,
     linear: FloatArray,
     bare: BareSkin,
     gathered: Gathered,
     light: RoomLight,
 ) -> TextureSet:
-    skin = table.is_material("skin")
+    skin = texels.is_material("skin")
     coverage = np.where(skin, bare.seen, 0.0).astype(np.float32)
     views = np.where(coverage > 0.0, gathered.views, 0).astype(np.uint8)
     agreement = 1.0 - 0.5 ** views.astype(np.float32)
@@ -225,12 +225,12 @@ def _texture_set(
         )
     return TextureSet(
         origin="phone",
-        base_color_srgb=np.clip(srgb_from_linear(table.scatter(linear)), 0.0, 1.0),
-        coverage=table.scatter(coverage),
-        confidence=table.scatter(
+        base_color_srgb=np.clip(srgb_from_linear(texels.scatter(linear)), 0.0, 1.0),
+        coverage=texels.scatter(coverage),
+        confidence=texels.scatter(
             (coverage * np.sqrt(gathered.best) * agreement).astype(np.float32)
         ),
-        view_count=table.scatter(views),
+        view_count=texels.scatter(views),
         iris_linear=light.iris_linear,
         hair_linear=None if hair.colour_log is None else light_from_log(hair.colour_log),
         findings=findings,

@@ -28,7 +28,7 @@ def above_the_mouth(
 ) -> FloatArray:
     """(n,) 1 where no beard grows: higher than the nostrils of the head (V, 3)."""
     nostrils = np.average(neutral_m[:, 2], weights=region(template, "nostrils"))
-    height = points.table.interpolate(neutral_m.astype(np.float32))[points.skin, 2]
+    height = points.texels.interpolate(neutral_m.astype(np.float32))[points.skin, 2]
     return (height > nostrils).astype(np.float32)
 
 

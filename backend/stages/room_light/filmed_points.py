@@ -35,7 +35,7 @@ def filmed_points(frames: Frames, points: SkinPoints) -> FilmedPoints:
     weight = np.zeros(radiance.shape[:2], np.float32)
     for k in np.flatnonzero(used):
         opened = frames.open(int(k))
-        view = opened.see(points.table, None)
+        view = opened.see(points.texels, None)
         # A coarse texel covers several pixels: average them.
         half = cv2.resize(opened.linear, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         radiance[k] = np.maximum(sample_at(half, view.points_px[points.skin] * 0.5), 0.0)

@@ -26,41 +26,41 @@ NOT_PLAIN = ("lips", "brows", "eyelids", "nostrils", "scalp", "ears", "neck")
 class SkinPoints:
     """n skin texels of a GRID x GRID atlas."""
 
-    table: TexelMap
+    texels: TexelMap
     skin: BoolArray  # over the table's texels: the n of them
 
     @classmethod
     def of(cls, template: HeadTemplate) -> SkinPoints:
-        table = texel_map(template, GRID)
-        return cls(table, table.is_material("skin"))
+        texels = texel_map(template, GRID)
+        return cls(texels, texels.is_material("skin"))
 
     def scatter(self, values: NDArray) -> NDArray[np.float32]:
         """Point values (n, ...) as an atlas image (GRID, GRID, ...), continued to the gutters."""
-        everywhere = np.zeros((len(self.table), *values.shape[1:]), np.float32)
+        everywhere = np.zeros((len(self.texels), *values.shape[1:]), np.float32)
         everywhere[self.skin] = values
         # Other materials share the atlas: let the nearest skin stand in for them.
         nearest = np.maximum(np.cumsum(self.skin) - 1, 0)
         everywhere[~self.skin] = values[nearest[~self.skin]]
-        return self.table.scatter(everywhere)
+        return self.texels.scatter(everywhere)
 
     def without_seams(self, values: FloatArray) -> NDArray[np.float32]:
         """Values (n, C), beside the atlas's borders those of the head's surface, which has none:
         blurs in the atlas leave the two sides of a cut unlike."""
-        everywhere = np.zeros((len(self.table), values.shape[1]), np.float32)
+        everywhere = np.zeros((len(self.texels), values.shape[1]), np.float32)
         everywhere[self.skin] = values
-        at_vertices, _ = self.table.to_vertices(everywhere, self.skin.astype(np.float32))
-        surface = self.table.interpolate(at_vertices)[self.skin]
-        inside = self.table.scatter(self.skin.astype(np.uint8), gutters=False)
+        at_vertices, _ = self.texels.to_vertices(everywhere, self.skin.astype(np.float32))
+        surface = self.texels.interpolate(at_vertices)[self.skin]
+        inside = self.texels.scatter(self.skin.astype(np.uint8), gutters=False)
         padded = cv2.copyMakeBorder(1 - inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
         _, label = cv2.connectedComponents(padded)  # eyes and mouth are no cuts
         outside = (label == label[0, 0]).astype(np.uint8)
         away = cv2.distanceTransform(1 - outside, cv2.DIST_L2, 5)[1:-1, 1:-1]
-        here = 1.0 - smooth_step(*SEAM, self.table.gather(away)[self.skin])
+        here = 1.0 - smooth_step(*SEAM, self.texels.gather(away)[self.skin])
         return values + here[:, None] * (surface - values)
 
     def plain(self, openness: FloatArray) -> NDArray[np.float32]:
         """(n,) 1 where skin should be of one colour; `openness` (n,) as in `RoomLight`."""
-        outside = self.table.interpolate(region(self.table.template, *NOT_PLAIN))[self.skin]
+        outside = self.texels.interpolate(region(self.texels.template, *NOT_PLAIN))[self.skin]
         return (1.0 - outside) * np.clip(openness * 2.0 - 0.4, 0.0, 1.0)
 
     def smooth(self, values: FloatArray, openness: FloatArray) -> NDArray[np.float32]:
@@ -71,4 +71,4 @@ class SkinPoints:
         weight = np.maximum(openness, LEAST_OPENNESS).astype(np.float32)
         total = cv2.GaussianBlur(self.scatter(values * weight[:, None]), (0, 0), SMOOTHING)
         share = cv2.GaussianBlur(self.scatter(weight), (0, 0), SMOOTHING)
-        return self.table.gather(total / share[..., None])[self.skin]
+        return self.texels.gather(total / share[..., None])[self.skin]

@@ -31,10 +31,10 @@ class Surroundings:
 def look_around(fit: HeadFit, template: HeadTemplate) -> Surroundings:
     """Visibility towards DIRECTIONS and the exchange of light between the points."""
     skin_points = SkinPoints.of(template)
-    table, skin = skin_points.table, skin_points.skin
-    normals = table.interpolate(vertex_normals(fit.neutral_m, template.triangles))[skin]
+    texels, skin = skin_points.texels, skin_points.skin
+    normals = texels.interpolate(vertex_normals(fit.neutral_m, template.triangles))[skin]
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    points = table.interpolate(fit.neutral_m)[skin]
+    points = texels.interpolate(fit.neutral_m)[skin]
     clear = [MATERIALS.index(name) for name in SEE_THROUGH]
     opaque = template.triangles[~np.isin(template.triangle_material, clear)]
     visibility = cast_visibility(

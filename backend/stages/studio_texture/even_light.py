@@ -49,18 +49,18 @@ class Filmed:
     """The phone texture as the methods see it."""
 
     points: SkinPoints
-    table: TexelMap  # at the texture's size
+    texels: TexelMap  # at the texture's size
     log_rgb: NDArray[np.float32]  # (N, 3) of its texels
     low: NDArray[np.float32]  # (n, 3) its low band at the coarse points
     coverage: NDArray[np.float32]  # (n,) at the same
 
     @classmethod
     def of(cls, phone: TextureSet, template: HeadTemplate, size: int) -> Filmed:
-        table, points = texel_map(template, size), SkinPoints.of(template)
-        log_rgb = log_light(linear_from_srgb(table.gather(phone.base_color_srgb)))
-        low = _coarse(points, table, log_rgb, table.gather(phone.coverage))
-        coverage = points.table.sample(phone.coverage, cv2.INTER_AREA)[points.skin]
-        return cls(points, table, log_rgb, low, coverage)
+        texels, points = texel_map(template, size), SkinPoints.of(template)
+        log_rgb = log_light(linear_from_srgb(texels.gather(phone.base_color_srgb)))
+        low = _coarse(points, texels, log_rgb, texels.gather(phone.coverage))
+        coverage = points.texels.sample(phone.coverage, cv2.INTER_AREA)[points.skin]
+        return cls(points, texels, log_rgb, low, coverage)
 
 
 def studio_texture(
@@ -98,7 +98,7 @@ def studio_texture(
             refine_seconds=choices.refine_seconds,
         )  # fmt: skip
         if by_wplus:
-            albedo_log = filmed.table.sample(answer, cv2.INTER_CUBIC)
+            albedo_log = filmed.texels.sample(answer, cv2.INTER_CUBIC)
         else:
             guide = at_points(answer, around.points)
             evenly_lit = guided(around, light, filmed.low, guide, filmed.coverage, device)
@@ -108,20 +108,20 @@ def studio_texture(
 
 def at_points(answer: FloatArray, points: SkinPoints) -> NDArray[np.float32]:
     """The network's answer (S, S, 3) at the coarse points: (n, 3)."""
-    return points.table.sample(answer, cv2.INTER_CUBIC)[points.skin]
+    return points.texels.sample(answer, cv2.INTER_CUBIC)[points.skin]
 
 
 def _coarse(
-    points: SkinPoints, table: TexelMap, phone_log: FloatArray, seen: FloatArray
+    points: SkinPoints, texels: TexelMap, phone_log: FloatArray, seen: FloatArray
 ) -> NDArray[np.float32]:
     """Log light (n, 3) of the phone texture's low band at the coarse points."""
     trust = np.maximum(seen, LEAST_TRUST)
     size = (GRID, GRID)
-    total = table.scatter(phone_log * trust[:, None], gutters=False)
+    total = texels.scatter(phone_log * trust[:, None], gutters=False)
     total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
-    share = cv2.resize(table.scatter(trust, gutters=False), size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(texels.scatter(trust, gutters=False), size, interpolation=cv2.INTER_AREA)
     total, share = (cv2.GaussianBlur(image, (0, 0), LOW_SIGMA) for image in (total, share))
-    return points.table.gather(total / np.maximum(share, 1e-9)[..., None])[points.skin]
+    return points.texels.gather(total / np.maximum(share, 1e-9)[..., None])[points.skin]
 
 
 def apply_low_band_gain(
@@ -134,7 +134,7 @@ def apply_low_band_gain(
     middle = np.median(gain[plain] if plain.any() else gain, axis=0)
     gain = middle + removal * (gain - middle)
     gain = filmed.points.without_seams(gain)
-    return filmed.log_rgb + filmed.table.sample(filmed.points.scatter(gain), cv2.INTER_CUBIC)
+    return filmed.log_rgb + filmed.texels.sample(filmed.points.scatter(gain), cv2.INTER_CUBIC)
 
 
 def texture_set(
@@ -146,21 +146,21 @@ def texture_set(
     choices: StudioChoices,
 ) -> TextureSet:
     """What all methods share: nostrils, the artist's tone, and all that is no skin."""
-    table = filmed.table
-    openness = table.sample(filmed.points.scatter(light.openness))
-    albedo_log = _dark_nostrils(table, albedo_log, openness, light.skin_linear)
+    texels = filmed.texels
+    openness = texels.sample(filmed.points.scatter(light.openness))
+    albedo_log = _dark_nostrils(texels, albedo_log, openness, light.skin_linear)
     linear = np.clip(light_from_log(albedo_log + _tone_log(choices)), *ALBEDO_RANGE)
-    painted, drawn = painted_parts(table, fit, phone.iris_linear)
+    painted, drawn = painted_parts(texels, fit, phone.iris_linear)
     linear = np.where(drawn[:, None], painted, linear)
     openness[drawn] = 1.0
     return TextureSet(
         origin="studio",
-        base_color_srgb=np.clip(srgb_from_linear(table.scatter(linear)), 0.0, 1.0),
+        base_color_srgb=np.clip(srgb_from_linear(texels.scatter(linear)), 0.0, 1.0),
         coverage=phone.coverage,
         confidence=phone.confidence,
         view_count=phone.view_count,
         iris_linear=phone.iris_linear,
-        cavity=table.scatter(openness),
+        cavity=texels.scatter(openness),
     )
 
 
@@ -171,9 +171,9 @@ def _tone_log(choices: StudioChoices) -> NDArray[np.float32]:
 
 
 def _dark_nostrils(
-    table: TexelMap, albedo_log: FloatArray, openness: FloatArray, tone: FloatArray
+    texels: TexelMap, albedo_log: FloatArray, openness: FloatArray, tone: FloatArray
 ) -> NDArray[np.float32]:
     """Log albedo (n, 3) without what dividing the dark in the nostrils by next to nothing makes."""
-    nostril = np.minimum(2.0 * table.interpolate(region(table.template, "nostrils")), 1.0)
+    nostril = np.minimum(2.0 * texels.interpolate(region(texels.template, "nostrils")), 1.0)
     inside = (nostril * (1.0 - smooth_step(*NOSTRIL_OPEN, openness)))[:, None]
     return (albedo_log + inside * (np.log(tone) + NOSTRIL_LOG - albedo_log)).astype(np.float32)

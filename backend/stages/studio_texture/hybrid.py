@@ -87,11 +87,11 @@ def _hair(points: SkinPoints, seen: FloatArray, sure: BoolArray) -> NDArray[np.f
     usual = float(np.median(seen[sure] @ LUMINANCE))
     hair = smooth_step(*HAIR_DARKER, usual - seen @ LUMINANCE) * _share(points, "scalp")
     wide = cv2.dilate(points.scatter(hair), np.ones((HAIR_EDGE, HAIR_EDGE), np.uint8))
-    return points.table.gather(wide)[points.skin]
+    return points.texels.gather(wide)[points.skin]
 
 
 def _share(points: SkinPoints, name: str) -> NDArray[np.float32]:
-    inside = points.table.interpolate(region(points.table.template, name))[points.skin]
+    inside = points.texels.interpolate(region(points.texels.template, name))[points.skin]
     return np.minimum(3.0 * inside, 1.0)
 
 
@@ -101,12 +101,12 @@ def _met(
     """`albedo` where known (n,), elsewhere the guide shifted to meet it."""
     apart = albedo - guide
     usual = np.median(apart[sure], 0)
-    table = points.table
-    values = np.zeros((len(table), 3), np.float32)
-    weight = np.zeros(len(table), np.float32)
+    texels = points.texels
+    values = np.zeros((len(texels), 3), np.float32)
+    weight = np.zeros(len(texels), np.float32)
     values[points.skin], weight[points.skin] = apart, known
-    at_vertices, total = table.to_vertices(values, weight)
+    at_vertices, total = texels.to_vertices(values, weight)
     everywhere = np.broadcast_to(usual, at_vertices.shape)
-    membrane = surface_membrane(table.template, at_vertices, CERTAIN * total, everywhere)
-    joined = guide + table.interpolate(membrane)[points.skin]
+    membrane = surface_membrane(texels.template, at_vertices, CERTAIN * total, everywhere)
+    joined = guide + texels.interpolate(membrane)[points.skin]
     return joined + known[:, None] * (albedo - joined)

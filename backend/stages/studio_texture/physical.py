@@ -41,7 +41,7 @@ def divided(
     difference -= strange
     # Far brighter than its fellows, skin is missing a light that the model does not know.
     # Ears shade and light themselves in ways that a fitted ear gets wrong.
-    ears = points.table.interpolate(region(points.table.template, "ears"))[points.skin]
+    ears = points.texels.interpolate(region(points.texels.template, "ears"))[points.skin]
     limit = BRIGHTEST + ears * (BRIGHTEST_EAR - BRIGHTEST)
     bright = np.maximum(difference @ LUMINANCE, 0.0)
     difference -= (bright - limit * np.tanh(bright / limit))[:, None]
@@ -68,4 +68,4 @@ def lower_shine(points: SkinPoints, albedo: FloatArray, known: FloatArray) -> ND
     lowered = image - ((1.0 - SHINE_KEPT) * shine * excess)[..., None]
     # Shine has the lamp's colour, skin below it the neighbours'.
     lowered += SHINE_WHITENESS * shine[..., None] * (chroma(surround) - chroma(lowered))
-    return points.table.gather(lowered)[points.skin]
+    return points.texels.gather(lowered)[points.skin]

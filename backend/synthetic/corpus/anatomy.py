@@ -59,23 +59,23 @@ PLACES = {
 class Anatomy:
     """One head's n texels with the places of its face; millimetres, head frame."""
 
-    table: TexelMap
+    texels: TexelMap
     vertices_m: FloatArray  # (V, 3)
 
     @property
     def template(self) -> HeadTemplate:
-        return self.table.template
+        return self.texels.template
 
     @cached_property
     def points(self) -> NDArray[np.float32]:
         """(n, 3) position of each texel."""
-        return self.table.interpolate(self.vertices_m * MM_PER_M)
+        return self.texels.interpolate(self.vertices_m * MM_PER_M)
 
     @cached_property
     def normals(self) -> NDArray[np.float32]:
         """(n, 3) unit normal of each texel."""
         normals = vertex_normals(self.vertices_m, self.template.triangles)
-        blended = self.table.interpolate(normals)
+        blended = self.texels.interpolate(normals)
         return blended / np.maximum(np.linalg.norm(blended, axis=1, keepdims=True), 1e-9)
 
     @cached_property
@@ -103,13 +103,13 @@ class Anatomy:
 
     def region(self, name: str) -> NDArray[np.float32]:
         """(n,) a template region, or both its sides; 0 where the template has none of that name."""
-        return self.table.interpolate(region(self.template, name))
+        return self.texels.interpolate(region(self.template, name))
 
     def bump(
         self, name: str, radius_mm: float, shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ) -> NDArray[np.float32]:
         """(n,) Gaussian round a place on both sides; `shift_mm` counts x away from the midline."""
-        total = np.zeros(len(self.table), np.float32)
+        total = np.zeros(len(self.texels), np.float32)
         for place in self.places(name):
             side = np.array([np.sign(place[0]) if abs(place[0]) > 5 else 1.0, 1.0, 1.0])
             squared = ((self.points - (place + side * np.array(shift_mm))) ** 2).sum(1)
@@ -118,7 +118,7 @@ class Anatomy:
 
     def distance_to_line(self, line: FloatArray) -> NDArray[np.float32]:
         """(n,) distance to a polyline (k, 3) in space."""
-        nearest = np.full(len(self.table), np.inf, np.float32)
+        nearest = np.full(len(self.texels), np.inf, np.float32)
         for start, end in pairwise(line):
             along = (end - start).astype(np.float32)
             arm = self.points - start.astype(np.float32)

@@ -89,7 +89,7 @@ def beard_cover(
     strokes = hair_strokes(root, heading, length, bend)
     canvas = Canvas.around(chart[grown.cpu().numpy() > 0.0], 10.0, px_per_mm)
     canvas.draw(strokes, HAIR_MM, random.uniform(0.45, 0.95, len(root)))
-    where = face.anatomy.table.is_material("skin") & (face.anatomy.points[:, 1] < 60.0)
+    where = face.anatomy.texels.is_material("skin") & (face.anatomy.points[:, 1] < 60.0)
     # In an ageing beard white hairs stand among dark ones.
     mixed = 0.3 + 0.45 * greyness(person.beard_linear)
     clumps = 0.2 * roots.noise(5.0, 2, person.seed * 97 + 84).cpu().numpy()[index]

@@ -34,7 +34,7 @@ def brow_cover(face: Face, person: Person, random: np.random.Generator) -> torch
         canvas.draw(strokes, 0.17, shade)
         middle = anatomy.landmarks[[*BROW_UPPER[side], *BROW_LOWER[side]]].mean(0)
         near = np.linalg.norm(anatomy.points - middle, axis=1) < 45.0
-        near &= anatomy.table.is_material("skin")
+        near &= anatomy.texels.is_material("skin")
         cover = torch.maximum(cover, looked_up(face, canvas, anatomy.chart, near))
     return cover.clamp(max=1.0)
 

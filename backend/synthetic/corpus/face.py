@@ -36,7 +36,7 @@ class Face:
     texel_mm: float  # what is finer than this is left out
 
     def __len__(self) -> int:
-        return len(self.anatomy.table)
+        return len(self.anatomy.texels)
 
     def tensor(self, values: NDArray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(self.device)
@@ -52,7 +52,7 @@ class Face:
 
     @cached_property
     def skin(self) -> torch.Tensor:
-        return self.tensor(self.anatomy.table.is_material("skin"))
+        return self.tensor(self.anatomy.texels.is_material("skin"))
 
     @cached_property
     def lips(self) -> torch.Tensor:
@@ -71,10 +71,10 @@ class Face:
     @cached_property
     def step_mm(self) -> torch.Tensor:
         """How far apart texels lie here, the longer way: the neck's are stretched tenfold."""
-        table = self.anatomy.table
-        if not table.size:
+        texels = self.anatomy.texels
+        if not texels.size:
             return torch.full((len(self),), self.texel_mm, device=self.device)
-        return self.tensor(table.interpolate(longest_step_mm(self.anatomy)))
+        return self.tensor(texels.interpolate(longest_step_mm(self.anatomy)))
 
     @cached_property
     def lip_seam_mm(self) -> torch.Tensor:
@@ -120,12 +120,12 @@ class Face:
     @cached_property
     def folds(self) -> torch.Tensor:
         """How much neighbouring skin hides, in [0, 1]: ear folds, creases; 0 in the open."""
-        return self.tensor(1.0 - self.anatomy.table.interpolate(self._openness.small))
+        return self.tensor(1.0 - self.anatomy.texels.interpolate(self._openness.small))
 
     @cached_property
     def hollows(self) -> torch.Tensor:
         """As `folds`, by what lies within centimetres: eye sockets, beside the nose."""
-        return self.tensor(1.0 - self.anatomy.table.interpolate(self._openness.large))
+        return self.tensor(1.0 - self.anatomy.texels.interpolate(self._openness.large))
 
     @cached_property
     def _openness(self) -> Openness:
@@ -189,10 +189,10 @@ class Face:
 @lru_cache(maxsize=2)
 def face_of(anatomy: Anatomy, device: torch.device) -> Face:
     """The fields of an anatomy, kept while persons are painted on the same head."""
-    table = anatomy.table
-    corners = anatomy.vertices_m[table.template.triangles] * MM_PER_M
-    area = _areas(corners)[table.template.triangle_material == MATERIALS.index("skin")].sum()
-    return Face(anatomy, device, float(np.sqrt(area / table.is_material("skin").sum())))
+    texels = anatomy.texels
+    corners = anatomy.vertices_m[texels.template.triangles] * MM_PER_M
+    area = _areas(corners)[texels.template.triangle_material == MATERIALS.index("skin")].sum()
+    return Face(anatomy, device, float(np.sqrt(area / texels.is_material("skin").sum())))
 
 
 def _areas(corners: FloatArray) -> FloatArray:

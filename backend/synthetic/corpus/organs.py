@@ -29,9 +29,9 @@ def organ_colors(face: Face, iris_linear: tuple[float, float, float]) -> torch.T
     color = torch.zeros(3, len(face), device=face.device)
     mottle = (0.07 * face.noise(3.0, 3, 77)).exp()
     for material, tissue in _TISSUE.items():
-        where = face.tensor(face.anatomy.table.is_material(material)) > 0
+        where = face.tensor(face.anatomy.texels.is_material(material)) > 0
         color[:, where] = face.column(tissue) * mottle[where]
-    eyes = face.tensor(face.anatomy.table.is_material("eye")) > 0
+    eyes = face.tensor(face.anatomy.texels.is_material("eye")) > 0
     color[:, eyes] = _eye(face, face.points_mm[eyes], face.column(iris_linear))
     return color
 

@@ -45,7 +45,7 @@ def paint(person: Person, anatomy: Anatomy, device: torch.device) -> StudioTextu
     The same person, head and size give the same bits on a processor; another size shows the same
     details in the same places. Raises ValueError for a size out of SIZES.
     """
-    size = anatomy.table.size
+    size = anatomy.texels.size
     if not SIZES[0] <= size <= SIZES[1]:
         raise ValueError(f"a texture has {SIZES[0]} to {SIZES[1]} texels a side, not {size}")
     face = face_of(anatomy, device)
@@ -100,7 +100,7 @@ def printable(albedo: torch.Tensor) -> torch.Tensor:
 
 def texture_image(face: Face, values: torch.Tensor) -> torch.Tensor:
     """Texel values (..., n) as an image (..., N, N), continued into the gutters."""
-    nearest = torch.from_numpy(face.anatomy.table.nearest.astype(np.int64)).to(face.device)
+    nearest = torch.from_numpy(face.anatomy.texels.nearest.astype(np.int64)).to(face.device)
     return values[..., nearest]
 
 

@@ -61,9 +61,9 @@ def close_ups(image: NDArray[np.uint8], anatomy: Anatomy) -> list[NDArray[np.uin
     for name, outward_mm, up_mm in _CLOSE_UPS.values():
         place = anatomy.chart_place(name, outward_mm, up_mm)
         front = np.abs(anatomy.chart - place).sum(1) + np.where(
-            anatomy.table.is_material("skin"), 0.0, 1e6
+            anatomy.texels.is_material("skin"), 0.0, 1e6
         )
-        row, column = divmod(int(anatomy.table.texel[int(front.argmin())]), size)
+        row, column = divmod(int(anatomy.texels.texel[int(front.argmin())]), size)
         pieces.append(framed[row : row + _CLOSE_PX, column : column + _CLOSE_PX].astype(np.uint8))
     return pieces
 

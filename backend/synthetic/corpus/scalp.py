@@ -137,7 +137,7 @@ def scalp_cover(
     tone = _lock_tones(face, person, canvas, chart, root, locks, length, random)
     strokes = hair_strokes(root, heading, length, bend)
     canvas.draw(strokes, HAIR_MM, random.uniform(0.6, 1.0, len(root)))
-    strands = looked_up(face, canvas, chart, face.anatomy.table.is_material("skin"))
+    strands = looked_up(face, canvas, chart, face.anatomy.texels.is_material("skin"))
     # On the ears there are none; over the rest the shade of the hair below closes up.
     strands = strands * (1.0 - face.region("ears").clamp(max=1.0))
     # The chart of the skull stretches at the nape; hair that hangs down there is cut off.
@@ -197,7 +197,7 @@ def _lock_tones(
         bend = random.normal(0.0, 0.15 + 1.8 * person.hair_curl, len(root[some]))
         strokes = hair_strokes(root[some], heading[some], longer * length[some], bend)
         draw_tones(toned, strokes, width, random.normal(0.0, uneven, len(root[some])))
-    return looked_up_tones(face, toned, chart, face.anatomy.table.is_material("skin"))
+    return looked_up_tones(face, toned, chart, face.anatomy.texels.is_material("skin"))
 
 
 def _thin_places(face: Face, person: Person) -> torch.Tensor:

@@ -21,7 +21,7 @@ _STEEPEST = 1.0
 def skin_maps(texture: StudioTexture, anatomy: Anatomy) -> dict[str, NDArray[np.uint8]]:
     """Images by map name: base_color (N, N, 3) sRGB, roughness and specular (N, N) and normal
     (N, N, 3), tangent space, +Y up. `anatomy`: the head that the texture was painted on."""
-    place_m = anatomy.table.scatter(anatomy.points / MM_PER_M)
+    place_m = anatomy.texels.scatter(anatomy.points / MM_PER_M)
     normal = normal_map(texture.height_m.cpu().numpy(), place_m)
     return {
         "base_color": texture_srgb(texture),

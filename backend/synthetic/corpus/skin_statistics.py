@@ -40,15 +40,15 @@ class SkinStatistics:
 def skin_statistics(texture: StudioTexture, anatomy: Anatomy) -> SkinStatistics:
     """Measure `texture`, painted on `anatomy` at the same size."""
     face = face_of(anatomy, texture.albedo.device)
-    table = anatomy.table
-    linear = texture.albedo.reshape(3, -1)[:, torch.from_numpy(table.texel.astype(np.int64))]
+    texels = anatomy.texels
+    linear = texture.albedo.reshape(3, -1)[:, torch.from_numpy(texels.texel.astype(np.int64))]
     bare = face.bare
     skin = linear[:, bare]
     median = skin.median(dim=1).values.double().cpu().numpy()
-    weight = table.scatter(bare.float().cpu().numpy(), gutters=False)
+    weight = texels.scatter(bare.float().cpu().numpy(), gutters=False)
     luminance = torch.tensor(LUMINANCE, dtype=linear.dtype, device=linear.device)
     log = (luminance @ linear).log().cpu().numpy()
-    image = table.scatter(log.astype(np.float32), gutters=False)
+    image = texels.scatter(log.astype(np.float32), gutters=False)
     inside = weight > 0
     middle = image[inside].mean()
     coarse = _blurred((image - middle) * weight, face) / np.maximum(_blurred(weight, face), 1e-3)

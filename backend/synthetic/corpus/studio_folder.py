@@ -122,7 +122,7 @@ def wrapped_textures(
     Raises CorpusError as `read_foreign_mesh` and `read_studio_image` do.
     """
     images = [read_studio_image(path) for path in folder.images]
-    places = foreign_places(anatomy.table, read_foreign_mesh(folder.mesh))
+    places = foreign_places(anatomy.texels, read_foreign_mesh(folder.mesh))
     face = face_of(anatomy, device)
     return [_texture(face, places, image, seed) for seed, image in enumerate(images)]
 
@@ -168,7 +168,7 @@ def _on_background(image: NDArray[np.uint8], there: NDArray) -> NDArray[np.bool_
 
 def _filled(face: Face, linear: NDArray[np.float32], trusted: NDArray[np.bool_]) -> NDArray:
     """Colours (n, 3) with each untrusted texel of the skin the mean of the nearest trusted ones."""
-    lost = np.flatnonzero(~trusted & face.anatomy.table.is_material("skin"))
+    lost = np.flatnonzero(~trusted & face.anatomy.texels.is_material("skin"))
     known = np.flatnonzero(trusted)
     if len(known) < _NEIGHBOURS:
         raise CorpusError(

@@ -20,7 +20,7 @@ def longest_step_mm(anatomy: Anatomy) -> NDArray[np.float32]:
     long way lie many texels apart the short way, and look brushed."""
     template = anatomy.template
     corners = anatomy.vertices_m[template.triangles].astype(np.float64) * MM_PER_M
-    uv = template.triangle_uv.astype(np.float64) * anatomy.table.size
+    uv = template.triangle_uv.astype(np.float64) * anatomy.texels.size
     along, across = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
     area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
     area = np.where(np.abs(area) < _SMALLEST_UV, np.inf, area)[:, None]

@@ -50,54 +50,54 @@ class AtlasMaps:
 
     @classmethod
     def of(cls, template: HeadTemplate, size: int, device: torch.device) -> AtlasMaps:
-        table = texel_map(template, size)
-        rest = table.interpolate(template.vertices_m)
-        skin = table.is_material("skin")
+        texels = texel_map(template, size)
+        rest = texels.interpolate(template.vertices_m)
+        skin = texels.is_material("skin")
         eyes = template.eye_centre_m
-        scalp = table.interpolate(region(template, "scalp"))
+        scalp = texels.interpolate(region(template, "scalp"))
         is_scalp = scalp > SCALP_THRESHOLD
         outside = cKDTree(rest[skin & is_scalp][::7]).query(rest)[0]
         inside = cKDTree(rest[skin & ~is_scalp][::7]).query(rest)[0]
-        twin = twin_coordinates(table)
+        twin = twin_coordinates(texels)
         has_twin = np.isfinite(twin[:, 0])
 
         def image(values: np.ndarray) -> torch.Tensor:
-            atlas_image = np.ascontiguousarray(table.scatter(values.astype(np.float32)))
+            atlas_image = np.ascontiguousarray(texels.scatter(values.astype(np.float32)))
             layers = atlas_image[None] if atlas_image.ndim == 2 else atlas_image.transpose(2, 0, 1)
             return torch.from_numpy(np.ascontiguousarray(layers))[None].to(device)
 
         def part(*names: str) -> torch.Tensor:
-            return image(table.interpolate(region(template, *names)) * skin)
+            return image(texels.interpolate(region(template, *names)) * skin)
 
         height = rest[:, 2] - eyes[:, 2].mean()
-        never = table.interpolate(region(template, *NEVER_HAIR)) > SCALP_THRESHOLD
-        ear = table.interpolate(region(template, "ears")) > SCALP_THRESHOLD
+        never = texels.interpolate(region(template, *NEVER_HAIR)) > SCALP_THRESHOLD
+        ear = texels.interpolate(region(template, "ears")) > SCALP_THRESHOLD
         hair_candidate = skin & ~never & ((height > LOWEST_M) | is_scalp | ear)
-        plain = skin & (table.interpolate(region(template, *PLAIN)) > SCALP_THRESHOLD)
-        painted, painted_albedo = _painted_texels(table, rest)
+        plain = skin & (texels.interpolate(region(template, *PLAIN)) > SCALP_THRESHOLD)
+        painted, painted_albedo = _painted_texels(texels, rest)
         point_texel, nearest_point = _skin_points(template)
         position = np.where(has_twin[:, None], twin, 0.0) * (2.0 / size) - 1.0
         return cls(
             size=size,
             skin=image(skin),
-            bare=image((1.0 - table.interpolate(region(template, *NOT_BARE))) * skin),
+            bare=image((1.0 - texels.interpolate(region(template, *NOT_BARE))) * skin),
             doubtful_rims=part(*RIM_PARTS),
             scalp=part("scalp"),
             hair_candidate=image(hair_candidate),
-            plain_texel=torch.from_numpy(table.texel[plain][::4].astype(np.int64)).to(device),
+            plain_texel=torch.from_numpy(texels.texel[plain][::4].astype(np.int64)).to(device),
             forehead=part("forehead"),
             ears=part("ears"),
             scalp_distance_m=image(np.where(is_scalp, -inside, outside)),
             height_m=image(height),
             lateral_from_eye_m=image(np.abs(rest[:, 0]) - np.abs(eyes[:, 0]).mean()),
             front=image((rest[:, 1] < eyes[:, 1].mean()) * skin),
-            twin=torch.from_numpy(table.scatter(position.astype(np.float32)))[None].to(device),
+            twin=torch.from_numpy(texels.scatter(position.astype(np.float32)))[None].to(device),
             has_twin=image(has_twin * skin),
             point_texel=point_texel.to(device),
             nearest_point=nearest_point.to(device),
             painted=image(painted),
             painted_albedo=image(painted_albedo),
-            in_mouth=image(table.is_material(*IN_MOUTH)),
+            in_mouth=image(texels.is_material(*IN_MOUTH)),
         )
 
     def coarse_image(self, values: torch.Tensor) -> torch.Tensor:
@@ -111,21 +111,21 @@ class AtlasMaps:
 
 
 def _painted_texels(
-    table: TexelMap, rest_m: FloatArray
+    texels: TexelMap, rest_m: FloatArray
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Which texels (n,) the stage draws alike for everybody, and their linear albedo (n, 3)."""
-    albedo = np.zeros((len(table), 3), np.float32)
+    albedo = np.zeros((len(texels), 3), np.float32)
     for name, colour in FLAT.items():
-        here = table.is_material(name)
+        here = texels.is_material(name)
         mottle = 0.05 * solid_noise(rest_m[here], 0.0022, seed=len(name))
         albedo[here] = np.array(colour, np.float32) * np.exp(mottle)[:, None]
-    return table.is_material(*FLAT), albedo
+    return texels.is_material(*FLAT), albedo
 
 
 def _skin_points(template: HeadTemplate) -> tuple[torch.Tensor, torch.Tensor]:
     """The coarse texels (n,) of the skin points, and of each coarse texel its nearest point."""
-    table = texel_map(template, GRID)
-    texel = table.texel[table.is_material("skin")]
+    texels = texel_map(template, GRID)
+    texel = texels.texel[texels.is_material("skin")]
     position = np.stack(np.divmod(texel, GRID), 1)
     every_cell = np.stack(np.divmod(np.arange(GRID * GRID), GRID), 1)
     nearest = cKDTree(position).query(every_cell)[1]

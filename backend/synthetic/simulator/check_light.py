@@ -127,8 +127,8 @@ def compare(
     rotation_deg: float,
 ) -> LightError:
     """Ours (n, 3) against the bake (GRID, GRID, 3)."""
-    table = texel_map(template, GRID)
-    baked = table.gather(truth)[table.is_material("skin")] @ LUMINANCE
+    texels = texel_map(template, GRID)
+    baked = texels.gather(truth)[texels.is_material("skin")] @ LUMINANCE
     valid_points = (openness > MIN_OPENNESS) & (baked > 0.0)
     simulated = (ours @ LUMINANCE)[valid_points]
     error = np.abs(simulated / baked[valid_points] - 1.0)

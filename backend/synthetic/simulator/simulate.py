@@ -37,10 +37,10 @@ from ...stages.room_light.tone import (
 from .atlas_maps import AtlasMaps
 from .batch_inpaint import add_cropped_hair, complete
 from .batch_noise import normal, smooth_field, uniform
-from .blend import blend, blend_by_shares, gaussian_blur, low_bands, upsample
+from .blend import Shares, blend, blend_by_shares, gaussian_blur, low_bands, upsample
 from .environments import Environments
 from .occluders import Occluders, draw_occluders
-from .phone_camera import Camera, compress, draw_phone_camera
+from .phone_camera import PhoneCamera, compress, draw_phone_camera
 from .shading import DEFAULT_SPECULAR, CameraVisibility, Heads, ViewLight
 from .sphere import Sphere
 from .tables import HeadTables
@@ -88,6 +88,19 @@ class Skins:
     albedo: torch.Tensor  # (B, 3, N, N) linear
     roughness: torch.Tensor  # (B, N, N) perceptual
     specular: torch.Tensor  # (B, N, N) Principled's IOR level
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What B clips of V views film: skins on heads, in lights, behind occluders."""
+
+    atlas: AtlasMaps
+    skins: Skins
+    heads: Heads
+    environments: Environments
+    placement: ViewPlacement
+    occluders: Occluders
+    visibility: CameraVisibility
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,47 +169,40 @@ class Simulator:
         heads = Heads(self.tables, draw_index(len(self.tables)), self.sphere)
         environments = self.environments.take(draw_index(len(self.environments)))
         placement = draw_view_placements(generator, self.views, environments)
-        occluders = draw_occluders(generator, self.atlas, log_light(skins.albedo))
-        visibility = heads.visibility_from(placement.cameras_m)
-        lit = _expose(self.atlas, heads, environments, placement, visibility, skins, generator)
-        median = _median_light(lit.irradiance)
-        light_log = torch.log(torch.maximum(lit.irradiance, MIN_LIGHT * median))
-        estimate = estimate_light(self.atlas, light_log, placement, generator)
-        camera = draw_phone_camera(generator, count, self.views, self.atlas.size)
-        views, valid_share = _film_views(
-            self.atlas, lit, skins, placement, occluders, camera, estimate.lift
+        scene = Scene(
+            atlas=self.atlas,
+            skins=skins,
+            heads=heads,
+            environments=environments,
+            placement=placement,
+            occluders=draw_occluders(generator, self.atlas, log_light(skins.albedo)),
+            visibility=heads.visibility_from(placement.cameras_m),
         )
-        weight, rank = _view_weights(self.atlas, visibility, placement, estimate.lift)
+        light = _expose(scene, generator)
+        floor = MIN_LIGHT * _median_light(light.irradiance)
+        light_log = torch.log(torch.maximum(light.irradiance, floor))
+        estimate = estimate_light(self.atlas, light_log, placement, generator)
+        camera = draw_phone_camera(generator, count, self.views, size)
+        views, valid_share = _film_views(scene, light, camera, estimate.lift)
+        weight, rank = _view_weights(scene, estimate.lift)
         weight, rank = weight * valid_share, rank * valid_share
         log_rgb, shares = blend(views, weight, rank)
-        shading = self.atlas.coarse_image(light_log.flatten(2)).unflatten(1, (self.views, 3))
-        mean_light = torch.log(shading.exp().mean(1))
-        in_common_light = (shading + estimate.lift).flatten(1, 2)
-        half = upsample(in_common_light, self.atlas.size // SHADING_SHARE)
-        half = half.unflatten(1, (self.views, 3))
-        clips = BlendedViews(
-            log_rgb=log_rgb,
-            log_shading=upsample(
-                blend_by_shares(half, low_bands(half, weight), shares), self.atlas.size
-            ),
-            mean_light=upsample(mean_light, self.atlas.size),
-            common=upsample(estimate.common, self.atlas.size),
-            weight=weight,
-        )
-        return _finish_pair(
-            self.atlas, skins, occluders, clips, placement, camera, heads, generator
-        )
+        blended = _blend_light(self.atlas, log_rgb, light_log, estimate, shares)
+        return _finish_pair(scene, blended, camera, generator)
 
 
-def _expose(
-    atlas: AtlasMaps, heads: Heads, environments: Environments, placement: ViewPlacement, visibility: CameraVisibility,
-    skins: Skins, generator: torch.Generator,
-) -> ViewLight:  # fmt: skip
-    """The light on the points in each view, at the exposure and white balance of a phone."""
-    albedo = atlas.at_points(skins.albedo)
-    roughness = atlas.at_points(skins.roughness[:, None])[..., 0]
-    light = heads.irradiance(environments, placement.environment_from_head, albedo)
-    shine = heads.shine(environments, placement.environment_from_head, visibility, light, roughness)
+def _expose(scene: Scene, generator: torch.Generator) -> ViewLight:
+    """The light on the points in each view, at the exposure and white balance of a phone.
+
+    Exposure is metered between the scene's light alone and the face's brightness in it, as
+    `room_light.tone` models it.
+    """
+    atlas, placement, visibility = scene.atlas, scene.placement, scene.visibility
+    albedo = atlas.at_points(scene.skins.albedo)
+    roughness = atlas.at_points(scene.skins.roughness[:, None])[..., 0]
+    turns = placement.environment_from_head
+    light = scene.heads.irradiance(scene.environments, turns, albedo)
+    shine = scene.heads.shine(scene.environments, turns, visibility, light, roughness)
     irradiance = light.linear
     face = atlas.at_points(atlas.bare)  # (1, n, 1)
     counted = (face * visibility.openness * visibility.cosine.clamp(min=0.0))[..., None]
@@ -214,6 +220,29 @@ def _expose(
     return ViewLight(irradiance * gain, shine * gain)
 
 
+def _blend_light(
+    atlas: AtlasMaps,
+    log_rgb: torch.Tensor,
+    light_log: torch.Tensor,
+    estimate: LightEstimate,
+    shares: Shares,
+) -> BlendedViews:
+    """The blend `log_rgb` (B, 3, N, N), and by the same shares the light (B, n, V, 3) in it."""
+    size, views = atlas.size, light_log.shape[2]
+    shading = atlas.coarse_image(light_log.flatten(2)).unflatten(1, (views, 3))
+    mean_light = torch.log(shading.exp().mean(1))
+    in_common_light = (shading + estimate.lift).flatten(1, 2)
+    half = upsample(in_common_light, size // SHADING_SHARE).unflatten(1, (views, 3))
+    blended = blend_by_shares(half, low_bands(half, shares.weight), shares)
+    return BlendedViews(
+        log_rgb=log_rgb,
+        log_shading=upsample(blended, size),
+        mean_light=upsample(mean_light, size),
+        common=upsample(estimate.common, size),
+        weight=shares.weight,
+    )
+
+
 def _median_light(linear: torch.Tensor) -> torch.Tensor:
     """Median (B, 1, 1, 3) of light (B, n, V, 3): over the points and views, as the stage's fit."""
     sampled = linear[:, ::MEDIAN_STEP].flatten(1, 2)
@@ -223,13 +252,16 @@ def _median_light(linear: torch.Tensor) -> torch.Tensor:
 def estimate_light(
     atlas: AtlasMaps, light_log: torch.Tensor, placement: ViewPlacement, generator: torch.Generator
 ) -> LightEstimate:
-    """Of log light (B, n, V, 3), as filmed. The stage knows exposures and lights only so well."""
+    """Of log light (B, n, V, 3), as filmed. The stage knows exposures and lights only so well.
+
+    Of a light that follows the head the shading is the same in all views: there the lift evens the
+    exposures alone.
+    """
     count, _, views, _ = light_log.shape
     certainty = uniform(generator, (count, 1, 1, 1), 0.0, 1.0).sqrt()
     exposure = placement.gain_log[:, None]
     shading = certainty * relative_log_light((light_log - exposure).exp())
     common = torch.log(shading.exp().mean(2, keepdim=True))
-    # A light of the head's frame is the same in all views: there the exposure alone is evened.
     lift = atlas.coarse_image((common - shading - certainty * exposure).flatten(2))
     error = smooth_field(generator, (count, views), LIGHT_ERROR_CELLS, lift.shape[-1])
     error = error * (LIGHT_ERROR_SD * uniform(generator, (count, 1, 1, 1), 0.0, 1.0))
@@ -239,25 +271,28 @@ def estimate_light(
 
 
 def relative_log_light(linear: torch.Tensor) -> torch.Tensor:
-    """Light (B, n, V, 3) as `room_light.light` tells it: log, relative to its median.
+    """Log light of linear light (B, n, V, 3) relative to its median, as `lobes.relative_log` has it.
 
-    Pockets are not believed.
+    Pockets that hardly any light reaches are not believed darker than DEEPEST_SHADE.
     """
     relative = linear / _median_light(linear)
     return torch.log(relative + LEAST_SHADING).clamp(min=DEEPEST_SHADE)
 
 
-def _view_weights(
-    atlas: AtlasMaps, visibility: CameraVisibility, placement: ViewPlacement, lift: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """How far to trust each view (B, V, N, N), and how well it sees: as `sampling.views` tells."""
-    turned = (visibility.cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE)
+def _view_weights(scene: Scene, lift: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far to trust each view and how well it sees, both (B, V, N, N) in [0, 1].
+
+    As `frame_sampling.texel_views` and `phone_texture.common_light` weigh views; `lift`
+    (B, V, 3, G, G) as of `LightEstimate`.
+    """
+    atlas, visibility = scene.atlas, scene.visibility
+    facing = (visibility.cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE)
     clear = (2.0 * visibility.openness - 1.0).clamp(min=0.0)
-    both = torch.cat([turned.clamp(0.0, 1.0) * clear, visibility.cosine.clamp(min=0.0)], 2)
+    both = torch.cat([facing.clamp(0.0, 1.0) * clear, visibility.cosine.clamp(min=0.0)], 2)
     trust, cosine = atlas.coarse_image(both).chunk(2, 1)
     doubtful = (luminance(lift) - FREE_LIFT).clamp(min=0.0) / LIFT_SPREAD
     trust = trust * torch.exp(-(doubtful**2))
-    rank = trust * cosine * placement.sharpness[:, :, None, None]
+    rank = trust * cosine * scene.placement.sharpness[:, :, None, None]
     weight, rank = (upsample(part, atlas.size) for part in (trust, rank))
     # What lies less than a texel inside an edge is not seen.
     weight = functional.threshold(weight, MIN_WEIGHT, 0.0) * atlas.skin
@@ -265,26 +300,26 @@ def _view_weights(
 
 
 def _film_views(
-    atlas: AtlasMaps, lit: ViewLight, skins: Skins, placement: ViewPlacement, occluders: Occluders,
-    camera: Camera, lift: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    scene: Scene, light: ViewLight, camera: PhoneCamera, lift: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Each view's texture (B, V, 3, N, N) in log light, as a frame keeps it, brought to the common
     light; and the share (B, V, N, N) of its weight that clipping leaves it."""
-    size = atlas.size
-    count, _, views, _ = lit.irradiance.shape
-    both = torch.cat([lit.irradiance.flatten(2), lit.shine.flatten(2)], 2)
-    light, shine = atlas.coarse_image(both).unflatten(1, (2, views, 3)).unbind(1)
+    atlas, skins, placement = scene.atlas, scene.skins, scene.placement
+    size, device = atlas.size, skins.albedo.device
+    count, _, views, _ = light.irradiance.shape
+    both = torch.cat([light.irradiance.flatten(2), light.shine.flatten(2)], 2)
+    irradiance, shine = atlas.coarse_image(both).unflatten(1, (2, views, 3)).unbind(1)
     specular = (skins.specular / DEFAULT_SPECULAR)[:, None]
-    shown = skins.albedo * occluders.rim_shade.exp()
+    shown = skins.albedo * scene.occluders.rim_shade.exp()
     shown = _remove_detail(shown, placement.blur)
-    grid = _texel_grid(size, skins.albedo.device)
-    out = torch.empty(views, count, 3, size, size, device=skins.albedo.device)
-    valid_share = torch.empty(views, count, size, size, device=skins.albedo.device)
+    grid = _texel_grid(size, device)
+    out = torch.empty(views, count, 3, size, size, device=device)
+    valid_share = torch.empty(views, count, size, size, device=device)
     for view in range(views):
         slide = upsample(placement.slide_texels[:, view], size) * (2.0 / size)
         position = grid + slide.permute(0, 2, 3, 1)
         albedo = functional.grid_sample(shown, position, padding_mode="border", align_corners=False)
-        linear = albedo * upsample(light[:, view], size)
+        linear = albedo * upsample(irradiance[:, view], size)
         linear.addcmul_(specular, upsample(shine[:, view], size))
         log_rgb, brightest = camera.process(view, linear)
         torch.add(log_rgb, upsample(lift[:, view], size), out=out[view])
@@ -294,8 +329,10 @@ def _film_views(
 
 
 def _remove_detail(image: torch.Tensor, blur: torch.Tensor) -> torch.Tensor:
-    """(B, C, N, N) without its finest octaves, of which `blur` (B,) are lost at BLURRED_TEXELS;
-    parts of one count."""
+    """Images (B, C, N, N) without their finest octaves.
+
+    `blur` (B,) octaves are lost at BLUR_REFERENCE_TEXELS; a fraction of one fades it.
+    """
     coarser_by = log2(BLUR_REFERENCE_TEXELS / image.shape[-1])
     out = image
     for octave in range(ceil(MAX_BLUR_OCTAVES - coarser_by)):
@@ -313,42 +350,43 @@ def _texel_grid(size: int, device: torch.device) -> torch.Tensor:
 
 
 def _finish_pair(
-    atlas: AtlasMaps, skins: Skins, occluders: Occluders, clips: BlendedViews, placement: ViewPlacement,
-    camera: Camera, heads: Heads, generator: torch.Generator,
-) -> Pair:  # fmt: skip
-    """A codec's work on the blend, then bare skin, filled where no view saw it."""
-    count = len(clips.log_rgb)
+    scene: Scene, blended: BlendedViews, camera: PhoneCamera, generator: torch.Generator
+) -> Pair:
+    """A codec's work on the blend, then bare skin, inpainted where no view saw it."""
+    atlas, skins = scene.atlas, scene.skins
+    count = len(blended.log_rgb)
     is_skin = atlas.skin > 0.5
-    compressed_log = log_from_pixels(compress(generator, light_from_log(clips.log_rgb)))
-    best = clips.weight.amax(1, keepdim=True)
-    coverage = _coverage(atlas, best, occluders)
-    albedo_log = compressed_log - clips.common
-    filled = complete(atlas, albedo_log, coverage)
+    compressed_log = log_from_pixels(compress(generator, light_from_log(blended.log_rgb)))
+    best = blended.weight.amax(1, keepdim=True)
+    coverage = _coverage(atlas, best, scene.occluders)
+    albedo_log = compressed_log - blended.common
+    inpainted = complete(atlas, albedo_log, coverage)
     grain = smooth_field(generator, (count, 1), atlas.size // 2, atlas.size)
-    whole = filled.log_rgb + GRAIN_SD * grain * filled.invented
-    whole = add_cropped_hair(atlas, whole, occluders, albedo_log, best, grain) + clips.common
-    drawn_light = _painted_parts_light(atlas, clips.mean_light, camera, generator)
-    drawn = skins.albedo + atlas.painted * (atlas.painted_albedo - skins.albedo)
-    linear = torch.where(is_skin, light_from_log(whole), drawn * drawn_light.exp())
-    srgb = srgb_from_linear(linear)
-    views = FRAMES_PER_VIEW * (clips.weight > 0.0).sum(1) * (coverage[:, 0] > 0.0)
+    skin_log = inpainted.log_rgb + GRAIN_SD * grain * inpainted.invented
+    skin_log = add_cropped_hair(atlas, skin_log, scene.occluders, albedo_log, best, grain)
+    painted_light = _painted_parts_light(atlas, blended.mean_light, camera, generator)
+    painted = skins.albedo + atlas.painted * (atlas.painted_albedo - skins.albedo)
+    linear = torch.where(
+        is_skin, light_from_log(skin_log + blended.common), painted * painted_light.exp()
+    )
+    views = FRAMES_PER_VIEW * (blended.weight > 0.0).sum(1) * (coverage[:, 0] > 0.0)
     agreement = 1.0 - 0.5 ** views.float()
     # Made-up skin is lit by the mean light.
-    lit = clips.mean_light + coverage * (clips.log_shading - clips.mean_light)
+    log_shading = blended.mean_light + coverage * (blended.log_shading - blended.mean_light)
     return Pair(
-        phone_srgb=srgb.clamp(0.0, 1.0),
+        phone_srgb=srgb_from_linear(linear).clamp(0.0, 1.0),
         coverage=coverage[:, 0],
         confidence=coverage[:, 0] * best[:, 0].sqrt() * agreement,
         view_count=views.to(torch.uint8),
         studio_srgb=srgb_from_linear(skins.albedo).clamp(0.0, 1.0),
-        log_shading=torch.where(is_skin, lit, drawn_light),
-        moves_with=placement.light_follows_camera.long(),
-        head=heads.index,
+        log_shading=torch.where(is_skin, log_shading, painted_light),
+        moves_with=scene.placement.light_follows_camera.long(),
+        head=scene.heads.index,
     )
 
 
 def _painted_parts_light(
-    atlas: AtlasMaps, mean_light: torch.Tensor, camera: Camera, generator: torch.Generator
+    atlas: AtlasMaps, mean_light: torch.Tensor, camera: PhoneCamera, generator: torch.Generator
 ) -> torch.Tensor:
     """Log light (B, 3, N, N) in which the stage draws eyes and mouth: as the sclera shows it.
 
@@ -362,11 +400,15 @@ def _painted_parts_light(
 
 
 def _coverage(atlas: AtlasMaps, best: torch.Tensor, occluders: Occluders) -> torch.Tensor:
-    """(B, 1, N, N) coverage: seen, less doubtful rims, glasses, hair and clothes."""
-    visibility = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
+    """(B, 1, N, N) in [0, 1] of the best view's weight: less doubtful rims, glasses, hair, clothes.
+
+    Rims are eroded by a square here and by a disc in `atlas.inpaint`, at some six texels of 2048.
+    """
+    covered = (best / CERTAIN_WEIGHT).clamp(0.0, 1.0) * atlas.skin
     reach = RIM_2048 * atlas.size / 2048
     radius = max(round(reach), 1)
-    inner = -functional.max_pool2d(-visibility, 2 * radius + 1, stride=1, padding=radius)
+    inner = -functional.max_pool2d(-covered, 2 * radius + 1, stride=1, padding=radius)
     inner = gaussian_blur(inner, reach / 2)
-    visibility = visibility + atlas.doubtful_rims * (torch.minimum(visibility, inner) - visibility)
-    return visibility * (1.0 - occluders.rims) * (1.0 - occluders.hair_cover) * (1.0 - occluders.clothes)
+    covered = covered + atlas.doubtful_rims * (torch.minimum(covered, inner) - covered)
+    covered = covered * (1.0 - occluders.rims) * (1.0 - occluders.hair_cover)
+    return covered * (1.0 - occluders.clothes)

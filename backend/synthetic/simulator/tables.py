@@ -65,11 +65,11 @@ def tables_version() -> str:
 
 def bake_tables(template: HeadTemplate, identities: FloatArray) -> HeadTables:
     """Tables of heads with identity parameters (H, P) in standard deviations; seconds a head."""
-    table = texel_map(template, GRID)
-    skin = table.is_material("skin")
-    rest = table.interpolate(template.vertices_m)[skin]
+    texels = texel_map(template, GRID)
+    skin = texels.is_material("skin")
+    rest = texels.interpolate(template.vertices_m)[skin]
     patch = kmeans2(rest.astype(np.float64), PATCHES, minit="++", seed=1)[1]
-    baked = [_bake(template, table, skin, patch, identity) for identity in identities]
+    baked = [_bake(template, texels, skin, patch, identity) for identity in identities]
     points, normals, bits, exchange, unit = (np.stack(part) for part in zip(*baked, strict=True))
     counts = np.maximum(np.bincount(patch, minlength=PATCHES), 1)
     mean = (patch == np.arange(PATCHES)[:, None]) / counts[:, None]
@@ -127,16 +127,16 @@ def load_tables(path: Path, template: HeadTemplate) -> HeadTables:
 
 def _bake(
     template: HeadTemplate,
-    table: TexelMap,
+    texels: TexelMap,
     skin: NDArray[np.bool_],
     patch: NDArray[np.int32],
     identity: FloatArray,
 ) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
     """Points, normals, bits, exchange and its unit of one head."""
     vertices = template.neutral_m(identity)
-    normals = table.interpolate(vertex_normals(vertices, template.triangles))[skin]
+    normals = texels.interpolate(vertex_normals(vertices, template.triangles))[skin]
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    points = table.interpolate(vertices)[skin]
+    points = texels.interpolate(vertices)[skin]
     clear = [MATERIALS.index(name) for name in SEE_THROUGH]
     opaque = template.triangles[~np.isin(template.triangle_material, clear)]
     visibility = cast_visibility(points, normals, vertices, opaque, even_directions(DIRECTIONS))

@@ -1,4 +1,4 @@
-"""Looks of persons: the studio's and several phones', small enough to be kept in memory."""
+"""Views of persons: the studio's and several phones', small enough to be kept in memory."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..texture_pool import to_uint8
+
 # Numbers of persons (B,) in, one phone texture of each (B, 3, N, N) sRGB out.
 Film = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Album:
-    """P persons in L looks, the first of them the studio's."""
+    """P persons in L views, the first of them the studio's."""
 
-    looks: Tensor  # (P, L, 3, N, N) uint8 sRGB
+    views: Tensor  # (P, L, 3, N, N) uint8 sRGB
 
     @property
     def persons(self) -> int:
-        return len(self.looks)
+        return len(self.views)
 
     def draw(self, persons: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """(len(persons), count, 3, N, N) in [0, 1]: different looks of each of `persons`."""
-        order = torch.rand(len(persons), self.looks.shape[1], generator=generator).argsort(1)
-        return self.looks[persons[:, None], order[:, :count]].float() / 255
+        """(B, count, 3, N, N) in [0, 1]: different views of each of `persons` (B,)."""
+        order = torch.rand(len(persons), self.views.shape[1], generator=generator).argsort(1)
+        return self.views[persons[:, None], order[:, :count]].float() / 255
 
 
-def film_album(studio_srgb: Tensor, film: Film, looks: int, texels: int, batch: int) -> Album:
-    """`studio_srgb` (P, 3, M, M) uint8; each call of `film` shows persons in another look."""
-    stored = torch.empty(len(studio_srgb), looks, 3, texels, texels, dtype=torch.uint8)
+def film_album(studio_srgb: Tensor, film: Film, views: int, texels: int, batch: int) -> Album:
+    """`studio_srgb` (P, 3, M, M) uint8; each call of `film` shows persons in another light."""
+    stored = torch.empty(len(studio_srgb), views, 3, texels, texels, dtype=torch.uint8)
     for start in range(0, len(studio_srgb), batch):
         part = torch.arange(start, min(start + batch, len(studio_srgb)))
-        stored[part, 0] = _small(studio_srgb[part].float() / 255, texels)
-        for look in range(1, looks):
-            stored[part, look] = _small(film(part), texels)
+        stored[part, 0] = _shrink(studio_srgb[part].float() / 255, texels)
+        for view in range(1, views):
+            stored[part, view] = _shrink(film(part), texels)
     return Album(stored)
 
 
-def _small(srgb: Tensor, texels: int) -> Tensor:
+def _shrink(srgb: Tensor, texels: int) -> Tensor:
     small = functional.interpolate(srgb, (texels, texels), mode="area")
-    return (small.clamp(0, 1) * 255).round().byte()
+    return to_uint8(small)

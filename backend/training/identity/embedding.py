@@ -22,7 +22,7 @@ from ...atlas.texel_map import texel_map
 WEIGHTS = Path(__file__).parent / "weights"
 LOSS, SCORE = "loss", "score"  # names of the two networks
 # Of sRGB texels over the atlas, roughly: the first layer meets values round 0.
-MIDDLE, SPREAD = 0.5, 0.25
+SRGB_MEAN, SRGB_SD = 0.5, 0.25
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class IdentityNet(nn.Module):
         layers.append(nn.Linear(self.shape.plan * edge * edge, self.shape.dimensions))
         self.layers = nn.Sequential(*layers)
         # Of the template, not learned: stored weights do not hold it.
-        self.register_buffer("skin", _only_skin(self.shape.texels), persistent=False)
+        self.register_buffer("skin", _skin_mask(self.shape.texels), persistent=False)
 
     def forward(self, srgb: Tensor) -> Tensor:
         edge = self.shape.texels
         if srgb.shape[-1] != edge:
             srgb = functional.interpolate(srgb, (edge, edge), mode="bilinear", antialias=True)
-        return functional.normalize(self.layers((srgb - MIDDLE) / SPREAD * self.skin), dim=1)
+        return functional.normalize(self.layers((srgb - SRGB_MEAN) / SRGB_SD * self.skin), dim=1)
 
 
-def _only_skin(texels: int) -> Tensor:
+def _skin_mask(texels: int) -> Tensor:
     """(texels, texels) float32: 1 on skin and its gutters, 0 where something else might reach in
     when a texture of twice the size is made smaller."""
     table = texel_map(load_template(), 2 * texels)

@@ -16,14 +16,14 @@ from ..texture_pool import FIRST_TRAINING_SEED, TexturePool, load_or_paint_bank,
 from .album import Album, film_album
 from .contrastive import CPU, GPU, train_identity
 from .embedding import LOSS, SCORE, WEIGHTS, Shape, save
-from .score import recognition
+from .score import measure_recognition
 
 PRESETS = {"cpu": CPU, "gpu": GPU}
 SEEDS = {LOSS: 1, SCORE: 2}
-JUDGED = 96
+SCORED_PERSONS = 96
 SIZE = 256
 BATCH = 16
-JUDGED_SEED, ALBUM_SEED = 5, 6
+SCORED_SEED, ALBUM_SEED = 5, 6
 
 
 def train_identities(
@@ -37,20 +37,22 @@ def train_identities(
     preset, out, progress = PRESETS[preset_name], out or WEIGHTS, TerminalProgress()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     simulator = load_simulator(cache, device, SIZE, hdris, progress)
-    trained = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + preset.corpus)
-    real_seeds = range(trained.stop, trained.stop + preset.real)
+    training_seeds = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + preset.corpus)
+    real_seeds = range(training_seeds.stop, training_seeds.stop + preset.real)
     # First what may be refused.
-    real = None if studio is None else TexturePool.of_real(studio, real_seeds, SIZE, device)
+    real = None if studio is None else TexturePool.from_folder(studio, real_seeds, SIZE, device)
     progress(0, 1, f"painting {preset.corpus} persons")
-    skins = TexturePool.of(load_or_paint_bank(cache, trained, SIZE), device)
-    skins = skins if real is None else skins.joined(real)
-    judges = TexturePool.of(load_or_paint_bank(cache, range(JUDGED), SIZE), device)
-    judged = filmed(simulator, judges, preset.album, JUDGED_SEED, progress)
-    album = filmed(simulator, skins, preset.album, ALBUM_SEED, progress)
+    skins = TexturePool.from_bank(load_or_paint_bank(cache, training_seeds, SIZE), device)
+    skins = skins if real is None else skins.concatenate(real)
+    scored_skins = TexturePool.from_bank(
+        load_or_paint_bank(cache, range(SCORED_PERSONS), SIZE), device
+    )
+    scored_album = film_pool(simulator, scored_skins, preset.album, SCORED_SEED, progress)
+    album = film_pool(simulator, skins, preset.album, ALBUM_SEED, progress)
     for name, seed in SEEDS.items():
         started = time.monotonic()
         net = train_identity(album, preset, seed, device, progress).cpu()
-        score = recognition(net, judged)
+        score = measure_recognition(net, scored_album)
         minutes = (time.monotonic() - started) / 60
         print(f"{name}: found {score.found:.3f}, equal error {score.equal_error:.4f}", flush=True)
         save(
@@ -60,8 +62,8 @@ def train_identities(
     return out
 
 
-def filmed(
-    simulator: Simulator, skins: TexturePool, looks: int, seed: int, progress: Progress
+def film_pool(
+    simulator: Simulator, skins: TexturePool, views: int, seed: int, progress: Progress
 ) -> Album:
     """Each of `skins` in the studio and filmed `looks - 1` times."""
     progress(0, 1, f"filming {len(skins)} persons")
@@ -71,4 +73,4 @@ def filmed(
     def film(persons: torch.Tensor) -> torch.Tensor:
         return simulator.simulate(skins.take(persons.to(device)), generator).phone_srgb.cpu()
 
-    return film_album(skins.albedo_srgb.cpu(), film, looks, Shape().texels, BATCH)
+    return film_album(skins.albedo_srgb.cpu(), film, views, Shape().texels, BATCH)

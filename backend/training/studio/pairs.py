@@ -1,7 +1,7 @@
 """Painted and real skins in; simulated pairs of phone and studio texture, ready to learn from, out.
 
-Simulating takes longer than learning, so a stock of pairs is kept in 8 bits and made anew only
-after many steps. All is drawn from seeds that follow from the number of the stock or step, so that
+Simulating takes longer than learning, so a pool of pairs is kept in 8 bits and made anew only
+after many steps. All is drawn from seeds that follow from the number of the pool or step, so that
 a training that goes on makes the same as one that never stopped.
 """
 
@@ -21,10 +21,10 @@ from ...atlas.texel_map import TexelMap, texel_map
 from ...stages.studio_texture.networks import PhoneInputs, clipped_share
 from ...synthetic.simulator import Simulator
 from ...synthetic.simulator.shading import Heads
-from ..texture_pool import TexturePool
+from ..texture_pool import TexturePool, to_uint8
 
-BATCH = 16  # simulated at a time
-OTHER_WEIGHT = 0.2  # of eyes and mouth, which the phone texture's stage draws itself
+BATCH = 16  # simulated at a time: more take more memory and are no faster
+NON_SKIN_WEIGHT = 0.2  # of eyes and mouth, which the phone texture's stage draws itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +70,12 @@ class AtlasFacts:
         return cls(skin.to(device), weight.to(device), normal, image[:, 3].clamp(0.0, 1.0))
 
 
-def skin_and_weight(table: TexelMap) -> tuple[Tensor, Tensor]:
-    """`AtlasFacts.skin` and `.weight`; gutters count as little as eyes and mouth."""
+def skin_and_weight(texels: TexelMap) -> tuple[Tensor, Tensor]:
+    """`AtlasFacts.skin` and `.weight`, both (N, N); gutters count as little as eyes and mouth."""
     skin = torch.from_numpy(
-        table.scatter(table.is_material("skin"), gutters=False).astype(np.float32)
+        texels.scatter(texels.is_material("skin"), gutters=False).astype(np.float32)
     )
-    weight = OTHER_WEIGHT + (1.0 - OTHER_WEIGHT) * skin
+    weight = NON_SKIN_WEIGHT + (1.0 - NON_SKIN_WEIGHT) * skin
     return skin, weight / weight.mean()
 
 
@@ -84,102 +84,102 @@ def simulated_pairs(
 ) -> Pairs:
     """`count` pairs of random skins of `skins`, simulated at its size and made as small as `size`;
     the generator on the simulator's device."""
-    made: list[Pairs] = []
+    batches: list[Pairs] = []
     for start in range(0, count, BATCH):
-        drawn = torch.randint(
+        index = torch.randint(
             len(skins), (min(BATCH, count - start),), generator=generator, device=generator.device
         )
-        pair = simulator.simulate(skins.take(drawn), generator)
-        made.append(
+        pair = simulator.simulate(skins.take(index), generator)
+        batches.append(
             Pairs(
-                as_bytes(smaller(pair.phone_srgb, size)),
-                as_bytes(smaller(pair.coverage[:, None], size)[:, 0]),
-                as_bytes(smaller(pair.studio_srgb, size)),
+                to_uint8(downsample(pair.phone_srgb, size)),
+                to_uint8(downsample(pair.coverage[:, None], size)[:, 0]),
+                to_uint8(downsample(pair.studio_srgb, size)),
                 pair.head,
             )
         )
-    parts = ([getattr(p, name) for p in made] for name in Pairs.__dataclass_fields__)
+    parts = ([getattr(p, name) for p in batches] for name in Pairs.__dataclass_fields__)
     return Pairs(*(torch.cat(part) for part in parts))
 
 
-def smaller(image: Tensor, size: int) -> Tensor:
-    """(B, C, M, M) at `size`, which divides M."""
+def downsample(image: Tensor, size: int) -> Tensor:
+    """Images (B, C, M, M) at (B, C, size, size) by means over blocks; `size` divides M."""
     return functional.interpolate(image, (size, size), mode="area")
-
-
-def as_bytes(values: Tensor) -> Tensor:
-    return (values.clamp(0.0, 1.0) * 255.0).round().byte()
 
 
 @dataclass(eq=False)
 class Sources:
-    """All that the phases draw from. `simulate` makes the stock of a number."""
+    """All that the phases draw from. `simulate` makes the pool of a number."""
 
     facts: AtlasFacts
     held_out: Pairs  # of persons that nothing is trained on
     simulate: Callable[[int], Pairs]
-    stock_steps: int
+    pool_steps: int
     phone: Tensor | None = None  # (P, 3, N, N) uint8 a studio's own; None: those of the pairs
     studio: Tensor | None = None  # the same, evenly lit
-    _number: int = -1
-    _stock: Pairs | None = None
+    _pool_number: int = -1
+    _pool: Pairs | None = None
 
-    def stock(self, step: int) -> Pairs:
-        """`step` counts over all phases."""
-        number = step // self.stock_steps
-        if self._stock is None or number != self._number:
-            self._stock = None  # the memory of the old one first
-            self._stock, self._number = self.simulate(number), number
-        return self._stock
+    def pair_pool(self, step: int) -> Pairs:
+        """The pool that lasts over `step`, which counts over all phases."""
+        number = step // self.pool_steps
+        if self._pool is None or number != self._pool_number:
+            self._pool = None  # the memory of the old one first
+            self._pool, self._pool_number = self.simulate(number), number
+        return self._pool
 
     def pairs(self, step: int, count: int, random: torch.Generator) -> Batch:
-        stock = self.stock(step)
-        return gather_batch(stock, self.facts, _drawn(len(stock), count, random), random)
+        """`count` random pairs of the pool of `step`, some of them mirrored."""
+        pool = self.pair_pool(step)
+        return gather_batch(pool, self.facts, _random_index(len(pool), count, random), random)
 
     def phone_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
         """(count, 3, N, N) in [0, 1], mirrored now and then."""
-        stored = self.stock(step).phone_srgb if self.phone is None else self.phone
+        stored = self.pair_pool(step).phone_srgb if self.phone is None else self.phone
         return self._textures(stored, count, random)
 
     def studio_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
         """(count, 3, N, N) in [0, 1], mirrored now and then."""
-        stored = self.stock(step).studio_srgb if self.studio is None else self.studio
+        stored = self.pair_pool(step).studio_srgb if self.studio is None else self.studio
         return self._textures(stored, count, random)
 
     def _textures(self, stored: Tensor, count: int, random: torch.Generator) -> Tensor:
-        textures = stored[_drawn(len(stored), count, random)].float() / 255.0
-        return mirrored(textures, self.facts.skin, _random_choice(count, random))
+        textures = stored[_random_index(len(stored), count, random)].float() / 255.0
+        return mirror_skin(textures, self.facts.skin, _coin_flips(count, random))
 
 
 def gather_batch(
     pairs: Pairs, facts: AtlasFacts, index: Tensor, random: torch.Generator | None = None
 ) -> Batch:
-    """The pairs of `index` (B,); with `random` some are mirrored."""
+    """The pairs of `index` (B,) int64; with `random` half of them are mirrored."""
     phone, studio = pairs.phone_srgb[index].float() / 255, pairs.studio_srgb[index].float() / 255
     coverage, head = pairs.coverage[index].float() / 255, pairs.head[index]
     normal, openness = facts.normal[head], facts.openness[head]
     if random is not None:
-        turned = _random_choice(len(index), random)
-        sides = torch.where(turned, -1.0, 1.0)[:, None, None]
-        normal = mirrored(normal, facts.skin, turned)
+        is_mirrored = _coin_flips(len(index), random)
+        sides = torch.where(is_mirrored, -1.0, 1.0)[:, None, None]
+        normal = mirror_skin(normal, facts.skin, is_mirrored)
         normal = torch.cat([normal[:, :1] * sides[:, None], normal[:, 1:]], 1)
-        phone, studio = (mirrored(t, facts.skin, turned) for t in (phone, studio))
+        phone, studio = (mirror_skin(t, facts.skin, is_mirrored) for t in (phone, studio))
         coverage, openness = (
-            mirrored(t[:, None], facts.skin, turned)[:, 0] for t in (coverage, openness)
+            mirror_skin(t[:, None], facts.skin, is_mirrored)[:, 0] for t in (coverage, openness)
         )
     clipped = clipped_share(phone, coverage)
     return Batch(PhoneInputs(phone, coverage, clipped, normal, openness), studio)
 
 
-def mirrored(image: Tensor, skin: Tensor, which: Tensor) -> Tensor:
-    """(B, C, N, N) with left and right of the skin changed in those of `which` (B,)."""
-    there = (skin > 0.5) & which[:, None, None, None]
-    return torch.where(there, image.flip(3), image)
+def mirror_skin(image: Tensor, skin: Tensor, which: Tensor) -> Tensor:
+    """Images (B, C, N, N) with left and right of the `skin` (N, N) changed in those of `which` (B,).
+
+    Eyes and mouth stay: their charts are no mirror images of each other in the atlas.
+    """
+    swapped = (skin > 0.5) & which[:, None, None, None]
+    return torch.where(swapped, image.flip(3), image)
 
 
-def _drawn(stored: int, count: int, random: torch.Generator) -> Tensor:
+def _random_index(stored: int, count: int, random: torch.Generator) -> Tensor:
     return torch.randint(stored, (count,), generator=random, device=random.device)
 
 
-def _random_choice(count: int, random: torch.Generator) -> Tensor:
+def _coin_flips(count: int, random: torch.Generator) -> Tensor:
     return torch.rand(count, generator=random, device=random.device) < 0.5
