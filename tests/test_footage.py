@@ -307,8 +307,3 @@ def test_real_head_turn(shared_data: Path, tmp_path: Path) -> None:
     assert np.isfinite(capture.detections_px).all()
     np.testing.assert_allclose(capture.frame_gain, 1.0, atol=0.01)  # its exposure is locked
     assert not capture.findings
-
-
-def test_real_film_with_cuts_is_refused(shared_data: Path, tmp_path: Path) -> None:
-    with pytest.raises(FaceNotFound, match="No single person can be followed"):
-        read(shared_data / "clips" / "cuts_many_people_640x360.mp4", tmp_path)

@@ -1,4 +1,4 @@
-"""Live Link Face recordings: made-up ones with known answers, and a real one."""
+"""Live Link Face recordings: made-up ones with known answers."""
 
 from __future__ import annotations
 
@@ -84,9 +84,12 @@ def test_missing_shape_and_turned_head(tmp_path: Path) -> None:
         read_live_link(path)
 
 
-def test_real_recording(shared_data: Path) -> None:
-    take = read_live_link(shared_data / "performance" / "livelinkface_rom.csv")
-    assert len(take.time_s) == 4030
-    assert np.median(np.diff(take.time_s)) == pytest.approx(1 / 30, abs=1e-3)
-    outward = np.corrcoef(take.gaze_rad[:, 0, 0], take.weights[:, SHAPE_INDEX["eyeLookOutLeft"]])
-    assert outward[0, 1] > 0.5
+def test_gaze_goes_outward_where_the_shape_does(tmp_path: Path) -> None:
+    """As the app recorded a look to the subject's left: EyeLookOutLeft .94 beside a LeftEyeYaw of
+    -.61, at 30 of the timecode's 60 frames a second."""
+    codes = ["13:13:22:37.506", "13:13:22:39.506", "13:13:22:41.506"]
+    look = {"EyeLookOutLeft": 0.94, "LeftEyeYaw": -0.61}
+    take = read_live_link(recording(tmp_path / "take.csv", codes, **look))
+    assert np.diff(take.time_s) == pytest.approx(1 / 30)
+    assert take.weights[:, SHAPE_INDEX["eyeLookOutLeft"]] == pytest.approx(0.94)
+    assert take.gaze_rad[:, 0, 0] == pytest.approx(0.61)  # towards +X, the subject's left
