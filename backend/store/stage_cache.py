@@ -23,7 +23,8 @@ from studio_avatar_addon.avatar.types import Camera, Finding, TextureSet
 
 from ..job.reporter import Reporter
 from ..stages.declaration import Stage, StageContext, StageFolder
-from .source_fingerprint import source_fingerprint
+from . import texture_files
+from .source_fingerprint import package_versions, source_fingerprint
 from .texture_files import read_texture_set, write_texture_set
 
 
@@ -40,16 +41,18 @@ class StageCache:
         self._folder = folder
         self._reporter = reporter
         self.fingerprints: dict[str, str] = {}
-        self.values: dict[str, Any] = {}  # by the stages' names, as they were made
+        self.values: dict[str, Any] = {}  # by the stages' names, as the stages returned them
 
     def run(self, stage: Stage, context: StageContext, message: str = "") -> Any:
-        """The stage's value, made unless it is stored already of equal code, inputs and settings.
+        """The stage's value: the stored one if code, packages, inputs and settings are equal.
 
-        Raises as the stage does, and KeyError where a stage of its inputs has not run.
+        The device does not count: another one rounds differently, no more. Raises as the stage
+        does, and KeyError where a stage of its inputs has not run.
         """
         source = fingerprint(
             stage.name,
-            source_fingerprint(stage.module),
+            source_fingerprint(stage.module, texture_files.__name__),
+            package_versions(stage.module),
             [self.fingerprints[name] for name in stage.inputs],
         )
         mark = fingerprint(source, stage.settings(context))
@@ -57,7 +60,7 @@ class StageCache:
         value = self._stored(stage, mark)
         skipped = value is not None
         if value is None:
-            images = self._cleared(stage.name)
+            images = self._clear(stage.name)
             folder = StageFolder(images, self._folder / f"{stage.name}_memory.npz", source)
             value = stage.run(context, folder, *(self.values[name] for name in stage.inputs))
             self._save(stage.name, mark, value)
@@ -99,7 +102,7 @@ class StageCache:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, AvatarFolderError):
             return None
 
-    def _cleared(self, stage: str) -> Path:
+    def _clear(self, stage: str) -> Path:
         """An empty images folder; the stage counts as unfinished from here on."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
