@@ -174,6 +174,43 @@ def test_addon_reaches_its_own_modules_relatively():
     assert absolute == []
 
 
+def test_every_name_has_a_user():
+    """Functions, classes and constants of modules, methods of classes; Blender calls some."""
+    called_by_blender = {"register", "unregister", "poll_drop", "draw_header"}
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in sources(ADDON) + sources(BACKEND)}
+    users = [ast.parse(path.read_text("utf-8")) for path in sources(ROOT / "tests")]
+    used = set().union(*map(uses, (*trees.values(), *users))) | called_by_blender
+    unused = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path, tree in trees.items()
+        for name in definitions(tree)
+        if name not in used and not name.startswith("__")
+    ]
+    assert unused == []
+
+
+def definitions(tree: ast.Module | ast.ClassDef) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.ClassDef) and not node.bases:
+            yield from definitions(node)
+        elif isinstance(node, ast.Assign) and isinstance(tree, ast.Module):
+            for target in node.targets:
+                yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
+
+
+def uses(tree: ast.Module) -> set[str]:
+    """Names that are read, and words that name something by text (a function of a command)."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            found.add(node.id if isinstance(node, ast.Name) else node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found
+
+
 @pytest.mark.parametrize(
     ("modules", "forbidden"),
     [

@@ -8,7 +8,6 @@ from ...synthetic.corpus.person import TYPES
 from ..capture.capture_cases import KINDS, LIGHTS, REFERENCE, TEMPLATE, CaptureCase, CaptureFilming
 
 QUICK, FULL = "quick", "full"
-SETS = (QUICK, FULL)
 FILMING = CaptureFilming(views=12, size_px=(360, 640), samples=16)
 QUICK_CASES = 3
 # Six blocks of one case a tone; each block has every light twice, and whichever captures a run
@@ -19,7 +18,7 @@ FIRST_SEED = 60  # a multiple of TYPES, among the persons that are nobody's trai
 
 
 def cases_of(chosen_set: str) -> tuple[CaptureCase, ...]:
-    """Those of `chosen_set`, one of SETS; the quick ones are the first of the full ones."""
+    """Those of `chosen_set`, "quick" or "full"; the quick ones are the first of the full ones."""
     every = tuple(_case(block, place) for block in range(BLOCKS) for place in range(TYPES))
     return every[:QUICK_CASES] if chosen_set == QUICK else every
 
