@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from backend.benchmark.figures import Figure, Section, Target, as_json, as_table
-from backend.benchmark.head import landmark_figures, mesh_figures, surface_figures, wrap
+from backend.benchmark.head import (
+    benchmark_head,
+    landmark_figures,
+    mesh_figures,
+    surface_figures,
+    wrap,
+)
 from backend.benchmark.head.atlas_figures import (
     doubly_covered,
     signed_areas,
@@ -17,6 +23,17 @@ from backend.benchmark.head.atlas_figures import (
     stretch,
 )
 from backend.benchmark.head.mesh_figures import quad_angles_deg
+from backend.benchmark.head.reference import (
+    DELTAS,
+    FIRST_INNER,
+    FOLDER,
+    IDENTITIES,
+    INDICES,
+    MESH,
+    METRES_PER_UNIT,
+    ReferenceMissing,
+    load_reference,
+)
 from backend.benchmark.head.reference_fit import LARGEST_SD, ReferenceFitter
 from backend.benchmark.head.surface_figures import REGIONS, Ruler
 from backend.benchmark.head.wrap import Wrap, cached_wrap, wrap_template
@@ -26,13 +43,15 @@ from backend.geometry.closest import Surface
 from backend.geometry.normals import vertex_normals
 from backend.geometry.similarity import IDENTITY, Similarity
 from backend.registration.correspondence import material_vertices
-from backend.registration.reference_head import ReferenceHead
+from backend.registration.reference_head import HEAD_FROM_Y_UP, ReferenceHead
+from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.frames import rotation_about
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 
 MM = 1e-3
 SIZE = 2048
+TALLER_CM = (0.0, 1.0, 0.0)  # Y up
 MOVED = Similarity(
     1.04, rotation_about(np.array([0.2, 1.0, 0.4]), np.radians(4)), np.array([4.0, -6, 3]) * MM
 )
@@ -206,21 +225,69 @@ def test_table_says_what_was_missed():
 
 @pytest.fixture
 def few_heads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surface_figures, "RANDOM_HEADS", 1)
     monkeypatch.setattr(mesh_figures, "RANDOM_HEADS", 2)
     monkeypatch.setattr(landmark_figures, "HEADS", 1)
 
 
+def write_facekit(heads: Path, reference: ReferenceHead) -> None:
+    """The reference as ICT-FaceKit's files hold one: centimetres, Y up, 100 identities."""
+    folder = heads / FOLDER
+    folder.mkdir(parents=True)
+    y_up = HEAD_FROM_Y_UP / METRES_PER_UNIT  # of a rotation: times it from the right is inverse
+    identities = np.zeros((IDENTITIES, *reference.vertices_m.shape), np.float16)
+    identities[0] = TALLER_CM
+    write_arrays(
+        folder / DELTAS,
+        neutral=(reference.vertices_m @ y_up).astype(np.float32),
+        jawOpen=(reference.expression("jawOpen") @ y_up).astype(np.float16),
+        **{f"identity{number:03d}": identity for number, identity in enumerate(identities)},
+    )
+    faces = [f"f {a}/1 {b}/1 {c}/1" for a, b, c in (reference.skin_triangles + 1).tolist()]
+    (folder / MESH).write_text("\n".join(["# comment", *faces]), "utf-8")
+    outline = [0] * FIRST_INNER
+    landmarks = {"idx_to_landmark_verts": outline + reference.landmark_vertices.tolist()}
+    (folder / INDICES).write_text(json.dumps(landmarks), "utf-8")
+
+
+def test_reference_is_read_in_metres_and_in_our_frame(known: ReferenceHead, tmp_path: Path):
+    write_facekit(tmp_path, known)
+    read = load_reference(tmp_path)
+    np.testing.assert_allclose(read.vertices_m, known.vertices_m, atol=1e-6)
+    np.testing.assert_array_equal(read.skin_triangles, known.skin_triangles)
+    np.testing.assert_array_equal(read.landmark_vertices, known.landmark_vertices)
+    jaw_m = known.expression("jawOpen")
+    np.testing.assert_allclose(read.expression("jawOpen"), jaw_m, atol=1e-5)
+    taller = read.with_identity(np.eye(IDENTITIES)[0]) - read.vertices_m
+    np.testing.assert_allclose(taller.mean(axis=0), [0.0, 0.0, 0.01], atol=1e-6)
+    (tmp_path / FOLDER / INDICES).write_text("{}", "utf-8")
+    with pytest.raises(ReferenceMissing, match="damaged"):
+        load_reference(tmp_path)
+
+
 def test_command_prints_targets_and_writes_them(
-    shared_data: Path, few_heads: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    known: ReferenceHead,
+    made_wrap: Wrap,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ):
+    """Against a reference that our template can follow to the last vertex."""
+    monkeypatch.setattr(surface_figures, "RANDOM_HEADS", 1)
+    monkeypatch.setattr(benchmark_head, "cached_wrap", lambda *_: made_wrap)
+    for name in ("mesh_figures", "atlas_figures", "landmark_figures"):  # the next test takes them
+        monkeypatch.setattr(benchmark_head, name, lambda *_: [])
+    write_facekit(tmp_path, known)
     out = tmp_path / "head.json"
-    heads = str(shared_data / "heads")
-    assert main.main(["benchmark", "head", "--heads", heads, "--out", str(out)]) == 0
+    assert main.main(["benchmark", "head", "--heads", str(tmp_path), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    titles = [section["title"] for section in json.loads(out.read_text("utf-8"))["sections"]]
+    sections = json.loads(out.read_text("utf-8"))["sections"]
+    titles = [section["title"] for section in sections]
     assert titles == ["Dense wrap", "Surface", "Mesh", "Atlas", "Landmarks"]
     assert all(title in printed for title in titles)
+    figures = {figure["name"]: figure for figure in sections[1]["figures"]}
+    fitted = figures["random heads, identity fitted: face"]
+    assert fitted["verdict"] == "ok" and fitted["value"] < 0.3
+    assert fitted["value"] < 0.5 * figures["random heads, unfitted: face"]["value"]
 
 
 def test_without_reference_the_rest_is_still_told(
