@@ -11,15 +11,15 @@ from pathlib import Path
 
 import torch
 from test_detail_network import TINY, a_person
-from test_train_studio import facts_of, origin, setting
+from test_train_studio import context, facts_of, origin
 from torch import nn
 
 from backend.job.terminal import Silent
-from backend.training.detail import learn
+from backend.training.detail import denoising
 from backend.training.distributed import (
     accelerator_for_training,
     any_process,
-    finished,
+    finish,
     optimizer_step,
 )
 from backend.training.identity.embedding import LOSS, load
@@ -39,25 +39,28 @@ def digest(nets: Mapping[str, nn.Module]) -> str:
 def main(folder: Path) -> None:
     accelerator = accelerator_for_training()
     rank = accelerator.process_index
-    made = setting(facts_of(load_template()), load(LOSS).requires_grad_(False))
+    made = context(facts_of(load_template()), load(LOSS).requires_grad_(False))
     made = replace(made, accelerator=accelerator)
     assert train(Run(made, origin(), folder / "run", Silent()), None) is not None
 
-    detail = learn.Nets.of(TINY, accelerator.device)
-    learning = learn.Learning(detail, TINY, [a_person(1), a_person(2)], accelerator)
+    detail = denoising.Nets.of(TINY, accelerator.device)
+    training = denoising.DetailTraining(detail, TINY, [a_person(1), a_person(2)], accelerator)
     for number in range(2):
-        learning.step(number)
+        training.step(number)
 
     weights = [nn.Parameter(torch.zeros(())) for _ in range(3)]
     loss = (rank + 1) * weights[0] + (weights[1] if rank == 1 else 0.0)
     optimizer_step(accelerator, loss, torch.optim.SGD(weights, 1.0))
     slopes = [None if w.grad is None else w.grad.item() for w in weights]
     optimizer_step(
-        accelerator, (rank + 1) * weights[0], torch.optim.SGD(weights[:1], 1.0), longest=0.75
+        accelerator,
+        (rank + 1) * weights[0],
+        torch.optim.SGD(weights[:1], 1.0),
+        max_gradient_norm=0.75,
     )
     assert weights[0].grad is not None
 
-    told = {
+    report = {
         "processes": accelerator.num_processes,
         "studio": digest(made.nets.named()),
         "detail": digest(detail.named()),
@@ -66,9 +69,9 @@ def main(folder: Path) -> None:
         "clipped": [round(weights[0].grad.item(), 4)],
         "late": any_process(accelerator, rank == 1),
         "early": any_process(accelerator, False),
-        "finished": finished(accelerator, "done"),
+        "finished": finish(accelerator, "done"),
     }
-    (folder / f"{rank}.json").write_text(json.dumps(told))
+    (folder / f"{rank}.json").write_text(json.dumps(report))
 
 
 if __name__ == "__main__":

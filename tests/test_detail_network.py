@@ -17,15 +17,15 @@ from torch.nn import functional
 
 from backend.imaging.tensor_color import linear_from_srgb, log_light
 from backend.stages.detail.conditions import (
-    BROAD,
-    CONDITIONS,
+    BROAD_CHANNELS,
+    CONDITION_CHANNELS,
     Conditions,
     Shares,
     broad_band,
     conditions_of,
-    enlarged,
-    places,
-    trust_in,
+    estimate_trust,
+    texel_coordinates,
+    upsample,
 )
 from backend.stages.detail.diffusion import (
     DetailNet,
@@ -36,9 +36,9 @@ from backend.stages.detail.diffusion import (
     shipped,
 )
 from backend.stages.detail.diffusion.pipeline import Prediction
-from backend.stages.detail.diffusion_drawing import Diffusion
+from backend.stages.detail.diffusion_generator import Diffusion
 from backend.training.checkpoint import Origin, read_checkpoint, read_resume_point, write_checkpoint
-from backend.training.detail.crops import crop_at, draw_crops
+from backend.training.detail.crops import Window, crop_at, draw_crops
 from backend.training.detail.denoising import DetailTraining, Nets
 from backend.training.detail.detail_presets import Preset
 from backend.training.detail.detail_sheets import write_prediction_sheet
@@ -73,8 +73,8 @@ def pipeline() -> DetailPipeline:
 def random_conditions(height: int, width: int) -> Conditions:
     random = torch.Generator().manual_seed(3)
     return Conditions(
-        torch.randn(1, CONDITIONS, height, width, generator=random),
-        torch.randn(1, BROAD, height, width, generator=random),
+        torch.randn(1, CONDITION_CHANNELS, height, width, generator=random),
+        torch.randn(1, BROAD_CHANNELS, height, width, generator=random),
         torch.rand(1, 2, height, width, generator=random),
         torch.zeros(1),
     )
@@ -205,7 +205,7 @@ def test_trust_ends_at_shadow_edges_borders_and_clipping() -> None:
     skin = torch.ones(1, 1, size, size)
     coverage = skin.clone()
     coverage[:, :, 200:] = 0.0
-    trust = trust_in(phone, Shares(skin, coverage), studio_log + light, studio_log)[0, 0]
+    trust = estimate_trust(phone, Shares(skin, coverage), studio_log + light, studio_log)[0, 0]
     assert float(trust[100, 70]) == pytest.approx(1.0, abs=1e-3)
     assert float(trust[100, 10]) == 0.0 and float(trust[230, 70]) == 0.0
     assert float(trust[100, 127]) < 0.05
@@ -258,7 +258,8 @@ def a_person(seed: int, size: int = 256) -> FilmedPerson:
         network_answer=smooth(3), hybrid_log=smooth(3, size).half() - 1.5,
         network_log=smooth(3, size).half() - 1.5,
         hybrid_broad=smooth(3) - 1.5, network_broad=smooth(3) - 1.5,
-        hybrid_broad_residual=smooth(3), network_broad_residual=smooth(3), has_height=torch.tensor(1.0),
+        hybrid_broad_residual=smooth(3), network_broad_residual=smooth(3),
+        has_height=torch.tensor(1.0),
     )  # fmt: skip
 
 
@@ -267,15 +268,15 @@ def test_pieces_are_told_what_the_product_tells(octave: int) -> None:
     """Inside a piece: its rim knows nothing of what lies beyond."""
     size, crop, row, column = 512 >> octave, 64, 128, 64
     person = a_person(1, 512)
-    piece = crop_at(person, row, column, crop, octave, CPU, use_network=False)
+    piece = crop_at(person, Window(row, column, crop, octave), CPU, use_network=False)
 
     def whole(image: torch.Tensor) -> torch.Tensor:
         return functional.avg_pool2d(image.float(), 1 << octave)
 
     phone_log = log_light(linear_from_srgb(whole(person.phone_srgb)[None] / 255))
     told = conditions_of(
-        phone_log, whole(person.hybrid_log)[None], enlarged(person.hybrid_broad[None], size),
-        whole(person.trust[None])[None] / 255, places(size, CPU), size,
+        phone_log, whole(person.hybrid_log)[None], upsample(person.hybrid_broad[None], size),
+        whole(person.trust[None])[None] / 255, texel_coordinates(size, CPU), size,
     )  # fmt: skip
     place = (
         slice(row >> octave, (row >> octave) + crop),

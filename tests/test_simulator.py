@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from backend.atlas.inpaint import inpaint
+from backend.atlas.texel_map import region, texel_map, twin_coordinates
+from backend.imaging.log_light import LUMINANCE
+from backend.stages.phone_texture import bands
+from backend.stages.phone_texture.unwrap import RANK_POWER, SHINE_TOLERANCE
+from backend.stages.room_light.lobes import MIN_LOG_SHADING, relative_log
 from backend.synthetic.simulator import (
     MOVES_WITH,
     Environments,
@@ -19,18 +25,24 @@ from backend.synthetic.simulator import (
     Simulator,
     Skins,
     bake_tables,
+    batch_inpaint,
+    blend,
     draw_environments,
     draw_sheet,
     load_tables,
     read_hdris,
     save_tables,
+    view_placement,
 )
-from backend.synthetic.simulator import view_placement as view_placement
 from backend.synthetic.simulator.atlas_maps import AtlasMaps
 from backend.synthetic.simulator.occluders import draw_occluders, find_hair
 from backend.synthetic.simulator.phone_camera import draw_phone_camera
 from backend.synthetic.simulator.shading import Heads
-from backend.synthetic.simulator.simulate import LightEstimate, estimate_light
+from backend.synthetic.simulator.simulate import (
+    LightEstimate,
+    estimate_light,
+    relative_log_light,
+)
 from backend.synthetic.simulator.sphere import DIRECTIONS, Sphere
 from backend.synthetic.simulator.view_placement import draw_view_placements
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
@@ -170,7 +182,7 @@ def test_light_of_the_camera_differs_from_view_to_view_and_light_of_the_head_doe
     )
 
 
-def test_textures_are_as_the_stage_makes_them(pair: Pair):
+def test_textures_are_whole_and_in_range(pair: Pair):
     assert pair.phone_srgb.shape == pair.studio_srgb.shape == (6, 3, SIZE, SIZE)
     assert pair.log_shading.shape == pair.phone_srgb.shape
     for image in (pair.phone_srgb, pair.studio_srgb, pair.coverage, pair.confidence):
@@ -183,6 +195,117 @@ def test_textures_are_as_the_stage_makes_them(pair: Pair):
     assert (pair.confidence <= pair.coverage).all()
     assert pair.head.tolist() == [0] * 6
     assert {MOVES_WITH[kind] for kind in pair.moves_with} == {"head", "camera"}
+
+
+def as_image(batch: torch.Tensor) -> np.ndarray:
+    """(V, C, N, N) as the stage's (V, N, N, C), float32."""
+    return np.ascontiguousarray(batch.permute(0, 2, 3, 1).numpy())
+
+
+@pytest.fixture(scope="module")
+def views() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Three views (1, 3, 3, N, N) in log light of one skin, one of them with a highlight; their
+    weights and ranks (1, 3, N, N), of which the left third is 0 in the last view."""
+    size = blend.LOW_SHARE * bands.LOW_SIZE
+    generator = torch.Generator().manual_seed(8)
+    skin = -1.0 + 0.05 * torch.randn(1, 1, 3, size, size, generator=generator)
+    noise = 0.02 * torch.randn(1, 3, 3, size, size, generator=generator)
+    x = torch.linspace(-1.0, 1.0, size)
+    highlight = torch.exp(-((x[:, None] - 0.2) ** 2 + (x - 0.3) ** 2) / 0.02)
+    log_rgb = skin + noise
+    log_rgb[:, 1] += 0.6 * highlight
+    weight = 0.3 + 0.7 * torch.rand(1, 3, size, size, generator=generator)
+    weight[:, 2, :, : size // 3] = 0.0
+    rank = (0.3 + 0.7 * torch.rand(1, 3, size, size, generator=generator)) * (weight > 0.0)
+    return log_rgb, weight, rank
+
+
+def test_low_bands_are_those_of_the_stage(views):
+    """Where a view saw, away from the border: beyond both continue colours by other octaves."""
+    log_rgb, weight, _ = views
+    ours = blend.low_bands(log_rgb, weight)[0].permute(0, 2, 3, 1).numpy()
+    for view in (0, 1):
+        theirs, _ = bands.low_band(as_image(log_rgb[0, view][None])[0], weight[0, view].numpy())
+        inner = slice(16, -16)
+        np.testing.assert_allclose(ours[view, inner, inner], theirs[inner, inner], atol=1e-4)
+
+
+def test_low_bands_are_averaged_as_in_the_stage(views):
+    """A highlight that one view shows counts less in the robust mean, in both alike."""
+    log_rgb, weight, _ = views
+    lows = blend.low_bands(log_rgb, weight)
+    low_weight = torch.nn.functional.avg_pool2d(weight, blend.LOW_SHARE)
+    share = blend.robust_shares(lows, low_weight)
+    ours = (share[:, :, None] * lows).sum(1)[0].permute(1, 2, 0).numpy()
+    theirs = bands.common_low_band(as_image(lows[0]), low_weight[0].numpy())
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    plain = (low_weight[:, :, None] * lows).sum(1)[0] / low_weight.sum(1)
+    assert np.abs(ours - plain.permute(1, 2, 0).numpy()).max() > 0.02
+
+
+def test_high_bands_are_blended_as_in_the_stage(views):
+    """The same ranks and low bands give the stage's high band."""
+    log_rgb, weight, rank = views
+    lows = blend.low_bands(log_rgb, weight)
+    low_weight = torch.nn.functional.avg_pool2d(weight, blend.LOW_SHARE)
+    size = weight.shape[-1]
+    high = log_rgb[0] - blend.upsample(lows[0], size)
+    share = blend.high_shares(rank, lows, blend.robust_shares(lows, low_weight))
+    ours = (share[0, :, None] * high).sum(0).permute(1, 2, 0).reshape(-1, 3).numpy()
+    count = size * size
+    total, weight_sum = np.zeros((count, 3), np.float32), np.zeros(count, np.float32)
+    best, seen = np.zeros(count, np.float32), np.zeros(count, np.uint8)
+    low_images = as_image(lows[0])
+    common = bands.common_low_band(low_images, low_weight[0].numpy())
+    for view in range(3):
+        shine = np.maximum((low_images[view] - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
+        matte = cv2.resize(np.exp(-6.0 * shine), (size, size), interpolation=cv2.INTER_LINEAR)
+        power = rank[0, view].double().numpy() ** RANK_POWER * matte
+        bands.add_weighted(
+            total, weight_sum, best, seen, as_image(high[view][None])[0].reshape(-1, 3),
+            weight[0, view].numpy().ravel(), power.astype(np.float32).ravel(),
+        )  # fmt: skip
+    np.testing.assert_allclose(ours, total / weight_sum[:, None], atol=1e-4)
+    assert np.array_equal(best, weight[0].amax(0).numpy().ravel())
+    assert set(seen) == {2, 3}
+
+
+def test_seen_skin_and_its_twin_are_filled_as_in_the_stage(
+    template: HeadTemplate, atlas: AtlasMaps
+):
+    """One side seen of a face that is alike on both: it stays, and the other side is its mirror.
+
+    The continuations differ (`batch_inpaint`), which a shift from one side to the other would show;
+    without one both give the twin's own colours.
+    """
+    table = texel_map(template, SIZE)
+    twin = twin_coordinates(table)
+    rest = table.interpolate(template.vertices_m)
+    seen = (table.is_material("skin") & (rest[:, 0] > 0.0)).astype(np.float32)
+    waves = np.stack([np.sin(k * np.abs(rest[:, 0]) * 60 + rest[:, 2] * 40) for k in (1, 2, 3)], 1)
+    log_rgb = (-1.0 + 0.2 * waves).astype(np.float32)
+    theirs = inpaint(table, log_rgb, seen, twin)
+    # Gutters too: what lies between two texels is interpolated by both.
+    image = np.ascontiguousarray(table.scatter(np.concatenate([log_rgb, seen[:, None]], 1)))
+    batch = torch.from_numpy(image).permute(2, 0, 1)[None]
+    ours = batch_inpaint.inpaint(atlas, batch[:, :3], batch[:, 3:])
+    colours = table.gather(ours.log_rgb[0].permute(1, 2, 0).numpy())
+    invented = table.gather(ours.invented[0, 0].numpy())
+    nostrils = table.interpolate(region(template, "nostrils"))
+    skin = table.is_material("skin") & (nostrils == 0.0)
+    np.testing.assert_allclose(invented[skin], theirs.invented[skin], atol=1e-4)
+    np.testing.assert_allclose(colours[seen > 0.5], theirs.log_rgb[seen > 0.5], atol=1e-4)
+    assert (seen > 0.5).sum() > 1000
+
+
+def test_shading_is_relative_to_its_median_as_in_the_lobes_fit():
+    """Every fourth point tells the median here, all of them there: of these the same."""
+    generator = torch.Generator().manual_seed(9)
+    light = torch.rand(1, 101, 1, 3, generator=generator).repeat_interleave(4, 1) ** 3
+    ours = relative_log_light(light.expand(-1, -1, 3, -1))[0].transpose(0, 1).numpy()
+    theirs = relative_log(light[0, :, 0].expand(3, -1, -1).numpy())
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    assert theirs.min() == pytest.approx(MIN_LOG_SHADING) and theirs.max() > 0.5
 
 
 def test_shading_is_what_lies_between_studio_and_phone(pair: Pair, atlas: AtlasMaps):
@@ -203,7 +326,7 @@ def test_shading_is_what_lies_between_studio_and_phone(pair: Pair, atlas: AtlasM
     assert judged >= 4
 
 
-@pytest.mark.parametrize("light_turns", [False, True])
+@pytest.mark.parametrize("light_follows_camera", [False, True])
 def test_what_the_stage_makes_of_the_light_does_not_depend_on_its_level(
     heads: Heads, atlas: AtlasMaps, light_follows_camera: bool
 ):
@@ -252,7 +375,7 @@ def test_narrow_filming_leaves_the_sides_unseen(
     seen = []
     for degrees in (12.0, 60.0):
         reach = math.radians(degrees)
-        monkeypatch.setattr(view_placement, "YAW_RAD", (reach, reach))
+        monkeypatch.setattr(view_placement, "YAW_RANGE_RAD", (reach, reach))
         seen.append(made.simulate(skins(4), torch.Generator().manual_seed(4)).coverage)
     ears = atlas.ears[0, 0] > 0.5
     nose = (atlas.bare[0, 0] > 0.5) & (atlas.height_m[0, 0].abs() < 0.03)

@@ -22,7 +22,7 @@ from studio_avatar_addon.avatar.files import sha256_file, whole_file, write_json
 from .finite import NotFinite
 
 DESCRIPTION = "checkpoint.json"
-FORMAT = 1
+FORMAT = 1  # of the description; to be raised when older ones can no longer be read
 _REMEDY = "Restore the folder, or start again in another one with --out."
 
 
@@ -45,7 +45,7 @@ class Phase(Protocol):
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Where a training stands."""
+    """Where a training stands; "standing" in the description."""
 
     phase: str
     step: int  # done in that phase
@@ -56,7 +56,7 @@ class ResumePoint:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a training must be told again to go on as it began."""
+    """What a training depends on: it is resumed only where all of it is the same."""
 
     preset: str
     settings: dict[str, Any]
@@ -89,17 +89,17 @@ def write_checkpoint(folder: Path, origin: Origin, nets: Nets, phase: Phase, ste
     file = folder / f"checkpoint_{phase.name}_{step}.safetensors"
     with whole_file(file) as partial:
         safetensors.torch.save_file(tensors, partial)
-    standing = ResumePoint(phase.name, step, phase.figures(), file.name, sha256_file(file))
+    resume_point = ResumePoint(phase.name, step, phase.figures(), file.name, sha256_file(file))
     write_json(
         folder / DESCRIPTION,
-        {"format": FORMAT, "standing": asdict(standing), "origin": asdict(origin)},
+        {"format": FORMAT, "standing": asdict(resume_point), "origin": asdict(origin)},
     )
     for old in folder.glob("checkpoint_*.safetensors"):
         if old != file:
             old.unlink()
 
 
-def begun(folder: Path, origin: Origin, *, resume: bool) -> ResumePoint | None:
+def find_resume_point(folder: Path, origin: Origin, *, resume: bool) -> ResumePoint | None:
     """Where the training in `folder` stands, None for one that begins now.
 
     Raises EnvironmentProblem where one is there and not to be resumed, or the other way round.
@@ -118,35 +118,37 @@ def read_resume_point(folder: Path, origin: Origin) -> ResumePoint:
     """Raises EnvironmentProblem where there is none, or the training was begun otherwise."""
     try:
         stored = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-        standing, begun = ResumePoint(**stored["standing"]), Origin(**stored["origin"])
+        resume_point, stored_origin = ResumePoint(**stored["standing"]), Origin(**stored["origin"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise EnvironmentProblem(
             f"{folder} holds no training to resume: {error}.", _REMEDY
         ) from error
-    differs = [name for name, value in asdict(origin).items() if value != asdict(begun)[name]]
+    differs = [
+        name for name, value in asdict(origin).items() if value != asdict(stored_origin)[name]
+    ]
     if differs:
         raise EnvironmentProblem(
             f"The training in {folder} was begun otherwise ({differs[0]} differs).",
             "Resume it as it was begun, or start again in another folder with --out.",
         )
-    return standing
+    return resume_point
 
 
-def read_checkpoint(folder: Path, standing: ResumePoint, nets: Nets, phase: Phase) -> None:
+def read_checkpoint(folder: Path, resume_point: ResumePoint, nets: Nets, phase: Phase) -> None:
     """Bring `nets` and `phase` to where they stood.
 
     Raises EnvironmentProblem for a damaged file.
     """
-    file = folder / standing.file
+    file = folder / resume_point.file
     try:
-        if sha256_file(file) != standing.sha256:
+        if sha256_file(file) != resume_point.sha256:
             raise EnvironmentProblem(f"{file.name} is not the file its description means.", _REMEDY)
         tensors = safetensors.torch.load_file(file)
         for name, net in nets.named().items():
-            net.load_state_dict(_below(tensors, f"net.{name}."))
+            net.load_state_dict(_with_prefix(tensors, f"net.{name}."))
         for name, optimizer in phase.optimizers.items():
-            _restore(optimizer, _below(tensors, f"optimizer.{name}."))
-        phase.set_figures(standing.figures)
+            _restore(optimizer, _with_prefix(tensors, f"optimizer.{name}."))
+        phase.set_figures(resume_point.figures)
     except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         raise EnvironmentProblem(f"{file.name} cannot be read: {error}", _REMEDY) from error
 
@@ -163,7 +165,7 @@ def _tensors(nets: Nets, phase: Phase) -> dict[str, Tensor]:
     return {key: value.detach().cpu().contiguous() for key, value in found.items()}
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
 
 

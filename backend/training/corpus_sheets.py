@@ -19,11 +19,13 @@ from ..synthetic.simulator import draw_sheet
 from .texture_pool import TexturePool, load_or_paint_bank, load_simulator
 
 DOCS = CHECKOUT / "docs"
+# What the documentation's pictures show: enough persons to judge the spread of tones by, in files
+# of some 300 kB.
 PERSONS, SIZE, CLOSE = 64, 256, 6
 HEADS_SIZE, HEAD_PX = 1024, 320
 ACROSS, TILE_PX = 8, 160
 PAIRS_SEED = 7
-QUALITY = 85
+QUALITY = 85  # JPEG
 
 
 def render_corpus(out: Path = DOCS) -> Path:
@@ -43,7 +45,7 @@ def render_corpus(out: Path = DOCS) -> Path:
     write_jpeg(out / "heads.jpg", head_sheet(load_template(), worn, HEAD_PX), QUALITY)
     write_jpeg(out / "skin.jpg", close_up_sheet(load_template(), range(CLOSE)), QUALITY)
     simulator = load_simulator(cache, cpu, SIZE, None, TerminalProgress())
-    skins = TexturePool.of(bank, cpu)
+    skins = TexturePool.from_bank(bank, cpu)
     generator = torch.Generator().manual_seed(PAIRS_SEED)
     pair = simulator.simulate(skins.take(torch.arange(PERSONS)), generator)
     write_jpeg(out / "pairs.jpg", draw_sheet(pair, ACROSS // 2, TILE_PX), QUALITY)

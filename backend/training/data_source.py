@@ -16,30 +16,30 @@ SIMULATED = "simulated"
 
 @dataclass(frozen=True, eq=False)
 class DataSource:
-    """Looked at but not yet read."""
+    """Folders whose files are listed but not yet read."""
 
     phone: list[Path] | None  # pictures in the atlas; None: simulated
     studio: list[Path] | None  # the same
     studio_folder: StudioFolder | None  # textures of another mesh, which lies beside them
 
-    def marks(self) -> tuple[str, str]:
-        """Of the phone's and the studio's textures: what changes with their content."""
+    def content_hashes(self) -> tuple[str, str]:
+        """16 hex digits each of the phone's and the studio's textures, or "simulated"."""
         phone = SIMULATED if self.phone is None else content_hash(self.phone)
         if self.studio_folder is not None:
             return phone, content_hash([*self.studio_folder.images, self.studio_folder.mesh])
         return phone, SIMULATED if self.studio is None else content_hash(self.studio)
 
-    def told(self, painted: int, variations: int) -> str:
+    def describe(self, painted: int, variations: int) -> str:
         """For a model card: what is learnt from beside `painted` persons."""
-        told = f"{painted} painted persons"
+        painted_persons = f"{painted} painted persons"
         if self.studio_folder is not None:
             names = ", ".join(path.stem for path in self.studio_folder.images)
-            return f"{told} and {variations} variations of the real skins {names}"
+            return f"{painted_persons} and {variations} variations of the real skins {names}"
         if self.studio is not None:
-            return f"{told} and {len(self.studio)} studio textures of the trainer's own"
-        return told
+            return f"{painted_persons} and {len(self.studio)} studio textures of the trainer's own"
+        return painted_persons
 
-    def skins(
+    def own_textures(
         self, count: int, first_seed: int, size: int, device: torch.device
     ) -> TexturePool | None:
         """Studio textures of the trainer's own, if any: `count` variations, where a mesh tells how
@@ -49,17 +49,20 @@ class DataSource:
         """
         if self.studio_folder is not None:
             seeds = range(first_seed, first_seed + count)
-            return TexturePool.of_real(self.studio_folder, seeds, size, device)
+            return TexturePool.from_folder(self.studio_folder, seeds, size, device)
         if self.studio is None:
             return None
         albedo = read_atlas_pictures(self.studio, size)
         # Few among many painted persons would hardly be drawn.
         repeated = torch.arange(max(count, len(albedo))) % len(albedo)
-        return TexturePool.of_colours(albedo[repeated].to(device))
+        return TexturePool.from_colours(albedo[repeated].to(device))
 
 
 def inspect(phone: str, studio: str) -> DataSource:
-    """Of "simulated" or a folder each. Raises CorpusError where a folder holds nothing of use."""
+    """What "simulated" or a folder each holds.
+
+    Raises CorpusError where a folder holds nothing of use.
+    """
     pictures = None if phone == SIMULATED else atlas_pictures(Path(phone), "phone")
     if studio == SIMULATED:
         return DataSource(pictures, None, None)

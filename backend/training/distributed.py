@@ -19,7 +19,7 @@ from studio_avatar_addon.avatar.types import Progress
 from ..job.terminal import Silent, TerminalProgress
 
 # The others wait while the main process films and paints what the cache does not hold yet.
-LONGEST_WAIT = timedelta(hours=12)
+MAX_WAIT = timedelta(hours=12)
 
 
 def accelerator_for_training() -> Accelerator:
@@ -27,15 +27,15 @@ def accelerator_for_training() -> Accelerator:
     gpu = torch.cuda.is_available()
     return Accelerator(
         cpu=not gpu, mixed_precision="bf16" if gpu else "no",
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=MAX_WAIT)],
     )  # fmt: skip
 
 
-def finished(accelerator: Accelerator, told: str) -> str:
-    """`told` by the main process, nothing by the others, once all are done."""
+def finish(accelerator: Accelerator, message: str) -> str:
+    """`message` of the main process, nothing by the others, once all are done."""
     accelerator.wait_for_everyone()
     accelerator.end_training()
-    return told if accelerator.is_main_process else ""
+    return message if accelerator.is_main_process else ""
 
 
 def main_process_progress(accelerator: Accelerator) -> Progress:
@@ -47,43 +47,48 @@ def optimizer_step(
     accelerator: Accelerator,
     loss: Tensor,
     *optimizers: torch.optim.Optimizer,
-    longest: float | None = None,
+    max_gradient_norm: float | None = None,
 ) -> None:
-    """One step down the mean of all processes' losses; gradients no longer than `longest`."""
+    """One step down the mean of all processes' losses () of one batch each.
+
+    Gradients longer than `max_gradient_norm` in all are shortened to it.
+    """
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
     accelerator.backward(loss)
-    learning = [p for o in optimizers for group in o.param_groups for p in group["params"]]
+    parameters = [p for o in optimizers for group in o.param_groups for p in group["params"]]
     if accelerator.num_processes > 1:
-        _average_gradients(accelerator, learning)
-    if longest is not None:
-        accelerator.clip_grad_norm_(learning, longest)
+        _average_gradients(accelerator, parameters)
+    if max_gradient_norm is not None:
+        accelerator.clip_grad_norm_(parameters, max_gradient_norm)
     for optimizer in optimizers:
         optimizer.step()
 
 
 def mean_over_processes(accelerator: Accelerator, value: Tensor) -> Tensor:
-    """Of all processes' `value` (...)."""
+    """Mean of all processes' `value` (...), which has the same shape in each."""
     if accelerator.num_processes == 1:
         return value
     return accelerator.reduce(value, "mean")
 
 
-def any_process(accelerator: Accelerator, said: bool) -> bool:
+def any_process(accelerator: Accelerator, condition: bool) -> bool:
     """Whether any process says so: all go on, or none."""
-    share = mean_over_processes(accelerator, torch.tensor(float(said), device=accelerator.device))
+    share = mean_over_processes(
+        accelerator, torch.tensor(float(condition), device=accelerator.device)
+    )
     return share.item() > 0.0
 
 
-def _average_gradients(accelerator: Accelerator, learning: list[torch.nn.Parameter]) -> None:
+def _average_gradients(accelerator: Accelerator, parameters: list[torch.nn.Parameter]) -> None:
     """In one message. All must send the same, so what a process did not use counts as 0; what none
     of them used keeps no gradient, as in a single process."""
-    used = torch.tensor([float(p.grad is not None) for p in learning], device=accelerator.device)
-    sent = torch.cat([used, *(_gradient(p).flatten() for p in learning)])
+    used = torch.tensor([float(p.grad is not None) for p in parameters], device=accelerator.device)
+    sent = torch.cat([used, *(_gradient(p).flatten() for p in parameters)])
     mean = mean_over_processes(accelerator, sent)
-    used, *parts = mean.split([len(learning), *(p.numel() for p in learning)])
-    for parameter, by_some, part in zip(learning, used.tolist(), parts, strict=True):
-        if by_some:
+    used, *parts = mean.split([len(parameters), *(p.numel() for p in parameters)])
+    for parameter, is_used, part in zip(parameters, used.tolist(), parts, strict=True):
+        if is_used:
             # Into memory laid out as the weights are.
             parameter.grad = torch.empty_like(parameter).copy_(part.view_as(parameter))
 

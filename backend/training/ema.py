@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+# A young network's mean forgets half over this share of the images it has seen, so that it does
+# not carry its random start along (`ema_rampup` of StyleGAN2-ADA and its successors).
+RAMP_UP = 0.05
 
 
 @torch.no_grad()
-def follow(mean: nn.Module, net: nn.Module, images: int, half_life: int, seen: int) -> None:
-    """Move `mean` towards `net` after a batch of `images`; young networks are followed faster,
-    as if half were forgotten over a twentieth of what was `seen`."""
-    forgotten = 0.5 ** (images / max(min(half_life, 0.05 * seen), 1e-8))
-    for slow, fast in zip(mean.parameters(), net.parameters(), strict=True):
-        slow.lerp_(fast, 1.0 - forgotten)
-    for slow, fast in zip(mean.buffers(), net.buffers(), strict=True):
-        slow.copy_(fast)
+def update(mean: nn.Module, net: nn.Module, images: int, half_life: int, seen: int) -> None:
+    """Move the parameters of `mean` towards those of `net` after a batch of `images`.
+
+    `half_life`: images over which half is forgotten, once `seen` images in all are many. Buffers
+    are copied, since the networks keep running means of their own in them.
+
+    Torch's AveragedModel has a fixed decay, starts with a copy instead of a ramp, and adds a
+    prefix and a counter to what checkpoints hold; its averaging alone is used.
+    """
+    decay = 0.5 ** (images / max(min(half_life, RAMP_UP * seen), 1e-8))
+    average = get_ema_multi_avg_fn(decay)
+    average(list(mean.parameters()), list(net.parameters()), None)
+    for averaged, current in zip(mean.buffers(), net.buffers(), strict=True):
+        averaged.copy_(current)

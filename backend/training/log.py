@@ -1,4 +1,4 @@
-"""What a training tells of itself: a line of JSON every so many steps, and TensorBoard's events."""
+"""A training's figures in; a line of JSON every so many steps, and TensorBoard's events, out."""
 
 from __future__ import annotations
 

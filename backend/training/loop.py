@@ -1,4 +1,4 @@
-"""What learns in; steps, with their logs, checkpoints and sheets, out."""
+"""A learner in; steps, with their logs, checkpoints and sheets, out."""
 
 from __future__ import annotations
 
@@ -26,44 +26,48 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    steps: int
+    """Numbers of steps."""
+
+    steps: int  # in all
     log_every: int
-    keep_every: int
-    sheet_every: int
+    keep_every: int  # between checkpoints
+    sheet_every: int  # between sheets of pictures
 
 
 @dataclass(frozen=True, eq=False)
 class Loop:
-    """`keep` writes a checkpoint and `sheet` pictures, after so many steps; the latter tells the
-    figures to log. `stop_at_s` is of time.monotonic(). Of several processes the main one writes."""
+    """`save_checkpoint` and `sheet` get the number of steps done; `sheet` returns figures to log.
+
+    `stop_at_s` is of time.monotonic(). Of several processes the main one writes.
+    """
 
     accelerator: Accelerator
-    keep: Callable[[int], None]
+    save_checkpoint: Callable[[int], None]
     sheet: Callable[[int], dict[str, float]]
     log: TrainingLog
     progress: Progress
     stop_at_s: float | None = None
 
-    def run(self, learner: Learner, pace: Schedule, done: int) -> bool:
+    def run(self, learner: Learner, schedule: Schedule, done: int) -> bool:
         """From step `done` to the last; False where the time was up before."""
         started, logged = time.monotonic(), done
         writes = self.accelerator.is_main_process
-        for number in range(done, pace.steps):
-            found = learner.step(number)
+        for number in range(done, schedule.steps):
+            losses = learner.step(number)
             step = number + 1
-            ends = step == pace.steps
-            late = self.stop_at_s is not None and time.monotonic() > self.stop_at_s
-            late = any_process(self.accelerator, late)
-            if writes and (step % pace.log_every == 0 or ends):
-                took = (time.monotonic() - started) / (step - logged)
-                self.log.write(learner.name, step, {"seconds_a_step": took} | found)
+            is_last = step == schedule.steps
+            time_is_up = self.stop_at_s is not None and time.monotonic() > self.stop_at_s
+            time_is_up = any_process(self.accelerator, time_is_up)
+            if writes and (step % schedule.log_every == 0 or is_last):
+                seconds = (time.monotonic() - started) / (step - logged)
+                self.log.write(learner.name, step, {"seconds_a_step": seconds} | losses)
                 started, logged = time.monotonic(), step
-                told = " ".join(f"{k} {v:.3f}" for k, v in list(found.items())[:3])
-                self.progress(step, pace.steps, f"{learner.name}: {told}")
-            if writes and (step % pace.keep_every == 0 or ends or late):
-                self.keep(step)
-            if writes and (step % pace.sheet_every == 0 or ends):
+                summary = " ".join(f"{k} {v:.3f}" for k, v in list(losses.items())[:3])
+                self.progress(step, schedule.steps, f"{learner.name}: {summary}")
+            if writes and (step % schedule.keep_every == 0 or is_last or time_is_up):
+                self.save_checkpoint(step)
+            if writes and (step % schedule.sheet_every == 0 or is_last):
                 self.log.write(learner.name, step, self.sheet(step))
-            if late and not ends:
+            if time_is_up and not is_last:
                 return False
         return True

@@ -35,15 +35,18 @@ from ..synthetic.simulator import (
 )
 from ..synthetic.simulator.tables import tables_version
 
-# Persons below are nobody's training data: benchmarks draw from them.
+# Seeds of persons. Those below are nobody's training data: benchmarks draw from them.
 FIRST_TRAINING_SEED = 1000
+# How many heads are baked and environments drawn: variety against minutes of baking at first use.
 HEADS, ENVIRONMENTS = 24, 512
 HEADS_SEED, ENVIRONMENTS_SEED = 100, 200
 # Identity parameters beyond this many standard deviations make caricatures.
-WIDEST = 2.0
-# Of HDRIs, where a folder is given; each lights the head from every side.
-HDRI_SHARE = 4
-DEFAULT_ROUGHNESS, DEFAULT_SPECULAR_LEVEL = 0.45, 0.35  # Principled's
+MAX_IDENTITY_SD = 2.0
+# Panoramas of a given folder are repeated to a fourth of the made-up environments' number: real
+# light is worth more than made-up light, but few panoramas would be learnt by heart.
+HDRI_DIVISOR = 4
+# Principled's, of textures that bring none: the middle of what `corpus.relief` paints on faces.
+DEFAULT_ROUGHNESS, DEFAULT_SPECULAR_LEVEL = 0.45, 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +61,12 @@ class TexturePool:
         return len(self.albedo_srgb)
 
     @classmethod
-    def of(cls, bank: Bank, device: torch.device) -> TexturePool:
-        return cls._stacked(bank.texture(i, device) for i in range(len(bank)))
+    def from_bank(cls, bank: Bank, device: torch.device) -> TexturePool:
+        """All persons of a painted bank."""
+        return cls._stack(bank.texture(i, device) for i in range(len(bank)))
 
     @classmethod
-    def of_real(
+    def from_folder(
         cls, folder: StudioFolder, seeds: Sequence[int], size: int, device: torch.device
     ) -> TexturePool:
         """Variations of the folder's textures, with marks of the painted persons of `seeds`.
@@ -72,49 +76,51 @@ class TexturePool:
         template = load_template()
         anatomy = Anatomy(texel_map(template, size), template.vertices_m)
         real = wrapped_textures(folder, anatomy, device)
-        return cls._stacked(vary(real, anatomy, seed) for seed in seeds)
+        return cls._stack(vary(real, anatomy, seed) for seed in seeds)
 
     @classmethod
-    def painted(cls, seeds: Sequence[int], size: int, device: torch.device) -> TexturePool:
+    def paint(cls, seeds: Sequence[int], size: int, device: torch.device) -> TexturePool:
         """The persons of `seeds`, painted now on a device that does so fast."""
         template = load_template()
         anatomy = Anatomy(texel_map(template, size), template.vertices_m)
-        return cls._stacked(paint(draw_person(seed), anatomy, device) for seed in seeds)
+        return cls._stack(paint(draw_person(seed), anatomy, device) for seed in seeds)
 
     @classmethod
-    def of_colours(cls, albedo_srgb: torch.Tensor) -> TexturePool:
-        """Textures (P, 3, N, N) uint8 of which only the colour is known: as usual skin shines."""
-        usual = torch.full_like(albedo_srgb[:, 0], 255)
+    def from_colours(cls, albedo_srgb: torch.Tensor) -> TexturePool:
+        """Textures (P, 3, N, N) uint8 sRGB without other maps: they shine as most skin does."""
+        full = torch.full_like(albedo_srgb[:, 0], 255)
         roughness, specular = (
-            _bytes(usual / 255 * v) for v in (DEFAULT_ROUGHNESS, DEFAULT_SPECULAR_LEVEL)
+            to_uint8(full / 255 * v) for v in (DEFAULT_ROUGHNESS, DEFAULT_SPECULAR_LEVEL)
         )
         return cls(albedo_srgb, roughness, specular)
 
     @classmethod
-    def _stacked(cls, textures: Iterable[StudioTexture]) -> TexturePool:
+    def _stack(cls, textures: Iterable[StudioTexture]) -> TexturePool:
         maps = [
-            (_bytes(srgb_from_linear(t.albedo)), _bytes(t.roughness), _bytes(t.specular))
+            (to_uint8(srgb_from_linear(t.albedo)), to_uint8(t.roughness), to_uint8(t.specular))
             for t in textures
         ]
         return cls(*map(torch.stack, zip(*maps, strict=True)))
 
-    def joined(self, other: TexturePool) -> TexturePool:
+    def concatenate(self, other: TexturePool) -> TexturePool:
+        """The textures of `self`, then those of `other`, which are of the same size."""
         return TexturePool(
             torch.cat([self.albedo_srgb, other.albedo_srgb]),
             torch.cat([self.roughness, other.roughness]),
             torch.cat([self.specular, other.specular]),
         )
 
-    def smaller(self, size: int) -> TexturePool:
+    def downsample(self, size: int) -> TexturePool:
         """At `size` texels a side, which divides the present one."""
         maps = (self.albedo_srgb, self.roughness[:, None], self.specular[:, None])
         albedo, roughness, specular = (
-            _bytes(functional.interpolate(m.float() / 255, (size, size), mode="area")) for m in maps
+            to_uint8(functional.interpolate(m.float() / 255, (size, size), mode="area"))
+            for m in maps
         )
         return TexturePool(albedo, roughness[:, 0], specular[:, 0])
 
     def take(self, index: torch.Tensor) -> Skins:
-        """Those of `index` (B,)."""
+        """Those of `index` (B,) int64, as floats: linear (B, 3, N, N), and (B, N, N) maps."""
         return Skins(
             linear_from_srgb(self.albedo_srgb[index].float() / 255),
             self.roughness[index].float() / 255,
@@ -134,18 +140,18 @@ def load_or_bake_tables(folder: Path, template: HeadTemplate, heads: int = HEADS
         random = np.random.default_rng(HEADS_SEED)
         drawn = random.normal(size=(heads, len(template.identity_names)))
         folder.mkdir(parents=True, exist_ok=True)
-        save_tables(bake_tables(template, np.clip(drawn, -WIDEST, WIDEST)), path)
+        save_tables(bake_tables(template, np.clip(drawn, -MAX_IDENTITY_SD, MAX_IDENTITY_SD)), path)
     return load_tables(path, template)
 
 
-def lights(hdris: Path | None) -> Environments:
+def load_environments(hdris: Path | None) -> Environments:
     """Made-up environments, and those of a folder of panoramas."""
     generator = torch.Generator().manual_seed(ENVIRONMENTS_SEED)
     drawn = draw_environments(generator, ENVIRONMENTS)
     if hdris is None:
         return drawn
     real = read_hdris(hdris)
-    repeated = torch.arange(len(real)).repeat(max(ENVIRONMENTS // HDRI_SHARE // len(real), 1))
+    repeated = torch.arange(len(real)).repeat(max(ENVIRONMENTS // HDRI_DIVISOR // len(real), 1))
     return concatenate([drawn, real.take(repeated)])
 
 
@@ -157,8 +163,9 @@ def load_simulator(
     progress(0, 1, "baking what heads see of the room")
     tables = load_or_bake_tables(folder, template)
     progress(1, 1, "")
-    return Simulator.on(device, template, tables, lights(hdris), size)
+    return Simulator.on(device, template, tables, load_environments(hdris), size)
 
 
-def _bytes(values: torch.Tensor) -> torch.Tensor:
+def to_uint8(values: torch.Tensor) -> torch.Tensor:
+    """Values (...) in [0, 1], beyond which they are clipped, as uint8 of 255."""
     return (values.clamp(0, 1) * 255).round().byte()

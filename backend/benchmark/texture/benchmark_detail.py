@@ -29,19 +29,19 @@ from ...stages.detail.conditions import (
     HEIGHT_SCALE_M,
     blurred,
     broad_band,
-    differences,
-    enlarged,
+    forward_differences,
     trust_of,
+    upsample,
 )
 from ...stages.detail.diffusion import DetailNet, load
-from ...stages.detail.surface_maps import COARSE_M, FINE_M, LARGEST_SWING, RELIEF_M
+from ...stages.detail.surface_maps import COARSE_M, FINE_M, MAX_SWING, RELIEF_M
 from ...synthetic.simulator import keep_freed_memory
 from ...training.data_source import SIMULATED, inspect
-from ...training.detail.crops import Pieces
+from ...training.detail.crops import Crops
+from ...training.detail.denoising import DetailTraining, Nets
 from ...training.detail.detail_presets import CPU, Preset
-from ...training.detail.detail_sheets import STUDIO_KINDS, held_out_pieces, predict_detail, scores
-from ...training.detail.filmed_persons import Filmed, with_trust
-from ...training.detail.learn import Learning, Nets
+from ...training.detail.detail_sheets import STUDIO_KINDS, held_out_crops, predict_detail, scores
+from ...training.detail.filmed_persons import FilmedPerson, with_trust
 from ...training.detail.train_detail import filmed_persons
 from ..markdown_table import table_head, table_line
 
@@ -60,9 +60,9 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
     Raises EnvironmentProblem where the shipped weights are missing.
     """
     keep_freed_memory()
-    given = inspect(SIMULATED, SIMULATED)
+    source = inspect(SIMULATED, SIMULATED)
     cache = cache_folder() / "training"
-    learnt, asked = filmed_persons(BUDGET, given, None, cache, PROCESSOR, Silent())
+    learnt, asked = filmed_persons(BUDGET, source, None, cache, PROCESSOR, Silent())
     shipped = load().unet
     rows: dict[str, Figures] = {}
 
@@ -84,8 +84,8 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
     for name, sees in VARIANTS.items():
         started = time.monotonic()
         net = _trained(BUDGET, [sees(person) for person in learnt])
-        told = [sees(person) for person in asked]
-        add(name, _judged(told, partial(_drawn, net, steps=1, start=1.0)), started)
+        describe = [sees(person) for person in asked]
+        add(name, _judged(describe, partial(_drawn, net, steps=1, start=1.0)), started)
     columns = [f"{kind}: {what}" for kind in STUDIO_KINDS for what in FIGURES.values()]
     lines = table_head("", *columns)
     lines += [table_line(name, *_cells(found)) for name, found in rows.items()]
@@ -99,18 +99,18 @@ def _cells(found: Figures) -> list[str]:
     return cells
 
 
-def _judged(persons: list[Filmed], made: Callable[[Pieces], tuple[Tensor, Tensor]]) -> Figures:
+def _judged(persons: list[FilmedPerson], made: Callable[[Crops], tuple[Tensor, Tensor]]) -> Figures:
     """`made`: log light of the pieces and the height of their relief in metres."""
     found: Figures = {}
     for kind in STUDIO_KINDS:
-        pieces = held_out_pieces(persons, kind, PROCESSOR)
-        log_rgb, height_m = made(pieces)
-        found |= {f"{kind}_{k}": round(v, 4) for k, v in scores(log_rgb, pieces).items()}
-        found[f"{kind}_normals_deg"] = round(_normals_off_deg(height_m, pieces), 3)
+        crops = held_out_crops(persons, kind, PROCESSOR)
+        log_rgb, height_m = made(crops)
+        found |= {f"{kind}_{k}": round(v, 4) for k, v in scores(log_rgb, crops).items()}
+        found[f"{kind}_normals_deg"] = round(_normals_off_deg(height_m, crops), 3)
     return found
 
 
-def believed(person: Filmed, trust: float) -> Filmed:
+def believed(person: FilmedPerson, trust: float) -> FilmedPerson:
     """As if the phone's gradients were trusted so far everywhere: 0 leaves stage 1 as it is."""
     size = person.skin.shape[-1]
     phone, albedo = (
@@ -118,8 +118,8 @@ def believed(person: Filmed, trust: float) -> Filmed:
         for image in (person.phone_srgb, person.albedo_srgb)
     )
     everywhere = torch.full_like(phone[:, :1], trust)
-    hybrid = phone + enlarged(person.hybrid_gain[None], size)
-    network = enlarged(person.network_answer[None], size)
+    hybrid = phone + upsample(person.hybrid_gain[None], size)
+    network = upsample(person.network_answer[None], size)
     hybrid, network = (with_trust(own, phone, everywhere) for own in (hybrid, network))
     return replace(
         person,
@@ -128,60 +128,60 @@ def believed(person: Filmed, trust: float) -> Filmed:
         network_log=network[0],
         hybrid_broad=broad_band(hybrid)[0],
         network_broad=broad_band(network)[0],
-        hybrid_apart=broad_band(albedo - hybrid)[0],
-        network_apart=broad_band(albedo - network)[0],
+        hybrid_broad_residual=broad_band(albedo - hybrid)[0],
+        network_broad_residual=broad_band(albedo - network)[0],
     )
 
 
-def _plain(pieces: Pieces) -> tuple[Tensor, Tensor]:
+def _plain(crops: Crops) -> tuple[Tensor, Tensor]:
     """What is told, and its dark lines taken for furrows, as a draft has it."""
-    made = pieces.blended_log + pieces.apart
+    made = crops.blended_log + crops.broad_residual
     return made, _furrows_m(made)
 
 
 def _furrows_m(made: Tensor) -> Tensor:
     luminance = (made * made.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
     band = blurred(luminance, FINE_M / TEXEL_M) - blurred(luminance, COARSE_M / TEXEL_M)
-    return RELIEF_M * LARGEST_SWING * torch.tanh(band / LARGEST_SWING)[:, 0]
+    return RELIEF_M * MAX_SWING * torch.tanh(band / MAX_SWING)[:, 0]
 
 
-def _flat(pieces: Pieces) -> tuple[Tensor, Tensor]:
-    return pieces.blended_log + pieces.apart, torch.zeros_like(pieces.drawn[:, 3])
+def _flat(crops: Crops) -> tuple[Tensor, Tensor]:
+    return crops.blended_log + crops.broad_residual, torch.zeros_like(crops.drawn[:, 3])
 
 
-def _product(net: DetailNet, pieces: Pieces) -> tuple[Tensor, Tensor]:
+def _product(net: DetailNet, crops: Crops) -> tuple[Tensor, Tensor]:
     """As the stage has it: likely detail where trusted, drawn elsewhere, both kinds of relief."""
-    trust = trust_of(pieces.conditions)
-    made, height_m = _with(pieces, predict_detail(net, pieces).beside(trust))
+    trust = trust_of(crops.conditions)
+    made, height_m = _with(crops, predict_detail(net, crops).beside(trust))
     return made, height_m + trust[:, 0] * _furrows_m(made)
 
 
-def _drawn(net: DetailNet, pieces: Pieces, steps: int, start: float) -> tuple[Tensor, Tensor]:
+def _drawn(net: DetailNet, crops: Crops, steps: int, start: float) -> tuple[Tensor, Tensor]:
     """The drawing everywhere, whatever was seen."""
-    return _with(pieces, predict_detail(net, pieces, steps, start).drawn)
+    return _with(crops, predict_detail(net, crops, steps, start).drawn)
 
 
-def _with(pieces: Pieces, drawn: Tensor) -> tuple[Tensor, Tensor]:
-    made = pieces.blended_log + pieces.apart + COLOUR_SCALE * drawn[:, :3]
+def _with(crops: Crops, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    made = crops.blended_log + crops.broad_residual + COLOUR_SCALE * drawn[:, :3]
     return made, HEIGHT_SCALE_M * drawn[:, 3]
 
 
-def _normals_off_deg(height_m: Tensor, pieces: Pieces) -> float:
+def _normals_off_deg(height_m: Tensor, crops: Crops) -> float:
     """Mean angle between the normals of a relief (B, c, c) and the true one's, over skin."""
-    true = HEIGHT_SCALE_M * pieces.drawn[:, 3]
-    skin = pieces.weight[:, 3] > 0.5
+    true = HEIGHT_SCALE_M * crops.drawn[:, 3]
+    skin = crops.weight[:, 3] > 0.5
 
     def normals(height: Tensor) -> Tensor:
-        slopes = differences(height[:, None]) / TEXEL_M
+        slopes = forward_differences(height[:, None]) / TEXEL_M
         return functional.normalize(torch.cat([-slopes, torch.ones_like(slopes[:, :1])], 1), dim=1)
 
     cosine = (normals(height_m) * normals(true)).sum(1).clamp(-1.0, 1.0)
     return float(torch.rad2deg(torch.acos(cosine))[skin].mean())
 
 
-def _trained(preset: Preset, persons: list[Filmed]) -> DetailNet:
+def _trained(preset: Preset, persons: list[FilmedPerson]) -> DetailNet:
     nets = Nets.of(preset, torch.device("cpu"))
-    learning = Learning(nets, preset, persons, Accelerator(cpu=True))
+    learning = DetailTraining(nets, preset, persons, Accelerator(cpu=True))
     for number in range(preset.steps):
         learning.step(number)
     return nets.mean
@@ -196,7 +196,7 @@ DRAWINGS: Mapping[str, tuple[int, float]] = {
     "drawn everywhere, 4 steps from half the noise": (4, 0.5),
 }
 # What a network is told that is trained from one seed for BUDGET; judged by what it finds likely.
-VARIANTS: Mapping[str, Callable[[Filmed], Filmed]] = {
+VARIANTS: Mapping[str, Callable[[FilmedPerson], FilmedPerson]] = {
     "small budget: whole": lambda person: person,
     "small budget: without trust, all gradients believed": lambda person: believed(person, 1.0),
     "small budget: without gradients": lambda person: believed(person, 0.0),

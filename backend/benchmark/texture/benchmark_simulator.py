@@ -53,7 +53,7 @@ BATCH, BATCHES = {"cpu": 16, "cuda": 256}, 4
 SPEED_FLOOR = {"cpu": 20.0, "cuda": 2000.0}  # pairs a second
 SPECTRUM_SIZE, SPECTRUM_PAIRS, SPECTRUM_BATCH = 512, 24, 4
 LOOKS = 5
-SEEN = 0.9
+COVERED = 0.9
 PLAIN = ("cheeks", "forehead")
 
 
@@ -235,7 +235,7 @@ def _detail(template: HeadTemplate, srgb: FloatArray, coverage: FloatArray) -> N
     texels = texel_map(template, len(srgb))
     plain = texels.scatter(texels.interpolate(region(template, *PLAIN)), gutters=False) > 0.5
     luminance = linear_from_srgb(srgb) @ LUMINANCE
-    return detail_by_octave(np.log(np.maximum(luminance, 1e-3)), plain & (coverage > SEEN))
+    return detail_by_octave(np.log(np.maximum(luminance, 1e-3)), plain & (coverage > COVERED))
 
 
 def _octaves(name: str, detail: FloatArray) -> list[Figure]:

@@ -30,7 +30,7 @@ from ...training.identity.embedding import LOSS, load, weights_sha256
 from ...training.random_stream import stream
 from ...training.studio.nets import Nets
 from ...training.studio.pairs import AtlasFacts, Pairs, Sources, gather_batch, simulated_pairs
-from ...training.studio.phases import Setting
+from ...training.studio.phases import TrainingContext
 from ...training.studio.studio_presets import CPU, Preset
 from ...training.studio.studio_sheets import psnr_db
 from ...training.studio.train_phases import Run, train
@@ -110,12 +110,14 @@ def _exam(data: Path, cache: Path) -> Exam:
     mesh = data / "heads" / "makehuman" / "base.obj"
     skins = data / "skins" / "makehuman"
     seeds = range(FIRST_PERSON, FIRST_PERSON + PERSONS)
-    painted = TexturePool.of(load_or_paint_bank(cache, seeds, 2 * large), DEVICE).smaller(large)
-    real = TexturePool.of_real(open_studio_folder(skins, mesh), range(REAL), large, DEVICE)
-    unseen = TexturePool.of(load_or_paint_bank(cache, range(ASKED), 2 * large), DEVICE).smaller(
+    painted = TexturePool.from_bank(load_or_paint_bank(cache, seeds, 2 * large), DEVICE).downsample(
         large
     )
-    withheld = TexturePool.of_real(
+    real = TexturePool.from_folder(open_studio_folder(skins, mesh), range(REAL), large, DEVICE)
+    unseen = TexturePool.from_bank(
+        load_or_paint_bank(cache, range(ASKED), 2 * large), DEVICE
+    ).downsample(large)
+    withheld = TexturePool.from_folder(
         open_studio_folder(skins, mesh, WITHHELD), range(ASKED), large, DEVICE
     )
     simulator = load_simulator(cache, DEVICE, large, None, Silent())
@@ -125,8 +127,8 @@ def _exam(data: Path, cache: Path) -> Exam:
 
     return Exam(
         painted=pairs(painted, STOCK, "painted"),
-        with_real=pairs(painted.joined(real), STOCK, "with real"),
-        real_skins=real.smaller(size).albedo_srgb,
+        with_real=pairs(painted.concatenate(real), STOCK, "with real"),
+        real_skins=real.downsample(size).albedo_srgb,
         asked={
             "painted": pairs(unseen, ASKED, PAINTED_SEED),
             "real": pairs(withheld, ASKED, REAL_SEED),
@@ -142,14 +144,14 @@ def _trained(variant: Variant, exam: Exam, folder: Path) -> StudioNet:
         facts=_facts(variant, exam),
         held_out=exam.asked["painted"],
         simulate=lambda _: learned,
-        stock_steps=preset.stock_steps,
+        pool_steps=preset.stock_steps,
         studio=exam.real_skins if variant.real_skins else None,
     )
     identity = load(LOSS).requires_grad_(False)
     nets = Nets.of(preset.shape, SEED, DEVICE)
     origin = Origin.of("ablation", preset, SEED, "simulated", "ablation", weights_sha256(LOSS))
-    setting = Setting(nets, preset, sources, identity, SEED, Accelerator(cpu=True))
-    net = train(Run(setting, origin, folder, Silent()), None)
+    context = TrainingContext(nets, preset, sources, identity, SEED, Accelerator(cpu=True))
+    net = train(Run(context, origin, folder, Silent()), None)
     assert net is not None  # nothing stops it early
     return net
 

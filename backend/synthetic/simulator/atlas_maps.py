@@ -104,7 +104,7 @@ class AtlasMaps:
         """Values of the skin points (B, n, C) as images (B, C, GRID, GRID) without holes."""
         return values[:, self.nearest_point].transpose(1, 2).unflatten(2, (GRID, GRID))
 
-    def at_points(self, image: torch.Tensor) -> torch.Tensor:
+    def sample_at_points(self, image: torch.Tensor) -> torch.Tensor:
         """Images (B, C, N, N) at the skin points: (B, n, C)."""
         coarse = functional.interpolate(image, size=(GRID, GRID), mode="area")
         return coarse.flatten(2)[:, :, self.point_texel].transpose(1, 2)

@@ -1,4 +1,11 @@
-"""Skin that some view saw in; every texel with a colour out, as the phone texture's stage fills."""
+"""Skin that some view saw in; every texel with a colour out, as the phone texture's stage fills.
+
+The other side of the face is taken, shifted and mixed by the rules of `atlas.inpaint`; a test holds
+both together where something was seen. What differs: the smooth continuation is pull and push over
+the atlas instead of a membrane over the head's surface, which no batch could solve for; what it
+tends to is one mean colour instead of the stage's medians of skin, scalp and lips; and nostrils are
+mirrored too.
+"""
 
 from __future__ import annotations
 
@@ -19,37 +26,36 @@ STRAND_SD = 0.10  # deviation of cropped hair's log light
 
 
 @dataclass(frozen=True, eq=False)
-class InpaintedSkin:
+class Inpainted:
+    """A batch of skins without holes."""
+
     log_rgb: torch.Tensor  # (B, 3, N, N)
     invented: torch.Tensor  # (B, 1, N, N) share that neither a view nor the other side gave
 
 
-def complete(atlas: AtlasMaps, log_rgb: torch.Tensor, weight: torch.Tensor) -> InpaintedSkin:
-    """Unseen skin from the other side, shifted to join its surroundings, else from a membrane.
+def inpaint(atlas: AtlasMaps, log_rgb: torch.Tensor, weight: torch.Tensor) -> Inpainted:
+    """Unseen skin from the other side, shifted to join its surroundings, else continued smoothly.
 
-    `log_rgb` (B, 3, N, N) without the room's light, `weight` (B, 1, N, N) in [0, 1].
+    `log_rgb` (B, 3, N, N) log albedo; `weight` (B, 1, N, N) in [0, 1]: how far it was seen.
     """
     prior = _mean(log_rgb, weight * atlas.bare + 1e-6)
-    smooth = continue_smoothly(log_rgb, weight, prior)
+    smooth = extrapolate(log_rgb, weight, prior)
     position = atlas.twin.expand(len(log_rgb), -1, -1, -1)
     from_twin = functional.grid_sample(
         torch.cat([log_rgb, weight], 1), position, align_corners=False
     )
-    mirrored, mirrored_weight = from_twin[:, :3], from_twin[:, 3:] * atlas.has_twin
-    both = weight * mirrored_weight
-    offset = continue_smoothly(log_rgb - mirrored, both, torch.zeros_like(prior))
-    other = smooth + mirrored_weight * (mirrored + offset - smooth)
-    return InpaintedSkin(
-        other + weight * (log_rgb - other), (1.0 - weight) * (1.0 - mirrored_weight)
-    )
+    mirrored, mirror_coverage = from_twin[:, :3], from_twin[:, 3:] * atlas.has_twin
+    both = weight * mirror_coverage
+    offset = extrapolate(log_rgb - mirrored, both, torch.zeros_like(prior))
+    other = smooth + mirror_coverage * (mirrored + offset - smooth)
+    return Inpainted(other + weight * (log_rgb - other), (1.0 - weight) * (1.0 - mirror_coverage))
 
 
-def continue_smoothly(
-    values: torch.Tensor, weight: torch.Tensor, prior: torch.Tensor
-) -> torch.Tensor:
-    """Values (B, C, N, N) known where `weight` says so, continued smoothly: pull and push.
+def extrapolate(values: torch.Tensor, weight: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
+    """Values (B, C, N, N), valid by `weight` (B, 1, N, N), continued smoothly.
 
-    `prior` (B, C, 1, 1): what is tended to, far from anything known (Gortler et al. 1996).
+    Pull and push over a pyramid (Gortler et al. 1996, "The Lumigraph"). `prior` (B, C, 1, 1): what
+    is tended to, far from anything valid.
     """
     totals, shares = [values * weight], [weight]
     while totals[-1].shape[-1] > COARSEST_SIZE:

@@ -12,14 +12,14 @@ from ...imaging.smooth_step import smooth_step
 from ...imaging.tensor_color import luminance
 from ...stages.phone_texture.hair_mask import (
     COARSE,
-    DARKER,
     EDGE,
     EDGE_NOISE,
     GLOSS,
+    HAIR_DARKNESS,
+    HAIR_REDNESS_LOSS,
     HAIRLINE_M,
-    LEAST_SCALP_SHARE,
-    LESS_RED,
     MARGIN,
+    MIN_SCALP_SHARE,
 )
 from .atlas_maps import SCALP_THRESHOLD, AtlasMaps
 from .batch_noise import smooth_field, uniform
@@ -109,12 +109,14 @@ def find_hair(atlas: AtlasMaps, albedo_log: torch.Tensor) -> torch.Tensor:
     lighter = luminance(away)[:, None]
     reddish = away[:, :1] - lighter
     scalp = (atlas.scalp > SCALP_THRESHOLD).float()
-    like_hair = (lighter < -DARKER) | ((reddish < -LESS_RED) & (lighter < GLOSS * scalp))
+    like_hair = (lighter < -HAIR_DARKNESS) | (
+        (reddish < -HAIR_REDNESS_LOSS) & (lighter < GLOSS * scalp)
+    )
     like_hair = like_hair * atlas.hair_candidate
     hair = like_hair * _connected_to(
         like_hair, like_hair * scalp, HAIR_CELL_TEXELS, HAIR_REACH_CELLS
     )
-    enough = _masked_share(hair, scalp) >= LEAST_SCALP_SHARE
+    enough = _masked_share(hair, scalp) >= MIN_SCALP_SHARE
     hair = hair * enough
     # Bare scalp begins at the forehead; an island of it is tinted hair.
     forehead = (atlas.forehead > SCALP_THRESHOLD).float()

@@ -22,7 +22,7 @@ CHROMA_STEP_FACTOR = 2.0  # codecs keep colours more coarsely than luminance
 
 
 @dataclass(frozen=True, eq=False)
-class Camera:
+class PhoneCamera:
     """The phones of B clips; (B, 1, 1, 1) unless told."""
 
     softness: torch.Tensor  # in [0, 1] of the highlights' roll-off
@@ -63,14 +63,14 @@ class Camera:
         return torch.lerp(grey, log_rgb, self.saturation), srgb
 
 
-def draw_phone_camera(generator: torch.Generator, count: int, views: int, size: int) -> Camera:
+def draw_phone_camera(generator: torch.Generator, count: int, views: int, size: int) -> PhoneCamera:
     """For textures of `size` texels."""
 
     def between(low: float, high: float) -> torch.Tensor:
         return uniform(generator, (count, 1, 1, 1), low, high)
 
     strength = MAX_NOISE_SRGB * between(0.0, 1.0) ** 2
-    return Camera(
+    return PhoneCamera(
         softness=between(0.0, 1.0),
         contrast=between(*CONTRAST_RANGE),
         saturation=between(*SATURATION_RANGE),

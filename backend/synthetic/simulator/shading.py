@@ -88,8 +88,12 @@ class Heads:
 
         `environment_from_head` (B, V, 3, 3) environment from head; `albedo` (B, n, 3).
         """
-        sun_direction = torch.einsum("bvij,bi->bvj", environment_from_head, environments.sun_direction)
-        direct, sun_visibility = self._direct_light(environments, environment_from_head, sun_direction)
+        sun_direction = torch.einsum(
+            "bvij,bi->bvj", environment_from_head, environments.sun_direction
+        )
+        direct, sun_visibility = self._direct_light(
+            environments, environment_from_head, sun_direction
+        )
         soft = EDGE + 3.0 * environments.sun_radius_rad[:, None, None]
         sun_visibility = smooth_step(0.0, 1.0, 0.5 + (sun_visibility - 0.5) / (2.0 * soft))
         sun_cosine = (self.normals @ sun_direction.transpose(1, 2)).clamp(min=0.0)
@@ -125,9 +129,12 @@ class Heads:
         )
 
     def _direct_light(
-        self, environments: Environments, environment_from_head: torch.Tensor, sun_direction: torch.Tensor
+        self,
+        environments: Environments,
+        environment_from_head: torch.Tensor,
+        sun_direction: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Direct light (B, n, V, 3) without the sun, and how open `sun_direction` (B, V, 3) is (B, n, V).
+        """Direct light (B, n, V, 3) without the sun; how open (B, n, V) `sun_direction` is.
 
         Directions below a point's horizon are not open.
         """

@@ -21,21 +21,21 @@ from ...imaging.tensor_color import (
 )
 from ...stages.frame_sampling.eye_colors import SCLERA_ALBEDO
 from ...stages.frame_sampling.frame_sampler import CLIPPED, CLIPPED_WEIGHT
-from ...stages.frame_sampling.texel_views import FULL_COSINE, LEAST_COSINE
-from ...stages.phone_texture.common_light import FREE_LIFT, LIFT_SPREAD
+from ...stages.frame_sampling.texel_views import FULL_COSINE, MIN_COSINE
+from ...stages.phone_texture.common_light import GAIN_SPREAD, TRUSTED_GAIN
 from ...stages.phone_texture.painted_parts import MOUTH_LIGHT
 from ...stages.phone_texture.unwrap import CERTAIN_WEIGHT
-from ...stages.room_light.lobes import DEEPEST_SHADE, LEAST_SHADING
+from ...stages.room_light.lobes import MIN_LOG_SHADING, MIN_SHADING
 from ...stages.room_light.tone import (
     FACE_METERING,
     SCLERA_SD,
     SCLERA_SHADE,
-    USUAL_ALBEDO,
-    USUAL_LIGHT,
-    USUAL_LIGHT_SD,
+    TYPICAL_ALBEDO,
+    TYPICAL_LIGHT,
+    TYPICAL_LIGHT_SD,
 )
 from .atlas_maps import AtlasMaps
-from .batch_inpaint import add_cropped_hair, complete
+from .batch_inpaint import add_cropped_hair, inpaint
 from .batch_noise import normal, smooth_field, uniform
 from .blend import Shares, blend, blend_by_shares, gaussian_blur, low_bands, upsample
 from .environments import Environments
@@ -198,13 +198,13 @@ def _expose(scene: Scene, generator: torch.Generator) -> ViewLight:
     `room_light.tone` models it.
     """
     atlas, placement, visibility = scene.atlas, scene.placement, scene.visibility
-    albedo = atlas.at_points(scene.skins.albedo)
-    roughness = atlas.at_points(scene.skins.roughness[:, None])[..., 0]
+    albedo = atlas.sample_at_points(scene.skins.albedo)
+    roughness = atlas.sample_at_points(scene.skins.roughness[:, None])[..., 0]
     turns = placement.environment_from_head
     light = scene.heads.irradiance(scene.environments, turns, albedo)
     shine = scene.heads.shine(scene.environments, turns, visibility, light, roughness)
     irradiance = light.linear
-    face = atlas.at_points(atlas.bare)  # (1, n, 1)
+    face = atlas.sample_at_points(atlas.bare)  # (1, n, 1)
     counted = (face * visibility.openness * visibility.cosine.clamp(min=0.0))[..., None]
     total = counted.sum((1, 2), keepdim=True)
     mean_light = (irradiance * counted).sum((1, 2), keepdim=True) / total  # (B, 1, 1, 3)
@@ -214,8 +214,8 @@ def _expose(scene: Scene, generator: torch.Generator) -> ViewLight:
     count = len(albedo)
     neutral = (level / mean_light) ** uniform(generator, (count, 1, 1, 1), *WHITE_BALANCE_RANGE)
     by_face = uniform(generator, (count, 1, 1, 1), *FACE_METERING)
-    metered = (USUAL_ALBEDO / (tone @ weights)[..., None]) ** by_face
-    white = USUAL_LIGHT * torch.exp(USUAL_LIGHT_SD * normal(generator, (count, 1, 1, 1)))
+    metered = (TYPICAL_ALBEDO / (tone @ weights)[..., None]) ** by_face
+    white = TYPICAL_LIGHT * torch.exp(TYPICAL_LIGHT_SD * normal(generator, (count, 1, 1, 1)))
     gain = neutral * metered * white / level * torch.exp(placement.gain_log)[:, None]
     return ViewLight(irradiance * gain, shine * gain)
 
@@ -271,12 +271,12 @@ def estimate_light(
 
 
 def relative_log_light(linear: torch.Tensor) -> torch.Tensor:
-    """Log light of linear light (B, n, V, 3) relative to its median, as `lobes.relative_log` has it.
+    """Log of linear light (B, n, V, 3) relative to its median, as `lobes.relative_log` has it.
 
     Pockets that hardly any light reaches are not believed darker than DEEPEST_SHADE.
     """
     relative = linear / _median_light(linear)
-    return torch.log(relative + LEAST_SHADING).clamp(min=DEEPEST_SHADE)
+    return torch.log(relative + MIN_SHADING).clamp(min=MIN_LOG_SHADING)
 
 
 def _view_weights(scene: Scene, lift: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -286,11 +286,11 @@ def _view_weights(scene: Scene, lift: torch.Tensor) -> tuple[torch.Tensor, torch
     (B, V, 3, G, G) as of `LightEstimate`.
     """
     atlas, visibility = scene.atlas, scene.visibility
-    facing = (visibility.cosine - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE)
+    facing = (visibility.cosine - MIN_COSINE) / (FULL_COSINE - MIN_COSINE)
     clear = (2.0 * visibility.openness - 1.0).clamp(min=0.0)
     both = torch.cat([facing.clamp(0.0, 1.0) * clear, visibility.cosine.clamp(min=0.0)], 2)
     trust, cosine = atlas.coarse_image(both).chunk(2, 1)
-    doubtful = (luminance(lift) - FREE_LIFT).clamp(min=0.0) / LIFT_SPREAD
+    doubtful = (luminance(lift) - TRUSTED_GAIN).clamp(min=0.0) / GAIN_SPREAD
     trust = trust * torch.exp(-(doubtful**2))
     rank = trust * cosine * scene.placement.sharpness[:, :, None, None]
     weight, rank = (upsample(part, atlas.size) for part in (trust, rank))
@@ -360,7 +360,7 @@ def _finish_pair(
     best = blended.weight.amax(1, keepdim=True)
     coverage = _coverage(atlas, best, scene.occluders)
     albedo_log = compressed_log - blended.common
-    inpainted = complete(atlas, albedo_log, coverage)
+    inpainted = inpaint(atlas, albedo_log, coverage)
     grain = smooth_field(generator, (count, 1), atlas.size // 2, atlas.size)
     skin_log = inpainted.log_rgb + GRAIN_SD * grain * inpainted.invented
     skin_log = add_cropped_hair(atlas, skin_log, scene.occluders, albedo_log, best, grain)

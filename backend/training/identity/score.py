@@ -20,20 +20,22 @@ class Recognition:
 
 
 @torch.no_grad()
-def recognition(net: IdentityNet, album: Album) -> Recognition:
-    vectors = torch.stack([net(looks.float() / 255) for looks in album.looks])  # (P, L, D)
+def measure_recognition(net: IdentityNet, album: Album) -> Recognition:
+    vectors = torch.stack([net(views.float() / 255) for views in album.views])  # (P, L, D)
     studio, phone = vectors[:, 0], vectors[:, 1:]
-    likeness = torch.einsum("pld,qd->plq", phone, studio)
+    similarity = torch.einsum("pld,qd->plq", phone, studio)
     own = torch.arange(album.persons)
-    found = (likeness.argmax(2) == own[:, None]).float().mean()
-    same = likeness[own, :, own].flatten()
-    others = likeness[~torch.eye(album.persons, dtype=torch.bool)[:, None].expand_as(likeness)]
-    return Recognition(float(found), _equal_error(same, others))
+    found = (similarity.argmax(2) == own[:, None]).float().mean()
+    genuine = similarity[own, :, own].flatten()
+    impostors = similarity[
+        ~torch.eye(album.persons, dtype=torch.bool)[:, None].expand_as(similarity)
+    ]
+    return Recognition(float(found), _equal_error(genuine, impostors))
 
 
-def _equal_error(same: Tensor, others: Tensor) -> float:
-    limits = torch.linspace(-1.0, 1.0, 401)
-    refused = (same[None] < limits[:, None]).float().mean(1)
-    accepted = (others[None] >= limits[:, None]).float().mean(1)
+def _equal_error(genuine: Tensor, impostors: Tensor) -> float:
+    thresholds = torch.linspace(-1.0, 1.0, 401)
+    refused = (genuine[None] < thresholds[:, None]).float().mean(1)
+    accepted = (impostors[None] >= thresholds[:, None]).float().mean(1)
     nearest = (refused - accepted).abs().argmin()
     return float((refused[nearest] + accepted[nearest]) / 2)

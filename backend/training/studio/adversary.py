@@ -11,7 +11,7 @@ from torch import Tensor
 from ...stages.studio_texture.networks import Discriminator
 from ..distributed import mean_over_processes, optimizer_step
 from ..finite import require_finite
-from .augment import augmented
+from .augment import augment
 from .losses import discriminator_loss, generator_loss, r1_penalty
 from .studio_presets import Adversarial
 
@@ -35,32 +35,32 @@ class Adversary:
         self.optimizer = lazy_adam(parameters, settings.learning_rate, settings.r1_every)
         self.strength = 0.0
 
-    def learn(
+    def train_step(
         self, real: Tensor, fake: Tensor, step: int, random: torch.Generator
     ) -> dict[str, float]:
         """One step; raises NotFinite with its number."""
         self.judge.requires_grad_(True)
-        now = step % self.settings.r1_every == 0
-        real = augmented(real, self.strength, random).requires_grad_(now)
-        fake = augmented(fake.detach(), self.strength, random)
+        is_penalty_step = step % self.settings.r1_every == 0
+        real = augment(real, self.strength, random).requires_grad_(is_penalty_step)
+        fake = augment(fake.detach(), self.strength, random)
         # A gradient's gradient in half precision is noise.
-        with nullcontext() if now else self.accelerator.autocast():
+        with nullcontext() if is_penalty_step else self.accelerator.autocast():
             real_scores, fake_scores = self.judge(real).float(), self.judge(fake).float()
         loss = discriminator_loss(real_scores, fake_scores)
-        found = {"judge": require_finite(loss, step)}
-        if now:
+        logged = {"judge": require_finite(loss, step)}
+        if is_penalty_step:
             penalty = r1_penalty(real, real_scores)
-            found["r1"] = require_finite(penalty, step)
+            logged["r1"] = require_finite(penalty, step)
             loss = loss + 0.5 * self.settings.r1 * self.settings.r1_every * penalty
         optimizer_step(self.accelerator, loss, self.optimizer)
         self.judge.requires_grad_(False)
-        sure = mean_over_processes(self.accelerator, real_scores.detach().sign().mean()).item()
-        surer = sure - self.settings.surest
+        real_sign = mean_over_processes(self.accelerator, real_scores.detach().sign().mean()).item()
+        excess = real_sign - self.settings.surest
         images = len(real) * self.accelerator.num_processes
-        moved = images / self.settings.augment_images * (1.0 if surer > 0.0 else -1.0)
-        self.strength = min(max(self.strength + moved, 0.0), self.settings.augment_most)
-        return found | {"augment": self.strength}
+        change = images / self.settings.augment_images * (1.0 if excess > 0.0 else -1.0)
+        self.strength = min(max(self.strength + change, 0.0), self.settings.augment_most)
+        return logged | {"augment": self.strength}
 
     def loss(self, fake: Tensor, random: torch.Generator) -> Tensor:
         """The generator's."""
-        return generator_loss(self.judge(augmented(fake, self.strength, random)).float())
+        return generator_loss(self.judge(augment(fake, self.strength, random)).float())

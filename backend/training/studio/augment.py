@@ -14,39 +14,39 @@ from torch.nn import functional
 
 from ...imaging.log_light import LUMINANCE
 
-BRIGHTER, TINT, CONTRAST, SATURATION = 0.2, 0.06, 0.25, 0.5  # standard deviations
-SHIFT = 1 / 32  # of the edge, at most
+EXPOSURE_SD, TINT_SD, CONTRAST_SD, SATURATION_SD = 0.2, 0.06, 0.25, 0.5  # standard deviations
+MAX_SHIFT_SHARE = 1 / 32  # of the edge, at most
 
 
-def augmented(srgb: Tensor, strength: float, random: torch.Generator) -> Tensor:
+def augment(srgb: Tensor, strength: float, random: torch.Generator) -> Tensor:
     """(B, 3, N, N); each change meets a texture with the chance `strength` in [0, 1]."""
     if strength <= 0.0:
         return srgb
     count, device = len(srgb), srgb.device
 
-    def drawn(channels: int, spread: float) -> Tensor:
-        some = torch.rand(count, 1, 1, 1, generator=random, device=device) < strength
+    def draw_change(channels: int, spread: float) -> Tensor:
+        affected = torch.rand(count, 1, 1, 1, generator=random, device=device) < strength
         values = torch.randn(count, channels, 1, 1, generator=random, device=device)
-        return torch.where(some, spread * values, 0.0)
+        return torch.where(affected, spread * values, 0.0)
 
     middle = srgb.mean((1, 2, 3), keepdim=True).detach()
-    srgb = middle + (srgb - middle) * drawn(1, CONTRAST).exp()
+    srgb = middle + (srgb - middle) * draw_change(1, CONTRAST_SD).exp()
     grey = (srgb * srgb.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
-    srgb = grey + (srgb - grey) * drawn(1, SATURATION).exp()
-    srgb = srgb * (drawn(1, BRIGHTER) + drawn(3, TINT)).exp()
-    return _shifted(srgb, strength, random)
+    srgb = grey + (srgb - grey) * draw_change(1, SATURATION_SD).exp()
+    srgb = srgb * (draw_change(1, EXPOSURE_SD) + draw_change(3, TINT_SD)).exp()
+    return _shift(srgb, strength, random)
 
 
-def _shifted(srgb: Tensor, strength: float, random: torch.Generator) -> Tensor:
+def _shift(srgb: Tensor, strength: float, random: torch.Generator) -> Tensor:
     """By whole texels, the border continued."""
     count, _, size, _ = srgb.shape
-    most = max(round(SHIFT * size), 1)
-    some = torch.rand(count, generator=random, device=srgb.device) < strength
+    max_shift = max(round(MAX_SHIFT_SHARE * size), 1)
+    affected = torch.rand(count, generator=random, device=srgb.device) < strength
     steps = torch.randint(
-        -most, most + 1, (count, 2), generator=random, device=srgb.device
-    ) * some[:, None]  # fmt: skip
-    padded = functional.pad(srgb, (most,) * 4, mode="replicate")
-    corners = (steps + most).tolist()
+        -max_shift, max_shift + 1, (count, 2), generator=random, device=srgb.device
+    ) * affected[:, None]  # fmt: skip
+    padded = functional.pad(srgb, (max_shift,) * 4, mode="replicate")
+    corners = (steps + max_shift).tolist()
     cut = [
         texture[:, row : row + size, column : column + size]
         for texture, (row, column) in zip(padded, corners, strict=True)

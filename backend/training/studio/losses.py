@@ -40,9 +40,9 @@ def path_lengths(textures: Tensor, wplus: Tensor, random: torch.Generator) -> Te
     return gradient.square().sum(2).mean(1).sqrt()
 
 
-def pixels(made: Tensor, true: Tensor, weight: Tensor) -> Tensor:
+def pixel_loss(generated: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """Mean absolute difference; `weight` (N, N) of mean 1."""
-    return ((made - true).abs() * weight).mean()
+    return ((generated - truth).abs() * weight).mean()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +55,11 @@ class Perceptual:
 
     judge: Discriminator
 
-    def __call__(self, made: Tensor, true: Tensor) -> Tensor:
+    def __call__(self, generated: Tensor, truth: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = self.judge.features(true)[:-1]
-        total = made.new_zeros(())
-        for mine, other in zip(self.judge.features(made)[:-1], wanted, strict=True):
+            wanted = self.judge.features(truth)[:-1]
+        total = generated.new_zeros(())
+        for mine, other in zip(self.judge.features(generated)[:-1], wanted, strict=True):
             difference = _unit(mine.float()) - _unit(other.float())
             total = total + difference.square().sum(1).mean()
         return total / max(len(wanted), 1)
@@ -69,8 +69,8 @@ def _unit(features: Tensor) -> Tensor:
     return features * (features.square().sum(1, keepdim=True) + EPSILON).rsqrt()
 
 
-def identity_loss(net: IdentityNet, made: Tensor, true: Tensor) -> Tensor:
+def identity_loss(net: IdentityNet, generated: Tensor, truth: Tensor) -> Tensor:
     """1 less the cosine between embeddings: 0 for the same person."""
-    with torch.autocast(made.device.type, enabled=False):
-        made, true = made.float().clamp(0.0, 1.0), true.float().clamp(0.0, 1.0)
-        return 1.0 - (net(made) * net(true)).sum(1).mean()
+    with torch.autocast(generated.device.type, enabled=False):
+        generated, truth = generated.float().clamp(0.0, 1.0), truth.float().clamp(0.0, 1.0)
+        return 1.0 - (net(generated) * net(truth)).sum(1).mean()

@@ -18,7 +18,7 @@ from torch.nn import functional
 from studio_avatar_addon.avatar.template import HeadTemplate
 
 from ...atlas.texel_map import TexelMap, texel_map
-from ...stages.studio_texture.networks import PhoneInputs, clipped_share
+from ...stages.studio_texture.networks import PhoneInputs, clipping_mask
 from ...synthetic.simulator import Simulator
 from ...synthetic.simulator.shading import Heads
 from ..texture_pool import TexturePool, to_uint8
@@ -164,12 +164,12 @@ def gather_batch(
         coverage, openness = (
             mirror_skin(t[:, None], facts.skin, is_mirrored)[:, 0] for t in (coverage, openness)
         )
-    clipped = clipped_share(phone, coverage)
+    clipped = clipping_mask(phone, coverage)
     return Batch(PhoneInputs(phone, coverage, clipped, normal, openness), studio)
 
 
 def mirror_skin(image: Tensor, skin: Tensor, which: Tensor) -> Tensor:
-    """Images (B, C, N, N) with left and right of the `skin` (N, N) changed in those of `which` (B,).
+    """Images (B, C, N, N) with the sides of the `skin` (N, N) changed in those of `which` (B,).
 
     Eyes and mouth stay: their charts are no mirror images of each other in the atlas.
     """

@@ -12,18 +12,18 @@ from ...imaging.image_files import pixels_8bit, write_jpeg
 from ...stages.studio_texture.networks import Generator, StudioNet
 from ..random_stream import stream
 from .pairs import Sources, gather_batch
-from .phases import mixed
+from .phases import draw_wplus
 
 ACROSS = 8
 QUALITY = 90
-WORST = 1e-10  # of a squared error, so that its logarithm is finite
+MIN_SQUARED_ERROR = 1e-10  # of a squared error, so that its logarithm is finite
 
 
 @torch.no_grad()
 def write_sample_sheet(path: Path, generator: Generator, device: torch.device) -> None:
     """A sheet of ACROSS x 4 textures of always the same latents."""
     random = stream(device, "sheet")
-    wplus = mixed(generator, ACROSS * 4, 0.0, random)
+    wplus = draw_wplus(generator, ACROSS * 4, 0.0, random)
     _write(path, list(generator.synthesis(wplus, noise=random).split(ACROSS)))
 
 
@@ -31,18 +31,22 @@ def write_sample_sheet(path: Path, generator: Generator, device: torch.device) -
 def write_prediction_sheet(path: Path, net: StudioNet, sources: Sources) -> dict[str, float]:
     """A sheet of the held-out persons, a column each: phone texture, answer, answer by W+ alone,
     truth. Returns the PSNR of the first three over the skin, in dB."""
-    held = sources.held_out
-    batch = gather_batch(held, sources.facts, torch.arange(len(held), device=held.head.device))
-    phone, true = batch.inputs.phone_srgb, batch.studio_srgb
+    held_out = sources.held_out
+    batch = gather_batch(
+        held_out, sources.facts, torch.arange(len(held_out), device=held_out.head.device)
+    )
+    phone, truth = batch.inputs.phone_srgb, batch.studio_srgb
     whole, by_wplus = net(batch.inputs), net(batch.inputs, features=False)
-    _write(path, [row[:ACROSS] for row in (phone, whole, by_wplus, true)])
+    _write(path, [row[:ACROSS] for row in (phone, whole, by_wplus, truth)])
     compared = {"psnr_phone": phone, "psnr": whole, "psnr_wplus": by_wplus}
-    return {name: psnr_db(made, true, sources.facts.skin) for name, made in compared.items()}
+    return {
+        name: psnr_db(generated, truth, sources.facts.skin) for name, generated in compared.items()
+    }
 
 
-def psnr_db(made: Tensor, true: Tensor, skin: Tensor) -> float:
-    error = ((made.clamp(0, 1) - true).square().mean(1) * skin).sum((1, 2)) / skin.sum()
-    return float((-10.0 * error.clamp(min=WORST).log10()).mean())
+def psnr_db(generated: Tensor, truth: Tensor, skin: Tensor) -> float:
+    error = ((generated.clamp(0, 1) - truth).square().mean(1) * skin).sum((1, 2)) / skin.sum()
+    return float((-10.0 * error.clamp(min=MIN_SQUARED_ERROR).log10()).mean())
 
 
 def _write(path: Path, rows: list[Tensor]) -> None:

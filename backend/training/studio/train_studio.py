@@ -14,9 +14,9 @@ from studio_avatar_addon.avatar.types import Progress
 from ...stages.studio_texture.networks import save, weights_sha256
 from ...stages.studio_texture.networks.studio_net import WEIGHTS
 from ...synthetic.simulator import Simulator, keep_freed_memory
-from ..checkpoint import Origin, begun
+from ..checkpoint import Origin, find_resume_point
 from ..data_source import SIMULATED, DataSource, inspect
-from ..distributed import accelerator_for_training, finished, main_process_progress
+from ..distributed import accelerator_for_training, finish, main_process_progress
 from ..folders import read_atlas_pictures
 from ..identity.embedding import LOSS, load
 from ..identity.embedding import weights_sha256 as identity_sha256
@@ -25,7 +25,7 @@ from ..texture_pool import FIRST_TRAINING_SEED, TexturePool, load_or_paint_bank,
 from .model_card import write_card
 from .nets import Nets
 from .pairs import AtlasFacts, Pairs, Sources, simulated_pairs
-from .phases import Setting
+from .phases import TrainingContext
 from .studio_presets import PHASES, PRESETS, Preset
 from .studio_sheets import write_prediction_sheet
 from .train_phases import Run, train
@@ -55,23 +55,28 @@ def train_studio(
     stop_at_s = None if minutes is None else time.monotonic() + 60.0 * minutes
     preset, folder = PRESETS[preset_name], out or cache / f"studio_{preset_name}"
     # First what may be refused.
-    given = inspect(phone, studio)
+    source = inspect(phone, studio)
     accelerator = accelerator_for_training()
     origin = Origin.of(
-        preset_name, preset, SEED, *given.marks(), identity_sha256(LOSS), accelerator.num_processes
+        preset_name,
+        preset,
+        SEED,
+        *source.content_hashes(),
+        identity_sha256(LOSS),
+        accelerator.num_processes,
     )
-    standing = begun(folder, origin, resume=resume)
+    resume_point = find_resume_point(folder, origin, resume=resume)
     keep_freed_memory()
     device, progress = accelerator.device, main_process_progress(accelerator)
     torch.backends.cudnn.benchmark = device.type == "cuda"  # sizes never change
     identity = load(LOSS).to(device).requires_grad_(False)
-    sources = _sources(preset, given, hdris, cache, accelerator, progress)
+    sources = _sources(preset, source, hdris, cache, accelerator, progress)
     nets = Nets.of(preset.shape, SEED, device)
-    setting = Setting(nets, preset, sources, identity, SEED, accelerator)
-    net = train(Run(setting, origin, folder, progress, stop_at_s), standing)
+    context = TrainingContext(nets, preset, sources, identity, SEED, accelerator)
+    net = train(Run(context, origin, folder, progress, stop_at_s), resume_point)
     if net is None:
-        late = f"The time is up; go on with --resume. The training is kept in {folder}."
-        return finished(accelerator, late)
+        message = f"The time is up; go on with --resume. The training is kept in {folder}."
+        return finish(accelerator, message)
     weights = out or WEIGHTS
     if accelerator.is_main_process:
         figures = write_prediction_sheet(folder / RESULT, net.to(device), sources)
@@ -79,20 +84,20 @@ def train_studio(
             net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
             identity_sha256=origin.identity,
         )  # fmt: skip
-        write_card(weights, card_facts(preset_name, given, figures, weights_sha256(weights)))
-    return finished(accelerator, str(weights))
+        write_card(weights, card_facts(preset_name, source, figures, weights_sha256(weights)))
+    return finish(accelerator, str(weights))
 
 
 def card_facts(
-    preset_name: str, given: DataSource, figures: dict[str, float], sha256: str
+    preset_name: str, source: DataSource, figures: dict[str, float], sha256: str
 ) -> dict[str, object]:
     """What the model card tells; `figures` as of `write_prediction_sheet`."""
     preset = PRESETS[preset_name]
     return {
         "sha256": sha256,
         "size": preset.shape.size,
-        "phone": SIMULATED if given.phone is None else f"{len(given.phone)} filmed",
-        "studio": given.told(preset.corpus, preset.real),
+        "phone": SIMULATED if source.phone is None else f"{len(source.phone)} filmed",
+        "studio": source.describe(preset.corpus, preset.real),
         "steps": " + ".join(str(preset.steps(phase)) for phase in PHASES),
         "preset": preset_name,
         "asked": HELD_OUT,
@@ -101,19 +106,19 @@ def card_facts(
 
 
 def _sources(
-    preset: Preset, given: DataSource, hdris: Path | None, cache: Path, accelerator: Accelerator,
+    preset: Preset, source: DataSource, hdris: Path | None, cache: Path, accelerator: Accelerator,
     progress: Progress,
 ) -> Sources:  # fmt: skip
     device = accelerator.device
     large, size = preset.simulated, preset.shape.size
-    phone = None if given.phone is None else read_atlas_pictures(given.phone, size).to(device)
-    own = given.skins(preset.real, FIRST_TRAINING_SEED + preset.corpus, large, device)
+    phone = None if source.phone is None else read_atlas_pictures(source.phone, size).to(device)
+    own = source.own_textures(preset.real, FIRST_TRAINING_SEED + preset.corpus, large, device)
     with accelerator.main_process_first():  # which fills the cache
         simulator = load_simulator(cache, device, large, hdris, progress)
-    held = _painted(range(HELD_OUT), large, cache, accelerator, progress)
+    held_out = _painted(range(HELD_OUT), large, cache, accelerator, progress)
     trained = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + preset.corpus)
     skins = _painted(trained, large, cache, accelerator, progress)
-    skins = skins if own is None else skins.joined(own)
+    skins = skins if own is None else skins.concatenate(own)
 
     def simulate(number: int) -> Pairs:
         progress(0, 1, f"simulating {preset.pairs} pairs")
@@ -122,16 +127,18 @@ def _sources(
 
     return Sources(
         facts=AtlasFacts.of(load_template(), simulator, size),
-        held_out=_held_out(simulator, held, size, device),
+        held_out=_held_out(simulator, held_out, size, device),
         simulate=simulate,
-        stock_steps=preset.stock_steps,
+        pool_steps=preset.stock_steps,
         phone=phone,
-        studio=None if own is None else own.smaller(size).albedo_srgb,
+        studio=None if own is None else own.downsample(size).albedo_srgb,
     )
 
 
-def _held_out(simulator: Simulator, held: TexturePool, size: int, device: torch.device) -> Pairs:
-    return simulated_pairs(simulator, held, size, HELD_OUT, stream(device, HELD_OUT_SEED))
+def _held_out(
+    simulator: Simulator, held_out: TexturePool, size: int, device: torch.device
+) -> Pairs:
+    return simulated_pairs(simulator, held_out, size, HELD_OUT, stream(device, HELD_OUT_SEED))
 
 
 def _painted(
@@ -141,7 +148,7 @@ def _painted(
     progress(0, 1, f"painting {len(seeds)} persons")
     device = accelerator.device
     if device.type == "cuda":
-        return TexturePool.painted(seeds, size, device)
+        return TexturePool.paint(seeds, size, device)
     with accelerator.main_process_first():
         bank = load_or_paint_bank(cache, seeds, max(size, 256))
-    return TexturePool.of(bank, device).smaller(size)
+    return TexturePool.from_bank(bank, device).downsample(size)

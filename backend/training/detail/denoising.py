@@ -1,7 +1,7 @@
 """Filmed persons in; a network that takes the noise from their detail, a step at a time, out.
 
-Denoising diffusion (Ho et al. 2020) that tells the clean image; steps of little noise count more
-than others, up to WEIGHTS (after Hang et al. 2023).
+Denoising diffusion (Ho et al. 2020) that predicts the clean image; steps of little noise count more
+than others, within LOSS_WEIGHT_RANGE (after Hang et al. 2023).
 """
 
 from __future__ import annotations
@@ -17,22 +17,27 @@ from accelerate import Accelerator
 from torch import nn
 
 from ...stages.detail.diffusion import DetailNet, scheduler
+from .. import ema
 from ..distributed import optimizer_step
-from ..ema import follow
 from ..finite import require_finite
 from ..random_stream import stream
 from .crops import draw_crops
 from .detail_presets import Preset
-from .filmed_persons import Filmed
+from .filmed_persons import FilmedPerson
 
 SEED = 1
-WEIGHTS = (1.0, 5.0)
-WARM_UP, LEAST_RATE = 100, 0.05  # steps; of the highest rate, at the end
-CLIP = 1.0  # of the gradient's length
+# Of the signal-to-noise ratio, by which a clean image's error counts: min-SNR with gamma 5, and no
+# less than 1, so that steps of much noise are learnt too.
+LOSS_WEIGHT_RANGE = (1.0, 5.0)
+# Steps in which the rate rises, before Adam's moments are known; share of it left at the end.
+WARM_UP, MIN_RATE_SHARE = 100, 0.05
+MAX_GRADIENT_NORM = 1.0  # the usual limit of diffusion trainings; single crops are far off
 
 
 @dataclass(frozen=True, eq=False)
 class Nets:
+    """The network in training and the running mean of its weights, which ships."""
+
     net: DetailNet
     mean: DetailNet
 
@@ -50,13 +55,13 @@ class Nets:
         return {"net": self.net, "mean": self.mean}
 
 
-class Learning:
-    """A phase of its own, as checkpoints and loops know them."""
+class DetailTraining:
+    """The only phase, as `checkpoint.Phase` and `loop.Learner`."""
 
     name = "detail"
 
     def __init__(
-        self, nets: Nets, preset: Preset, persons: Sequence[Filmed], accelerator: Accelerator
+        self, nets: Nets, preset: Preset, persons: Sequence[FilmedPerson], accelerator: Accelerator
     ) -> None:
         self.nets, self.preset, self.persons = nets, preset, persons
         self.accelerator = accelerator
@@ -74,33 +79,34 @@ class Learning:
         assert not figures
 
     def step(self, number: int) -> dict[str, float]:
+        """Learn from one batch; losses by name. Raises NotFinite with the step's number."""
         preset, device = self.preset, self.accelerator.device
         random = stream(device, SEED, "detail", number, self.accelerator.process_index)
-        pieces = draw_crops(self.persons, preset.crop, preset.batch, random)
-        noise = torch.randn(pieces.drawn.shape, generator=random, device=device)
+        crops = draw_crops(self.persons, preset.crop, preset.batch, random)
+        noise = torch.randn(crops.drawn.shape, generator=random, device=device)
         timestep = self._timesteps(len(noise), random)
-        noised = self.noise.add_noise(pieces.drawn, noise, cast(torch.IntTensor, timestep))
+        noisy = self.noise.add_noise(crops.drawn, noise, cast(torch.IntTensor, timestep))
         with self.accelerator.autocast():
-            clean = self.nets.net(noised, timestep, pieces.conditions)
-        error = ((clean - pieces.drawn).square() * pieces.weight).mean((2, 3))
+            clean = self.nets.net(noisy, timestep, crops.conditions)
+        error = ((clean - crops.drawn).square() * crops.weight).mean((2, 3))
         share = self.noise.alphas_cumprod.to(device)[timestep]
-        weight = (share / (1.0 - share)).clamp(*WEIGHTS)
+        weight = (share / (1.0 - share)).clamp(*LOSS_WEIGHT_RANGE)
         loss = (error.mean(1) * weight).mean()
         value = require_finite(loss, number)
         for group in self.optimizer.param_groups:
-            group["lr"] = preset.rate * self._pace(number)
-        optimizer_step(self.accelerator, loss, self.optimizer, longest=CLIP)
+            group["lr"] = preset.rate * self._rate_share(number)
+        optimizer_step(self.accelerator, loss, self.optimizer, max_gradient_norm=MAX_GRADIENT_NORM)
         batch = preset.batch * self.accelerator.num_processes
         seen = (number + 1) * batch
-        follow(self.nets.mean, self.nets.net, batch, preset.mean_images, seen)
+        ema.update(self.nets.mean, self.nets.net, batch, preset.mean_images, seen)
         colour, height = error[:, :3].mean().item(), error[:, 3].mean().item()
         return {"loss": value, "colour": colour, "height": height}
 
     def _timesteps(self, count: int, random: torch.Generator) -> torch.Tensor:
-        every = self.noise.config["num_train_timesteps"]
-        return torch.randint(every, (count,), generator=random, device=random.device)
+        steps = self.noise.config["num_train_timesteps"]
+        return torch.randint(steps, (count,), generator=random, device=random.device)
 
-    def _pace(self, number: int) -> float:
-        """Share of the highest rate: up in a while, then down as a cosine."""
-        falls = 0.5 + 0.5 * math.cos(math.pi * number / self.preset.steps)
-        return min((number + 1) / WARM_UP, 1.0) * (LEAST_RATE + (1.0 - LEAST_RATE) * falls)
+    def _rate_share(self, number: int) -> float:
+        """Share of the highest rate: a linear warm-up, then a cosine down to MIN_RATE_SHARE."""
+        cosine = 0.5 + 0.5 * math.cos(math.pi * number / self.preset.steps)
+        return min((number + 1) / WARM_UP, 1.0) * (MIN_RATE_SHARE + (1.0 - MIN_RATE_SHARE) * cosine)
