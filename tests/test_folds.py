@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from backend.geometry.fold_removal import find_folds, remove_self_intersections
 from backend.geometry.intersections import intersections_between, self_intersections
-from backend.stages.fitting.fit_findings import fit_findings
+from backend.stages.fitting.fit_findings import FitSummary, fit_findings
 from backend.stages.fitting.frame_selection import USED
 from backend.stages.fitting.riggable_head import eyes_between_lids, make_riggable
 from backend.stages.fitting.uncertainty import Uncertainty
@@ -200,20 +201,22 @@ def test_lids_come_no_closer_to_the_eyeballs_and_lashes_follow(
     assert 0 < moves[lashes].max() <= moves[skin].max()
 
 
-def test_settled_head_has_no_folds_and_the_artist_is_told(
+def test_riggable_head_has_no_folds_and_the_artist_is_told(
     template: HeadTemplate, rest: np.ndarray
 ) -> None:
     folded = ear_in_skull(template, rest)
-    settled = make_riggable(template, folded, eyes_between_lids(template, folded))
-    assert find_folds(template, settled.neutral_m).count == 0
-    assert settled.smoothed_m > 0.001
+    riggable = make_riggable(template, folded, eyes_between_lids(template, folded))
+    assert find_folds(template, riggable.neutral_m).count == 0
+    assert riggable.smoothed_m > 0.001
     capture = SimpleNamespace(findings=())
-    sure = Uncertainty(np.ones(2), np.ones(2), np.ones(2), 0.01)
-    views = (np.array([-40.0, 40.0]), sure, np.full(2, 100.0), (USED, USED), 0.0)
-    told = [finding.code for finding in fit_findings(capture, *views, settled.smoothed_m, ())]
-    assert told == ["folds_smoothed"]
-    assert fit_findings(capture, *views, 0.0005, ()) == ()
-    (finding,) = fit_findings(capture, *views, 0.0005, ("jawOpen", "jawLeft", "a", "b"))
+    uncertainty = Uncertainty(np.ones(2), np.ones(2), np.ones(2), 0.01)
+    yaw_deg, eye_distance_px = np.array([-40.0, 40.0]), np.full(2, 100.0)
+    fit = FitSummary(yaw_deg, uncertainty, eye_distance_px, (USED, USED), 0.0, 0.0005, ())
+    codes = [f.code for f in fit_findings(capture, replace(fit, smoothed_m=riggable.smoothed_m))]
+    assert codes == ["folds_smoothed"]
+    assert fit_findings(capture, fit) == ()
+    shapes = ("jawOpen", "jawLeft", "a", "b")
+    (finding,) = fit_findings(capture, replace(fit, smoothed_shapes=shapes))
     assert finding.message.startswith("4 of the 52 shapes folded") and "jawLeft" in finding.message
 
 

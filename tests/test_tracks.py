@@ -15,7 +15,7 @@ from backend.stages.fitting.finish import finish_head
 from backend.stages.fitting.fit import SolutionFile, fit_head
 from backend.stages.fitting.measurements import head_measures_m
 from backend.stages.fitting.solution import Solution, load_solution, store_solution
-from backend.stages.fitting.solve import solve_head, solve_landmarks, warm_start
+from backend.stages.fitting.solve import solve_from_previous, solve_head, solve_landmarks
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import FaceTrack, HeadFit
@@ -102,7 +102,9 @@ def test_without_corrections_a_solution_stands(scene: Scene, solution: Solution,
     store_solution(path, solution, "mark")
     former = load_solution(path, "mark")
     assert former is not None
-    again = warm_start(scene.capture, scene.track, scene.template, Silent(), Corrections(), former)
+    again = solve_from_previous(
+        scene.capture, scene.track, scene.template, Silent(), Corrections(), former
+    )
     turned = rotation_errors_deg(again.estimate.rotation, solution.estimate.rotation)
     assert turned.max() < 0.1
 

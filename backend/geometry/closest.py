@@ -1,4 +1,4 @@
-"""A surface of triangles and points in, the nearest place on the surface out."""
+"""A surface of triangles and points in, the nearest points of the surface out."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .normals import triangle_normals
 
-CANDIDATES = 16  # triangles looked at for a point: those whose middles are nearest
-BORDER_TOLERANCE = 1e-6
+# Triangles looked at for a point: those whose centroids are nearest.
+CANDIDATES = 16
+BORDER_TOLERANCE = 1e-6  # barycentric weight of inner vertices that is rounding
 
 
 @dataclass(frozen=True)
 class ClosestPoints:
-    """N places on a surface."""
+    """N points on a surface."""
 
     triangle: NDArray[np.int64]  # (N,) into the surface's triangles
     weights: FloatArray  # (N, 3) barycentric
     points_m: FloatArray  # (N, 3)
-    distance_m: FloatArray  # (N,) from the points asked about
+    distance_m: FloatArray  # (N,) from the points given
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Surface:
     triangles: IntArray
 
     def closest(self, points_m: FloatArray) -> ClosestPoints:
-        """The nearest place to each of `points_m` (N, 3).
+        """The nearest point of the surface to each of `points_m` (N, 3).
 
         Exact where triangles are about as large as their neighbours.
         """
@@ -54,7 +55,8 @@ class Surface:
         return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
 
     def on_border(self, closest: ClosestPoints) -> BoolArray:
-        """(N,) True where a place is on an open border: what was asked about has no surface."""
+        """(N,) True where a point lies on an open border: what was given has no surface beside
+        it."""
         inner = ~self._on_border[self.triangles[closest.triangle]]
         return (closest.weights * inner).sum(axis=1) < BORDER_TOLERANCE
 

@@ -27,23 +27,30 @@ ATTACHED = ("lashes", "tear", "caruncle")  # what sits on it
 # An edge is bent over where its triangles' normals have this cosine and had more at rest.
 BENT_COS, BENT_AT_REST_COS = -0.8, 0.0
 MIN_HEIGHT_M = 0.0003  # triangles less high than this may bend
+# Round where the head at rest meets itself, triangles may meet too: a move of a vertex there shifts
+# the crossing by a triangle or so.
 CONTACT_RINGS = 2
+# What lies this close at rest is moved alike: the width of the slits at lips, lids and ears.
 NEIGHBOUR_DISTANCE_M = 0.003
 # The neighbours' spread counts as this much wider all round, so that flat ones do for a fit.
 STIFFNESS = 0.03
 RELAXATION = 0.5  # how far one averaging goes: at 1, folds are moved further than they need
 LID_DISTANCE_M = 0.0035  # the surface this close to an eyeball comes no closer
-MAX_ROUNDS = 60
-# In steps from neighbour to neighbour; the widest is about half a face.
+# How far round the folds is smoothed, in steps from neighbour to neighbour; the widest is about
+# half a face. It starts small, so that a small fold changes little, and each round averages once
+# more.
 INITIAL_REACH, REACH_PER_ROUND, MAX_REACH = 2.0, 0.5, 20.0
 INITIAL_AVERAGINGS = 4
+MAX_ROUNDS = 60  # the widest reach is there after 36
 # Whatever has to be moved further than this was no head.
 MAX_MOVE_M = 0.05
+# What an artist is told of: less is not seen on a head.
+NOTICEABLE_MOVE_M = 0.001
 
 
 @dataclass(frozen=True)
 class Folds:
-    """Where a surface is folded. `count`: crossing pairs and bent edges."""
+    """Where a surface of V vertices is folded. `count`: crossing pairs and bent edges."""
 
     count: int
     vertices: BoolArray  # (V,) corners of the triangles that take part
@@ -82,11 +89,19 @@ def remove_self_intersections(
             "Film again with the whole head in view and in even light.",
         )
     finder = _FoldFinder(template, rest)
-    folds = first = finder.find(posed)
+    folds = finder.find(posed)
     if not folds.count:
         return RelaxedHead(posed, 0, 0.0)
+    return _relax(template, rest, posed, finder, folds)
+
+
+def _relax(
+    template: HeadTemplate, rest: FloatArray, posed: FloatArray, finder: _FoldFinder, folds: Folds
+) -> RelaxedHead:
+    """The posed vertices (V, 3) smoothed round `folds`, in wider and wider windows."""
     neighbours = _neighbours(finder.triangles, rest)
     eyeballs = _Eyeballs(template, rest, posed)
+    count = folds.count
     relaxed = posed.copy()
     for round_index in range(MAX_ROUNDS):
         reach = min(INITIAL_REACH + REACH_PER_ROUND * round_index, MAX_REACH)
@@ -102,7 +117,7 @@ def remove_self_intersections(
         folds = finder.find(relaxed)
         if not folds.count:
             _move_attached(template, relaxed, posed)
-            return RelaxedHead(relaxed, first.count, largest)
+            return RelaxedHead(relaxed, count, largest)
     raise FitError(
         "The head's surface is folded so badly that it cannot be smoothed.",
         "Film again with a calm face, the hair tied back and the whole head in view.",
@@ -126,6 +141,7 @@ class _FoldFinder:
         self._near_rest_contact = in_contact
 
     def find(self, vertices_m: FloatArray) -> Folds:
+        """Folds of vertices (V, 3) that the head at rest has not."""
         vertices = vertices_m.astype(np.float32).astype(np.float64)  # as they will be stored
         pairs = self_intersections(vertices, self.triangles)
         crossing = pairs[~self._near_rest_contact[pairs].all(axis=1)]
@@ -166,7 +182,7 @@ class _Eyeballs:
 
 
 def _is_material(template: HeadTemplate, materials: tuple[str, ...]) -> BoolArray:
-    """(2F,) the triangles of these materials."""
+    """(2F,) True for the triangles of these materials."""
     named = [code for code, name in enumerate(MATERIALS) if name in materials]
     return np.isin(template.triangle_material, named)
 

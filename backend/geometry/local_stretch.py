@@ -6,13 +6,19 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
-REACH_M = 0.014
-NODE_COUNT = 400
+# Nodes at which the map is fitted, and the Gaussian by which each weighs its surroundings and is
+# blended: a wider one averages lids with brows, a narrower one has too little surface for a fit.
+REACH_M, NODE_COUNT = 0.014, 400
+# How much the overall scale counts against the surface's own spread: more blurs what was deformed,
+# less lets the thin side of a sheet take any value.
 STIFFNESS = 0.15
 
 
 def local_stretch(rest_m: FloatArray, moved_m: FloatArray) -> FloatArray:
-    """How space round each vertex was stretched: (V, 3, 3), smooth over about a centimetre."""
+    """(V, 3, 3) how space round each vertex was stretched, smooth over about a centimetre.
+
+    `rest_m`, `moved_m` (V, 3).
+    """
     centred_rest, centred = rest_m - rest_m.mean(axis=0), moved_m - moved_m.mean(axis=0)
     overall = np.sqrt((centred**2).sum() / (centred_rest**2).sum())
     nodes = rest_m[farthest_points(rest_m, NODE_COUNT)]
@@ -36,7 +42,10 @@ def move_with_surface(
 
 
 def farthest_points(points: FloatArray, count: int) -> IntArray:
-    """Indices of `count` points, each the farthest from those before it."""
+    """Indices (count,) of points (N, 3), each the farthest from those before it, the topmost first.
+
+    Farthest point sampling (Gonzalez 1985).
+    """
     chosen = np.zeros(min(count, len(points)), np.int64)
     chosen[0] = int(np.argmax(points[:, 2]))
     nearest = np.full(len(points), np.inf)

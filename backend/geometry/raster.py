@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.frames import texel_from_uv
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-EMPTY = -1
-MIN_DEPTH = 1e-6
+EMPTY = -1  # in a raster's triangles: none
+MIN_DEPTH = 1e-6  # what lies nearer to the camera's plane has no picture
 # A pixel centre on an edge belongs to both triangles that share it: no cracks.
 _EDGE_SLACK = 1e-7
 

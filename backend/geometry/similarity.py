@@ -11,6 +11,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from .closest import Surface
 
+# Of iterative closest points: nearest places change from round to round and may never settle.
 MAX_ROUNDS = 30
 CONVERGED = 1e-6  # change of scale and rotation from one round to the next
 REGULARISATION = 1e-9  # keeps what a surface leaves open, such as a ball's turn, where it is
@@ -30,6 +31,7 @@ class Similarity:
 
     @property
     def inverse(self) -> Similarity:
+        """The one that undoes it."""
         back = self.rotation.T / self.scale
         return Similarity(1.0 / self.scale, self.rotation.T, -back @ self.shift_m)
 
@@ -44,7 +46,8 @@ IDENTITY = Similarity(1.0, np.eye(3), np.zeros(3))
 
 
 def fit_similarity(from_m: FloatArray, to_m: FloatArray, weights: FloatArray) -> Similarity:
-    """The weighted least-squares one between points (N, 3) and (N, 3) (Umeyama 1991)."""
+    """The weighted least-squares one from points (N, 3) to (N, 3), `weights` (N,) (Umeyama
+    1991)."""
     share = weights[:, None] / weights.sum()
     from_middle, to_middle = (share * from_m).sum(axis=0), (share * to_m).sum(axis=0)
     source, target = from_m - from_middle, to_m - to_middle
@@ -58,7 +61,7 @@ def fit_similarity(from_m: FloatArray, to_m: FloatArray, weights: FloatArray) ->
 def align_to_surface(
     points_m: FloatArray, weights: FloatArray, surface: Surface, start: Similarity
 ) -> Similarity:
-    """Lay `points_m` (N, 3), weights (N,), on `surface`, beginning at `start`.
+    """Lay `points_m` (N, 3), `weights` (N,), on `surface`, beginning at `start`.
 
     Iterative closest points with distances off the surface (Chen and Medioni 1991), which lets
     points slide along it and so settles in a few rounds. Points whose nearest place is on an open

@@ -1,4 +1,4 @@
-"""How the head template and the reference head answer each other: landmarks, lips and lids."""
+"""What corresponds on the head template and on the reference head: landmarks, lips and lids."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from ..geometry.similarity import Similarity, fit_similarity
 from .reference_head import BROWS, ReferenceHead
 
 BROW_SHARE = 0.05  # weight of a brow's landmark against another's
-MAX_LANDMARK_ERROR_M = (
-    0.012  # a table that belongs to the template is not off by this in the median
-)
+# In the median; a table that belongs to the template is not off by this.
+MAX_LANDMARK_ERROR_M = 0.012
 
 # What a place near the mouth or an eye belongs to; a place is never paired with its opposite.
 FREE, UPPER_LIP, LOWER_LIP, UPPER_LID, LOWER_LID = range(5)
 OPPOSITE = {UPPER_LIP: LOWER_LIP, LOWER_LIP: UPPER_LIP, UPPER_LID: LOWER_LID, LOWER_LID: UPPER_LID}
+# Round the landmarks on lips and lids: as wide as those are, no wider, or chin and cheek are cut
+# off.
 LIP_RADIUS_M, LID_RADIUS_M = 0.012, 0.006
-# Shares of the jaw's way: the lower lip goes with it, the upper stays, the corners do neither.
+# Shares of the jaw's drop: the lower lip goes with it, the upper stays, the corners do neither.
 LOWER_LIP_JAW_SHARE, UPPER_LIP_JAW_SHARE = 0.6, 0.4
 # Into the 51 landmarks
 UPPER_LID_LANDMARKS, LOWER_LID_LANDMARKS = [20, 21, 26, 27], [23, 24, 29, 30]
@@ -48,12 +49,12 @@ def landmark_similarity(template: HeadTemplate, reference: ReferenceHead) -> Sim
 
 
 def template_landmarks_m(template: HeadTemplate) -> FloatArray:
-    """(51, 3) the template's points that answer the reference's landmarks."""
+    """(51, 3) m, the template's points at the reference's landmarks."""
     return template.landmarks_m(template.vertices_m.astype(np.float64))[list(IBUG_51)]
 
 
 def landmark_weights() -> FloatArray:
-    """(51,)"""
+    """(51,) one each, brows less."""
     weights = np.ones(len(IBUG_51))
     weights[:BROWS] = BROW_SHARE
     return weights
@@ -76,7 +77,7 @@ def template_lips_and_lids(template: HeadTemplate) -> NDArray[np.int8]:
 
 
 def reference_lips_and_lids(reference: ReferenceHead) -> NDArray[np.int8]:
-    """(N,) the same of the reference's vertices."""
+    """(N,) FREE or the lip or lid that a vertex of the reference belongs to."""
     return _lips_and_lids(
         reference.vertices_m, reference.landmarks_m, reference.expression("jawOpen")
     )
@@ -84,7 +85,7 @@ def reference_lips_and_lids(reference: ReferenceHead) -> NDArray[np.int8]:
 
 def _lips_and_lids(
     vertices_m: FloatArray, landmarks_m: FloatArray, opened_m: FloatArray
-) -> NDArray:
+) -> NDArray[np.int8]:
     sides = np.full(len(vertices_m), FREE, np.int8)
     away = np.linalg.norm(vertices_m[:, None] - landmarks_m[None], axis=2)
     mouth = away[:, FIRST_LIP:].min(axis=1) < LIP_RADIUS_M

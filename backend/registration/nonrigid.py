@@ -1,4 +1,8 @@
-"""The non-rigid part of the wrap: smooth modes first, then every vertex by itself."""
+"""The template's surface and another head's in; the template bent on to it out.
+
+Smooth modes first, then every vertex by itself under a Laplacian (as Amberg et al. 2007, with a
+stiffness that falls from round to round).
+"""
 
 from __future__ import annotations
 
@@ -28,25 +32,28 @@ from .correspondence import (
 )
 from .reference_head import ReferenceHead
 
-# Modes per axis and parity, and how far apart a pair may be.
+# Modes per axis and parity, and how far apart in metres a pair may be: coarse to fine, so that a
+# nose is not paired with a cheek. Each count twice or more, since pairs change with the shape.
 MODE_ROUNDS = (
     (8, 0.040), (8, 0.030), (20, 0.020), (20, 0.015), (45, 0.010), (45, 0.008), (45, 0.008),
 )  # fmt: skip
+# Of a pair and of a landmark, against the modes' own standard deviations.
 POINT_SD_M, LANDMARK_SD_M = 0.001, 0.002
 INDEPENDENT_SHARE = 0.05  # neighbouring vertices err together: this share of them counts
-# Of the movement's Laplacian, and how far apart a pair may be.
+# Weight of the movement's squared Laplacian against a pair's, and how far apart in metres it may
+# be.
 VERTEX_ROUNDS = ((30.0, 0.010), (10.0, 0.008), (3.0, 0.006), (1.0, 0.005), (0.5, 0.004))
-LANDMARK_STRENGTH = 3.0
+LANDMARK_STRENGTH = 3.0  # against a pair's 1: there are 51 of them among thousands
 DRIFT_WEIGHT = 1e-4  # keeps what has no pair anywhere near it from drifting
 # Weight of a pull along the surface against one off it. On copies of the template of another
 # identity, 6 mm away, vertices come within 0.8 mm of their own place; with 0.05, within 1.2 mm.
 TANGENTIAL_SHARE = 0.3
-MIN_NORMAL_COSINE = 0.4
+MIN_NORMAL_COSINE = 0.4  # of a pair: some 66 degrees, so that the back of an ear is not its front
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The place on the reference that each of V vertices is drawn to."""
+    """The point of the reference that each of V vertices is pulled to."""
 
     places: ClosestPoints
     normals: FloatArray  # (V, 3) unit, of the reference there
@@ -58,9 +65,9 @@ class NonRigidRegistration:
     """The template's outer surface and the reference's skin, both in the template's frame."""
 
     rest_m: FloatArray  # (V, 3)
-    triangles: IntArray  # of skin and mouth
+    triangles: IntArray  # (M, 3) of skin and mouth
     skin: BoolArray  # (V,)
-    sides: NDArray[np.int8]  # (V,)
+    sides: NDArray[np.int8]  # (V,) lip or lid, see `correspondence`
     surface: Surface  # the reference's skin
     allowed: Mapping[int, IntArray]  # by side: the triangles it may lie on
     landmark_rows: sp.csr_array  # (51, V) barycentric weights
@@ -70,6 +77,7 @@ class NonRigidRegistration:
     def between(
         cls, template: HeadTemplate, reference: ReferenceHead, to_head: Similarity
     ) -> NonRigidRegistration:
+        """Of `template` on `reference`, which `to_head` lays into the template's frame."""
         placed = to_head(reference.vertices_m)
         triangles = reference.skin_triangles
         of_reference = reference_lips_and_lids(reference)[triangles]
@@ -100,7 +108,7 @@ class NonRigidRegistration:
         )
 
     def find_pairs(self, vertices_m: FloatArray, max_distance_m: float) -> Pairs:
-        """Pairs of the cloth's vertices where it lies now (V, 3)."""
+        """Pairs of the template's vertices where they lie now (V, 3) m."""
         count = len(vertices_m)
         triangle = np.zeros(count, np.int64)
         weights, points = np.zeros((count, 3)), np.zeros((count, 3))
@@ -119,7 +127,7 @@ class NonRigidRegistration:
 
 
 def fit_modes(registration: NonRigidRegistration) -> FloatArray:
-    """Vertices (V, 3) of the cloth bent by smooth modes, coarse to fine."""
+    """Vertices (V, 3) m of the template bent by smooth modes, coarse to fine."""
     vertices = registration.rest_m
     modes, mode_count = np.zeros(0), 0
     for count, max_distance_m in MODE_ROUNDS:

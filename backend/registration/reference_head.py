@@ -1,4 +1,4 @@
-"""What another head must tell of itself so that our template can be laid on it."""
+"""What must be known of another head so that our template can be registered to it."""
 
 from __future__ import annotations
 

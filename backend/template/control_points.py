@@ -156,6 +156,8 @@ CROWN: dict[tuple[int, int], Point] = {
     (4, 12): (28.5, 28, 123.2),
 }
 
+# The average adult eye: 63 mm between the pupils, a ball of 24 mm, an iris of 11.7 mm, a cornea
+# with a radius of curvature of 7.8 mm.
 EYE_CENTRE: Point = (31.5, -75.5, 23.2)
 EYE_RADIUS = 12.0
 IRIS_RADIUS = 5.85

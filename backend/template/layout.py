@@ -61,13 +61,18 @@ class QuadBuilder:
         self.quads: list[tuple[int, int, int, int]] = []
 
     def new(self, shape: tuple[int, ...]) -> IntArray:
+        """The next ids, as an array of that shape (...,)."""
         size = int(np.prod(shape))
         ids = np.arange(self.count, self.count + size, dtype=np.int32).reshape(shape)
         self.count += size
         return ids
 
     def patch(self, ids: IntArray) -> None:
-        """Quads of a grid of ids: first axis to the right, second axis up, seen from outside."""
+        """Quads of a grid of ids (w, h): first axis to the right, second axis up, seen from
+        outside.
+
+        Cells with an id below 0 are left out.
+        """
         for right in range(ids.shape[0] - 1):
             for up in range(ids.shape[1] - 1):
                 corners = (
@@ -80,7 +85,7 @@ class QuadBuilder:
                     self.quads.append(corners)
 
     def band(self, outer: IntArray, inner: IntArray, closed: bool) -> None:
-        """Quads between two rings of the same length."""
+        """Quads between two rings of ids (n,), counter-clockwise seen from outside."""
         for i in range(len(outer) - (0 if closed else 1)):
             j = (i + 1) % len(outer)
             self.quads.append((int(outer[i]), int(outer[j]), int(inner[j]), int(inner[i])))

@@ -19,7 +19,7 @@ from .layout import HOLES, HalfLayout, half_layout
 from .parts import make_parts
 from .pockets import make_pockets
 
-MM = 1e-3
+MM = 1e-3  # in metres: control points are typed in millimetres, the mesh is in metres
 DECIMALS = 4  # of a millimetre: what another machine's arithmetic may change stays below
 
 
@@ -54,6 +54,7 @@ class HeadMesh:
 
     @property
     def count(self) -> int:
+        """V."""
         return len(self.vertices_m)
 
 
@@ -67,7 +68,7 @@ class _Half:
 
 
 def build_mesh() -> HeadMesh:
-    """The neutral head from the typed control_points."""
+    """The neutral head from the typed control points."""
     layout = half_layout()
     skin = make_pockets(layout, solve_skin(layout))
     half = _join(layout, skin)

@@ -18,7 +18,7 @@ from . import control_points
 from .layout import HalfLayout, QuadBuilder
 from .pockets import cornea_depth, disk_from_square
 
-GOLDEN = (1 + np.sqrt(5)) / 2
+GOLDEN = (1 + np.sqrt(5)) / 2  # ratio: multiples of it, modulo 1, spread evenly without repeating
 SEGMENTS = 20  # round the gaze axis
 
 # (distance from the axis, depth in front of the centre), pupil to limbus
@@ -53,7 +53,10 @@ class Part:
 
 
 def make_parts(layout: HalfLayout, skin: FloatArray) -> list[Part]:
-    """All parts of the left half, in the order of their vertices in the template."""
+    """All parts of the left half, in the order of their vertices in the template.
+
+    `skin` (N, 3) mm with its pockets.
+    """
     none = np.zeros(0, dtype=np.int32)
     eyeball, cornea = _eyeball(), _cornea()
     parts = [

@@ -1,4 +1,4 @@
-"""A head of any identity in, the 52 shapes and their correctives made again for it out.
+"""A head of any identity in, the 52 shapes and their correctives generated for it out.
 
 Where a shape folds on this head and not on the mean one, it is smoothed until it does not.
 """
@@ -15,12 +15,11 @@ from studio_avatar_addon.avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..geometry.fold_removal import remove_self_intersections
+from ..geometry.fold_removal import NOTICEABLE_MOVE_M, remove_self_intersections
 from .mesh import HeadMesh, build_mesh
 from .shapes import HeadShapes, shapes_of
 
-VERTEX_TOLERANCE_M = 1e-6
-NOTICEABLE_MOVE_M = 0.001
+VERTEX_TOLERANCE_M = 1e-6  # what another machine's rounding changes, and far below any redesign
 # Lips that close an open jaw overlap where it is shut: judged with it.
 JUDGED_WITH = {"mouthClose": SHAPE_INDEX["jawOpen"]}
 

@@ -13,8 +13,9 @@ from . import control_points
 from .control_surface import ear_to_head
 from .layout import HalfLayout
 
-LID_THICKNESS_MM = 1.7
-LID_CLEARANCE_MM = 0.3  # between the eyeball and the lid's inner edge
+# Lids at their margin, and what stands between the eyeball, their inner edge and the socket's
+# lining: the least that no gaze and no expression closes.
+LID_THICKNESS_MM, LID_CLEARANCE_MM = 1.7, 0.3
 SOCKET_CLEARANCE_MM = 1.6
 SOCKET_ANGLE_DEG = 105.0  # from the gaze axis, where the fornix turns to the back
 
@@ -24,6 +25,7 @@ NOSTRIL_AXIS = np.array([-0.12, 0.45, 0.88])
 
 CANAL_SHARE, CANAL_DEPTH = 0.4, 7.0  # of the concha's outline; mm inwards
 
+# The mouth's bag: how far its slit falls behind the lips, and its middle in the head frame.
 SLIT_DROP_MM = 1.6
 MOUTH_CENTRE = np.array([0.0, 0.0, -46.0])
 # half width, half height, y of the front, y gained towards the sides: bag rings 8 and 9
@@ -32,7 +34,7 @@ BAG_DEPTH = 26.0
 
 
 def make_pockets(layout: HalfLayout, skin: FloatArray) -> FloatArray:
-    """The skin (N, 3) with lids, mouth bag, nostril and ear canal."""
+    """The skin (N, 3) mm with lids, mouth bag, nostril and ear canal."""
     completed = skin.copy()
     _lids(layout, completed)
     _mouth_bag(layout, completed)

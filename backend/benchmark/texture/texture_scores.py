@@ -25,24 +25,24 @@ from ...stages.frame_sampling.frame_sampler import Frames
 from ...stages.frame_sampling.subsample import subsample
 from ...stages.phone_texture.common_light import CommonLight
 from ...stages.phone_texture.fidelity import (
-    SEEN,
-    ShownAgain,
+    COVERED,
+    Rerendering,
+    choose_views,
     compare,
-    in_own_light,
-    show_again,
-    spread_views,
+    relight,
+    rerender,
 )
 from ..capture.capture_truth import CaptureTruth
 from .ghosting import ghosting
 from .true_visibility import visible_texels
 
-HELD_BACK = 4
-HELD = "held back"
+HELD_BACK_VIEWS = 4
+HELD_BACK_REASON = "held back"
 VIEWS = 6
 COVERAGE_TEXELS = 512
-MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 600, 0.02, 15, 3
-DETAIL_PX = 8.0
-BLED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
+MAX_MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 600, 0.02, 15, 3
+DETAIL_SIGMA_PX = 8.0
+MIN_BLEED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
 
 
 @dataclass(frozen=True)
@@ -70,69 +70,70 @@ class CoverageScores:
 def hold_back(fit: HeadFit) -> tuple[HeadFit, HeadFit]:
     """The fit to blend with, and one that uses only the frames held back from it."""
     used = np.flatnonzero(fit.frame_used)
-    held = subsample(used, HELD_BACK + 2)[1:-1]
+    held = subsample(used, HELD_BACK_VIEWS + 2)[1:-1]
     return _without(fit, held), _without(fit, np.setdiff1d(np.arange(len(fit.left_out)), held))
 
 
 def _without(fit: HeadFit, frames: IntArray) -> HeadFit:
     left_out = list(fit.left_out)
     for k in frames:
-        left_out[int(k)] = HELD
+        left_out[int(k)] = HELD_BACK_REASON
     return replace(fit, left_out=tuple(left_out))
 
 
 def score_views(
-    texture: TextureSet, frames: Frames, lit_alike: CommonLight | None = None
+    texture: TextureSet, frames: Frames, common_light: CommonLight | None = None
 ) -> ViewScores:
     """In up to VIEWS of the frames that the fit uses."""
     scores = []
-    for k in spread_views(frames, VIEWS):
-        again = show_again(texture, frames, k)
+    for k in choose_views(frames, VIEWS):
+        rerendered = rerender(texture, frames, k)
         relit_db = math.nan
-        if lit_alike and lit_alike.differs:
-            relit_db, _ = compare(in_own_light(again, lit_alike, frames, k))
+        if common_light and common_light.differs:
+            relit_db, _ = compare(relight(rerendered, common_light, frames, k))
         scores.append(
             (
-                *compare(again),
+                *compare(rerendered),
                 relit_db,
-                _detail_db(again),
-                _ghosting(again),
-                _misplaced_px(again),
+                _detail_db(rerendered),
+                _ghosting(rerendered),
+                _misplaced_px(rerendered),
             )
         )
-    psnr_db, sharpness, *others = map(_median_known, np.array(scores).T)
+    psnr_db, sharpness, *others = map(_finite_median, np.array(scores).T)
     return ViewScores(sharpness, psnr_db, *others)
 
 
-def _median_known(values: FloatArray) -> float:
+def _finite_median(values: FloatArray) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else math.nan
 
 
-def _detail_db(again: ShownAgain) -> float:
-    known = again.compared.astype(np.float32)
-    share = np.maximum(cv2.GaussianBlur(known, (0, 0), DETAIL_PX), 1e-3)
-    error = (again.shown - again.frame) * known[..., None]
-    error -= cv2.GaussianBlur(error, (0, 0), DETAIL_PX) / share[..., None]
-    return float(-10.0 * np.log10(np.mean(error[again.compared] ** 2)))
+def _detail_db(rerendered: Rerendering) -> float:
+    known = rerendered.compared.astype(np.float32)
+    share = np.maximum(cv2.GaussianBlur(known, (0, 0), DETAIL_SIGMA_PX), 1e-3)
+    error = (rerendered.shown - rerendered.frame) * known[..., None]
+    error -= cv2.GaussianBlur(error, (0, 0), DETAIL_SIGMA_PX) / share[..., None]
+    return float(-10.0 * np.log10(np.mean(error[rerendered.compared] ** 2)))
 
 
-def _ghosting(again: ShownAgain) -> float:
+def _ghosting(rerendered: Rerendering) -> float:
     ours, theirs = (
-        ghosting(image @ LUMINANCE, again.compared) for image in (again.shown, again.frame)
+        ghosting(image @ LUMINANCE, rerendered.compared)
+        for image in (rerendered.shown, rerendered.frame)
     )
     return ours / max(theirs, 1e-6)
 
 
-def _misplaced_px(again: ShownAgain) -> float:
-    inside = again.compared
+def _misplaced_px(rerendered: Rerendering) -> float:
+    inside = rerendered.compared
     rows, columns = np.nonzero(inside)
     part = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
     ours, theirs = (
         normalise_contrast(255.0 * (image @ LUMINANCE)[part], inside[part])
-        for image in (again.shown, again.frame)
+        for image in (rerendered.shown, rerendered.frame)
     )
-    marks = track_features(theirs, ours, inside[part], MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
+    marks = track_features(theirs, ours, inside[part], MAX_MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
     distance = np.linalg.norm(marks.offsets, axis=1)
     return float(np.percentile(distance, 90)) if len(distance) else math.nan
 
@@ -147,9 +148,9 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
     seen_by = frames.capture.frame_index[frames.fit.frame_used]
     visible = visible_texels(texels, truth, seen_by)
     skin = texels.is_material("skin")
-    told = texels.sample(texture.coverage) > SEEN
+    told = texels.sample(texture.coverage) > COVERED
     right = float((told & visible & skin).sum())
-    face = skin & visible & (texels.interpolate(region(template, "face")) > SEEN)
+    face = skin & visible & (texels.interpolate(region(template, "face")) > COVERED)
     return CoverageScores(
         right / max(float((told & skin).sum()), 1.0),
         right / max(float((visible & skin).sum()), 1.0),
@@ -167,6 +168,6 @@ def _bleed_px(frames: Frames, truth: CaptureTruth) -> float:
         head = (part["part"] > 0) & (part["part"] <= len(MATERIALS))
         away = cv2.distanceTransform((~head).astype(np.uint8), cv2.DIST_L2, 5)
         view, _ = frames.open(int(k)).sample(texels, None)
-        column, row = view.points_px[view.weight > BLED_WEIGHT].astype(int).T
+        column, row = view.points_px[view.weight > MIN_BLEED_WEIGHT].astype(int).T
         outside.append(away[row, column])
     return float(np.percentile(np.concatenate(outside), 99.9))

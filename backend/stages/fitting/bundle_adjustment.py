@@ -18,8 +18,15 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 from .head_model import SolverState, SurfacePoints, rotation_from_vector
 from .track_term import POSE, TrackedPoints, TrackEquations
 
+# Standard deviations that a shape parameter may leave the mean by: no person lies further out, and
+# what would is a misread frame.
 SHAPE_BOUND = 4.0
+# Solves of one step, each holding the expression weights that the last one sent out of their box;
+# a step that still leaves one outside is clipped.
 BOX_PASSES = 4
+# Limits of one step, since the model is linear only near by: a third of an e-fold (half an octave)
+# of focal length and depth, half an expression's box, and shape parameters in standard deviations.
+MAX_LOG_STEP, MAX_EXPRESSION_STEP, MAX_SHAPE_STEP = 0.3, 0.5, 1.5
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Prior:
-    """What is believed before looking; costs are squared deviations over these."""
+    """What is believed before looking; costs are half the squared deviations times precision."""
 
     focal_px: float
     focal_log_sd: float
@@ -50,6 +57,7 @@ class Prior:
 
     @property
     def focal_is_fixed(self) -> bool:
+        """Whether the focal length is given and no unknown."""
         return self.focal_log_sd == 0.0
 
 
@@ -65,7 +73,7 @@ class FreeParameters:
 
 @dataclass(frozen=True)
 class Linearisation:
-    """Residuals of a sighting in sigmas, robust weights, and the derivatives."""
+    """Residuals of an observation in sigmas, robust weights, and the derivatives."""
 
     residual: FloatArray  # (N, R) R is 2 or 1
     weight: FloatArray  # (N,)
@@ -73,11 +81,16 @@ class Linearisation:
     by_point: FloatArray  # (N, R, 3) derivative by the point in the head frame
     by_focal: FloatArray  # (N, R) derivative by the logarithm
 
+    @property
+    def weighted_point(self) -> FloatArray:
+        """(N, R, 3) the derivative by the point times the robust weight."""
+        return self.weight[:, None, None] * self.by_point
+
 
 def robust_cost(
     estimate: SolverState, observations: list[Observation], prior: Prior, center_px: FloatArray
 ) -> float:
-    """Half the Cauchy cost of all sightings plus the priors'."""
+    """Half the Cauchy cost of all observations plus the priors'. `center_px` (2,)."""
     total = 0.0
     for observation in observations:
         points = observation.points.at(estimate.shape, estimate.expression[observation.frame])
@@ -113,8 +126,9 @@ def step(
 ) -> Step:
     """One damped Gauss-Newton step (Levenberg's `damping` relative to the diagonal).
 
-    Expression weights that would leave their box are set on its border and the rest is solved
-    again, or the others would make up for movement that clipping takes away.
+    `center_px` (2,): principal point. Expression weights that would leave their box are set on its
+    border and the rest is solved again, or the others would make up for movement that clipping
+    takes away.
     """
     normal = _normal_equations(estimate, observations, prior, center_px)
     _add_tracks(normal, [equations for _, equations in tracks])
@@ -142,9 +156,10 @@ def standard_deviation_of_focal(
     center_px: FloatArray,
     tracks: Sequence[tuple[TrackedPoints, TrackEquations]],
 ) -> float:
-    """Of the logarithm, everything else free: from the inverse of J'J at a solution.
+    """Of its logarithm, everything else free: from the inverse of J'J at a solution.
 
-    As honest as the sigmas are; what the model leaves out is not in it.
+    `center_px` (2,): principal point. As honest as the sigmas are; what the model leaves out is not
+    in it.
     """
     normal = _normal_equations(estimate, observations, prior, center_px)
     _add_tracks(normal, [equations for _, equations in tracks])
@@ -157,20 +172,22 @@ def standard_deviation_of_focal(
 
 @dataclass(frozen=True)
 class _NormalEquations:
-    """J'J and -J'r: pose and expression of each frame, then log focal, then shape."""
+    """J'J and -J'r of U = K (6 + E) + 1 + G unknowns: pose and expression of each frame, then log
+    focal length, then shape."""
 
-    matrix: FloatArray  # (K (6 + E) + 1 + G,) squared
-    right: FloatArray
+    matrix: FloatArray  # (U, U)
+    right: FloatArray  # (U,)
     frames: int
     local: int  # 6 + E
 
     @property
     def focal(self) -> int:
+        """Where the focal length is among the unknowns."""
         return self.frames * self.local
 
     @property
     def is_expression(self) -> BoolArray:
-        """Which unknowns are expression weights."""
+        """(U,) which of all unknowns are expression weights."""
         own = np.zeros((self.frames, self.local), bool)
         own[:, POSE:] = True
         return np.concatenate([own.ravel(), np.zeros(len(self.right) - self.focal, bool)])
@@ -189,51 +206,57 @@ class _NormalEquations:
 def _normal_equations(
     estimate: SolverState, observations: list[Observation], prior: Prior, center_px: FloatArray
 ) -> _NormalEquations:
+    """Of observations and priors."""
     frames, expressions = estimate.expression.shape
-    locals_, shapes = POSE + expressions, len(estimate.shape)
-    size = frames * locals_ + 1 + shapes
-    normal = _NormalEquations(np.zeros((size, size)), np.zeros(size), frames, locals_)
-    focal, shape = normal.focal, slice(normal.focal + 1, None)
-    matrix, right = normal.matrix, normal.right
-    # Sightings of the same points in many frames share one product with their wide basis.
+    size = frames * (POSE + expressions) + 1 + len(estimate.shape)
+    normal = _NormalEquations(np.zeros((size, size)), np.zeros(size), frames, POSE + expressions)
+    focal, shape, matrix = normal.focal, slice(normal.focal + 1, None), normal.matrix
+    # Observations of the same points in many frames share one product with their wide basis.
     by_points: dict[int, tuple[SurfacePoints, FloatArray]] = {}
-    focal_shape = np.zeros(shapes)
     for observation in observations:
-        own = normal.own(observation.frame)
         line = _linearise(estimate, observation, center_px)
-        weighted = line.weight[:, None] * line.residual
-        by_local = line.by_local.reshape(-1, locals_)
-        weighted_local = (line.weight[:, None, None] * line.by_local).reshape(-1, locals_)
-        weighted_point = line.weight[:, None, None] * line.by_point
-        basis = observation.points.shape_basis.reshape(-1, shapes)
-        matrix[own, own] += by_local.T @ weighted_local
-        right[own] -= by_local.T @ weighted.ravel()
-        by_local_points = np.swapaxes(line.by_local, 1, 2) @ weighted_point
-        through_point = np.moveaxis(by_local_points, 1, 0).reshape(locals_, -1)
-        matrix[own, shape] += through_point @ basis
-        matrix[own, focal] += weighted_local.T @ line.by_focal.ravel()
-        pull = np.einsum("nr,nrc->nc", weighted, line.by_point).ravel()
-        focal_pull = np.einsum("nr,nrc->nc", line.weight[:, None] * line.by_focal, line.by_point)
-        right[shape] -= basis.T @ pull
-        right[focal] -= (weighted * line.by_focal).sum()
-        matrix[focal, focal] += (line.weight[:, None] * line.by_focal**2).sum()
-        focal_shape += focal_pull.ravel() @ basis
-        information = np.swapaxes(line.by_point, 1, 2) @ weighted_point
+        _add_observation(normal, observation, line)
         if observation.normal is not None:
             rows = (line.by_point @ observation.points.shape_basis)[:, 0]
             matrix[shape, shape] += (rows * line.weight[:, None]).T @ rows
-        elif id(observation.points) in by_points:
+            continue
+        information = np.swapaxes(line.by_point, 1, 2) @ line.weighted_point
+        if id(observation.points) in by_points:
             by_points[id(observation.points)][1][:] += information
         else:
             by_points[id(observation.points)] = (observation.points, information)
     for points, information in by_points.values():
-        spread = (information @ points.shape_basis).reshape(-1, shapes)
-        matrix[shape, shape] += points.shape_basis.reshape(-1, shapes).T @ spread
-    matrix[focal, shape] = focal_shape
+        spread = (information @ points.shape_basis).reshape(-1, len(estimate.shape))
+        basis = points.shape_basis.reshape(-1, len(estimate.shape))
+        matrix[shape, shape] += basis.T @ spread
     matrix[focal:, :focal] = matrix[:focal, focal:].T
-    matrix[shape, focal] = focal_shape
+    matrix[shape, focal] = matrix[focal, shape]
     _add_priors(normal, estimate, prior)
     return normal
+
+
+def _add_observation(
+    normal: _NormalEquations, observation: Observation, line: Linearisation
+) -> None:
+    """Add all blocks on and above the diagonal but for shape by shape, in place."""
+    own, focal, shape = normal.own(observation.frame), normal.focal, slice(normal.focal + 1, None)
+    matrix, right = normal.matrix, normal.right
+    basis = observation.points.shape_basis.reshape(-1, observation.points.shape_basis.shape[2])
+    weighted = line.weight[:, None] * line.residual
+    by_local = line.by_local.reshape(-1, normal.local)
+    weighted_local = (line.weight[:, None, None] * line.by_local).reshape(-1, normal.local)
+    matrix[own, own] += by_local.T @ weighted_local
+    right[own] -= by_local.T @ weighted.ravel()
+    by_local_points = np.swapaxes(line.by_local, 1, 2) @ line.weighted_point
+    through_point = np.moveaxis(by_local_points, 1, 0).reshape(normal.local, -1)
+    matrix[own, shape] += through_point @ basis
+    matrix[own, focal] += weighted_local.T @ line.by_focal.ravel()
+    pull = np.einsum("nr,nrc->nc", weighted, line.by_point).ravel()
+    focal_pull = np.einsum("nr,nrc->nc", line.weight[:, None] * line.by_focal, line.by_point)
+    right[shape] -= basis.T @ pull
+    right[focal] -= (weighted * line.by_focal).sum()
+    matrix[focal, focal] += (line.weight[:, None] * line.by_focal**2).sum()
+    matrix[focal, shape] += focal_pull.ravel() @ basis
 
 
 def _add_tracks(normal: _NormalEquations, tracks: Sequence[TrackEquations]) -> None:
@@ -308,7 +331,7 @@ def _add_priors(normal: _NormalEquations, estimate: SolverState, prior: Prior) -
 def _fixed(
     normal: _NormalEquations, estimate: SolverState, free_parameters: FreeParameters, prior: Prior
 ) -> BoolArray:
-    """Unknowns that may not move, lean on their bound, or were not seen at all."""
+    """(U,) unknowns that may not move, lean on their bound, or were not observed at all."""
     fixed = np.diagonal(normal.matrix) == 0.0
     local = fixed[: normal.focal].reshape(normal.frames, normal.local)
     pull = normal.right[: normal.focal].reshape(normal.frames, normal.local)[:, POSE:]
@@ -335,17 +358,24 @@ def _apply_step(
     translation = estimate.translation_m + local[:, 3:POSE]
     # Focal length and depth grow by the same factor: neither may outrun the other.
     depth = estimate.translation_m[:, 2]
-    translation[:, 2] = depth * np.exp(np.clip(local[:, 5] / depth, -0.3, 0.3))
-    # Half an octave and half the box at a time: the model is linear only near by.
+    translation[:, 2] = depth * np.exp(np.clip(local[:, 5] / depth, -MAX_LOG_STEP, MAX_LOG_STEP))
     moved = replace(
         estimate,
-        focal_px=estimate.focal_px * float(np.exp(np.clip(found[focal], -0.3, 0.3))),
+        focal_px=estimate.focal_px
+        * float(np.exp(np.clip(found[focal], -MAX_LOG_STEP, MAX_LOG_STEP))),
         rotation=turns @ estimate.rotation,
         translation_m=translation,
         shape=np.clip(
-            estimate.shape + np.clip(found[focal + 1 :], -1.5, 1.5), -SHAPE_BOUND, SHAPE_BOUND
+            estimate.shape + np.clip(found[focal + 1 :], -MAX_SHAPE_STEP, MAX_SHAPE_STEP),
+            -SHAPE_BOUND,
+            SHAPE_BOUND,
         ),
-        expression=np.clip(estimate.expression + np.clip(local[:, POSE:], -0.5, 0.5), 0.0, 1.0),
+        expression=np.clip(
+            estimate.expression
+            + np.clip(local[:, POSE:], -MAX_EXPRESSION_STEP, MAX_EXPRESSION_STEP),
+            0.0,
+            1.0,
+        ),
     )
     shape_step = moved.shape - estimate.shape
     points = (

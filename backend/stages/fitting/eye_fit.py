@@ -11,7 +11,9 @@ from ...detector.landmark_indices import LEFT_IRIS, RIGHT_IRIS
 
 # The iris lies behind the cornea, this far from the eyeball's centre in eyeball radii.
 IRIS_PLANE_RADII = 0.87
+# An eye turns by some 45 degrees at most; what points further is a misread iris.
 MAX_GAZE_RAD = 0.75
+# Of either eyeball, sideways: lids bound its place to a few millimetres.
 MAX_EYE_SHIFT_M = 0.003
 
 
@@ -24,9 +26,12 @@ def eye_gaze(
     eye_centre_m: FloatArray,
     eye_radius_m: FloatArray,
 ) -> FloatArray:
-    """Gaze (K, 2, 2) float32 in the head frame from landmarks (K, 478, 2), zero where not found.
+    """Gaze (K, 2, 2) float32 from landmarks (K, 478, 2) px and `camera_from_head` (K, 4, 4).
 
-    The rest direction is the one in which the detector saw the template's own eyes look.
+    By frame and eye (left, right), yaw to the subject's left and pitch up in radians in the head
+    frame, zero where no face was found. `center_px` (2,): principal point; eyeballs at
+    `eye_centre_m` (2, 3) with radii (2,). The rest direction is the one in which the detector saw
+    the template's own eyes look.
     """
     gaze = np.zeros((len(landmarks_px), 2, 2), np.float32)
     table = template.landmarks_m(template.vertices_m)
@@ -46,10 +51,11 @@ def eye_gaze(
 def spread_eyes(
     gaze_rad: FloatArray, camera_from_head: FloatArray, eye_centre_m: FloatArray, radius_m: float
 ) -> FloatArray:
-    """Eyeball centres (2, 3) moved apart or together until the eyes, on average, meet.
+    """Eyeball centres (2, 3) m moved apart or together until the eyes, on average, meet.
 
-    They meet at the camera, which people look at or past; lids alone tell the eyeballs' distance
-    only to a few millimetres, irises much better.
+    `gaze_rad` (K, 2, 2) as `eye_gaze` gives it, `camera_from_head` (K, 4, 4). They meet at the
+    camera, which people look at or past; lids alone tell the eyeballs' distance only to a few
+    millimetres, irises much better.
     """
     half = 0.5 * np.linalg.norm(eye_centre_m[0] - eye_centre_m[1])
     distance = np.linalg.norm(camera_from_head[:, :3, 3], axis=1)

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray, HeadFit
 
 from .eye_fit import eye_gaze, spread_eyes
-from .fit_findings import fit_findings
+from .fit_findings import FitSummary, fit_findings
 from .head_model import SolverState, head_angles
 from .landmark_term import fill_missing_poses
 from .measurements import scale_to_measure
 from .problem import Problem
 from .riggable_head import RiggableHead, eyes_between_lids, make_riggable
 from .solution import Solution
-from .uncertainty import measure_uncertainty
+from .uncertainty import Uncertainty, measure_uncertainty
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class _AlignedHead:
 def finish_head(
     capture: Capture, track: FaceTrack, solution: Solution, measures_m: Mapping[str, float]
 ) -> HeadFit:
-    """Settle the solved head at life size, or at the size that a measure of it tells.
+    """Make the solved head riggable at life size, or at the size that a measure of it gives.
 
-    Raises FitError and TemplateError as `settle_head` does.
+    Raises FitError and TemplateError as `make_riggable` does.
     """
     problem, estimate = solution.problem, solution.estimate
     template, found = problem.template, problem.landmarks.found
@@ -43,11 +44,6 @@ def finish_head(
         found, aligned.estimate.rotation, aligned.estimate.translation_m
     )
     posed = replace(estimate, rotation=rotation, translation_m=translation * riggable.scale)
-    angles = head_angles(posed.rotation, posed.translation_m)
-    eye_distance = (
-        np.linalg.norm(riggable.eye_centre_m[0] - riggable.eye_centre_m[1])
-        * posed.focal_px / posed.translation_m[:, 2]
-    )  # fmt: skip
     fit = HeadFit(
         identity=estimate.shape[: len(template.identity_names)].astype(np.float32),
         neutral_m=riggable.neutral_m.astype(np.float32),
@@ -68,13 +64,25 @@ def finish_head(
         track_px=uncertainty.track_px.astype(np.float32),
         focal_log_sd=uncertainty.focal_log_sd,
         left_out=solution.left_out,
-        findings=fit_findings(
-            capture, angles.yaw_deg, uncertainty, eye_distance, solution.left_out,
-            _expression_spread_m(solution, riggable.scale),
-            riggable.smoothed_m, riggable.smoothed_shapes,
-        ),
+        findings=fit_findings(capture, _summary(solution, uncertainty, posed, riggable)),
     )  # fmt: skip
     return scale_to_measure(fit, template, measures_m)
+
+
+def _summary(
+    solution: Solution, uncertainty: Uncertainty, posed: SolverState, riggable: RiggableHead
+) -> FitSummary:
+    """`posed`: the estimate at life size."""
+    eye_distance_m = np.linalg.norm(riggable.eye_centre_m[0] - riggable.eye_centre_m[1])
+    return FitSummary(
+        yaw_deg=head_angles(posed.rotation, posed.translation_m).yaw_deg,
+        uncertainty=uncertainty,
+        eye_distance_px=eye_distance_m * posed.focal_px / posed.translation_m[:, 2],
+        left_out=solution.left_out,
+        expression_spread_m=_expression_spread_m(solution, riggable.scale),
+        smoothed_m=riggable.smoothed_m,
+        smoothed_shapes=riggable.smoothed_shapes,
+    )
 
 
 def _expression_spread_m(solution: Solution, scale: float) -> float:
@@ -114,11 +122,10 @@ def _align_to_template(
     """
     weight = template.bone_weights[BONES.index("head")].astype(np.float64)
     weight /= weight.sum()
-    middle, rest_centre = weight @ fitted_m, weight @ template.vertices_m
-    arm, rest = fitted_m - middle, template.vertices_m - rest_centre
-    u, _, vt = np.linalg.svd((rest * weight[:, None]).T @ arm)
-    turn = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+    centre, rest_centre = weight @ fitted_m, weight @ template.vertices_m
+    arm, rest = fitted_m - centre, template.vertices_m - rest_centre
+    turn = Rotation.align_vectors(rest, arm, weight)[0].as_matrix()
     rotation = estimate.rotation @ turn.T
-    moved = estimate.translation_m + estimate.rotation @ middle - rotation @ rest_centre
+    moved = estimate.translation_m + estimate.rotation @ centre - rotation @ rest_centre
     aligned = replace(estimate, rotation=rotation, translation_m=moved)
     return _AlignedHead(aligned, arm @ turn.T + rest_centre)

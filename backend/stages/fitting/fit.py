@@ -13,12 +13,12 @@ from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit, Progre
 
 from .finish import finish_head
 from .solution import load_solution, store_solution
-from .solve import solve_head, warm_start
+from .solve import solve_from_previous, solve_head
 
 
 @dataclass(frozen=True)
 class SolutionFile:
-    """Where the last whole solution lies, and what it must be of to be gone on from."""
+    """Where the last whole solution is stored, and what it must be of to be a warm start."""
 
     path: Path
     mark: str
@@ -30,21 +30,21 @@ def fit_head(
     template: HeadTemplate,
     progress: Progress,
     corrections: Corrections | None = None,
-    memory: SolutionFile | None = None,
+    stored: SolutionFile | None = None,
 ) -> HeadFit:
-    """Fit `template` to the K chosen frames; from the solution in `memory` where there is one.
+    """Fit `template` to the K chosen frames; from the `stored` solution where there is one.
 
     Raises FitError where no frame shows a face that a head can be fitted to, CorrectionError
     where a correction names what is not there.
     """
     corrections = corrections or Corrections()
-    previous = load_solution(memory.path, memory.mark) if memory else None
+    previous = load_solution(stored.path, stored.mark) if stored else None
     left_out = np.isin(capture.frame_index, list(corrections.leave_out))
-    if previous and previous.serves(left_out):
-        # What it finds is not stored: corrections come and go, and each goes on from the same.
-        solution = warm_start(capture, track, template, progress, corrections, previous)
+    if previous and previous.can_start(left_out):
+        # Its result is not stored: corrections come and go, and each starts from the same.
+        solution = solve_from_previous(capture, track, template, progress, corrections, previous)
     else:
         solution = solve_head(capture, track, template, progress, corrections)
-        if memory:
-            store_solution(memory.path, solution, memory.mark)
+        if stored:
+            store_solution(stored.path, solution, stored.mark)
     return finish_head(capture, track, solution, corrections.measures_m)

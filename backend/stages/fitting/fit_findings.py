@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from studio_avatar_addon.avatar.types import Capture, Finding, FloatArray
+from studio_avatar_addon.avatar.types import BoolArray, Capture, Finding, FloatArray
 
+from ...geometry.fold_removal import NOTICEABLE_MOVE_M
 from .frame_selection import DISAGREEING, USED
 from .uncertainty import Uncertainty
 
-MIN_TURN_RANGE_DEG = 25.0
-MIN_TURN_PER_SIDE_DEG = 20.0
+# Yaw, in all and to either side: with less, depth and the far cheek rest on the prior. The message
+# asks for more than is needed, since few turn as far as they are asked to.
+MIN_TURN_RANGE_DEG, MIN_TURN_PER_SIDE_DEG = 25.0, 20.0
 # Median landmark error over the distance between the eyes: a good fit has about .02.
 POOR_FIT_THRESHOLD = 0.06
-LEFT_OUT_THRESHOLD = 1 / 3
-NOTICEABLE_MOVE_M = 0.001
+LEFT_OUT_THRESHOLD = 1 / 3  # of the views
 EXPRESSION_THRESHOLD_M = 0.002  # root mean square over the face: a speaker moves 1.6 mm
+# The footage stage has said it already where it found one of these.
 FOOTAGE_FINDINGS = {"hardly_any_turn", "little_turn", "turn_left", "turn_right"}
 
 
-def fit_findings(
-    capture: Capture,
-    yaw_deg: FloatArray,
-    uncertainty: Uncertainty,
-    eye_distance_px: FloatArray,
-    left_out: tuple[str, ...],
-    expression_spread_m: float,
-    smoothed_m: float,
-    smoothed_shapes: tuple[str, ...],
-) -> tuple[Finding, ...]:
-    """Findings from yaw, residuals and eye distance of the K frames, and why some are left out.
+@dataclass(frozen=True)
+class FitSummary:
+    """What the findings are judged from, of K frames."""
 
-    `expression_spread_m`: how far the face's skin moves between the views, nine tenths of them
-    staying below. `smoothed_m`: how far the head's surface was moved at most to undo folds;
-    `smoothed_shapes`: the shapes that folded on it.
-    """
+    yaw_deg: FloatArray  # (K,) to the subject's left
+    uncertainty: Uncertainty
+    eye_distance_px: FloatArray  # (K,)
+    left_out: tuple[str, ...]  # (K,) why, or USED
+    expression_spread_m: float  # how far the skin moves between views, nine tenths staying below
+    smoothed_m: float  # how far the surface was moved at most to undo folds
+    smoothed_shapes: tuple[str, ...]  # those that folded on it
+
+
+def fit_findings(capture: Capture, fit: FitSummary) -> tuple[Finding, ...]:
+    """Findings about the footage's turn, its frames (K,), the face's calm and the head's folds."""
     findings = []
-    used = np.array([why == USED for why in left_out])
+    used = np.array([why == USED for why in fit.left_out])
     if not FOOTAGE_FINDINGS & {finding.code for finding in capture.findings}:
-        findings += _turn_findings(float(yaw_deg[used].min()), float(yaw_deg[used].max()))
-    disagreeing = sum(why in DISAGREEING for why in left_out)
-    if disagreeing > LEFT_OUT_THRESHOLD * len(left_out):
+        yaw_deg = fit.yaw_deg[used]
+        findings += _turn_findings(float(yaw_deg.min()), float(yaw_deg.max()))
+    findings += _frame_findings(fit, used)
+    findings += _fold_findings(fit)
+    return tuple(findings)
+
+
+def _frame_findings(fit: FitSummary, used: BoolArray) -> list[Finding]:
+    """About views that disagree, landmarks far off, and a face that moves. `used` (K,)."""
+    findings = []
+    disagreeing = sum(why in DISAGREEING for why in fit.left_out)
+    if disagreeing > LEFT_OUT_THRESHOLD * len(fit.left_out):
         findings.append(
             Finding(
                 "frames_left_out",
-                f"{disagreeing} of {len(left_out)} views did not agree with the others and "
+                f"{disagreeing} of {len(fit.left_out)} views did not agree with the others and "
                 "were left out. Film with the face unobstructed, in even light.",
             )
         )
-    if np.median(uncertainty.landmark_px[used] / eye_distance_px[used]) > POOR_FIT_THRESHOLD:
+    relative = fit.uncertainty.landmark_px[used] / fit.eye_distance_px[used]
+    if np.median(relative) > POOR_FIT_THRESHOLD:
         findings.append(
             Finding(
                 "poor_fit",
@@ -56,35 +69,41 @@ def fit_findings(
                 "a calm expression and the hair tied back.",
             )
         )
-    if expression_spread_m > EXPRESSION_THRESHOLD_M:
+    if fit.expression_spread_m > EXPRESSION_THRESHOLD_M:
         findings.append(
             Finding(
                 "keep_neutral",
-                f"The face moves by up to {1000 * expression_spread_m:.0f} mm between the views, "
-                "or something is before it. Keep it calm, and hands and hair away from it, while "
-                "the head turns; act afterwards.",
+                f"The face moves by up to {1000 * fit.expression_spread_m:.0f} mm between the "
+                "views, or something is before it. Keep it calm, and hands and hair away from it, "
+                "while the head turns; act afterwards.",
             )
         )
-    if smoothed_m > NOTICEABLE_MOVE_M:
+    return findings
+
+
+def _fold_findings(fit: FitSummary) -> list[Finding]:
+    findings = []
+    if fit.smoothed_m > NOTICEABLE_MOVE_M:
         findings.append(
             Finding(
                 "folds_smoothed",
                 f"The head's surface was folded and has been smoothed by up to "
-                f"{1000 * smoothed_m:.0f} mm. Check ears, nose and lips, or film with a calm face "
-                "and the hair tied back.",
+                f"{1000 * fit.smoothed_m:.0f} mm. Check ears, nose and lips, or film with a calm "
+                "face and the hair tied back.",
             )
         )
-    if smoothed_shapes:
+    shapes = fit.smoothed_shapes
+    if shapes:
         findings.append(
             Finding(
                 "shapes_smoothed",
-                f"{len(smoothed_shapes)} of the 52 shapes folded on this head and "
-                f"{'was' if len(smoothed_shapes) == 1 else 'were'} smoothed "
-                f"({', '.join(smoothed_shapes[:3])}{' …' if smoothed_shapes[3:] else ''}). Look at "
+                f"{len(shapes)} of the 52 shapes folded on this head and "
+                f"{'was' if len(shapes) == 1 else 'were'} smoothed "
+                f"({', '.join(shapes[:3])}{' …' if shapes[3:] else ''}). Look at "
                 "them before you animate.",
             )
         )
-    return tuple(findings)
+    return findings
 
 
 def _turn_findings(right_deg: float, left_deg: float) -> list[Finding]:

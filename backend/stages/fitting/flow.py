@@ -19,15 +19,20 @@ from .hairline import sample
 from .head_model import SolverState
 from .view_images import DrawnHead, correspondences
 
+# Local contrast normalisation.
 NORMALISED_PX = 3.0  # sigma of the neighbourhood: pores and lines stay, shadow edges go
 NOISE_LEVELS = 2.5  # contrast below this is noise and compression
 GAIN = 44.0  # levels per standard deviation in what the flow is shown
+# Where both views show the same skin. Depths may differ by what the fit errs by, but less than a
+# nose or an ear stands off what it hides; beyond some 75 degrees skin is too foreshortened to
+# match; within the border the normalisation mixes in what lies beyond it.
 SAME_DEPTH_M = 0.006
 MIN_COSINE = 0.25
 BORDER_PX = 3
+# Lucas-Kanade. A larger window averages over a bent surface, a smaller one finds nothing unique.
 WINDOW_PX = 25  # side of the neighbourhood by which a point is found
 MIN_TEXTURE = 1e-3  # least eigenvalue of its structure, as OpenCV counts
-ROUND_TRIP_PX = 0.6
+ROUND_TRIP_PX = 0.6  # there and back: more than a sighting's own error is another place
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,17 @@ class PairFlow:
     """From view a (H, W) to view b."""
 
     first: NDArray[np.uint8]  # (H, W) a, normalised
-    second: NDArray[np.uint8]  # (H, W) b, warped into a and normalised
+    second: NDArray[np.uint8]  # (H, W) b, warped into a, then normalised
     to_b_px: NDArray[np.float32]  # (H, W, 2) where the fit puts each pixel in b's picture
     flow_px: NDArray[np.float32]  # (H, W, 2) how far off, in a's picture, roughly
     usable: BoolArray  # (H, W) the surface is seen in both
 
-    def follow(self, points_px: FloatArray) -> tuple[FloatArray, BoolArray]:
+    def track(self, points_px: FloatArray) -> tuple[FloatArray, BoolArray]:
         """Points (N, 2) of a's picture to b's (N, 2), and which of them (N,) were found.
 
-        The dense flow is smooth where skin is, which is to say it follows the fit; each point is
-        therefore found again by its own neighbourhood alone (Lucas and Kanade 1981; Bouguet 2001),
-        and counts if the way back leads to where it came from.
+        The dense flow is smooth where skin is, which is to say it repeats the fit's error; each
+        point is therefore searched again by its own neighbourhood alone (Lucas and Kanade 1981;
+        Bouguet 2001), and counts if the way back leads to where it came from.
         """
         column, row = points_px.astype(int).T
         start = (points_px - 0.5).astype(np.float32)
@@ -57,23 +62,23 @@ class PairFlow:
 
 
 class FlowFinder:
-    """Dense inverse search (Kroeger et al. 2016) on locally normalised pictures."""
+    """Dense inverse search (DIS, Kroeger et al. 2016) on locally normalised pictures."""
 
     def __init__(self) -> None:
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._search.setFinestScale(1)
 
-    def between(
+    def find(
         self, a: DrawnHead, b: DrawnHead, estimate: SolverState, center_px: FloatArray
     ) -> PairFlow:
-        """Flow over what both views show of the head."""
+        """Flow over what both views (H, W) show of the head; `center_px` (2,): principal point."""
         to_b, depth = correspondences(a, b, estimate, center_px)
         there = _usable(a, b, to_b, depth)
         warped = cv2.remap(
             b.view.grey, to_b[..., 0] - 0.5, to_b[..., 1] - 0.5, cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        first, second = normalised(a.view.grey, there), normalised(warped, there)
+        first, second = normalise_contrast(a.view.grey, there), normalise_contrast(warped, there)
         flow = self._search.calc(first, second, None)
         inner = cv2.erode(there.astype(np.uint8), np.ones((2 * BORDER_PX + 1,) * 2, np.uint8))
         return PairFlow(first, second, to_b, flow, inner.astype(bool))
@@ -104,8 +109,8 @@ def _usable(a: DrawnHead, b: DrawnHead, to_b: FloatArray, depth: FloatArray) -> 
     return a.raster.covered & a.view.person & frontal & same & (person > 0)
 
 
-def normalised(grey: FloatArray, inside: BoolArray) -> NDArray[np.uint8]:
-    """A picture (H, W) in units of its local contrast, 128 outside."""
+def normalise_contrast(grey: FloatArray, inside: BoolArray) -> NDArray[np.uint8]:
+    """A picture (H, W) of 0..255 in units of its local contrast, 128 outside `inside` (H, W)."""
     weight = inside.astype(np.float32)
     share = cv2.GaussianBlur(weight, (0, 0), NORMALISED_PX) + 1e-4
     mean = cv2.GaussianBlur(grey * weight, (0, 0), NORMALISED_PX) / share

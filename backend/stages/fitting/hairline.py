@@ -11,23 +11,27 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...geometry.normals import vertex_normals
 from ...imaging.image_files import Pixels
-from .head_model import LinearHead, SolverState
+from .head_model import LinearHead, SolverState, skin_triangles
 
+# Of normal and line of sight: beyond some 70 degrees a rim shows light and background, not skin.
 MIN_COSINE = 0.35
+# How far a colour's shares of red and blue may lie from the face's median, in the face's own robust
+# standard deviations: fewer lose shadowed skin, more take in light hair.
 SKIN_SPREADS = 4.0
 CHROMA_LIMITS = (0.05, 0.13)  # least and most that red's and blue's shares may differ
-MIN_LUMINANCE_SHARE = 0.15  # of the face's median luminance, linear
+# Of the face's median luminance, linear: dark hair has skin's hue and lies below.
+MIN_LUMINANCE_SHARE = 0.15
 # A point is skin if this share of the frames that see it say so: shadow hides skin, hair never
 # looks like it.
 MIN_SKIN_SHARE = 0.2
-NEIGHBOURS = 24
-SMOOTHING_M = 0.002
-PERSON_THRESHOLD = 200  # of 255
+NEIGHBOURS = 24  # vertices over which the share is averaged, so that single pores do not decide
+SMOOTHING_M = 0.002  # of the picture on the head: finer than that is pores and strands
+PERSON_THRESHOLD = 200  # of 255: a mask's soft border is background in part
 WINDOW_MARGIN = 1.0  # of the face's size, on every side
 
 
@@ -36,11 +40,11 @@ class HairlineVote:
 
     def __init__(self, template: HeadTemplate, head: LinearHead) -> None:
         self._template, self._head = template, head
-        skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
+        skin = skin_triangles(template)
         self._triangles = skin
         self._outside = np.zeros(len(template.vertices_m), bool)
         self._outside[skin.ravel()] = True
-        self._seen = np.zeros(len(template.vertices_m))
+        self._views = np.zeros(len(template.vertices_m))
         self._skin = np.zeros(len(template.vertices_m))
 
     def add(
@@ -52,7 +56,10 @@ class HairlineVote:
         mask: Pixels,
         face_px: FloatArray,
     ) -> None:
-        """Count a frame: image (H, W, 3) uint8, mask (H, W) uint8, face points (L, 2)."""
+        """Count a frame: image (H, W, 3) uint8, mask (H, W) uint8, face points (L, 2) px.
+
+        `center_px` (2,): principal point.
+        """
         posed = self._head.vertices.at(estimate.shape, estimate.expression[frame])
         in_camera = posed @ estimate.rotation[frame].T + estimate.translation_m[frame]
         normal = vertex_normals(in_camera, self._triangles)
@@ -66,19 +73,19 @@ class HairlineVote:
         matches_face = _matches_face_color(
             sample(smooth, pixels - corner), sample(smooth, face_px - corner)
         )
-        self._seen += frontal
+        self._views += frontal
         self._skin += frontal & matches_face
 
     def result(self) -> BoolArray:
-        """(V,) True: skin. What no frame saw squarely follows its neighbours.
+        """(V,) True: skin. What no frame saw squarely is decided by its neighbours.
 
         What is skin on one side is so on the other: a shadow is one-sided, hardly a hairline.
         """
         rest = self._template.vertices_m
-        judged = self._seen > 0
+        judged = self._views > 0
         if not judged.any():
             return np.ones(len(rest), bool)
-        share = self._skin[judged] / self._seen[judged]
+        share = self._skin[judged] / self._views[judged]
         count = min(NEIGHBOURS, int(judged.sum()))
         _, near = cKDTree(rest[judged]).query(rest, k=count)
         skin = share[near].reshape(len(rest), -1).mean(axis=1) > MIN_SKIN_SHARE

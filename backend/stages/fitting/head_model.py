@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 # Where the head-frame axes lie in the camera of someone who is looked at from the front.
@@ -78,9 +78,14 @@ def linear_head(template: HeadTemplate) -> LinearHead:
     )
 
 
+def skin_triangles(template: HeadTemplate) -> IntArray:
+    """(M, 3) those of the outer skin, whose outline and texture the pictures show."""
+    return template.triangles[template.triangle_material == MATERIALS.index("skin")]
+
+
 @dataclass(frozen=True)
 class SolverState:
-    """Everything the solver moves."""
+    """Everything that the solver moves, of K frames."""
 
     focal_px: float
     rotation: FloatArray  # (K, 3, 3)
@@ -90,19 +95,20 @@ class SolverState:
 
     @property
     def camera_from_head(self) -> FloatArray:
-        """(K, 4, 4)"""
+        """(K, 4, 4) OpenCV camera from head frame, metres."""
         matrices = np.tile(np.eye(4), (len(self.rotation), 1, 1))
         matrices[:, :3, :3] = self.rotation
         matrices[:, :3, 3] = self.translation_m
         return matrices
 
     def with_focal(self, focal_px: float) -> SolverState:
-        """The same pictures through another focal length: as much nearer or further off."""
+        """The same pictures with another focal length: as much nearer or further off."""
         away = np.array([1.0, 1.0, focal_px / self.focal_px])
         return replace(self, focal_px=focal_px, translation_m=self.translation_m * away)
 
     def project(self, frame: int, points_m: FloatArray, center_px: FloatArray) -> FloatArray:
-        """Head-frame points (N, 3) to pixels (N, 2) of a frame."""
+        """Head-frame points (N, 3) m to pixels (N, 2) of a frame; `center_px` (2,): principal
+        point."""
         in_camera = points_m @ self.rotation[frame].T + self.translation_m[frame]
         return self.focal_px * in_camera[:, :2] / in_camera[:, 2:] + center_px
 
@@ -117,11 +123,11 @@ class HeadAngles:
 
 
 def head_angles(rotation: FloatArray, translation_m: FloatArray) -> HeadAngles:
-    """Angles of heads (K, 3, 3) as seen along the line of sight to each (K, 3)."""
+    """Angles of heads by `rotation` (K, 3, 3), `translation_m` (K, 3), about the ray to each."""
     sight = translation_m / np.linalg.norm(translation_m, axis=1, keepdims=True)
     turn = np.array([_rotation_to_optical_axis(direction) for direction in sight])
-    seen = turn @ rotation
-    forward, up = -seen[:, :, 1], seen[:, :, 2]
+    facing = turn @ rotation
+    forward, up = -facing[:, :, 1], facing[:, :, 2]
     return HeadAngles(
         np.degrees(np.arctan2(forward[:, 0], -forward[:, 2])),
         np.degrees(np.arcsin(np.clip(-forward[:, 1], -1.0, 1.0))),
@@ -139,5 +145,5 @@ def _rotation_to_optical_axis(direction: FloatArray) -> FloatArray:
 
 
 def rotation_from_vector(vector: FloatArray) -> FloatArray:
-    """Rodrigues: axis times angle (3,) to a rotation (3, 3)."""
+    """Axis times angle (3,) to a rotation (3, 3), by Rodrigues' formula."""
     return cv2.Rodrigues(np.asarray(vector, np.float64))[0]

@@ -18,22 +18,24 @@ from .head_model import SolverState
 from .landmark_term import estimate_poses, face_points, frontal_frames, plausible_frames
 from .problem import Problem
 
+# Times the guessed focal length, some .4 octaves apart: depth and focal length trade off along a
+# flat valley, and a solve hardly leaves the end of it where it begins.
 FOCAL_STARTS = (0.75, 1.0, 1.35)
-START_STEPS, POSE_STEPS = 8, 6
+START_STEPS, POSE_STEPS = 8, 6  # at most; they stop when they gain nothing
 HEAD_FIXED = FreeParameters(focal=False, shape=False)
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where the solve begins."""
+    """Where the solve begins, of K frames."""
 
     estimate: SolverState
     frames: IntArray  # the frontal ones it rests on
-    plausible: BoolArray  # (K,) False where the turn was surely misread
+    plausible: BoolArray  # (K,) False where the yaw was misread
 
 
 def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArray) -> Start:
-    """The best of several starts. `frame_index`, `allowed` (K,): only these may be rested on."""
+    """The best of several starts. `frame_index` (K,) in the clip; `allowed` (K,) may be used."""
     best, best_cost = None, np.inf
     mean_face = face_points(problem.head, problem.template).mean
     plausible, frames = allowed, np.zeros(0, np.int64)
@@ -66,7 +68,7 @@ def start_from_frontal(problem: Problem, frame_index: IntArray, allowed: BoolArr
 def estimate_remaining_poses(
     problem: Problem, estimate: SolverState, reference_frames: IntArray
 ) -> SolverState:
-    """Pose all frames but the `known` ones anew, with head and focal length held fixed."""
+    """Pose all frames but `reference_frames` (F,) anew, with head and focal length held fixed."""
     face = face_points(problem.head, problem.template).at_rest(estimate.shape)
     rotation, translation = estimate_poses(
         problem.landmarks, face, estimate.focal_px, problem.center_px

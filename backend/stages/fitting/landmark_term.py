@@ -1,4 +1,4 @@
-"""The detector's points to sightings of the head, first poses, and which frames to believe."""
+"""The detector's points to sightings of the head, first poses, and which frames are plausible."""
 
 from __future__ import annotations
 
@@ -24,21 +24,24 @@ from .head_model import (
     rotation_from_vector,
 )
 
-# Neighbouring points err together: a frame's 468 say no more than a tenth of them would.
+# Neighbouring points err together: a frame's 468 weigh no more than a tenth of them would.
 INDEPENDENT_SHARE = 0.1
-# And all frames' err alike, as the detector has a face in mind: once tracks tell where skin is,
+# And all frames' err alike, as the detector has a face in mind: once tracks observe where skin is,
 # landmarks on it bend head and cameras away, and are needed for little but lids and lips.
 SHARE_ON_TRACKED_SKIN, SHARE_WITH_TRACKS = 0.002, 0.02
 # The face oval slides along the silhouette as the head turns.
 OVAL_SHARE = 0.1
-DETECTOR_JITTER_PX = 0.8
-CAUCHY = 2.0
+DETECTOR_JITTER_PX = 0.8  # whatever the face's size
+CAUCHY = 2.0  # sigmas at which a point has lost half its weight
+# Frames to start from: frontal enough for the detector's bias to be small, and no more than the
+# start's focal length and mean identity need.
 FRONTAL_YAW_DEG = 28.0
 MIN_FRONTAL_FRAMES, MAX_FRONTAL_FRAMES = 3, 10
+# Between neighbouring frames; a head turns by less, a detector that mirrors a profile by more.
 MAX_YAW_JUMP_DEG = 16.0
-# The artist is believed: as sure as a hand is, and never an outlier.
+# The artist's points are as exact as a hand is, and never outliers.
 PINNED_SIGMA_PX, PINNED_CAUCHY = 0.3, 1e3
-OUTLIER_RATIO = 2.5
+OUTLIER_RATIO = 2.5  # of a frame's error to the median frame's
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class FaceLandmarks:
     pixels: FloatArray  # (K, 468, 2), NaN where no face was found
     table: LandmarkTable
     oval: BoolArray  # (468,)
-    share: FloatArray  # (468,) how much of a witness of its own each point is, but for the oval
+    share: FloatArray  # (468,) independent share of each point, but for the oval
 
     @property
     def found(self) -> BoolArray:
@@ -56,12 +59,12 @@ class FaceLandmarks:
         return np.isfinite(self.pixels).all(axis=(1, 2))
 
     def reweighted_for_tracks(self, on_tracked_skin: BoolArray) -> FaceLandmarks:
-        """The same, weighed for a solve that has tracks too; (468,) says of which points."""
+        """The same, weighed for a solve that has tracks too; `on_tracked_skin` (468,)."""
         share = np.where(on_tracked_skin, SHARE_ON_TRACKED_SKIN, SHARE_WITH_TRACKS)
         return replace(self, share=share)
 
 
-# Where the artist says that points of the face are: by chosen frame and landmark, pixels.
+# Where the artist dragged points of the face to: by chosen frame and landmark, pixels.
 PinnedLandmarks = Mapping[int, Mapping[int, tuple[float, float]]]
 
 
@@ -83,7 +86,9 @@ def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> Face
 def estimate_poses(
     landmarks: FaceLandmarks, points_m: FloatArray, focal_px: float, center_px: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Rotations (K, 3, 3) and translations (K, 3) of a rigid face `points_m` (468, 3).
+    """Rotations (K, 3, 3) and translations (K, 3) m of a rigid face `points_m` (468, 3), by PnP.
+
+    `center_px` (2,): principal point. Levenberg-Marquardt on the inner face, by OpenCV.
 
     Frames without a face take the nearest frame's.
     """
@@ -108,7 +113,8 @@ def estimate_poses(
 def fill_missing_poses(
     valid: BoolArray, rotation: FloatArray, translation_m: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Give frames without a pose of their own the nearest known frame's."""
+    """Rotations (K, 3, 3), translations (K, 3); frames not `valid` (K,) take the nearest valid
+    one's."""
     index = np.flatnonzero(valid)
     nearest = index[np.abs(np.arange(len(valid))[:, None] - index).argmin(axis=1)]
     return rotation[nearest], translation_m[nearest]
@@ -129,7 +135,7 @@ def landmark_observations(
     estimate: SolverState,
     frames: IntArray,
 ) -> list[Observation]:
-    """Sightings of the face in `frames`, unbiased and weighed for the yaw of the estimate."""
+    """Observations of the face in `frames` (F,), unbiased and weighed for the estimate's yaw."""
     points = face_points(head, template)
     angles = head_angles(estimate.rotation, estimate.translation_m)
     share = np.where(landmarks.oval, OVAL_SHARE, 1.0) * landmarks.share
@@ -154,7 +160,7 @@ def landmark_observations(
 def pinned_observations(
     pinned: PinnedLandmarks, head: LinearHead, template: HeadTemplate, frames: IntArray
 ) -> list[Observation]:
-    """Sightings of the points in `frames` that the artist dragged to their place."""
+    """Observations of the points in `frames` (F,) that the artist dragged to their place."""
     observations = []
     for k in np.intersect1d(frames, list(pinned)).astype(int):
         numbers = np.array(list(pinned[k]))
@@ -175,7 +181,10 @@ def pinned_observations(
 def landmark_error_px(
     observations: list[Observation], estimate: SolverState, center_px: FloatArray, oval: BoolArray
 ) -> dict[int, float]:
-    """Median distance in pixels, by frame, of the inner face's points from where they are seen."""
+    """Median distance in pixels, by frame, of the inner face's points from their detections.
+
+    `center_px` (2,): principal point; `oval` (468,) True for points that do not count.
+    """
     errors = {}
     for observation in observations:
         points = observation.points.at(estimate.shape, estimate.expression[observation.frame])
@@ -187,12 +196,12 @@ def landmark_error_px(
 def plausible_frames(
     landmarks: FaceLandmarks, estimate: SolverState, frame_index: IntArray
 ) -> BoolArray:
-    """(K,) False where the yaw jumps away from both neighbours: the detector was deceived."""
+    """(K,) False where the yaw jumps away from both neighbours: the detector misread it."""
     yaw = head_angles(estimate.rotation, estimate.translation_m).yaw_deg
     good = landmarks.found.copy()
     index = np.flatnonzero(good)
     step = np.diff(frame_index[index])
-    # Frames far apart may turn further: the limit holds for the usual distance between them.
+    # Frames far apart may turn further: the limit holds for the median distance.
     limit = (
         MAX_YAW_JUMP_DEG * np.maximum(step / max(np.median(step), 1.0), 1.0) if len(step) else step
     )
@@ -206,7 +215,8 @@ def plausible_frames(
 
 
 def frontal_frames(good: BoolArray, estimate: SolverState) -> IntArray:
-    """The frames to start from: a few near-frontal ones, or else the most frontal."""
+    """(F,) of the `good` (K,) frames those to start from: near-frontal, or else the most
+    frontal."""
     yaw = np.abs(head_angles(estimate.rotation, estimate.translation_m).yaw_deg)
     index = np.flatnonzero(good)
     near = index[yaw[index] < FRONTAL_YAW_DEG]

@@ -30,7 +30,7 @@ def head_measures_m(fit: HeadFit, template: HeadTemplate) -> dict[str, float]:
 def scale_to_measure(
     fit: HeadFit, template: HeadTemplate, measures_m: Mapping[str, float]
 ) -> HeadFit:
-    """The head grown until it measures what was told; the same where nothing was."""
+    """The head scaled until it measures what was given; the same where nothing was."""
     if not measures_m:
         return fit
     ((name, wanted),) = measures_m.items()

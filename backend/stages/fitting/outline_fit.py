@@ -21,7 +21,11 @@ from .silhouette import (
     pair,
 )
 
+# Relative to the diagonal, for every step: pairs change from step to step, so that a cost that has
+# risen says nothing.
 DAMPING = 1e-3
+# How far apart outlines may be and still be paired. The first spans what a mean skull errs by, the
+# last the mask's error; the report's is wide enough to show a miss and not a shoulder.
 WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M, REPORTED_GATE_M = 0.025, 0.010, 0.0055, 0.02
 
 
@@ -42,7 +46,7 @@ def fit_outlines(
     steps: int,
     free_parameters: FreeParameters,
 ) -> SolverState:
-    """Gauss-Newton steps over everything; the outlines are paired anew in each.
+    """Gauss-Newton steps over everything in `frames` (F,); outlines are paired anew in each.
 
     The gate within which outlines are paired goes from the first of `gates_m` to the second.
     """
@@ -60,7 +64,7 @@ def fit_outlines(
 def landmarks_and_outlines(
     problem: Problem, estimate: SolverState, frames: IntArray, filmed: FilmedOutlines, gate_m: float
 ) -> list[Observation]:
-    """Landmarks and outlines of `frames`, the latter paired within a gate."""
+    """Observations of landmarks and outlines in `frames` (F,), the latter paired within a gate."""
     observations = problem.face_observations(estimate, frames)
     at_rest = problem.head.vertices.at_rest(estimate.shape)
     for k in frames:

@@ -22,44 +22,52 @@ from .landmark_term import (
 from .silhouette import OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M
 from .tracks import trackable
 
+# Precisions of the Gaussian priors, per squared standard deviation of a parameter; free-form modes
+# have 1. Higher pulls towards the mean head, lower lets parameters explain the detector's errors.
 IDENTITY_PRECISION = 4.0
 WARP_PRECISION = 32.0  # what anatomy explains is not to be explained by warps
+# Of expression weights in [0, 1]: the square keeps many shapes from sharing one movement, the
+# linear part sets to zero what the pictures do not call for. Less, and identity leaks into
+# expressions.
 EXPRESSION_PRECISION = 2.0
 EXPRESSION_SPARSITY = 0.5
-INITIAL_DAMPING = 1e-2
-MAX_DAMPING = 1e3
+# Levenberg-Marquardt on landmarks: damping relative to the diagonal; past the highest a step is too
+# short to be worth its time, below the relative gain no further one is.
+INITIAL_DAMPING, MAX_DAMPING = 1e-2, 1e3
 CONVERGED_GAIN = 1e-4
 
 
 @dataclass(frozen=True)
 class FocalPrior:
-    """What is known of the focal length; `log_sd` 0: it is certain."""
+    """A Gaussian on the logarithm of the focal length; `log_sd` 0: it is fixed."""
 
     focal_px: float
     log_sd: float
 
     @property
     def is_fixed(self) -> bool:
+        """Whether the focal length is given and no unknown."""
         return self.log_sd == 0.0
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What stays the same while the estimate moves."""
+    """What stays the same while the estimate moves: K frames, one head."""
 
     template: HeadTemplate
     head: LinearHead
     landmarks: FaceLandmarks
     pinned: PinnedLandmarks
     focal: FocalPrior
-    center_px: FloatArray
+    center_px: FloatArray  # (2,) principal point
     put_in: BoolArray  # (K,) used in any case where they show a face
     leave_out: BoolArray  # (K,) never used
-    tick: Callable[[str], None]  # told once per step; raises JobCancelled
+    tick: Callable[[str], None]  # called once per step; raises JobCancelled
     outline_sigma_m: float = OUTLINE_SIGMA_M
 
     @property
     def prior(self) -> Prior:
+        """Of focal length, shape (G,) and expression (52,)."""
         precision = np.ones(self.head.vertices.shape_basis.shape[2])
         own = self.head.identity_count
         precision[:own] = IDENTITY_PRECISION
@@ -73,21 +81,21 @@ class Problem:
         )
 
     def observations(self, estimate: SolverState, frames: IntArray) -> list[Observation]:
-        """The detections in `frames`, weighed for the estimate's poses."""
+        """The detections in `frames` (F,), weighed for the estimate's poses."""
         return landmark_observations(self.landmarks, self.head, self.template, estimate, frames)
 
     def face_observations(self, estimate: SolverState, frames: IntArray) -> list[Observation]:
-        """What the detector and the artist say of the face in `frames`."""
+        """The detector's and the artist's points of the face in `frames` (F,)."""
         pins = pinned_observations(self.pinned, self.head, self.template, frames)
         return self.observations(estimate, frames) + pins
 
     def with_artist_choice(self, agreeing_frames: BoolArray) -> BoolArray:
-        """(K,) the `agreeing` frames but for what the artist says of them."""
+        """(K,) `agreeing_frames` (K,), overridden by what the artist put in or left out."""
         return (agreeing_frames | self.put_in) & ~self.leave_out & self.landmarks.found
 
     @property
     def reweighted_for_tracks(self) -> Problem:
-        """The same with landmarks and outlines weighed for a solve that has tracks too."""
+        """The same with landmarks and outlines weighed down for a solve that has tracks too."""
         corners = self.template.landmark_vertices[: len(self.landmarks.oval)]
         on_tracked_skin = trackable(self.template)[corners].all(axis=1)
         return replace(
@@ -108,7 +116,7 @@ class Problem:
         steps: int,
         message: str,
     ) -> SolverState:
-        """Levenberg-Marquardt on the landmarks of `frames` alone."""
+        """Levenberg-Marquardt (Marquardt 1963) on the landmarks of `frames` (F,) alone."""
         if not len(frames):
             return estimate
         damping = INITIAL_DAMPING
@@ -131,6 +139,6 @@ class Problem:
         return estimate
 
     def cost(self, estimate: SolverState, frames: IntArray) -> float:
-        """Robust landmark cost of `frames` and priors."""
+        """Robust landmark cost of `frames` (F,) and priors."""
         observations = self.face_observations(estimate, frames)
         return robust_cost(estimate, observations, self.prior, self.center_px)

@@ -1,7 +1,7 @@
-"""A fitted head in the solver's scale and shape to one that can be rigged: `settle_head`.
+"""A fitted head in the solver's scale and shape to one that can be rigged: `make_riggable`.
 
 Eyeballs become spheres again and lie between the lids as the template's do; folds are smoothed
-away; joints follow the head and shapes are made again for it; the interpupillary distance gives
+away; joints follow the head and shapes are generated anew for it; the interpupillary distance gives
 the scale.
 """
 
@@ -26,8 +26,8 @@ CONTACT_M, NO_CONTACT_M = 0.0012, 0.0035
 # How far the eyeball may be moved to suit the lids, standard deviation: hardly sideways, where
 # the iris shows its place, but in depth.
 EYE_SLACK_M = np.array([0.0003, 0.0015, 0.0005])
-LID_SPREAD_M = 0.001
-JOINT_REACH_M = 0.014
+LID_SPREAD_M = 0.001  # how well a lid's distance is known, against the slack above
+JOINT_REACH_M = 0.014  # as wide as the stretch of the surface is smooth (`local_stretch`)
 CARUNCLE_REACH_M = 0.0012  # of the lid's edge over what lies under it
 
 
@@ -47,7 +47,7 @@ class RiggableHead:
 
 
 def eyes_between_lids(template: HeadTemplate, fitted_m: FloatArray) -> FloatArray:
-    """Eyeball centres (2, 3) where fitted vertices (V, 3) have carried them."""
+    """Eyeball centres (2, 3) m, moved as the eyeballs' own fitted vertices (V, 3) were."""
     return np.array(
         [
             centre + (fitted_m[ball] - template.vertices_m[ball]).mean(axis=0)
@@ -59,10 +59,11 @@ def eyes_between_lids(template: HeadTemplate, fitted_m: FloatArray) -> FloatArra
 def make_riggable(
     template: HeadTemplate, fitted_m: FloatArray, eye_centre_m: FloatArray
 ) -> RiggableHead:
-    """Settle fitted neutral vertices (V, 3) round eyeballs about at `eye_centre_m` (2, 3).
+    """Riggable head of fitted neutral vertices (V, 3), with eyeballs about at `eye_centre_m` (2,
+    3).
 
     Raises FitError where the vertices are not finite or folded past smoothing, TemplateError as
-    `remade_shapes` does.
+    `personalize_blendshapes` does.
     """
     eyes = _eyeballs(template)
     scale = DEFAULT_INTERPUPILLARY_M / float(np.linalg.norm(eye_centre_m[0] - eye_centre_m[1]))

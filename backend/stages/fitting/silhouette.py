@@ -1,4 +1,4 @@
-"""The person's outline and the head's rendered outline to sightings that pull them together.
+"""The person's outline and the head's rendered outline to observations that pull them together.
 
 Nothing else bounds the skull. Where the outline is hair's, the skull is believed to lie some way
 inside it, but not to the millimetre.
@@ -12,30 +12,32 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...geometry.raster import rasterize
 from ...imaging.image_files import Pixels
 from .bundle_adjustment import Observation
 from .hairline import head_window, sample
-from .head_model import LinearHead
+from .head_model import LinearHead, skin_triangles
 
 # The head is drawn about this high, whatever the footage's size.
 DRAWN_HEIGHT_PX = 400
-CONTOUR_STEP = 3
-MARGIN_PX = 4
-MIN_NORMAL_COSINE = 0.7
-CANDIDATES = 12
-BORDER_PX = 3
-# The neck turns against the head, so its outline tells nothing about the skull.
+CONTOUR_STEP = 3  # every third pixel: neighbours repeat one another
+MARGIN_PX = 4  # of the drawing round the head, for the blurs
+# Pairs: the nearest of so many points whose normals agree this well (some 45 degrees); less takes
+# an ear for a cheek, more finds none on a rough mask.
+MIN_NORMAL_COSINE, CANDIDATES = 0.7, 12
+BORDER_PX = 3  # within the window's border the outline is the window's own
+# The neck turns against the head, so its outline bounds no skull.
 MAX_NECK_WEIGHT = 0.25
 # Far larger than the mask's own error: neighbouring points of an outline err together, and a
 # third of a millimetre too much all round would bend the unseen depth of the skull by five.
 # Tracks hold that depth better than landmarks do.
 OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M = 0.003, 0.002
+# How deep the skull lies under hair, and how uncertain that is: judged, not measured.
 HAIR_DEPTH_M, HAIR_SIGMA_M = 0.006, 0.004
-CAUCHY_SHARE_OF_GATE = 0.25
+CAUCHY_SHARE_OF_GATE = 0.25  # so that pairs near the gate hardly pull
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Pairing:
 
 
 def person_outline(mask: Pixels, face_px: FloatArray) -> PersonOutline | None:
-    """Outline of the person (H, W) in 0..255 around a face seen at `face_px` (L, 2).
+    """Outline of the person (H, W) in 0..255 around a face at `face_px` (L, 2).
 
     None where the mask holds no person at the face.
     """
@@ -108,9 +110,10 @@ def head_outline(
 ) -> HeadOutline | None:
     """Outline of posed vertices (V, 3) in the camera's frame, every third drawn pixel.
 
-    `skin` (V,): where the head is bare. None where nothing of the head is in front of the camera.
+    `skin` (V,): where the head is bare; `center_px` (2,): principal point. None where nothing of
+    the head is in front of the camera.
     """
-    triangles = template.triangles[template.triangle_material == MATERIALS.index("skin")]
+    triangles = skin_triangles(template)
     full = focal_px * vertices_camera[:, :2] / vertices_camera[:, 2:] + center_px
     low = full.min(axis=0)
     scale = DRAWN_HEIGHT_PX / np.ptp(full[:, 1])
@@ -164,7 +167,7 @@ def outline_observation(
     gate_m: float,
     skin_sigma_m: float,
 ) -> Observation:
-    """The pairing as a sighting that pulls along the person's outward normal."""
+    """The pairing as an observation that pulls along the person's outward normal."""
     skin = pairing.head.skin
     sigma = np.where(skin, skin_sigma_m, HAIR_SIGMA_M) * px_per_m
     depth = np.where(skin, 0.0, HAIR_DEPTH_M) * px_per_m

@@ -18,8 +18,8 @@ from .problem import Problem
 from .track_term import TrackedPoints
 from .tracks import NEIGHBOURS, TrackGroup
 
-_VIEWS = NEIGHBOURS + 1  # of a group at most; fewer are filled up with NO_VIEW
-_NO_VIEW = -1
+# Views of a group at most; rows of fewer are filled up with a frame number that is none.
+_VIEWS, _NO_VIEW = NEIGHBOURS + 1, -1
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Solution:
 
     @property
     def frames(self) -> IntArray:
-        """Those that agree with it."""
+        """(F,) those of the K frames that agree with it."""
         return np.flatnonzero([why == USED for why in self.left_out])
 
 
 @dataclass(frozen=True)
 class PreviousSolution:
-    """What an earlier solve of the same frames found. N tracked points in all."""
+    """What an earlier solve of the same K frames found. N tracked points in all."""
 
     estimate: SolverState
     used: BoolArray  # (K,)
@@ -50,23 +50,23 @@ class PreviousSolution:
     tracks: tuple[TrackGroup, ...]
     offset_m: FloatArray  # (N, 3)
 
-    def serves(self, left_out: BoolArray) -> bool:
-        """Whether a solve that leaves out these (K,) can go on from it: nothing it lacks is
-        wanted, and something of it remains."""
+    def can_start(self, left_out: BoolArray) -> bool:
+        """Whether a solve that leaves out `left_out` (K,) can start from it: no frame that it lacks
+        is wanted, and one that it used remains."""
         return not (self.by_hand & ~left_out).any() and bool((self.used & ~left_out).any())
 
     def points(self, head: LinearHead, frames: IntArray) -> tuple[TrackedPoints, ...]:
-        """The tracks between `frames`, where the earlier solve had them."""
+        """The tracks between `frames` (F,), where the earlier solve had them."""
         start, kept = 0, []
         for group in self.tracks:
             offset = self.offset_m[start : start + len(group)]
             start += len(group)
-            seen = group.visible & np.isin(group.frames, frames)
-            tracked = seen.sum(axis=1) > 1
+            visible = group.visible & np.isin(group.frames, frames)
+            tracked = visible.sum(axis=1) > 1
             if tracked.any():
                 part = TrackGroup(
                     group.frames, group.corners[tracked], group.weights[tracked],
-                    group.pixel[tracked], seen[tracked], group.sigma_px,
+                    group.pixel[tracked], visible[tracked], group.sigma_px,
                 )  # fmt: skip
                 surface = head.points(part.corners, part.weights)
                 kept.append(TrackedPoints(part, surface, offset[tracked]))

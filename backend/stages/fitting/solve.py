@@ -51,7 +51,9 @@ from .view_images import FrameView, frame_view
 # Without metadata the camera's guess is a guess: the lenses that it lies between are a third of
 # an octave and more away from it.
 FOCAL_LOG_SD = 0.2
+# At most, but for the outlines', which narrow their gate step by step.
 LANDMARK_STEPS, WIDE_STEPS, NARROW_STEPS = 12, 7, 9
+# Rounds, since tracks lean towards the fit they are found through, by 2 to 4 % of its error.
 TRACK_ROUNDS, TRACK_STEPS = 3, 12
 FREEFORM_MODES = 55  # each even and odd, along three axes
 SOLVER_STEPS = (
@@ -74,26 +76,12 @@ def solve_head(
     """
     problem, estimate, frames = _by_landmarks(capture, track, template, progress, corrections)
     problem, estimate = _with_freeform(problem, estimate)
-    filmed = _filmed_outlines(track, problem)
-    estimate = fit_outlines(
-        problem,
-        estimate,
-        frames,
-        filmed,
-        (WIDE_GATE_M, MIDDLE_GATE_M),
-        WIDE_STEPS,
-        FreeParameters(),
-    )
+    filmed, every = _filmed_outlines(track, problem), FreeParameters()
+    gates = (WIDE_GATE_M, MIDDLE_GATE_M)
+    estimate = fit_outlines(problem, estimate, frames, filmed, gates, WIDE_STEPS, every)
     filmed = replace(filmed, skin=_bare_skin(capture, track, problem, estimate))
-    estimate = fit_outlines(
-        problem,
-        estimate,
-        frames,
-        filmed,
-        (MIDDLE_GATE_M, NARROW_GATE_M),
-        NARROW_STEPS,
-        FreeParameters(),
-    )
+    gates = (MIDDLE_GATE_M, NARROW_GATE_M)
+    estimate = fit_outlines(problem, estimate, frames, filmed, gates, NARROW_STEPS, every)
     views, points = _views(capture, track, problem, frames), ()
     for _ in range(TRACK_ROUNDS):
         points = track_skin(problem, estimate, frames, views)
@@ -116,7 +104,7 @@ def solve_landmarks(
     return _solution(problem, filmed, estimate, (), frames)
 
 
-def warm_start(
+def solve_from_previous(
     capture: Capture,
     track: FaceTrack,
     template: HeadTemplate,
@@ -124,7 +112,8 @@ def warm_start(
     corrections: Corrections,
     previous: PreviousSolution,
 ) -> Solution:
-    """The same frames with other corrections, going on from an earlier solution: some seconds.
+    """The same frames with other corrections, from an earlier solution as a warm start: some
+    seconds.
 
     Raises FitError and CorrectionError as `solve_head` does.
     """
@@ -136,8 +125,8 @@ def warm_start(
         estimate = estimate.with_focal(problem.focal.focal_px)
     frames = usable_frames(problem.with_artist_choice(previous.used))
     points = previous.points(problem.head, frames)
-    weighed = problem.reweighted_for_tracks if points else problem
-    estimate, points = fit_tracks(weighed, estimate, frames, filmed, points, TRACK_STEPS)
+    weighted = problem.reweighted_for_tracks if points else problem
+    estimate, points = fit_tracks(weighted, estimate, frames, filmed, points, TRACK_STEPS)
     return _solution(problem, filmed, estimate, points, frames)
 
 
@@ -174,7 +163,7 @@ def _solution(
 
 
 def usable_frames(usable: BoolArray) -> IntArray:
-    """The usable ones of K frames. Raises FitError where there is none."""
+    """(F,) indices of the `usable` (K,) frames. Raises FitError where there is none."""
     if not usable.any():
         raise FitError(
             "No frame is left that the head can be fitted to.",
@@ -184,7 +173,7 @@ def usable_frames(usable: BoolArray) -> IntArray:
 
 
 def all_steps(frames: int) -> int:
-    """How many steps a solve of so many frames tells at most."""
+    """How many steps a solve of so many frames reports at most."""
     return SOLVER_STEPS + 2 * frames  # each frame's outline and hairline
 
 
@@ -239,7 +228,7 @@ def _modes(template: HeadTemplate) -> FloatArray:
 def _filmed_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
     """The outlines of all frames with a face, the whole head counting as bare.
 
-    `_bare_skin` tells where it is not, once the first fit to these outlines has placed the head.
+    `_bare_skin` finds where it is not, once the first fit to these outlines has placed the head.
     """
     person = {}
     for k in np.flatnonzero(problem.landmarks.found):

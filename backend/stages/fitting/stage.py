@@ -11,9 +11,9 @@ from .fit import SolutionFile, fit_head
 
 
 def run(context: StageContext, folder: StageFolder, capture: Capture, track: FaceTrack) -> HeadFit:
-    # A solution of the same frames and template is gone on from, whatever was corrected since.
-    memory = SolutionFile(folder.memory, f"{folder.source_mark} {_heads(context)}")
-    return fit_head(capture, track, context.template, context.progress, context.corrections, memory)
+    # A solution of the same frames and template is a warm start, whatever was corrected since.
+    stored = SolutionFile(folder.memory, f"{folder.source_mark} {_heads(context)}")
+    return fit_head(capture, track, context.template, context.progress, context.corrections, stored)
 
 
 def _heads(context: StageContext) -> tuple[str, ...]:

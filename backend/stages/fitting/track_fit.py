@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from .bundle_adjustment import FreeParameters, Observation, robust_cost, step
 from .flow import FlowFinder
-from .head_model import SolverState
+from .head_model import SolverState, skin_triangles
 from .outline_fit import NARROW_GATE_M, FilmedOutlines, landmarks_and_outlines
 from .problem import Problem
 from .track_term import TrackedPoints, surface_normals, track_equations, tracked_points
@@ -27,7 +26,8 @@ CONVERGED_GAIN = 2e-3  # relative gain of a step that is worth no further one
 def track_skin(
     problem: Problem, estimate: SolverState, frames: IntArray, views: Mapping[int, FrameView]
 ) -> tuple[TrackedPoints, ...]:
-    """Tracks between the views of `frames`, found through the estimate's head, on its surface."""
+    """Tracks between the views of `frames` (F,), found through the estimate's head, on its
+    surface."""
     problem.tick("following the skin")
     triangles = opaque_triangles(problem.template)
     drawn = {
@@ -49,10 +49,10 @@ def fit_tracks(
     points: Sequence[TrackedPoints],
     steps: int,
 ) -> tuple[SolverState, tuple[TrackedPoints, ...]]:
-    """Damped Gauss-Newton steps over everything: landmarks, outlines and tracks of `frames`."""
+    """Damped Gauss-Newton steps over everything: landmarks, outlines, tracks of `frames` (F,)."""
     tracks = [group.tracks for group in points]
     template, center = problem.template, problem.center_px
-    skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
+    skin = skin_triangles(template)
     damping = INITIAL_DAMPING
     for _ in range(steps):
         problem.tick("every view on one head")
@@ -89,8 +89,8 @@ def _cost(
     points: Sequence[TrackedPoints],
     normals: Sequence[FloatArray],
 ) -> float:
-    seen = robust_cost(estimate, observations, problem.prior, problem.center_px)
-    return seen + sum(
+    image_cost = robust_cost(estimate, observations, problem.prior, problem.center_px)
+    return image_cost + sum(
         group.cost(estimate, normal, problem.center_px)
         for group, normal in zip(points, normals, strict=True)
     )

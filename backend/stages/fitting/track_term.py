@@ -1,7 +1,7 @@
 """Tracks to their part of the normal equations, with the tracked points eliminated.
 
 Each track is a free point near the surface: x = s + d, where s is where the head has it and d has
-a prior that is narrow along the surface's normal and wide along the surface, since a track tells
+a prior that is narrow along the surface's normal and wide along the surface, since a track observes
 where skin is, not which of the template's points it is. Its sightings are linear in x, in pose and
 expression of their frames and in the focal length; x goes by a Schur complement of 3 x 3.
 """
@@ -19,12 +19,14 @@ from ...geometry.normals import vertex_normals
 from .head_model import LinearHead, SolverState, SurfacePoints
 from .tracks import TrackGroup
 
-NORMAL_SIGMA_M, ALONG_SIGMA_M = 0.0005, 0.010
+# Of a point off the surface and along it. Wider off it, and noise in the flow roughens the head;
+# narrower along it, and template points that lie elsewhere on this person's skin bend the cameras.
+NORMAL_SIGMA_M, TANGENT_SIGMA_M = 0.0005, 0.010
 SIGMA_PX = 0.4  # of an inlier, in a view's pixels
 CAUCHY = 2.0  # sigmas at which a sighting has lost half its weight
 # Neighbouring tracks err together, as the flow between two views is smooth.
 INDEPENDENT_SHARE = 0.25
-POSE = 6
+POSE = 6  # unknowns: rotation vector, translation
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class TrackedPoints:
     offset_m: FloatArray  # (N, 3) off that place, head frame at rest
 
     def error_px(self, estimate: SolverState, center_px: FloatArray) -> FloatArray:
-        """(N, M, 2) projections less sightings; NaN where a frame does not show the point."""
+        """(N, M, 2) px, projections less sightings; NaN where a frame does not show the point.
+
+        `center_px` (2,): principal point.
+        """
         at_rest = self.surface.at_rest(estimate.shape) + self.offset_m
         error = np.empty((*self.tracks.visible.shape, 2))
         for m, k in enumerate(self.tracks.frames):
@@ -46,13 +51,13 @@ class TrackedPoints:
         return error
 
     def cost(self, estimate: SolverState, normals: FloatArray, center_px: FloatArray) -> float:
-        """Half the Cauchy cost of the sightings plus that of the offsets. `normals` (N, 3)."""
+        """Half the Cauchy cost of the sightings plus that of the offsets. `normals` (N, 3) unit."""
         error = np.linalg.norm(self.error_px(estimate, center_px), axis=2) / self.tracks.sigma_px
         squared = np.nan_to_num((error / (SIGMA_PX * CAUCHY)) ** 2)
         visible = 0.5 * INDEPENDENT_SHARE * CAUCHY**2 * np.log1p(squared).sum()
         across = (self.offset_m * normals).sum(axis=1)
         along = (self.offset_m**2).sum(axis=1) - across**2
-        held = (across**2).sum() / NORMAL_SIGMA_M**2 + along.sum() / ALONG_SIGMA_M**2
+        held = (across**2).sum() / NORMAL_SIGMA_M**2 + along.sum() / TANGENT_SIGMA_M**2
         return float(visible + 0.5 * held)
 
 
@@ -99,7 +104,7 @@ def tracked_points(groups: Sequence[TrackGroup], head: LinearHead) -> tuple[Trac
 def surface_normals(
     groups: Sequence[TrackGroup], head: LinearHead, estimate: SolverState, triangles: IntArray
 ) -> list[FloatArray]:
-    """(N, 3) of the head at rest, by group."""
+    """Unit normals (N, 3) of the head at rest, by group. `triangles` (M, 3)."""
     vertex = vertex_normals(head.vertices.at_rest(estimate.shape), triangles)
     normals = []
     for group in groups:
@@ -111,7 +116,11 @@ def surface_normals(
 def track_equations(
     points: TrackedPoints, estimate: SolverState, normals: FloatArray, center_px: FloatArray
 ) -> TrackEquations:
-    """Linearise at an estimate. `normals` (N, 3) of the surface at the points."""
+    """Linearise at an estimate. `normals` (N, 3) unit, of the surface at the points.
+
+    `center_px` (2,): principal point. The Schur complement of bundle adjustment (Triggs et al.
+    2000).
+    """
     basis = points.surface.shape_basis
     count, shapes = len(basis), basis.shape[2]
     prior = _prior(normals)
@@ -218,6 +227,6 @@ def _cameras(line: _TrackLinearisation) -> tuple[FloatArray, FloatArray]:
 
 def _prior(normals: FloatArray) -> FloatArray:
     """(N, 3, 3) information of a point's offset."""
-    along = ALONG_SIGMA_M**-2 * np.eye(3)
-    across = NORMAL_SIGMA_M**-2 - ALONG_SIGMA_M**-2
+    along = TANGENT_SIGMA_M**-2 * np.eye(3)
+    across = NORMAL_SIGMA_M**-2 - TANGENT_SIGMA_M**-2
     return along + across * normals[:, :, None] * normals[:, None, :]

@@ -9,19 +9,21 @@ import cv2
 import numpy as np
 
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
-from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate
+from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from .flow import FlowFinder, PairFlow, normalised
-from .head_model import SolverState
+from .flow import FlowFinder, PairFlow, normalise_contrast
+from .head_model import SolverState, skin_triangles
 from .view_images import DrawnHead
 
-POINTS_PER_VIEW = 260
+POINTS_PER_VIEW = 260  # about one in each window's area of the face: more err together
+# Views that a view is tracked into. Nearer ones have no baseline; beyond the farther, too little
+# skin is seen by both and its shading has changed.
 NEIGHBOURS = 4
 MIN_ANGLE_DEG, MAX_ANGLE_DEG = 3.0, 27.0
-APART_DEG = 5.0  # neighbours in nearly the same place say the same
-STRUCTURE_PX = 2.0
-LID_MOVES_M = 0.002
+MIN_SPACING_DEG = 5.0  # neighbours in nearly the same place observe the same
+STRUCTURE_PX = 2.0  # sigma over which texture is averaged before the best of a cell is taken
+MAX_LID_MOVE_M = 0.002  # of skin in a blink: what moves more is another place when an eye closes
 HEAD_SHARE = 0.9  # of the bone weights: the neck turns against the head
 
 
@@ -42,21 +44,22 @@ class TrackGroup:
 
 def trackable(template: HeadTemplate) -> BoolArray:
     """(V,) skin that moves with the head: no lids, no inside of the mouth, no neck."""
-    skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
+    skin = skin_triangles(template)
     usable = np.zeros(len(template.vertices_m), bool)
     usable[skin.ravel()] = True
     head = template.bone_weights[[BONES.index("head"), BONES.index("jaw")]].sum(axis=0)
     usable &= head > HEAD_SHARE
     for name in ("eyeBlinkLeft", "eyeBlinkRight"):
         moved = np.linalg.norm(template.shape_deltas_m[SHAPE_INDEX[name]], axis=1)
-        usable &= moved < LID_MOVES_M
+        usable &= moved < MAX_LID_MOVE_M
     for name in ("eyes", "inner_mouth", "nostrils"):
         usable &= template.region(name) < 0.5
     return usable
 
 
 def neighbours(estimate: SolverState, frames: IntArray) -> dict[int, list[int]]:
-    """For each frame up to NEIGHBOURS others that see the head from not too far aside."""
+    """For each of `frames` (F,) up to NEIGHBOURS others that see the head from not too far
+    aside."""
     direction = view_directions(estimate)
     near: dict[int, list[int]] = {}
     for k in frames:
@@ -66,7 +69,7 @@ def neighbours(estimate: SolverState, frames: IntArray) -> dict[int, list[int]]:
             away = _angle_deg(direction, int(other), [int(k)])
             if not MIN_ANGLE_DEG < away < MAX_ANGLE_DEG or len(chosen) == NEIGHBOURS:
                 continue
-            if _angle_deg(direction, int(other), chosen) > APART_DEG:
+            if _angle_deg(direction, int(other), chosen) > MIN_SPACING_DEG:
                 chosen.append(int(other))
         near[int(k)] = chosen
     return near
@@ -85,7 +88,10 @@ def find_tracks(
     usable: BoolArray,
     finder: FlowFinder,
 ) -> list[TrackGroup]:
-    """Follow well-textured points of each view into its neighbours. `usable` (V,)."""
+    """Track well-textured points of each view into its neighbours.
+
+    `usable` (V,) skin to track; `center_px` (2,): principal point.
+    """
     near = neighbours(estimate, np.array(sorted(drawn)))
     groups = []
     for k, others in near.items():
@@ -93,7 +99,7 @@ def find_tracks(
         points = textured_points(views[0], usable)
         if not len(points):
             continue
-        flows = [finder.between(views[0], other, estimate, center_px) for other in views[1:]]
+        flows = [finder.find(views[0], other, estimate, center_px) for other in views[1:]]
         group = _group(views, points, flows)
         if len(group):
             groups.append(group)
@@ -101,10 +107,14 @@ def find_tracks(
 
 
 def textured_points(drawn: DrawnHead, usable: BoolArray) -> FloatArray:
-    """Points (N, 2) of a view, evenly spread, each the best of its cell for being followed."""
+    """Points (N, 2) of a view, evenly spread, each the best textured of its cell (Shi and Tomasi
+    1994).
+
+    `usable` (V,) skin to track.
+    """
     shown = drawn.raster.covered & drawn.view.person
     on_skin = shown & usable[drawn.triangles[drawn.raster.triangle]].all(axis=-1)
-    picture = normalised(drawn.view.grey, shown).astype(np.float32)
+    picture = normalise_contrast(drawn.view.grey, shown).astype(np.float32)
     texture = cv2.cornerMinEigenVal(cv2.GaussianBlur(picture, (0, 0), 1.0), 5, ksize=3)
     texture = cv2.GaussianBlur(texture, (0, 0), STRUCTURE_PX) * on_skin
     count = int(on_skin.sum())
@@ -124,7 +134,7 @@ def _group(views: Sequence[DrawnHead], points: FloatArray, flows: Sequence[PairF
     pixel = [views[0].view.to_frame(points)]
     visible = [np.ones(len(points), bool)]
     for other, flow in zip(views[1:], flows, strict=True):
-        there, found = flow.follow(points)
+        there, found = flow.track(points)
         inside = ((there > 1.0) & (there < np.array(other.view.size_px) - 1.0)).all(axis=1)
         pixel.append(other.view.to_frame(there))
         visible.append(found & inside)

@@ -1,4 +1,4 @@
-"""A solution in; how far each frame lies from it, term by term, and how sure the focal length."""
+"""A solution in; how far each frame lies from it, term by term, and the focal length's spread."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray
 
 from .bundle_adjustment import standard_deviation_of_focal
+from .head_model import skin_triangles
 from .landmark_term import landmark_error_px
 from .outline_fit import NARROW_GATE_M, landmarks_and_outlines, outline_gaps_px
 from .solution import Solution
@@ -20,10 +20,10 @@ from .track_term import surface_normals, track_equations
 class Uncertainty:
     """Medians in pixels by frame (K,), NaN where a frame shows nothing of the kind."""
 
-    landmark_px: FloatArray
-    outline_px: FloatArray
-    track_px: FloatArray
-    focal_log_sd: float  # 0: it was told
+    landmark_px: FloatArray  # (K,)
+    outline_px: FloatArray  # (K,)
+    track_px: FloatArray  # (K,)
+    focal_log_sd: float  # 0: it was given
 
 
 def measure_uncertainty(solution: Solution) -> Uncertainty:
@@ -47,13 +47,13 @@ def _by_frame(values: dict[int, float], count: int) -> FloatArray:
 
 def _track_px(solution: Solution) -> FloatArray:
     count = len(solution.left_out)
-    seen: list[list[FloatArray]] = [[] for _ in range(count)]
+    distances: list[list[FloatArray]] = [[] for _ in range(count)]
     for group in solution.points:
         error = group.error_px(solution.estimate, solution.problem.center_px)
         for m, frame in enumerate(group.tracks.frames):
             distance = np.linalg.norm(error[:, m], axis=1)
-            seen[frame].append(distance[group.tracks.visible[:, m]])
-    every = [np.concatenate([np.zeros(0), *distances]) for distances in seen]
+            distances[frame].append(distance[group.tracks.visible[:, m]])
+    every = [np.concatenate([np.zeros(0), *of_frame]) for of_frame in distances]
     return np.array([np.median(d) if len(d) else np.nan for d in every])
 
 
@@ -62,7 +62,7 @@ def _focal_log_sd(solution: Solution) -> float:
     if problem.focal.is_fixed:
         return 0.0
     template, center = problem.template, problem.center_px
-    skin = template.triangles[template.triangle_material == MATERIALS.index("skin")]
+    skin = skin_triangles(template)
     groups = [group.tracks for group in solution.points]
     normals = surface_normals(groups, problem.head, estimate, skin)
     tracks = [

@@ -23,8 +23,8 @@ from .head_model import LinearHead, SolverState
 
 # The face, hairline to chin, is drawn about this high; never enlarged.
 FACE_HEIGHT_PX = 300.0
-PERSON_THRESHOLD = 128
-MARGIN_PX = 12
+PERSON_THRESHOLD = 128  # of 255: half
+MARGIN_PX = 12  # round the head, for the flow's windows
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def frame_view(image_srgb: Pixels, mask: Pixels, face_px: FloatArray) -> FrameVi
 
 
 def opaque_triangles(template: HeadTemplate) -> IntArray:
-    """(M, 3) what hides the surface behind it."""
+    """Triangles (M, 3) that hide the surface behind them."""
     clear = [MATERIALS.index(name) for name in SEE_THROUGH]
     return template.triangles[~np.isin(template.triangle_material, clear)]
 
@@ -97,7 +97,11 @@ def draw_head(
     frame: int,
     center_px: FloatArray,
 ) -> DrawnHead:
-    """Draw the estimate's head as it stood in `frame`; the view is cut to it."""
+    """Draw the estimate's head as it stood in `frame`, by `triangles` (M, 3); the view is cut to
+    it.
+
+    `center_px` (2,): principal point.
+    """
     posed = head.vertices.at(estimate.shape, estimate.expression[frame])
     in_camera = posed @ estimate.rotation[frame].T + estimate.translation_m[frame]
     projected = estimate.project(frame, posed, center_px)
@@ -111,8 +115,8 @@ def draw_head(
 
 def correspondences(
     drawn: DrawnHead, other: DrawnHead, estimate: SolverState, center_px: FloatArray
-):
-    """For each pixel of `drawn` (H, W): where `other` shows it (H, W, 2), and its depth there."""
+) -> tuple[NDArray[np.float32], FloatArray]:
+    """For each pixel of `drawn` (H, W): where `other` shows it (H, W, 2) px, its depth there."""
     in_camera = interpolate_vertices(drawn.raster, drawn.triangles, other.in_camera_m)
     depth = np.maximum(in_camera[..., 2], 1e-3)
     frame_px = estimate.focal_px * in_camera[..., :2] / depth[..., None] + center_px
