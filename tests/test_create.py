@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.cli.commands import COMMANDS, command_of
 from backend.cli.main import main
 from backend.imaging.image_files import read_image
+from backend.stages import STAGES
 from backend.store.avatar_writer import add_performance
 from studio_avatar_addon.avatar.bundle import (
     AvatarFolder,
@@ -30,25 +32,27 @@ from studio_avatar_addon.avatar.corrections import (
     read_corrections,
 )
 from studio_avatar_addon.avatar.errors import JobBusy, JobCancelled
-from studio_avatar_addon.avatar.job import Request
+from studio_avatar_addon.avatar.job import EVENTS_FILE, Done, Request, Stage, parse_event
 from studio_avatar_addon.avatar.layout import JOBS_FOLDER, MAPS
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.job_client import Backend, JobSession
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "studio_avatar_addon" / "assets" / "sample" / "sample.mp4"
-STAGES = (
-    "footage", "tracking", "fitting", "room_light", "phone_texture", "studio_texture", "detail",
-    "performance", "avatar",
-)  # fmt: skip
+STEPS = (*STAGES, "avatar")
 PATIENCE_S = 240.0
 
 
 def start(backend: Backend, avatar: Path, clip: Path = SAMPLE, **skin: float) -> JobSession:
     session = JobSession()
-    arguments = {"footage": str(clip), "out": str(avatar), "quality": "draft", "device": "cpu"}
-    arguments |= skin
-    session.start(backend, Request("create", arguments), avatar / JOBS_FOLDER)
+    session.start(backend, create_request(avatar, clip, **skin), avatar / JOBS_FOLDER)
     return session
+
+
+def create_request(avatar: Path, clip: Path = SAMPLE, **skin: float) -> Request:
+    """With the fields that the add-on writes."""
+    arguments = {"footage": str(clip), "out": str(avatar), "quality": "draft", "device": "cpu"}
+    return Request("create", {**arguments, **StudioChoices(**skin).as_arguments()})
 
 
 def wait_for_stage(session: JobSession, stage: str) -> None:
@@ -71,7 +75,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Backend:
 def avatar(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> AvatarFolder:
     """The sample's avatar, its job cancelled once in every stage before it was let through."""
     root = tmp_path_factory.mktemp("out") / "Zoë's first avatar"
-    for stage in STAGES:
+    for stage in STEPS:
         session = start(backend, root)
         wait_for_stage(session, stage)
         session.cancel()
@@ -80,7 +84,7 @@ def avatar(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Avatar
         assert not (root / "avatar.json").exists(), "a cancelled job left half an avatar"
     session = start(backend, root)
     session.wait()
-    assert skipped_stages(session) == list(STAGES[:-1]), "cancelling lost finished stages"
+    assert skipped_stages(session) == list(STAGES), "cancelling lost finished stages"
     return open_avatar(root)
 
 
@@ -108,7 +112,7 @@ def test_second_run_skips_everything(avatar: AvatarFolder, backend: Backend) -> 
     assert own.read_bytes() == before, "a clip of the same name took a performance's place"
     session = start(backend, avatar.root)
     session.wait()
-    assert skipped_stages(session) == list(STAGES[:-1])
+    assert skipped_stages(session) == list(STAGES)
     again = open_avatar(avatar.root)
     assert again.run == avatar.run
     stems = {path.stem for path in again.performances}
@@ -124,7 +128,7 @@ def test_another_tone_renews_the_last_stages_only(
     shutil.copytree(avatar.root, root)
     session = start(backend, root, skin_exposure=-1.0)
     session.wait()
-    assert set(STAGES) - set(skipped_stages(session)) == {"studio_texture", "detail", "avatar"}
+    assert set(STEPS) - set(skipped_stages(session)) == {"studio_texture", "detail", "avatar"}
     darker = open_avatar(root)
     assert darker.description["provenance"]["skin"]["skin_exposure"] == -1.0
     before, after = (read_image(a.texture("detail", "base_color")) for a in (avatar, darker))
@@ -260,3 +264,37 @@ def test_a_report_tells_the_figures_and_refuses_damaged_files(
     path.write_bytes(path.read_bytes()[:-1])
     assert main(["report", str(root)]) == 1
     assert path.name in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def worked_on(avatar: AvatarFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the avatar that commands may change."""
+    return Path(shutil.copytree(avatar.root, tmp_path_factory.mktemp("commands") / "avatar"))
+
+
+def request_for(command: str, avatar: Path, out: Path) -> Request:
+    """With the fields that the add-on writes; the command line's, where it has no button for it."""
+    arguments = {
+        "create": create_request(avatar).arguments,
+        "refit": {"avatar": str(avatar), "corrections": Corrections().as_json(), "forget": False},
+        "perform": {"avatar": str(avatar), "footage": str(SAMPLE)},
+        "view": {"avatar": str(avatar), "texture": "detail", "out": str(out)},
+        "report": {"avatar": str(avatar)},
+        "doctor": {"device": "cpu"},
+    }
+    assert command in arguments, f"tell this test what a request for {command!r} looks like"
+    return Request(command, arguments[command])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_runs_from_a_job_folder(
+    command: str, worked_on: Path, backend: Backend, tmp_path: Path
+) -> None:
+    session = JobSession()
+    request = request_for(command, worked_on, tmp_path / "out")
+    job = session.start(backend, request, worked_on / JOBS_FOLDER)
+    status = session.wait()
+    assert isinstance(status.final, Done) and status.result
+    lines = (job.folder / EVENTS_FILE).read_text("utf-8").splitlines()
+    steps = [event.stage for event in map(parse_event, lines) if isinstance(event, Stage)]
+    assert steps == list(command_of(command).steps)

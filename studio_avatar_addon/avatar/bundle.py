@@ -1,10 +1,18 @@
-"""The avatar folder, format 1: where everything lies, and how it is read.
+"""The avatar folder, format `layout.FORMAT`: where everything lies, and how it is read.
 
-    <avatar>/avatar.json               names the current run; replaced last
-             runs/<fingerprint>/       head.npz cameras.npz frames/ textures/ performances/ report/
-             stages/  jobs/
+    <avatar>/avatar.json               names the current run, lists its files' hashes; replaced last
+             runs/<fingerprint>/       head.npz, cameras.npz
+                 frames/               frame_<n>.png and mask_<n>.png of each chosen frame
+                 textures/<origin>/    the PNGs of `layout.MAPS`
+                 performances/         <clip>.npz of the own clip and of others added later
+                 report/               report.json and pictures
+             corrections.json          what the artist corrected, where there is anything
+             preview/                  what the last refit looks like
+             stages/                   what finished stages left, for the next run
+             jobs/                     a folder for each job (`job`)
 
-Images are left to the caller: Blender and the backend each have their own way to load them.
+Earlier runs stay beside the current one. Images are left to the caller: Blender and the backend
+each have their own way to load them.
 """
 
 from __future__ import annotations
@@ -35,7 +43,7 @@ AGAIN = "Create the avatar again from its footage; finished stages are reused."
 
 @dataclass(frozen=True)
 class HeadData:
-    """`head.npz` with the template's name: the fitted head in metres, head frame."""
+    """`head.npz`: the fitted head in metres, head frame; float32, deltas stored as float16."""
 
     identity: NDArray[Any]  # (P,)
     neutral_m: NDArray[Any]  # (V, 3)
@@ -44,19 +52,19 @@ class HeadData:
     joints_m: NDArray[Any]  # (B, 2, 3)
     eye_centre_m: NDArray[Any]  # (2, 3) left, right
     eye_radius_m: NDArray[Any]  # (2,)
-    iris_linear: NDArray[Any]  # (3,)
+    iris_linear: NDArray[Any]  # (3,) linear Rec.709 albedo
 
 
 @dataclass(frozen=True)
 class CameraData:
-    """`cameras.npz`: the K chosen frames seen by the camera."""
+    """`cameras.npz`: the K chosen frames, how the head is before the camera in each."""
 
-    frame_index: NDArray[Any]  # (K,)
-    time_s: NDArray[Any]  # (K,)
-    camera_from_head: NDArray[Any]  # (K, 4, 4)
-    expression: NDArray[Any]  # (K, 52)
-    gaze_rad: NDArray[Any]  # (K, 2, 2)
-    # (K,) each, as `types.HeadFit` has them
+    frame_index: NDArray[Any]  # (K,) int64 into the clip's frames
+    time_s: NDArray[Any]  # (K,) float64
+    camera_from_head: NDArray[Any]  # (K, 4, 4) float64
+    expression: NDArray[Any]  # (K, 52) float32 in [0, 1]
+    gaze_rad: NDArray[Any]  # (K, 2, 2) float32 per eye: yaw to the subject's left, pitch up
+    # (K,) float32 each, as `types.HeadFit` has them
     landmark_px: NDArray[Any]
     outline_px: NDArray[Any]
     track_px: NDArray[Any]
@@ -162,7 +170,7 @@ class AvatarFolder:
 def open_avatar(root: Path) -> AvatarFolder:
     """Read an avatar folder's description.
 
-    Raises AvatarFolderError where it is no avatar, damaged, or of a newer format.
+    Raises AvatarFolderError where it is no avatar, damaged, or of a newer or an older format.
     """
     path = root / AVATAR_FILE
     if not path.is_file():
@@ -259,6 +267,7 @@ def read_performance(path: Path) -> Performance:
 
 
 def camera_from_arrays(stored: Mapping[str, NDArray[Any]]) -> Camera:
+    """Of the arrays `arrays_from_camera` makes. Raises KeyError where one is missing."""
     width, height = (int(v) for v in stored["size_px"])
     fx, fy = (float(v) for v in stored["focal_px"])
     cx, cy = (float(v) for v in stored["center_px"])
@@ -267,6 +276,7 @@ def camera_from_arrays(stored: Mapping[str, NDArray[Any]]) -> Camera:
 
 
 def arrays_from_camera(camera: Camera) -> dict[str, NDArray[Any]]:
+    """`size_px`, `focal_px`, `center_px` (2,) each and `distortion` (5,)."""
     return {
         "size_px": np.array(camera.size_px, np.int32),
         "focal_px": np.array(camera.focal_px, np.float64),

@@ -1,12 +1,13 @@
 """The job folder: request, events and cancel file, as both processes read and write them.
 
-    jobs/<utc>-<id>/request.json    written by whoever asks
+    jobs/<utc>-<id>/request.json    {"protocol": 1, "command": "create", "arguments": {…}}
                     events.jsonl    one event a line, appended by the backend
-                    cancel          created to ask for the end
-                    backend.log     the backend's stdout and stderr
+                    cancel          created by the add-on to ask for the end
+                    backend.log     the backend's stdout and stderr, where the add-on started it
 
-`hello` comes first; exactly one of `done`, `failed`, `cancelled` ends a job. Unknown fields are
-ignored, so that newer sides can add some; an unknown event is an error.
+`hello` comes first; exactly one of `done`, `failed`, `cancelled` ends a job whose folder can be
+written. Unknown fields are ignored, so that newer sides can add some; an unknown event is an
+error. Another protocol is refused by whichever side reads it.
 """
 
 from __future__ import annotations
@@ -32,15 +33,22 @@ LOG_FILE = "backend.log"
 
 @dataclass(frozen=True)
 class Request:
-    """What the backend shall do: a command of its command line and that command's arguments."""
+    """What the backend shall do: a command (`backend.cli.commands.COMMANDS`) and its arguments.
+
+    They have the names of the command line's options; their values are what JSON can hold. The
+    backend refuses an unknown command, and an argument that is missing or of the wrong kind.
+    """
 
     command: str
-    arguments: Mapping[str, str | int | float | bool | None]
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Hello:
-    """First sign of life, before heavy imports. `format`: avatar folder format it writes."""
+    """First sign of life, before heavy imports.
+
+    `format`: of the avatar folders that this backend writes; `backend`: its version.
+    """
 
     name: ClassVar[str] = "hello"
     protocol: int
@@ -51,7 +59,10 @@ class Hello:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage begins. `index` counts from 0; the first one's message names the device and why."""
+    """A step of the command begins. `index` counts from 0, up to `count` - 1.
+
+    The first one's message names the device and why, where the command uses one.
+    """
 
     name: ClassVar[str] = "stage"
     stage: str
@@ -101,8 +112,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Cancelled:
+    """The job ended because it was asked to."""
+
     name: ClassVar[str] = "cancelled"
-    stage: str = ""
 
 
 Event = Hello | Stage | StageProgress | Warned | Done | Failed | Cancelled
@@ -142,8 +154,13 @@ def parse_event(line: str) -> Event:
 
 
 def protocol_mismatch(found: object, *, theirs: str, ours: str) -> ProtocolMismatch:
-    """Say which of the two sides is the older one."""
-    older = theirs if isinstance(found, int) and found < PROTOCOL else ours
+    """`found` is what the other side named as its protocol. Says which side is the older one."""
+    if not isinstance(found, int):
+        return ProtocolMismatch(
+            f"The {theirs} names no job protocol; the {ours} speaks protocol {PROTOCOL}.",
+            "Update the add-on and its backend to the same version.",
+        )
+    older = theirs if found < PROTOCOL else ours
     return ProtocolMismatch(
         f"The {theirs} speaks job protocol {found}, the {ours} protocol {PROTOCOL}.",
         f"Update the {older}.",
@@ -173,4 +190,7 @@ def read_request(job: Path) -> Request:
     values = cast("dict[str, Any]", loaded) if isinstance(loaded, dict) else {}
     if values.get("protocol") != PROTOCOL:
         raise protocol_mismatch(values.get("protocol"), theirs="add-on", ours="backend")
-    return Request(str(values.get("command")), values.get("arguments") or {})
+    arguments = values.get("arguments")
+    if not isinstance(arguments, dict):
+        raise JobError(f"The request in {job} holds no arguments by name.", "Start the job again.")
+    return Request(str(values.get("command")), cast("dict[str, Any]", arguments))

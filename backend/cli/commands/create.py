@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio_avatar_addon.avatar.layout import QUALITIES, STUDIO_METHODS
@@ -12,7 +11,16 @@ from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from ...job.device import choose_device
 from ...stages import STAGES
 from .corrections import add_corrections, correction_request, with_corrections
-from .declaration import MADE_AVATAR, Arguments, Command, Result, add_device, choice, costs
+from .declaration import (
+    MADE_AVATAR,
+    Arguments,
+    Command,
+    Result,
+    add_device,
+    costs,
+    read_choice,
+    read_path,
+)
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -47,12 +55,12 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
     from ...job.lock import AvatarLock
     from ...pipelines.create import CreateSettings, create_avatar
 
-    quality = choice(arguments, "quality", "standard", QUALITIES)
+    quality = read_choice(arguments, "quality", "standard", QUALITIES)
     device = choose_device(str(arguments.get("device") or "auto"))
     request = correction_request(arguments)
     settings = CreateSettings(
-        Path(arguments["footage"]),
-        Path(arguments["out"]),
+        read_path(arguments, "footage"),
+        read_path(arguments, "out"),
         quality,
         request,
         StudioChoices.of_arguments(arguments),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio_avatar_addon.avatar.errors import JobError
@@ -44,12 +45,20 @@ def add_device(parser: ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto")
 
 
-def choice(arguments: Arguments, name: str, default: str, choices: tuple[str, ...]) -> str:
+def read_choice(arguments: Arguments, name: str, default: str, choices: tuple[str, ...]) -> str:
     """The argument `name`, one of `choices`. Raises JobError where it is none of them."""
     value = str(arguments.get(name) or default)
     if value not in choices:
         raise JobError(f"There is no {name} called {value!r}.", f"Use {', '.join(choices)}.")
     return value
+
+
+def read_path(arguments: Arguments, name: str) -> Path:
+    """The argument `name`, a path. Raises JobError where it is none."""
+    value = arguments[name]
+    if not isinstance(value, str) or not value:
+        raise JobError(f"The request's {name} is no path: {value!r}.", "Start the job again.")
+    return Path(value)
 
 
 def costs(reporter: Reporter) -> Result:

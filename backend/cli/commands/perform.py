@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .declaration import GIVEN_AVATAR, Arguments, Command, Result, costs
+from .declaration import GIVEN_AVATAR, Arguments, Command, Result, costs, read_path
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -23,9 +22,9 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
     from ...job.lock import AvatarLock
     from ...pipelines.perform import perform_clip
 
-    avatar = open_avatar(Path(arguments["avatar"]))
+    avatar = open_avatar(read_path(arguments, "avatar"))
     with AvatarLock(avatar.root):
-        path = perform_clip(avatar, Path(arguments["footage"]), reporter)
+        path = perform_clip(avatar, read_path(arguments, "footage"), reporter)
     return {"avatar": str(avatar.root), "performance": str(path), **costs(reporter)}
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .corrections import add_corrections, correction_request, with_corrections
-from .declaration import GIVEN_AVATAR, Arguments, Command, Result, costs
+from .declaration import GIVEN_AVATAR, Arguments, Command, Result, costs, read_path
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -24,7 +23,7 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
     from ...job.lock import AvatarLock
     from ...pipelines.refit import refit_avatar
 
-    avatar = open_avatar(Path(arguments["avatar"]))
+    avatar = open_avatar(read_path(arguments, "avatar"))
     with AvatarLock(avatar.root):
         refitted = refit_avatar(avatar, correction_request(arguments), reporter)
     return {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .declaration import GIVEN_AVATAR, Arguments, Command, Result
+from .declaration import GIVEN_AVATAR, Arguments, Command, Result, read_path
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -22,7 +21,7 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
     from ...store.report import read_report
 
     reporter.begin("report")
-    avatar = open_avatar(Path(arguments["avatar"]))
+    avatar = open_avatar(read_path(arguments, "avatar"))
     verify_files(avatar)
     reporter.end()
     return {"report": str(avatar.run / "report"), **read_report(avatar)}

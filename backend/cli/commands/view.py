@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio_avatar_addon.avatar.layout import TEXTURE_ORIGINS
 
-from .declaration import GIVEN_AVATAR, Arguments, Command, Result, choice
+from .declaration import GIVEN_AVATAR, Arguments, Command, Result, read_choice, read_path
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -25,10 +24,10 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
 
     from ...pipelines.view import render_views
 
-    origin = choice(arguments, "texture", "detail", TEXTURE_ORIGINS)
+    origin = read_choice(arguments, "texture", "detail", TEXTURE_ORIGINS)
     reporter.begin("view")
     frames = render_views(
-        open_avatar(Path(arguments["avatar"])), origin, Path(arguments["out"]), reporter
+        open_avatar(read_path(arguments, "avatar")), origin, read_path(arguments, "out"), reporter
     )
     reporter.end()
     return {"out": str(arguments["out"]), "frames": len(frames)}
