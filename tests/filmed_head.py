@@ -95,7 +95,7 @@ def film(template: HeadTemplate, folder: Path, *, moves_with_camera: bool) -> Ca
     frames, masks = [], []
     for k in range(count):
         posed = pose_head(fit, k, template)
-        triangles = template.triangles[posed.shown]
+        triangles = template.triangles[posed.opaque_triangles]
         position = interpolate_vertices(posed.raster, triangles, template.vertices_m)
         normal = interpolate_vertices(posed.raster, triangles, normals.astype(np.float32))
         turn = poses[k, :3, :3].T @ pose(0.0)[:3, :3] if moves_with_camera else np.eye(3)

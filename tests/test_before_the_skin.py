@@ -10,7 +10,7 @@ from backend.atlas.solid_noise import solid_noise
 from backend.atlas.texel_map import TexelMap, region, texel_map
 from backend.detector.face_mesh import HandFinder
 from backend.imaging.log_light import LUMINANCE, log_light
-from backend.stages.frame_sampling.hand_mask import hidden_by_hands
+from backend.stages.frame_sampling.hand_mask import hand_mask
 from backend.stages.phone_texture.bare_skin import BareSkin, bare_skin
 from backend.stages.phone_texture.glasses_mask import find_rims
 from backend.stages.room_light.tone import SKIN_TYPES
@@ -53,7 +53,7 @@ def test_a_bald_head_stays_as_filmed(texels, plain):
     bare = made_bare(texels, plain)
     forehead = is_part(texels, "forehead")
     assert bare.hair.colour_log is None and not bare.findings
-    assert bare.seen[is_part(texels, "scalp")].mean() > 0.99
+    assert bare.coverage[is_part(texels, "scalp")].mean() > 0.99
     np.testing.assert_allclose(bare.log_rgb[forehead], plain[forehead], atol=1e-4)
 
 
@@ -67,8 +67,8 @@ def test_hair_becomes_a_cropped_scalp_and_a_fringe_becomes_skin(texels, plain, p
     tinted = scalp & (np.linalg.norm(position - back, axis=1) < 0.015)
     albedo[tinted] = SKIN  # a lamp's colour makes hair look like skin: still no bald spot
     bare = made_bare(texels, albedo)
-    assert bare.seen[fringe].mean() < 0.02 and bare.seen[scalp].mean() < 0.02
-    assert bare.seen[is_part(texels, "chin")].mean() > 0.98
+    assert bare.coverage[fringe].mean() < 0.02 and bare.coverage[scalp].mean() < 0.02
+    assert bare.coverage[is_part(texels, "chin")].mean() > 0.98
     np.testing.assert_allclose(bare.hair.colour_log, HAIR, atol=0.05)
     assert [finding.code for finding in bare.findings] == ["hair_over_forehead"]
     light = bare.log_rgb @ LUMINANCE
@@ -90,7 +90,7 @@ def test_a_shadow_on_one_temple_grows_no_hair(texels, plain, position):
     albedo = plain.copy()
     albedo[(scalp > 0.5) | shadow] = HAIR
     bare = made_bare(texels, albedo)
-    assert shadow.sum() > 500 and bare.seen[shadow].mean() < 0.1
+    assert shadow.sum() > 500 and bare.coverage[shadow].mean() < 0.1
     assert bare.hair.scalp[shadow].mean() < 0.5
     assert bare.hair.scalp[scalp > 0.99].mean() > 0.9
     assert bare.hair.over_forehead == 0.0  # no strand hangs there
@@ -105,7 +105,7 @@ def test_a_forehead_that_mirrors_the_sky_is_no_hair(texels, plain, position):
     bare = made_bare(texels, albedo)
     # All but the rim in which strands thin out.
     away = np.linalg.norm(position[mirrored][:, None] - position[scalp][::200], axis=2).min(1)
-    assert bare.seen[np.flatnonzero(mirrored)[away > 0.012]].mean() > 0.95
+    assert bare.coverage[np.flatnonzero(mirrored)[away > 0.012]].mean() > 0.95
 
 
 def test_hair_over_an_ear_is_taken_off_and_not_drawn_on(texels, plain, position):
@@ -115,7 +115,7 @@ def test_hair_over_an_ear_is_taken_off_and_not_drawn_on(texels, plain, position)
     albedo[scalp | upper] = HAIR
     bare = made_bare(texels, albedo)
     deep = upper & (texels.interpolate(region(texels.template, "ears")) > 0.95)
-    assert bare.seen[deep].mean() < 0.05
+    assert bare.coverage[deep].mean() < 0.05
     light = bare.log_rgb @ LUMINANCE
     assert np.median(light[deep]) > 0.8 * (SKIN @ LUMINANCE) + 0.2 * (HAIR @ LUMINANCE)
 
@@ -146,7 +146,7 @@ def test_rims_are_found_and_skin_beside_them_is_not(texels, plain, position):
     bare = made_bare(texels, albedo, glasses=True)
     assert np.median(np.abs(bare.log_rgb[below] - SKIN)) < 0.1
     without = made_bare(texels, albedo)
-    assert without.seen[below].mean() > 0.9  # nobody wears any: nothing is taken off
+    assert without.coverage[below].mean() > 0.9  # nobody wears any: nothing is taken off
 
 
 def test_a_hand_hides_what_is_below_it():
@@ -154,7 +154,7 @@ def test_a_hand_hides_what_is_below_it():
     hand = none.copy()
     finger = np.linspace(0.0, 1.0, 21)
     hand[0] = np.stack([60 + 40 * finger, 80 - 50 * finger], 1)
-    hidden = hidden_by_hands(hand, (160, 120))
+    hidden = hand_mask(hand, (160, 120))
     assert hidden.shape == (120, 160) and hidden[55, 80] and not hidden[110, 10]
     spread = 20.0 * np.random.default_rng(0).uniform(-1, 1, (478, 2))
     faces = np.stack([spread + np.array(place) for place in ((75, 50), (130, 100))]).astype(

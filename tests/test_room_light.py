@@ -23,11 +23,11 @@ from filmed_head import (
 )
 
 from backend.stages.frame_sampling import eye_colors
-from backend.stages.frame_sampling.eye_colors import measure_eyes
+from backend.stages.frame_sampling.eye_colors import measure_eye_colours
 from backend.stages.phone_texture import unwrap
 from backend.stages.room_light.filmed_points import FilmedPoints
 from backend.stages.room_light.light_fit import fit_shading
-from backend.stages.room_light.surroundings import Surroundings, look_around
+from backend.stages.room_light.surroundings import Surroundings, trace_surroundings
 from backend.stages.room_light.tone import MIRRORED, SKIN_TYPES, skin_tone
 from backend.stages.room_light.visibility import cast_visibility, even_directions
 from studio_avatar_addon.avatar.template import HeadTemplate
@@ -35,7 +35,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 
 @pytest.fixture(scope="module")
 def around(template: HeadTemplate) -> Surroundings:
-    return look_around(fit_seen_from(template, np.stack([pose(0.0)])), template)
+    return trace_surroundings(fit_seen_from(template, np.stack([pose(0.0)])), template)
 
 
 def test_views_are_brought_to_one_light_where_it_turns_with_the_camera(
@@ -148,7 +148,7 @@ def test_eyes_in_unequal_light_tell_their_mean(still_light, monkeypatch):
             return np.full(3, 0.1), np.full(3, next(sides)) * random.uniform(0.99, 1.01)
 
         monkeypatch.setattr(eye_colors, "_opening", opening)
-        monkeypatch.setattr(eye_colors, "eye_colours", colours)
+        monkeypatch.setattr(eye_colors, "measure_eye", colours)
         monkeypatch.setattr(eye_colors, "load_frame_linear", lambda capture, k: None)
-        told.append(measure_eyes(case.capture, case.track).sclera_filmed)
+        told.append(measure_eye_colours(case.capture, case.track).sclera_filmed)
     np.testing.assert_allclose(told, np.sqrt(0.36 * 0.98), rtol=0.02)

@@ -18,9 +18,9 @@ from backend.cli.main import main
 from backend.imaging.image_files import linear_from_srgb
 from backend.imaging.log_light import LUMINANCE
 from backend.stages.phone_texture import unwrap
-from backend.stages.room_light.neutral import neutral_filmed
+from backend.stages.room_light.neutral import measure_neutral
 from backend.stages.room_light.skin_points import GRID, SkinPoints
-from backend.stages.room_light.surroundings import Surroundings, look_around
+from backend.stages.room_light.surroundings import Surroundings, trace_surroundings
 from backend.stages.room_light.tone import MIRRORED, SKIN_TYPES, NeutralCue, skin_tone
 from backend.stages.studio_texture import even_light, studio_texture
 from backend.stages.studio_texture.networks import load, studio_net
@@ -38,12 +38,12 @@ def phone(still_light: Case, light: RoomLight) -> TextureSet:
 @pytest.fixture(autouse=True)
 def looks_around_once(surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
     """All tests are of one head; seconds a time."""
-    monkeypatch.setattr(even_light, "look_around", lambda fit, template: surroundings)
+    monkeypatch.setattr(even_light, "trace_surroundings", lambda fit, template: surroundings)
 
 
 @pytest.fixture(scope="module")
 def surroundings(still_light: Case) -> Surroundings:
-    return look_around(still_light.fit, still_light.template)
+    return trace_surroundings(still_light.fit, still_light.template)
 
 
 def studio(
@@ -207,11 +207,11 @@ def test_a_neutral_spot_tells_the_light(still_light, tmp_path):
     card[:, :40] = 255
     cv2.imwrite(str(path), card)
     capture = replace(capture, frame_paths=(path, *capture.frame_paths[1:]))
-    filmed = neutral_filmed(capture, NeutralSpot(0, 100.0, 100.0))
+    filmed = measure_neutral(capture, NeutralSpot(0, 100.0, 100.0))
     np.testing.assert_allclose(filmed, linear_from_srgb(np.array([90 / 255] * 3)), rtol=1e-3)
     for spot in (NeutralSpot(99, 1.0, 1.0), NeutralSpot(0, -5.0, 1.0), NeutralSpot(0, 10.0, 9.0)):
         with pytest.raises(ChoiceError):
-            neutral_filmed(capture, spot)
+            measure_neutral(capture, spot)
 
 
 @pytest.mark.parametrize("skin_type", range(6))

@@ -16,7 +16,7 @@ from backend.stages.studio_texture.networks import (
     PhoneInputs,
     StudioNet,
     StudioShape,
-    clipped_share,
+    clipping_mask,
     load,
     save,
 )
@@ -124,7 +124,7 @@ def test_clipping_is_told_of_what_was_seen_only():
     srgb[:, 0, :2] = 1.0
     coverage = torch.ones(1, 4, 4)
     coverage[:, :, 0] = 0.0
-    assert clipped_share(srgb, coverage).sum() == 6.0
+    assert clipping_mask(srgb, coverage).sum() == 6.0
 
 
 def test_wrong_sizes_are_refused():

@@ -19,7 +19,7 @@ from filmed_head import (
 )
 from numpy.typing import NDArray
 
-from backend.atlas.inpaint import complete
+from backend.atlas.inpaint import inpaint
 from backend.atlas.texel_map import TexelMap, region, sample_at, texel_map, twin_coordinates
 from backend.benchmark.texture.ghosting import ghosting
 from backend.imaging.image_files import (
@@ -28,11 +28,11 @@ from backend.imaging.image_files import (
     load_mask,
     srgb_from_linear,
 )
-from backend.stages.detail import drawing_for, restore_detail
-from backend.stages.detail.drawing import Drawn
-from backend.stages.detail.poisson import differences, with_gradients
+from backend.stages.detail import generator_for, restore_detail
+from backend.stages.detail.detail_generator import GeneratedDetail
+from backend.stages.detail.poisson import forward_differences, solve_screened_poisson
 from backend.stages.detail.surface_maps import make_maps, texel_spacing_m
-from backend.stages.frame_sampling.clothes import SkinKeeper
+from backend.stages.frame_sampling.clothes_mask import SkinSegmenter
 from backend.stages.frame_sampling.posed_head import pose_head
 from backend.stages.frame_sampling.texel_views import pixels_per_m
 from backend.stages.phone_texture import unwrap
@@ -138,7 +138,7 @@ def test_a_shirt_is_not_skin(still_light: Case, shirt: tuple[float, float, float
     hem = round(rows[0] + 0.93 * len(rows))
     frame[hem:], person[hem:] = shirt, 1.0
     scale = pixels_per_m(posed, case.fit)
-    bare = SkinKeeper(case.template).bare(frame, posed, person, scale)
+    bare = SkinSegmenter(case.template).skin_mask(frame, posed, person, scale)
     assert (bare[hem + 2 : rows[-1]][posed.raster.covered[hem + 2 : rows[-1]]] < 0.1).mean() > 0.95
     face = posed.raster.covered[: round(rows[0] + 0.7 * len(rows))]
     assert bare[: len(face)][face].mean() > 0.97
@@ -160,7 +160,7 @@ def test_unseen_skin_comes_from_the_other_side(texels: TexelMap) -> None:
     position = texels.interpolate(texels.template.vertices_m)
     truth = np.repeat((np.abs(position[:, :1]) * 8.0).astype(np.float32), 3, axis=1)
     seen = (position[:, 0] > -0.01).astype(np.float32)
-    filled = complete(
+    filled = inpaint(
         texels, np.where(seen[:, None] > 0, truth, 9.0), seen, twin_coordinates(texels)
     )
     skin = texels.is_material("skin")
@@ -200,9 +200,9 @@ def test_skin_stays_skin_coloured_where_it_is_made_up(studio: TextureSet) -> Non
 def test_poisson_gives_back_an_image_from_its_gradients() -> None:
     image = np.random.default_rng(5).normal(size=(48, 64)).astype(np.float32)
     image -= image.mean()
-    back = with_gradients(np.zeros_like(image), *differences(image), reach=1e3)
+    back = solve_screened_poisson(np.zeros_like(image), *forward_differences(image), reach=1e3)
     np.testing.assert_allclose(back - back.mean(), image, atol=5e-3)
-    kept = with_gradients(image, np.zeros_like(image), np.zeros_like(image), reach=0.01)
+    kept = solve_screened_poisson(image, np.zeros_like(image), np.zeros_like(image), reach=0.01)
     np.testing.assert_allclose(kept, image, atol=2e-3)
 
 
@@ -269,8 +269,8 @@ def test_nothing_is_drawn_where_texels_are_stretched(
 ) -> None:
     case = still_light
 
-    def lighter(_phone, told, trust, *_) -> Drawn:
-        return Drawn(np.full_like(told, 0.2), np.zeros_like(trust))
+    def lighter(_phone, told, trust, *_) -> GeneratedDetail:
+        return GeneratedDetail(np.full_like(told, 0.2), np.zeros_like(trust))
 
     plain, drawn = (
         restore_detail(phone, studio, case.fit, case.template, QUALITY, draw, Silent())
@@ -309,8 +309,8 @@ def _sides(case: Case, texture: TextureSet) -> tuple[NDArray, NDArray]:
 def test_the_network_s_detail_keeps_colours_and_tells_relief(
     still_light: Case, phone: TextureSet, studio: TextureSet
 ) -> None:
-    case, draw = still_light, drawing_for(QUALITIES["standard"], CPU)
-    assert draw is not None and drawing_for(QUALITIES["draft"], CPU) is None
+    case, draw = still_light, generator_for(QUALITIES["standard"], CPU)
+    assert draw is not None and generator_for(QUALITIES["draft"], CPU) is None
     made = restore_detail(phone, studio, case.fit, case.template, QUALITY, draw, Silent())
     assert not made.findings and made.normal is not None
     broad = [cv2.GaussianBlur(t.base_color_srgb, (0, 0), 24.0) for t in (studio, made)]

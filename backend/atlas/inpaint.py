@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..imaging.log_light import USUAL_SKIN, chroma
+from ..imaging.log_light import TYPICAL_SKIN, chroma
 from ..imaging.smooth_step import smooth_step
 from .texel_map import TexelMap, region, sample_at
 
@@ -27,12 +27,12 @@ SMOOTHNESS = 0.3
 # Faint pull to the usual colour: it wins some three quads away from what was seen.
 ANCHOR = 0.03
 NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
-LEAST_SCALP = 20  # vertices
+MIN_SCALP_VERTICES = 20  # vertices
 # The inside of a nostril against plain skin: dark, and red.
 NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
 # Texels from unseen ones within which a lip may be the dark between the lips, a neck the collar.
 RIM_2048, RIM_PARTS = 6, ("lips", "nostrils", "neck")
-FOREIGN_COLOUR = (0.45, 0.80)  # log chroma distance from skin
+FOREIGN_CHROMA = (0.45, 0.80)  # log chroma distance from skin
 # The membrane misses what varies within a quad; that remainder fades out over this many texels
 # of the coarse grid.
 FADE_SIZE = 512
@@ -40,88 +40,88 @@ FADE_SIGMAS = (1.5, 4.0, 10.0)
 
 
 @dataclass(frozen=True)
-class Completed:
+class Inpainted:
     """`log_rgb` (n, 3) everywhere; `invented` (n,) in [0, 1]: share that no view or twin gave."""
 
     log_rgb: NDArray[np.float32]
     invented: NDArray[np.float32]
 
 
-def without_doubtful_rims(texels: TexelMap, seen: FloatArray) -> NDArray[np.float32]:
+def erode_doubtful_edges(texels: TexelMap, coverage: FloatArray) -> NDArray[np.float32]:
     """`seen` (n,) less its rim on lips, nostrils and neck: a fit error shows there what lies
     behind, and a collar casts its shadow."""
     reach = max(round(RIM_2048 * texels.size / 2048), 2)
-    image = texels.scatter(seen.astype(np.float32))
+    image = texels.scatter(coverage.astype(np.float32))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     inner = texels.gather(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
     doubtful = texels.interpolate(region(texels.template, *RIM_PARTS))
-    return seen + doubtful * (np.minimum(seen, inner) - seen)
+    return coverage + doubtful * (np.minimum(coverage, inner) - coverage)
 
 
-def without_foreign(
-    texels: TexelMap, albedo_log: FloatArray, seen: FloatArray
+def remove_foreign_colours(
+    texels: TexelMap, albedo_log: FloatArray, coverage: FloatArray
 ) -> NDArray[np.float32]:
     """`seen` (n,) less what has no colour of skin: collars, hats, coloured walls at the outline."""
-    bare = seen * (1.0 - texels.interpolate(region(texels.template, *NOT_BARE)))
+    bare = coverage * (1.0 - texels.interpolate(region(texels.template, *NOT_BARE)))
     if not (bare > 0.5).any():
-        return seen
-    away = chroma(albedo_log - np.median(albedo_log[bare > 0.5], 0))
-    return seen * (1.0 - smooth_step(*FOREIGN_COLOUR, np.linalg.norm(away, axis=1)))
+        return coverage
+    deviation = chroma(albedo_log - np.median(albedo_log[bare > 0.5], 0))
+    return coverage * (1.0 - smooth_step(*FOREIGN_CHROMA, np.linalg.norm(deviation, axis=1)))
 
 
-def complete(
-    texels: TexelMap, log_rgb: FloatArray, seen: FloatArray, twin: FloatArray
-) -> Completed:
+def inpaint(
+    texels: TexelMap, log_rgb: FloatArray, coverage: FloatArray, twin: FloatArray
+) -> Inpainted:
     """Fill unseen skin: `log_rgb` (n, 3), `seen` (n,) in [0, 1], `twin` (n, 2) coordinates."""
-    weight = np.where(texels.is_material("skin"), seen, 0.0).astype(np.float32)
-    usual = _usual_colours(texels, log_rgb, weight)
-    smooth = continue_smoothly(texels, log_rgb, weight, usual)
-    mirrored, mirror_seen = _mirrored(texels, log_rgb, weight, twin)
+    weight = np.where(texels.is_material("skin"), coverage, 0.0).astype(np.float32)
+    typical = _typical_colours(texels, log_rgb, weight)
+    smooth = extrapolate(texels, log_rgb, weight, typical)
+    mirrored, mirror_coverage = _mirror(texels, log_rgb, weight, twin)
     # A nostril is seen in specks, from one side: its twin tells nothing.
-    mirror_seen *= 1.0 - texels.interpolate(region(texels.template, "nostrils"))
-    both = weight * mirror_seen
-    offset = continue_smoothly(texels, log_rgb - mirrored, both, np.zeros_like(usual))
-    other = smooth + mirror_seen[:, None] * (mirrored + offset - smooth)
-    whole = other + weight[:, None] * (log_rgb - other)
-    return Completed(whole, (1.0 - weight) * (1.0 - mirror_seen))
+    mirror_coverage *= 1.0 - texels.interpolate(region(texels.template, "nostrils"))
+    both = weight * mirror_coverage
+    offset = extrapolate(texels, log_rgb - mirrored, both, np.zeros_like(typical))
+    other = smooth + mirror_coverage[:, None] * (mirrored + offset - smooth)
+    filled = other + weight[:, None] * (log_rgb - other)
+    return Inpainted(filled, (1.0 - weight) * (1.0 - mirror_coverage))
 
 
-def continue_smoothly(
-    texels: TexelMap, values: FloatArray, weight: FloatArray, usual: FloatArray
+def extrapolate(
+    texels: TexelMap, values: FloatArray, weight: FloatArray, typical: FloatArray
 ) -> NDArray[np.float32]:
     """Values (n, C) known where `weight` (n,) says so, continued over all skin.
 
     `usual` (V, C): what the vertices tend to, far from anything known.
     """
     at_vertices, total = texels.to_vertices(values, weight)
-    membrane = texels.interpolate(surface_membrane(texels.template, at_vertices, total, usual))
-    rest = _fading(texels, values - membrane, weight)
-    return membrane + rest
+    membrane = texels.interpolate(surface_membrane(texels.template, at_vertices, total, typical))
+    residual = _fade_out(texels, values - membrane, weight)
+    return membrane + residual
 
 
-def _usual_colours(
+def _typical_colours(
     texels: TexelMap, log_rgb: FloatArray, weight: FloatArray
 ) -> NDArray[np.float32]:
     """(V, 3) median colour of the seen skin; of scalp and lips their own."""
     at_vertices, total = texels.to_vertices(log_rgb, weight)
-    known = total > 0.5
+    observed = total > 0.5
     scalp = region(texels.template, "scalp")
     covered = region(texels.template, *NOT_BARE)
-    skin = at_vertices[known & (covered < 0.2)]
-    bald = at_vertices[known & (scalp > 0.8)]
-    skin_colour = np.median(skin, 0) if len(skin) else np.log(USUAL_SKIN)
-    scalp_colour = np.median(bald, 0) if len(bald) >= LEAST_SCALP else skin_colour
+    skin = at_vertices[observed & (covered < 0.2)]
+    bald = at_vertices[observed & (scalp > 0.8)]
+    skin_colour = np.median(skin, 0) if len(skin) else np.log(TYPICAL_SKIN)
+    scalp_colour = np.median(bald, 0) if len(bald) >= MIN_SCALP_VERTICES else skin_colour
     lips = region(texels.template, "lips")
-    lip = at_vertices[known & (lips > 0.8)]
+    lip = at_vertices[observed & (lips > 0.8)]
     lip_colour = np.median(lip, 0) if len(lip) else skin_colour
-    usual = skin_colour + scalp[:, None] * (scalp_colour - skin_colour)
-    usual += lips[:, None] * (lip_colour - skin_colour)
-    usual += region(texels.template, "nostrils")[:, None] * NOSTRIL_LOG
-    return usual.astype(np.float32)
+    typical = skin_colour + scalp[:, None] * (scalp_colour - skin_colour)
+    typical += lips[:, None] * (lip_colour - skin_colour)
+    typical += region(texels.template, "nostrils")[:, None] * NOSTRIL_LOG
+    return typical.astype(np.float32)
 
 
 def surface_membrane(
-    template: HeadTemplate, values: FloatArray, weight: FloatArray, usual: FloatArray
+    template: HeadTemplate, values: FloatArray, weight: FloatArray, typical: FloatArray
 ) -> NDArray[np.float32]:
     """The smoothest vertex values (V, C): (W + s L + e) x = W v + e u."""
     skin = np.flatnonzero(template.quad_material == MATERIALS.index("skin"))
@@ -133,26 +133,26 @@ def surface_membrane(
     ).tocsr()
     adjacency = ((adjacency + adjacency.T) > 0).astype(float)
     laplacian = scipy.sparse.csgraph.laplacian(adjacency)
-    known = np.minimum(weight / 20.0, 1.0).astype(float)
-    system = scipy.sparse.diags(known + ANCHOR) + SMOOTHNESS * laplacian
-    right = known[:, None] * values + ANCHOR * usual
+    observed = np.minimum(weight / 20.0, 1.0).astype(float)
+    system = scipy.sparse.diags(observed + ANCHOR) + SMOOTHNESS * laplacian
+    right = observed[:, None] * values + ANCHOR * typical
     return scipy.sparse.linalg.splu(system.tocsc()).solve(right).astype(np.float32)
 
 
-def _mirrored(
+def _mirror(
     texels: TexelMap, log_rgb: FloatArray, weight: FloatArray, twin: FloatArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Colours of the other side (n, 3) and how well it was seen (n,)."""
-    there = np.isfinite(twin[:, 0]).astype(np.float32)
+    has_twin = np.isfinite(twin[:, 0]).astype(np.float32)
     image = texels.scatter(np.concatenate([log_rgb, weight[:, None]], 1).astype(np.float32))
-    found: NDArray[np.float32] = sample_at(image, twin)
-    return found[:, :3], found[:, 3] * there
+    sampled: NDArray[np.float32] = sample_at(image, twin)
+    return sampled[:, :3], sampled[:, 3] * has_twin
 
 
-def _fading(texels: TexelMap, rest: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
+def _fade_out(texels: TexelMap, residual: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
     """The known remainder, continued and fading to 0 away from where it is known."""
     size = (FADE_SIZE, FADE_SIZE)
-    total = texels.scatter(rest * weight[:, None], gutters=False)
+    total = texels.scatter(residual * weight[:, None], gutters=False)
     total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
     share = cv2.resize(texels.scatter(weight, gutters=False), size, interpolation=cv2.INTER_AREA)
     if total.ndim == 2:

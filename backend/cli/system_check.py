@@ -24,7 +24,7 @@ def check_system(requested_device: str) -> dict[str, Any]:
     template = load_template()
     # Or say that weights are missing or damaged.
     load()
-    detail.drawing_for(QUALITY["standard"], device.torch)
+    detail.generator_for(QUALITY["standard"], device.torch)
     memory = psutil.virtual_memory()
     return {
         "version": extension_version(),

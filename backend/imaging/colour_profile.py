@@ -7,8 +7,8 @@ from io import BytesIO
 from PIL import Image, ImageCms
 
 
-def in_srgb(picture: Image.Image) -> Image.Image:
-    """An RGB picture by its profile, where phones and cameras say Display P3 or Adobe RGB."""
+def convert_to_srgb(picture: Image.Image) -> Image.Image:
+    """An RGB picture with its ICC profile (Display P3, Adobe RGB) applied; as it is without one."""
     profile = picture.info.get("icc_profile")
     if not profile:
         return picture

@@ -77,45 +77,47 @@ def read_image_8bit(path: Path) -> Image8:
 
 
 def unit_from_pixels(pixels: Pixels) -> NDArray[np.float32]:
-    """Stored integers to float32 in [0, 1]."""
+    """Stored integers (...) to float32 (...) in [0, 1]."""
     return pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
 
 
 def pixels_8bit(values: FloatArray) -> NDArray[np.uint8]:
-    """[0, 1] to 8 bits, rounded."""
+    """Values (...) in [0, 1] to 8 bits (...), rounded; what lies beyond is clipped."""
     return np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
 def pixels_16bit(values: FloatArray) -> NDArray[np.uint16]:
-    """[0, 1] to 16 bits, rounded."""
+    """Values (...) in [0, 1] to 16 bits (...), rounded; what lies beyond is clipped."""
     return np.rint(np.clip(values, 0.0, 1.0) * 65535.0).astype(np.uint16)
 
 
 def linear_from_srgb(srgb: FloatArray) -> FloatArray:
-    """IEC 61966-2-1 decoding, [0, 1] to [0, 1]; keeps the dtype."""
+    """IEC 61966-2-1 decoding of values (...), [0, 1] to [0, 1]; keeps shape and dtype."""
     low = srgb / 12.92
     high = ((np.maximum(srgb, 0.0) + 0.055) / 1.055) ** 2.4
     return np.where(srgb <= 0.04045, low, high).astype(srgb.dtype)
 
 
 def srgb_from_linear(linear: FloatArray) -> FloatArray:
-    """IEC 61966-2-1 encoding; values above 1 stay above 1; keeps the dtype."""
+    """IEC 61966-2-1 encoding of values (...); above 1 stays above 1; keeps shape and dtype."""
     positive = np.maximum(linear, 0.0)
     high = 1.055 * positive ** (1.0 / 2.4) - 0.055
     return np.where(positive <= 0.0031308, positive * 12.92, high).astype(linear.dtype)
 
 
 def load_frame_srgb(capture: Capture, k: int) -> NDArray[np.float32]:
-    """The k-th chosen frame (H, W, 3) in [0, 1], sRGB, as stored: without its gain."""
+    """Chosen frame k (H, W, 3) in [0, 1], sRGB, as stored: without its gain. Raises as
+    `read_image`."""
     return unit_from_pixels(read_image(capture.frame_paths[k]))
 
 
 def load_frame_linear(capture: Capture, k: int) -> NDArray[np.float32]:
-    """The k-th chosen frame (H, W, 3) in linear light, evened out by its gain; may exceed 1."""
+    """Chosen frame k (H, W, 3) in linear light times its gain, so that all frames have one
+    exposure; may exceed 1. Raises as `read_image`."""
     decoded = linear_from_srgb(np.arange(256, dtype=np.float32) / 255.0)
     return decoded[read_image_8bit(capture.frame_paths[k])] * capture.frame_gain[k]
 
 
 def load_mask(track: FaceTrack, k: int) -> NDArray[np.float32]:
-    """The person in the k-th chosen frame (H, W) in [0, 1]."""
+    """The person's matte (H, W) in [0, 1] of chosen frame k. Raises as `read_image`."""
     return unit_from_pixels(read_image(track.mask_paths[k]))

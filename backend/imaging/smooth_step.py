@@ -15,7 +15,7 @@ def smooth_step(low: float, high: float, value: FloatArray) -> FloatArray: ...
 @overload
 def smooth_step(low: float, high: float, value: Tensor) -> Tensor: ...
 def smooth_step(low: float, high: float, value: Any) -> Any:
-    """Of values (...), in (...): 0 at `low` and beyond, 1 at `high` and beyond, no kink between.
+    """Hermite ramp 3 t^2 - 2 t^3 of values (...): (...) in [0, 1], 0 at `low`, 1 at `high`.
 
     `low` may be the larger one: the ramp then falls with rising values.
     """

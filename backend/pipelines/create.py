@@ -16,7 +16,7 @@ from ..job.reporter import Reporter
 from ..stages import STAGES, stage_of
 from ..stages.declaration import StageContext
 from ..stages.footage.open_footage import footage_sha256
-from ..stages.room_light import neutral_filmed
+from ..stages.room_light import measure_neutral
 from ..store.avatar_writer import Provenance, write_avatar
 from ..store.stage_cache import StageCache
 from .corrections import (
@@ -56,7 +56,7 @@ def create_avatar(
     first, *others = STAGES
     capture = cache.run(stage_of(first), context, f"on {device.reason}")
     if (spot := settings.choices.neutral) is not None:
-        neutral_filmed(capture, spot)  # one that tells nothing is refused before the long work
+        measure_neutral(capture, spot)  # one that tells nothing is refused before the long work
     merged = merge_corrections(settings.out, capture, settings.request, reporter)
     context = replace(context, corrections=merged.of_frames)
     for name in others:

@@ -33,7 +33,7 @@ from studio_avatar_addon.avatar.types import (
 from ..geometry.raster import interpolate_vertices, rasterize_uv
 from ..imaging.image_files import load_frame_srgb, pixels_8bit, srgb_from_linear, write_png
 from ..stages.frame_sampling.frame_sampler import Frames
-from ..stages.frame_sampling.posed_head import pose_head, show_texture
+from ..stages.frame_sampling.posed_head import pose_head, render_texture
 from ..stages.frame_sampling.subsample import subsample
 from ..stages.phone_texture.common_light import CommonLight
 from ..stages.phone_texture.fidelity import measure_fidelity
@@ -200,7 +200,7 @@ def _overlay(
     posed = pose_head(fit, k, template)
     raster = posed.raster
     picture = pixels_8bit(load_frame_srgb(capture, k))
-    quad = posed.shown[raster.triangle] // 2
+    quad = posed.opaque_triangles[raster.triangle] // 2
     wire = np.zeros(raster.triangle.shape, bool)
     wire[:, 1:] |= quad[:, 1:] != quad[:, :-1]
     wire[1:] |= quad[1:] != quad[:-1]
@@ -259,7 +259,7 @@ def _versions_sheet(
         inside = posed.raster.covered
         tiles.append(labelled(_cropped(frame, inside), "filmed"))
         for textures in results.textures:
-            view = pixels_8bit(show_texture(posed, template, textures.base_color_srgb))
+            view = pixels_8bit(render_texture(posed, template, textures.base_color_srgb))
             tiles.append(labelled(_cropped(view, inside), textures.origin))
     return _grid(tiles, columns=1 + len(results.textures))
 

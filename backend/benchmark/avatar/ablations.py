@@ -11,30 +11,30 @@ from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 
 from ...job.terminal import Silent
-from ...stages.detail.choose_drawing import drawing_for
+from ...stages.detail.choose_generator import generator_for
+from ...stages.detail.detail_generator import DetailGenerator
 from ...stages.detail.diffusion import load as load_detail
-from ...stages.detail.diffusion_drawing import Diffusion
-from ...stages.detail.drawing import Draw
+from ...stages.detail.diffusion_generator import Diffusion
 from ...stages.detail.restore import restore_detail
-from ...stages.room_light.surroundings import Surroundings, look_around
+from ...stages.room_light.surroundings import Surroundings, trace_surroundings
 from ...stages.studio_texture.even_light import (
     Filmed,
     apply_low_band_gain,
-    at_points,
+    sample_at_points,
     studio_texture,
     texture_set,
 )
-from ...stages.studio_texture.hybrid import guided
+from ...stages.studio_texture.hybrid import hybrid_albedo
 from ...stages.studio_texture.network_guide import predict
 from ...stages.studio_texture.networks import load
 from .stage_runs import CPU, Staged
 
-BICUBIC_FROM = 256
+BICUBIC_TEXELS = 256
 MANY_STEPS = 50
 REFINE_S = 10.0
 
 
-def detailed(staged: Staged, studio: TextureSet, draw: Draw | None) -> TextureSet:
+def add_detail(staged: Staged, studio: TextureSet, draw: DetailGenerator | None) -> TextureSet:
     """The detail stage's maps over a studio texture."""
     return restore_detail(
         staged.phone, studio, staged.fit, staged.template, staged.quality, draw, Silent()
@@ -46,15 +46,15 @@ def no_light_fit(staged: Staged) -> FloatArray:
     filmed, _, guide = _guide(staged)
     seen = staged.light.plain * filmed.coverage > 0.5
     tone = np.log(staged.light.skin_linear) - np.median(guide[seen], 0)
-    return _finished(staged, filmed, guide + tone)
+    return _finish(staged, filmed, guide + tone)
 
 
 def no_bounce(staged: Staged) -> FloatArray:
     """The guided fit as if the head lit nothing of itself."""
     filmed, around, guide = _guide(staged)
     alone = replace(around, exchange=around.exchange * 0.0)
-    even = guided(alone, staged.light, filmed.low, guide, filmed.coverage, CPU)
-    return _finished(staged, filmed, even)
+    even = hybrid_albedo(alone, staged.light, filmed.low, guide, filmed.coverage, CPU)
+    return _finish(staged, filmed, even)
 
 
 def refined_latents(method: str, staged: Staged) -> FloatArray:
@@ -64,39 +64,39 @@ def refined_latents(method: str, staged: Staged) -> FloatArray:
         staged.phone, staged.light, staged.fit, staged.template, staged.quality, choices, CPU,
         Silent(),
     )  # fmt: skip
-    return _as_product(staged, studio)
+    return _with_detail(staged, studio)
 
 
 def bicubic(staged: Staged, studio: TextureSet) -> FloatArray:
     """Stage 1 of BICUBIC_FROM texels, enlarged."""
-    size, full = (BICUBIC_FROM, BICUBIC_FROM), (studio.size, studio.size)
+    size, full = (BICUBIC_TEXELS, BICUBIC_TEXELS), (studio.size, studio.size)
     small = cv2.resize(studio.base_color_srgb, size, interpolation=cv2.INTER_AREA)
     return np.clip(cv2.resize(small, full, interpolation=cv2.INTER_CUBIC), 0.0, 1.0)
 
 
-def blend_alone(staged: Staged, studio: TextureSet) -> FloatArray:
-    return detailed(staged, studio, None).base_color_srgb
+def blend_only(staged: Staged, studio: TextureSet) -> FloatArray:
+    return add_detail(staged, studio, None).base_color_srgb
 
 
 def many_steps(staged: Staged, studio: TextureSet) -> FloatArray:
     draw = Diffusion(load_detail(), CPU, steps=MANY_STEPS)
-    return detailed(staged, studio, draw).base_color_srgb
+    return add_detail(staged, studio, draw).base_color_srgb
 
 
 def _guide(staged: Staged) -> tuple[Filmed, Surroundings, FloatArray]:
     filmed = Filmed.of(staged.phone, staged.template, staged.quality.texture_size)
-    around = look_around(staged.fit, staged.template)
+    around = trace_surroundings(staged.fit, staged.template)
     answer = predict(load(), staged.phone, around, CPU)
-    return filmed, around, at_points(answer, around.points)
+    return filmed, around, sample_at_points(answer, around.points)
 
 
-def _finished(staged: Staged, filmed: Filmed, even: FloatArray) -> FloatArray:
+def _finish(staged: Staged, filmed: Filmed, even: FloatArray) -> FloatArray:
     albedo_log = apply_low_band_gain(filmed, staged.light, even, 1.0)
     studio = texture_set(
         staged.phone, staged.light, staged.fit, filmed, albedo_log, StudioChoices()
     )
-    return _as_product(staged, studio)
+    return _with_detail(staged, studio)
 
 
-def _as_product(staged: Staged, studio: TextureSet) -> FloatArray:
-    return detailed(staged, studio, drawing_for(staged.quality, CPU)).base_color_srgb
+def _with_detail(staged: Staged, studio: TextureSet) -> FloatArray:
+    return add_detail(staged, studio, generator_for(staged.quality, CPU)).base_color_srgb

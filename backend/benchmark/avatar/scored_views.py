@@ -23,13 +23,13 @@ from ...imaging.image_files import (
     srgb_from_linear,
     unit_from_pixels,
 )
-from ...stages.frame_sampling.posed_head import PosedHead, pose_head, show_texture
+from ...stages.frame_sampling.posed_head import PosedHead, pose_head, render_texture
 from ...stages.phone_texture.fidelity import EROSION_PX
 from ..capture.capture_truth import CaptureTruth
 from ..texture.true_visibility import SKIN_PART
 
-FINER = 2
-PLAIN = ("cheeks", "forehead")
+SUPERSAMPLING = 2
+PLAIN_REGIONS = ("cheeks", "forehead")
 SKIN = MATERIALS.index("skin")
 
 
@@ -52,24 +52,26 @@ class TrueViews:
     ) -> TrueViews:
         posed, filmed, unlit, inside, plain, ours, theirs = [], [], [], [], [], [], []
         width, height = fit.camera.size_px
-        finer = replace(fit, camera=fit.camera.scaled((FINER * width, FINER * height)))
+        finer = replace(
+            fit, camera=fit.camera.scaled((SUPERSAMPLING * width, SUPERSAMPLING * height))
+        )
         for k in np.flatnonzero(fit.frame_used).tolist():
             view = int(capture.frame_index[k])
             name = f"frame_{view:06d}"
             part = read_arrays(truth.folder / "truth" / f"{name}.npz")
             head = pose_head(fit, k, template)
-            both = eroded((part["part"] == SKIN_PART) & shown_skin(head, template))
+            both = erode((part["part"] == SKIN_PART) & visible_skin(head, template))
             posed.append(pose_head(finer, k, template))
             inside.append(both)
-            plain.append(both & shown_plain(head, template))
+            plain.append(both & visible_plain_skin(head, template))
             filmed.append(read_rgb(truth.folder / "frames" / f"{name}.png"))
             unlit.append(read_rgb(truth.folder / "unlit" / f"{name}.png"))
             seen = interpolate_vertices(
-                head.raster, template.triangles[head.shown], head.vertices_camera
+                head.raster, template.triangles[head.opaque_triangles], head.vertices_camera
             )
-            ours.append(_in_head(fit.camera_from_head[k], seen[both]))
-            there = _points_camera(truth, part["depth_m"], both)
-            theirs.append(_in_head(truth.camera_from_head[view], there))
+            ours.append(_to_head(fit.camera_from_head[k], seen[both]))
+            there = _unproject(truth, part["depth_m"], both)
+            theirs.append(_to_head(truth.camera_from_head[view], there))
         ours, theirs = np.concatenate(ours), np.concatenate(theirs)
         laid = fit_similarity(ours, theirs, np.ones(len(ours)))
         return cls(
@@ -89,7 +91,7 @@ class TrueViews:
         height, width = self.filmed_srgb.shape[1:3]
         views = []
         for head in self.posed:
-            shown = linear_from_srgb(show_texture(head, self.template, texture))
+            shown = linear_from_srgb(render_texture(head, self.template, texture))
             views.append(cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA))
         return srgb_from_linear(np.stack(views))
 
@@ -97,29 +99,29 @@ class TrueViews:
 def _true_skin_px(truth: CaptureTruth) -> int:
     """Of all views, away from the skin's borders."""
     parts = (read_arrays(path)["part"] for path in sorted((truth.folder / "truth").glob("*.npz")))
-    return sum(int(eroded(part == SKIN_PART).sum()) for part in parts)
+    return sum(int(erode(part == SKIN_PART).sum()) for part in parts)
 
 
-def shown_skin(posed: PosedHead, template: HeadTemplate) -> BoolArray:
+def visible_skin(posed: PosedHead, template: HeadTemplate) -> BoolArray:
     """(H, W) where the fitted head shows skin."""
-    material = template.triangle_material[posed.shown[posed.raster.triangle]]
+    material = template.triangle_material[posed.opaque_triangles[posed.raster.triangle]]
     return posed.raster.covered & (material == SKIN)
 
 
-def shown_plain(posed: PosedHead, template: HeadTemplate) -> BoolArray:
+def visible_plain_skin(posed: PosedHead, template: HeadTemplate) -> BoolArray:
     """(H, W) where the fitted head shows PLAIN regions, which hardly any hair covers."""
-    share = region(template, *PLAIN)[:, None]
-    shown = interpolate_vertices(posed.raster, template.triangles[posed.shown], share)
+    share = region(template, *PLAIN_REGIONS)[:, None]
+    shown = interpolate_vertices(posed.raster, template.triangles[posed.opaque_triangles], share)
     return shown[..., 0] > 0.5
 
 
-def eroded(inside: BoolArray) -> BoolArray:
+def erode(inside: BoolArray) -> BoolArray:
     """(H, W) without EROSION_PX along its border."""
     square = np.ones((2 * EROSION_PX + 1, 2 * EROSION_PX + 1), np.uint8)
     return cv2.erode(inside.astype(np.uint8), square, borderValue=0) > 0
 
 
-def _points_camera(truth: CaptureTruth, depth_m: FloatArray, inside: BoolArray) -> FloatArray:
+def _unproject(truth: CaptureTruth, depth_m: FloatArray, inside: BoolArray) -> FloatArray:
     """(n, 3) what the true camera, which has no distortion, sees at the pixels `inside`."""
     row, column = np.nonzero(inside)
     ray = np.stack([column + 0.5, row + 0.5], 1) - truth.camera.center_px
@@ -127,7 +129,7 @@ def _points_camera(truth: CaptureTruth, depth_m: FloatArray, inside: BoolArray) 
     return np.concatenate([ray / truth.camera.focal_px * depth, depth], 1)
 
 
-def _in_head(camera_from_head: FloatArray, points_camera: FloatArray) -> FloatArray:
+def _to_head(camera_from_head: FloatArray, points_camera: FloatArray) -> FloatArray:
     return transform(np.linalg.inv(camera_from_head), points_camera.astype(np.float64))
 
 

@@ -14,9 +14,9 @@ from ...registration.reference_head import ReferenceHead
 from ..figures import Figure, Target
 from .wrap import Wrap
 
-MEAN_COSINE, LEAST_COSINE = Target(0.85, at_least=True), Target(0.6, at_least=True)
-AMPLITUDE = 0.25  # how far from 1
-SUPPORT = 0.05  # of a shape's largest movement: what moves less does not count
+MEAN_COSINE_TARGET, MIN_COSINE_TARGET = Target(0.85, at_least=True), Target(0.6, at_least=True)
+AMPLITUDE_TOLERANCE = 0.25  # how far from 1
+MIN_SUPPORT = 0.05  # of a shape's largest movement: what moves less does not count
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def agreements(template: HeadTemplate, reference: ReferenceHead, wrap: Wrap) -> 
         if theirs is None:
             continue
         reach = np.linalg.norm(theirs, axis=1)
-        support = wrap.trusted & (reach > SUPPORT * reach.max())
+        support = wrap.trusted & (reach > MIN_SUPPORT * reach.max())
         ours = template.shape_deltas_m[SHAPE_INDEX[name]][support].astype(np.float64)
         there = theirs[support]
         lengths = np.linalg.norm(ours), np.linalg.norm(there)
@@ -66,13 +66,15 @@ def agreement_figures(found: list[Agreement]) -> list[Figure]:
     """The mean, the extremes, then each shape."""
     cosine = np.array([agreement.cosine for agreement in found])
     amplitude = np.array([agreement.amplitude for agreement in found])
-    outside = int((np.abs(amplitude - 1.0) > AMPLITUDE).sum())
+    outside = int((np.abs(amplitude - 1.0) > AMPLITUDE_TOLERANCE).sum())
     figures = [
-        Figure("mean cosine", float(cosine.mean()), "", MEAN_COSINE),
-        Figure("least cosine", float(cosine.min()), "", LEAST_COSINE),
-        Figure(f"shapes beyond {AMPLITUDE:.0%} of amplitude", outside, "", Target(0)),
+        Figure("mean cosine", float(cosine.mean()), "", MEAN_COSINE_TARGET),
+        Figure("least cosine", float(cosine.min()), "", MIN_COSINE_TARGET),
+        Figure(f"shapes beyond {AMPLITUDE_TOLERANCE:.0%} of amplitude", outside, "", Target(0)),
     ]
     for agreement in found:
-        figures.append(Figure(f"  {agreement.shape} cosine", agreement.cosine, "", LEAST_COSINE))
+        figures.append(
+            Figure(f"  {agreement.shape} cosine", agreement.cosine, "", MIN_COSINE_TARGET)
+        )
         figures.append(Figure(f"  {agreement.shape} amplitude", agreement.amplitude, "x"))
     return figures

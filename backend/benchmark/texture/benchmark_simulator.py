@@ -40,7 +40,7 @@ from ...training.identity.train_identity import SCORED_PERSONS, SCORED_SEED, fil
 from ...training.texture_pool import TexturePool, load_or_paint_bank, load_simulator
 from ..capture.benchmark_capture import clip_runs
 from ..capture.capture_run import Run
-from ..capture.rows import print_and_keep
+from ..capture.rows import print_and_write
 from ..figures import Figure, Section, Target
 from ..head.reference import DEFAULT_HEADS
 from .skin_spectrum import WAVELENGTHS, detail_by_octave
@@ -78,7 +78,7 @@ def benchmark_simulator(heads: Path | None, out: Path | None) -> None:
         _spectrum_section(template, cache, hdris),
         _identity_section(simulator, skins),
     ]
-    print_and_keep([], sections, out)
+    print_and_write([], sections, out)
 
 
 def _light_section(template: HeadTemplate, hdris: Path) -> list[Section]:

@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.types import BoolArray, IntArray
 
 from ...atlas.texel_map import TexelMap
 from ...geometry.normals import vertex_normals
-from ...stages.frame_sampling.texel_views import LEAST_COSINE
+from ...stages.frame_sampling.texel_views import MIN_COSINE
 from ..capture.capture_truth import CaptureTruth
 
 SAME_DEPTH_M = 0.003
@@ -31,7 +31,7 @@ def visible_texels(texels: TexelMap, truth: CaptureTruth, views: IntArray) -> Bo
         camera = truth.camera_from_head[view]
         there = transform(camera, points)
         sight = -there / np.linalg.norm(there, axis=1, keepdims=True)
-        facing = ((normals @ camera[:3, :3].T) * sight).sum(axis=1) > LEAST_COSINE
+        facing = ((normals @ camera[:3, :3].T) * sight).sum(axis=1) > MIN_COSINE
         column, row = np.floor(truth.camera.project(there)).astype(int).T
         height, width = stored["depth_m"].shape
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)

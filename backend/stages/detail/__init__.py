@@ -9,8 +9,8 @@ restore.py      the stage: trusted gradients, drawn detail, maps
 maps.py         normal, roughness, specular and cavity from relief, regions and openness
 """
 
-from .choose_drawing import drawing_for
+from .choose_generator import generator_for
 from .restore import restore_detail
-from .shipped import weights_sha256
+from .shipped_weights import weights_sha256
 
 __all__ = ["drawing_for", "restore_detail", "weights_sha256"]

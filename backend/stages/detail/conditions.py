@@ -18,12 +18,12 @@ from ...imaging.smooth_step import smooth_step
 
 # What the network draws, at about unit variance: log light of three channels, and metres.
 COLOUR_SCALE, HEIGHT_SCALE_M = 0.08, 25e-6
-DRAWN = 4
-CONDITIONS = 10  # of every texel: blended and the phone's differences of three channels, trust
-BROAD = 3  # the broad band of blended, told once a block
+OUTPUT_CHANNELS = 4
+CONDITION_CHANNELS = 10  # of every texel: blended and the phone's differences of three channels, trust
+BROAD_CHANNELS = 3  # the broad band of blended, told once a block
 SLOPE_SCALE = 0.04  # log light a texel
-LARGEST_STEP = 0.5  # log; a stronger change within a texel is no skin
-USUAL_LOG, LOG_SCALE = -1.6, 0.8
+MAX_STEP = 0.5  # log; a stronger change within a texel is no skin
+MEAN_LOG, LOG_SCALE = -1.6, 0.8
 FINE_SCALE = 0.15
 # Broad is what this share of the atlas blurs away: 8 mm on the face.
 BROAD_GRID, BROAD_SIGMA = 256, 4.0
@@ -70,11 +70,11 @@ def conditions_of(
 ) -> Conditions:
     """Log light (B, 3, H, W) of both textures, the broad band of the latter, `trust` (B, 1, H, W)
     and `place` (B, 2, H, W) of a piece of an atlas of `size` texels a side."""
-    slopes = differences(phone_log).clamp(-LARGEST_STEP, LARGEST_STEP) * trust
+    slopes = forward_differences(phone_log).clamp(-MAX_STEP, MAX_STEP) * trust
     fine = ((blended_log - broad) / FINE_SCALE).clamp(-4.0, 4.0)
     texels = torch.cat([fine, (slopes / SLOPE_SCALE).clamp(-4.0, 4.0), 2.0 * trust - 1.0], 1)
     octave = torch.full((len(texels),), 2048.0 / size, device=texels.device).log2()
-    return Conditions(texels, (broad - USUAL_LOG) / LOG_SCALE, place, octave)
+    return Conditions(texels, (broad - MEAN_LOG) / LOG_SCALE, place, octave)
 
 
 def trust_of(conditions: Conditions) -> Tensor:
@@ -82,21 +82,21 @@ def trust_of(conditions: Conditions) -> Tensor:
     return 0.5 + 0.5 * conditions.texels[:, -1:]
 
 
-def differences(image: Tensor) -> Tensor:
+def forward_differences(image: Tensor) -> Tensor:
     """Forward differences (B, 2 C, H, W) along x, then y; 0 in the last column and row."""
     across = functional.pad(image[..., :, 1:] - image[..., :, :-1], (0, 1))
     down = functional.pad(image[..., 1:, :] - image[..., :-1, :], (0, 0, 0, 1))
     return torch.cat([across, down], 1)
 
 
-def places(size: int, device: torch.device, rows: slice = ALL, columns: slice = ALL) -> Tensor:
+def texel_coordinates(size: int, device: torch.device, rows: slice = ALL, columns: slice = ALL) -> Tensor:
     """(1, 2, H, W) u to the right and v up, each in [-1, 1], of a piece of an atlas of `size`."""
     place = (torch.arange(size, device=device) + 0.5) * (2.0 / size) - 1.0
     v, u = torch.meshgrid(-place[rows], place[columns], indexing="ij")
     return torch.stack([u, v])[None]
 
 
-def coarse(image: Tensor) -> Tensor:
+def downsample(image: Tensor) -> Tensor:
     """(B, C, N, N) at BROAD_GRID, or as it is where it is smaller."""
     size = min(BROAD_GRID, image.shape[-1])
     return functional.interpolate(image, (size, size), mode="area")
@@ -104,24 +104,24 @@ def coarse(image: Tensor) -> Tensor:
 
 def broad_band(image: Tensor) -> Tensor:
     """(B, C, N, N) without what is finer than some 8 mm, at BROAD_GRID."""
-    return blurred(coarse(image), BROAD_SIGMA)
+    return blurred(downsample(image), BROAD_SIGMA)
 
 
-def enlarged(image: Tensor, size: int) -> Tensor:
+def upsample(image: Tensor, size: int) -> Tensor:
     return functional.interpolate(image, (size, size), mode="bicubic", align_corners=False)
 
 
-def trust_in(phone_srgb: Tensor, shares: Shares, phone_log: Tensor, studio_log: Tensor) -> Tensor:
+def estimate_trust(phone_srgb: Tensor, shares: Shares, phone_log: Tensor, studio_log: Tensor) -> Tensor:
     """(B, 1, N, N) in [0, 1]: skin that was seen, clear of borders, shadow edges and clipping."""
     size = phone_srgb.shape[-1]
     border = max(round(BORDER_2048 * size / 2048.0), 3) | 1
     hidden = 1.0 - shares.skin * shares.coverage
     inside = 1.0 - functional.max_pool2d(hidden, border, stride=1, padding=border // 2)
     weights = phone_log.new_tensor(LUMINANCE)[:, None, None]
-    light = ((coarse(phone_log) - coarse(studio_log)) * weights).sum(1, keepdim=True)
-    across, down = differences(blurred(light, EDGE_SIGMA)).chunk(2, 1)
+    light = ((downsample(phone_log) - downsample(studio_log)) * weights).sum(1, keepdim=True)
+    across, down = forward_differences(blurred(light, EDGE_SIGMA)).chunk(2, 1)
     steep = torch.hypot(across, down) * (light.shape[-1] / 2048.0)
-    edge = enlarged(smooth_step(*SHADOW_EDGE, steep), size).clamp(0.0, 1.0)
+    edge = upsample(smooth_step(*SHADOW_EDGE, steep), size).clamp(0.0, 1.0)
     clipped = smooth_step(*CLIPPING, phone_srgb.amax(1, keepdim=True))
     return inside * (1.0 - edge) * (1.0 - clipped)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from .conditions import LARGEST_STEP
+from .conditions import MAX_STEP
 
 WORKERS = 2
 # Texels at 2048 over which the phone's gradients rule: beyond, light is in them that stage 1 took
@@ -20,7 +20,7 @@ WORKERS = 2
 REACH_2048 = 12.0
 
 
-def differences(image: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def forward_differences(image: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Forward differences (H, W, ...) along x and y; 0 in the last column and row."""
     across, down = np.zeros_like(image), np.zeros_like(image)
     np.subtract(image[:, 1:], image[:, :-1], out=across[:, :-1])
@@ -28,7 +28,7 @@ def differences(image: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.floa
     return across, down
 
 
-def with_gradients(
+def solve_screened_poisson(
     image: FloatArray, across: FloatArray, down: FloatArray, reach: float
 ) -> NDArray[np.float32]:
     """The image (H, W) whose forward differences are near `across` and `down` (H, W).
@@ -47,15 +47,15 @@ def with_gradients(
     return scipy.fft.idctn(right, workers=WORKERS, overwrite_x=True).astype(np.float32)
 
 
-def with_trusted(
+def add_trusted_gradients(
     studio_log: FloatArray, phone_log: FloatArray, trust: FloatArray
 ) -> NDArray[np.float32]:
     """Log light (N, N, 3) of stage 1 with the phone's gradients, as far as `trust` (N, N) goes."""
     size, out = len(trust), np.empty_like(studio_log)
     for c in range(3):
-        own, wished = studio_log[..., c], []
-        for filmed, ours in zip(differences(phone_log[..., c]), differences(own), strict=True):
-            filmed = np.clip(filmed, -LARGEST_STEP, LARGEST_STEP)
-            wished.append(ours + trust * (filmed - ours))
-        out[..., c] = with_gradients(own, wished[0], wished[1], REACH_2048 * size / 2048.0)
+        image, wanted = studio_log[..., c], []
+        for filmed, studio in zip(forward_differences(phone_log[..., c]), forward_differences(image), strict=True):
+            filmed = np.clip(filmed, -MAX_STEP, MAX_STEP)
+            wanted.append(studio + trust * (filmed - studio))
+        out[..., c] = solve_screened_poisson(image, wanted[0], wanted[1], REACH_2048 * size / 2048.0)
     return out

@@ -25,15 +25,15 @@ from studio_avatar_addon.avatar.types import (
 from ...atlas.texel_map import TexelMap, texel_map
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ...imaging.log_light import LUMINANCE, light_from_log, log_light
-from .conditions import Shares, trust_in
-from .drawing import Draw
-from .poisson import with_trusted
+from .conditions import Shares, estimate_trust
+from .detail_generator import DetailGenerator
+from .poisson import add_trusted_gradients
 from .surface_maps import (
     make_maps,
-    relief_of_height,
-    relief_of_luminance,
+    relief_from_height,
+    relief_from_luminance,
+    stretch_mask,
     texel_spacing_m,
-    without_streaks,
 )
 
 
@@ -43,7 +43,7 @@ def restore_detail(
     fit: HeadFit,
     template: HeadTemplate,
     quality: Quality,
-    draw: Draw | None,
+    draw: DetailGenerator | None,
     progress: Progress,
 ) -> TextureSet:
     """Base colour with detail, and the maps of a skin material.
@@ -58,7 +58,7 @@ def restore_detail(
     trust = _trust(texels, phone, phone_log, studio_log)
     spacing_m = texel_spacing_m(texels, fit)
     progress(0, 2, "restoring detail")
-    detailed = with_trusted(studio_log, phone_log, trust)
+    detailed = add_trusted_gradients(studio_log, phone_log, trust)
     drawn = None
     if draw is not None:
 
@@ -66,16 +66,16 @@ def restore_detail(
             findings.append(Finding("little_memory", message))
 
         drawn = draw(phone_log, detailed, trust, progress, note)
-        even = without_streaks(texels, spacing_m)
-        detailed = detailed + even[..., None] * drawn.colour_log
+        stretch = stretch_mask(texels, spacing_m)
+        detailed = detailed + stretch[..., None] * drawn.colour_log
     other = texels.scatter(~texels.is_material("skin"))
     detailed[other] = studio_log[other]
     progress(1, 2, "making the maps")
     log_luminance = detailed @ LUMINANCE
-    relief = relief_of_luminance(texels, log_luminance, spacing_m)
+    relief = relief_from_luminance(texels, log_luminance, spacing_m)
     if drawn is not None:
         # Painted furrows are few: those of the person show as dark lines, where they were filmed.
-        relief = trust * relief + relief_of_height(texels, even * drawn.height_m)
+        relief = trust * relief + relief_from_height(texels, stretch * drawn.height_m)
     maps = make_maps(texels, log_luminance, relief, studio.cavity, spacing_m)
     base_color = np.clip(srgb_from_linear(light_from_log(detailed)), 0.0, 1.0)
     progress(2, 2, "")
@@ -94,7 +94,7 @@ def restore_detail(
 def _trust(
     texels: TexelMap, phone: TextureSet, phone_log: FloatArray, studio_log: FloatArray
 ) -> NDArray[np.float32]:
-    """(N, N) in [0, 1], as `trust_in`."""
+    """(N, N) in [0, 1], as `estimate_trust`."""
 
     def tensor(image: FloatArray) -> torch.Tensor:
         layers = image[..., None] if image.ndim == 2 else image
@@ -102,7 +102,7 @@ def _trust(
 
     skin = texels.scatter(texels.is_material("skin"), gutters=False).astype(np.float32)
     shares = Shares(tensor(skin), tensor(phone.coverage))
-    trust = trust_in(
+    trust = estimate_trust(
         tensor(phone.base_color_srgb), shares, tensor(phone_log), tensor(studio_log)
     )  # fmt: skip
     return trust[0, 0].numpy()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from studio_avatar_addon.avatar.types import HeadFit, TextureSet
 
 from ..declaration import Stage, StageContext, StageFolder
-from .choose_drawing import drawing_for
+from .choose_generator import generator_for
 from .restore import restore_detail
-from .shipped import weights_sha256
+from .shipped_weights import weights_sha256
 
 
 def run(
@@ -17,7 +17,7 @@ def run(
     phone: TextureSet,
     studio: TextureSet,
 ) -> TextureSet:
-    draw = drawing_for(context.quality, context.device)
+    draw = generator_for(context.quality, context.device)
     return restore_detail(
         phone, studio, fit, context.template, context.quality, draw, context.progress
     )

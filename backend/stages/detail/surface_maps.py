@@ -21,8 +21,8 @@ from ...imaging.smooth_step import smooth_step
 RELIEF_M = 0.0006
 # The sizes of luminance that count as relief.
 FINE_M, COARSE_M = 0.00025, 0.0016
-LARGEST_SWING = 0.22  # log luminance; a stronger one is pigment or hair
-STEEPEST = 0.45
+MAX_SWING = 0.22  # log luminance; a stronger one is pigment or hair
+MAX_SLOPE = 0.45
 FLAT_REGIONS = ("brows", "eyelids")
 ROUGHNESS_SKIN = 0.44
 ROUGHNESS_REGIONS = {
@@ -34,8 +34,8 @@ SPECULAR_SKIN, SPECULAR_LIPS = 0.35, 0.42
 # Strands scatter what bare skin mirrors: where hair grows, and skin is this much darker in log
 # luminance than usual skin, over HAIR_M. Even sparse stubble scatters, so this begins sooner than
 # what the studio stage takes for hair.
-HAIRY_REGIONS, USUAL_REGIONS = ("scalp", "brows", "chin"), ("cheeks", "forehead", "nose")
-DULLED_DARKER, HAIR_M = (0.25, 0.70), 0.002
+HAIRY_REGIONS, PLAIN_REGIONS = ("scalp", "brows", "chin"), ("cheeks", "forehead", "nose")
+DULLING_CONTRAST, HAIR_M = (0.25, 0.70), 0.002
 ROUGHNESS_HAIR, SPECULAR_HAIR = 0.75, 0.06
 # Roughness and specular of what is not skin.
 OTHER_MATERIALS = {
@@ -45,7 +45,7 @@ OTHER_MATERIALS = {
 }  # fmt: skip
 CAVITY_RELIEF = 1.2
 # Texels so much longer than wide show what is drawn in them as streaks; blurred over some texels.
-STREAKED, STREAKED_SIGMA_2048 = (2.5, 5.0), 6.0
+STREAK_RATIO, STREAK_SIGMA_2048 = (2.5, 5.0), 6.0
 
 
 @dataclass(frozen=True)
@@ -91,34 +91,34 @@ def texel_spacing_m(texels: TexelMap, fit: HeadFit) -> NDArray[np.float32]:
     return spacing[texels.triangle].astype(np.float32)
 
 
-def without_streaks(texels: TexelMap, spacing_m: FloatArray) -> NDArray[np.float32]:
+def stretch_mask(texels: TexelMap, spacing_m: FloatArray) -> NDArray[np.float32]:
     """(N, N) in [0, 1]: 0 where the atlas stretches texels, at throat and crown."""
-    longer = spacing_m.max(1) / np.maximum(spacing_m.min(1), 1e-9)
-    even = texels.scatter(1.0 - smooth_step(*STREAKED, longer).astype(np.float32))
-    return cv2.GaussianBlur(even, (0, 0), STREAKED_SIGMA_2048 * texels.size / 2048)
+    ratio = spacing_m.max(1) / np.maximum(spacing_m.min(1), 1e-9)
+    even = texels.scatter(1.0 - smooth_step(*STREAK_RATIO, ratio).astype(np.float32))
+    return cv2.GaussianBlur(even, (0, 0), STREAK_SIGMA_2048 * texels.size / 2048)
 
 
-def relief_of_height(texels: TexelMap, height_m: FloatArray) -> NDArray[np.float32]:
+def relief_from_height(texels: TexelMap, height_m: FloatArray) -> NDArray[np.float32]:
     """(N, N) of a height (N, N) above the surface; 0 off the skin."""
     share = texels.is_material("skin").astype(np.float32)
-    return (height_m / RELIEF_M).astype(np.float32) * _faded(texels, share)
+    return (height_m / RELIEF_M).astype(np.float32) * _fade(texels, share)
 
 
-def relief_of_luminance(
+def relief_from_luminance(
     texels: TexelMap, log_luminance: FloatArray, spacing_m: FloatArray
 ) -> NDArray[np.float32]:
     """(N, N) log luminance between the two sizes, flat where it is pigment; 0 off the skin."""
     image = log_luminance.astype(np.float32)
-    usual_m = float(np.median(spacing_m))
-    fine = cv2.GaussianBlur(image, (0, 0), max(FINE_M / usual_m, 0.5))
-    band = fine - cv2.GaussianBlur(image, (0, 0), max(COARSE_M / usual_m, 1.5))
-    band = LARGEST_SWING * np.tanh(band / LARGEST_SWING)
+    typical_m = float(np.median(spacing_m))
+    fine = cv2.GaussianBlur(image, (0, 0), max(FINE_M / typical_m, 0.5))
+    band = fine - cv2.GaussianBlur(image, (0, 0), max(COARSE_M / typical_m, 1.5))
+    band = MAX_SWING * np.tanh(band / MAX_SWING)
     flat = texels.interpolate(region(texels.template, *FLAT_REGIONS))
     share = np.where(texels.is_material("skin"), 1.0 - 0.8 * flat, 0.0)
-    return band * _faded(texels, share.astype(np.float32))
+    return band * _fade(texels, share.astype(np.float32))
 
 
-def _faded(texels: TexelMap, share: FloatArray) -> NDArray[np.float32]:
+def _fade(texels: TexelMap, share: FloatArray) -> NDArray[np.float32]:
     """(N, N) of texels' (n,): materials and charts end abruptly, relief fades before they do."""
     image = texels.scatter(share, gutters=False)
     return cv2.GaussianBlur(cv2.erode(image, np.ones((7, 7))), (0, 0), 2.0)
@@ -129,7 +129,7 @@ def _normal(texels: TexelMap, relief: FloatArray, spacing_m: FloatArray) -> NDAr
     height = relief * np.float32(RELIEF_M)
     slope_x = texels.gather(cv2.Sobel(height, -1, 1, 0, scale=1 / 8)) / spacing_m[:, 0]
     slope_y = texels.gather(cv2.Sobel(height, -1, 0, 1, scale=1 / 8)) / spacing_m[:, 1]
-    steep = np.maximum(np.hypot(slope_x, slope_y) / STEEPEST, 1.0)
+    steep = np.maximum(np.hypot(slope_x, slope_y) / MAX_SLOPE, 1.0)
     normal = np.stack([-slope_x / steep, slope_y / steep, np.ones_like(slope_x)], 1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     return texels.scatter(normal.astype(np.float32))
@@ -139,11 +139,11 @@ def _hair(texels: TexelMap, log_luminance: FloatArray, spacing_m: float) -> NDAr
     """(n,) in [0, 1]: how densely hair covers the skin."""
     grows, plain = (
         texels.interpolate(region(texels.template, *names))
-        for names in (HAIRY_REGIONS, USUAL_REGIONS)
+        for names in (HAIRY_REGIONS, PLAIN_REGIONS)
     )
     low = cv2.GaussianBlur(log_luminance.astype(np.float32), (0, 0), HAIR_M / spacing_m)
     low = texels.gather(low)
-    return grows * smooth_step(*DULLED_DARKER, np.median(low[plain > 0.5]) - low)
+    return grows * smooth_step(*DULLING_CONTRAST, np.median(low[plain > 0.5]) - low)
 
 
 def _gloss(

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from studio_avatar_addon.avatar.errors import FootageUnreadable
 
-from ...imaging.colour_profile import in_srgb
+from ...imaging.colour_profile import convert_to_srgb
 from .source import SourceFacts, focal_from_equivalent, photo_files
 
 # The texture stages hold several frames at once; 4K video is the largest they are meant for.
@@ -86,7 +86,7 @@ class Photo:
 
 def _rgb(photo: Image.Image) -> Image.Image:
     if photo.mode == "RGB":
-        return in_srgb(photo)
+        return convert_to_srgb(photo)
     if photo.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8)).convert("RGB")
     return photo.convert("RGB")

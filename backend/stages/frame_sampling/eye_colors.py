@@ -20,15 +20,15 @@ from ...imaging.image_files import load_frame_linear
 
 # Parts of the iris' radius: clear of the pupil, the dark limbus and the lid's shadow.
 IRIS_RING = (0.45, 0.85)
-SCLERA_FROM = 1.2
-LEAST_RADIUS_PX = 3.0
-LEAST_COLOUR = 1e-3  # linear, before a logarithm
-LEAST_OPENING = 0.9  # lid opening over the iris' radius
+SCLERA_INNER_RADIUS = 1.2
+MIN_RADIUS_PX = 3.0
+MIN_LINEAR = 1e-3  # linear, before a logarithm
+MIN_OPENING = 0.9  # lid opening over the iris' radius
 SCLERA_ALBEDO = np.array([0.62, 0.57, 0.53], np.float32)
-USUAL_IRIS = np.array([0.085, 0.050, 0.030], np.float32)
+TYPICAL_IRIS = np.array([0.085, 0.050, 0.030], np.float32)
 # Mean albedo up to which an iris is brown, and from which its measured colour counts.
 DARK_IRIS, PALE_IRIS = 0.06, 0.12
-USUAL_SCLERA_FILMED = np.array([0.34, 0.32, 0.31], np.float32)
+TYPICAL_SCLERA_FILMED = np.array([0.34, 0.32, 0.31], np.float32)
 
 
 @dataclass(frozen=True)
@@ -38,40 +38,40 @@ class EyeColours:
 
     iris: NDArray[np.float32]
     sclera_filmed: NDArray[np.float32]
-    seen: bool
+    measured: bool
 
 
-def measure_eyes(capture: Capture, track: FaceTrack) -> EyeColours:
+def measure_eye_colours(capture: Capture, track: FaceTrack) -> EyeColours:
     """Medians over the better half of each eye's frames in which it is open; usual colours if none.
 
     One eye may face a window and the other the room: each is measured by itself, and their mean in
     log light stands in. A median over both would be the one's or the other's by chance.
     """
-    found: list[list[tuple[float, FloatArray, FloatArray]]] = [[], []]
+    per_eye: list[list[tuple[float, FloatArray, FloatArray]]] = [[], []]
     for k in range(len(capture.frame_index)):
         frame = None
-        for eye, lid, iris in zip(found, EYE_CONTOURS, IRISES, strict=True):
+        for eye, lid, iris in zip(per_eye, EYE_CONTOURS, IRISES, strict=True):
             points = track.frame_landmarks_px[k]
             opening = _opening(points[list(lid)], points[list(iris)])
-            if opening < LEAST_OPENING:
+            if opening < MIN_OPENING:
                 continue
             frame = load_frame_linear(capture, k) if frame is None else frame
-            colours = eye_colours(frame, points[list(lid)], points[list(iris)])
+            colours = measure_eye(frame, points[list(lid)], points[list(iris)])
             if colours is not None:
                 eye.append((opening, *colours))
-    each = [_usual_log(eye) for eye in found if eye]
+    each = [_typical_log(eye) for eye in per_eye if eye]
     if not each:
-        return EyeColours(USUAL_IRIS, USUAL_SCLERA_FILMED, seen=False)
+        return EyeColours(TYPICAL_IRIS, TYPICAL_SCLERA_FILMED, measured=False)
     iris, sclera = np.exp(np.mean(each, axis=0))
     albedo = _plausible_iris(iris / sclera * SCLERA_ALBEDO)
-    return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), seen=True)
+    return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), measured=True)
 
 
-def _usual_log(eye: list[tuple[float, FloatArray, FloatArray]]) -> FloatArray:
+def _typical_log(eye: list[tuple[float, FloatArray, FloatArray]]) -> FloatArray:
     """(2, 3) log colours of iris and sclera, where the eye (opening, iris, sclera) is widest."""
     best = sorted(eye, key=lambda one: one[0])[len(eye) // 2 :]
-    usual = np.median([one[1:] for one in best], axis=0)
-    return np.log(np.maximum(usual, LEAST_COLOUR))
+    typical = np.median([one[1:] for one in best], axis=0)
+    return np.log(np.maximum(typical, MIN_LINEAR))
 
 
 def _plausible_iris(albedo: FloatArray) -> FloatArray:
@@ -80,18 +80,18 @@ def _plausible_iris(albedo: FloatArray) -> FloatArray:
     albedo[1] = max(albedo[1], 0.5 * (albedo[0] + albedo[2]))
     bright = float(albedo.mean())
     brown = np.clip((PALE_IRIS - bright) / (PALE_IRIS - DARK_IRIS), 0.0, 1.0)
-    return albedo + brown * (USUAL_IRIS * (bright / USUAL_IRIS.mean()) - albedo)
+    return albedo + brown * (TYPICAL_IRIS * (bright / TYPICAL_IRIS.mean()) - albedo)
 
 
 def _opening(lid: FloatArray, iris: FloatArray) -> float:
     """Height between the lids over the iris' radius; 0 where the eye is too small to measure."""
     radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
-    if not np.isfinite(radius) or not np.isfinite(lid).all() or radius < LEAST_RADIUS_PX:
+    if not np.isfinite(radius) or not np.isfinite(lid).all() or radius < MIN_RADIUS_PX:
         return 0.0
     return float(np.linalg.norm(lid[CONTOUR_LOWER_MIDDLE] - lid[CONTOUR_UPPER_MIDDLE])) / radius
 
 
-def eye_colours(
+def measure_eye(
     frame: FloatArray, lid: FloatArray, iris: FloatArray
 ) -> tuple[FloatArray, FloatArray] | None:
     """Median colours (3,) of iris and sclera in a linear frame (H, W, 3) inside the lids' outline
@@ -109,7 +109,7 @@ def eye_colours(
     distance = np.hypot(x - iris[0, 0], y - iris[0, 1]) / radius
     below = y > iris[0, 1] - 0.3 * radius
     ring = (outline > 0) & below & (distance > IRIS_RING[0]) & (distance < IRIS_RING[1])
-    white = (outline > 0) & (distance > SCLERA_FROM)
+    white = (outline > 0) & (distance > SCLERA_INNER_RADIUS)
     if ring.sum() < 6 or white.sum() < 6:
         return None
     patch = frame[low[1] : high[1], low[0] : high[0]]

@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 from ...detector.landmark_indices import EYE_CONTOURS, INNER_LIPS
 
 
-def openings(landmarks_px: FloatArray, size_px: tuple[int, int]) -> BoolArray:
+def face_openings(landmarks_px: FloatArray, size_px: tuple[int, int]) -> BoolArray:
     """(H, W) True inside the lids and between the lips; `landmarks_px` (478, 2)."""
     width, height = size_px
     out = np.zeros((height, width), np.uint8)

@@ -15,14 +15,14 @@ from studio_avatar_addon.avatar.types import BoolArray, Capture, FaceTrack, Floa
 from ...atlas.texel_map import TexelMap, sample_at
 from ...imaging.image_files import load_frame_linear, load_mask
 from ...imaging.log_light import LOG_FLOOR
-from .clothes import SkinKeeper
-from .face_openings import openings
-from .hand_mask import hidden_by_hands
+from .clothes_mask import SkinSegmenter
+from .face_openings import face_openings
+from .hand_mask import hand_mask
 from .posed_head import PosedHead, pose_head
 from .texel_views import TexelView, image_from_atlas, pixels_per_m, view_texels
 
 # Slides are smooth, so a grid coarser than the texture they belong to keeps them.
-SLIDE_STEP = 4
+WARP_STEP = 4
 CLIPPED = 0.97
 PERSON, CLOTHED = 0.5, 0.5  # shares from which a pixel is the person, a place is clothed
 CLIPPED_WEIGHT = np.float32(0.2)
@@ -35,30 +35,30 @@ class FrameSampler:
     k: int  # among the chosen frames
     posed: PosedHead
     person: NDArray[np.float32]  # (H, W) without clothes and hands
-    open_to: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
+    openings: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
     linear: NDArray[np.float32]  # (H, W, 3)
     clipped: np.float32  # linear value from which a channel counts as clipped
     fit: HeadFit
 
-    def see(self, texels: TexelMap, slide: FloatArray | None) -> TexelView:
+    def view_texels(self, texels: TexelMap, warp: FloatArray | None) -> TexelView:
         """Where the texels lie in the frame, moved by a slide in texels on a coarser grid."""
-        slide_px = None
-        if slide is not None:
-            step = np.float32(texels.size / slide.shape[0])
-            scale = np.float32(texels.size / (slide.shape[0] * SLIDE_STEP))
+        warp_px = None
+        if warp is not None:
+            step = np.float32(texels.size / warp.shape[0])
+            scale = np.float32(texels.size / (warp.shape[0] * WARP_STEP))
             jacobian = image_from_atlas(texels, self.posed.points_px)
-            slide_px = _in_pixels(
-                texels.texel, texels.triangle, jacobian, slide, step, scale, texels.size
+            warp_px = _warp_in_pixels(
+                texels.texel, texels.triangle, jacobian, warp, step, scale, texels.size
             )
-        return view_texels(texels, self.posed, self.fit, self.person, self.open_to, slide_px)
+        return view_texels(texels, self.posed, self.fit, self.person, self.openings, warp_px)
 
     def sample(
-        self, texels: TexelMap, slide: FloatArray | None
+        self, texels: TexelMap, warp: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
         """Where the texels lie in the frame and their log light (n, 3), as filmed."""
-        view = self.see(texels, slide)
+        view = self.view_texels(texels, warp)
         colour = sample_at(self.linear, view.points_px, cv2.INTER_CUBIC)
-        _to_log_light(colour, view.weight, self.clipped)
+        _convert_to_log_light(colour, view.weight, self.clipped)
         return view, colour
 
 
@@ -70,54 +70,54 @@ class Frames:
     track: FaceTrack
     fit: HeadFit
     template: HeadTemplate
-    keeper: SkinKeeper
+    segmenter: SkinSegmenter
     clothed: BoolArray  # (2F,) triangles that more views show below clothes than bare
 
     @classmethod
     def of(cls, capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate) -> Frames:
-        keeper = SkinKeeper(template)
+        segmenter = SkinSegmenter(template)
         nothing = np.zeros(len(template.triangles), bool)
-        frames = cls(capture, track, fit, template, keeper, nothing)
-        return replace(frames, clothed=frames._often_clothed())
+        frames = cls(capture, track, fit, template, segmenter, nothing)
+        return replace(frames, clothed=frames._mostly_clothed())
 
     def open(self, k: int) -> FrameSampler:
-        posed, linear, person, bare = self._bare(k)
-        hands = hidden_by_hands(self.track.hands_px[k], self.capture.size_px)
+        posed, linear, person, bare = self._pose_and_mask(k)
+        hands = hand_mask(self.track.hands_px[k], self.capture.size_px)
         covered = posed.raster.covered
         clothed = np.zeros_like(covered)
-        clothed[covered] = self.clothed[posed.shown[posed.raster.triangle[covered]]]
+        clothed[covered] = self.clothed[posed.opaque_triangles[posed.raster.triangle[covered]]]
         return FrameSampler(
             k=k,
             posed=posed,
             person=np.where(hands | clothed, 0.0, np.minimum(person, bare)).astype(np.float32),
-            open_to=openings(self.track.frame_landmarks_px[k], self.capture.size_px),
+            openings=face_openings(self.track.frame_landmarks_px[k], self.capture.size_px),
             linear=linear,
             clipped=np.float32(CLIPPED * self.capture.frame_gain[k].min()),
             fit=self.fit,
         )
 
-    def _bare(self, k: int) -> tuple[PosedHead, FloatArray, FloatArray, FloatArray]:
+    def _pose_and_mask(self, k: int) -> tuple[PosedHead, FloatArray, FloatArray, FloatArray]:
         posed = pose_head(self.fit, k, self.template)
         linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
-        bare = self.keeper.bare(linear, posed, person, pixels_per_m(posed, self.fit))
+        bare = self.segmenter.skin_mask(linear, posed, person, pixels_per_m(posed, self.fit))
         return posed, linear, person, bare
 
-    def _often_clothed(self) -> BoolArray:
+    def _mostly_clothed(self) -> BoolArray:
         """A collar passes for skin in some view or other: the views vote, by their pixels."""
-        shown, hidden = np.zeros((2, len(self.clothed)))
+        total, covered_count = np.zeros((2, len(self.clothed)))
         for k in np.flatnonzero(self.fit.frame_used):
-            posed, _, person, bare = self._bare(int(k))
+            posed, _, person, bare = self._pose_and_mask(int(k))
             inside = posed.raster.covered & (person > PERSON)
-            triangle = posed.shown[posed.raster.triangle[inside]]
-            shown += np.bincount(triangle, minlength=len(shown))
-            hidden += np.bincount(triangle, 1.0 - bare[inside], minlength=len(shown))
-        return hidden > CLOTHED * shown
+            triangle = posed.opaque_triangles[posed.raster.triangle[inside]]
+            total += np.bincount(triangle, minlength=len(total))
+            covered_count += np.bincount(triangle, 1.0 - bare[inside], minlength=len(total))
+        return covered_count > CLOTHED * total
 
 
 @numba.njit(cache=True, nogil=True)
-def _in_pixels(texel, triangle, jacobian, slide, step, scale, size):
+def _warp_in_pixels(texel, triangle, jacobian, warp, step, scale, size):
     """A slide in coarse texels on a coarser grid (bilinear) as image offsets (n, 2) in pixels."""
-    rows, columns = slide.shape[:2]
+    rows, columns = warp.shape[:2]
     out = np.empty((len(texel), 2), np.float32)
     for i in range(len(texel)):
         x = (texel[i] % size + 0.5) / step - 0.5
@@ -127,16 +127,16 @@ def _in_pixels(texel, triangle, jacobian, slide, step, scale, size):
         wa, wb = (1.0 - fx) * (1.0 - fy) * scale, fx * (1.0 - fy) * scale
         wc, wd = (1.0 - fx) * fy * scale, fx * fy * scale
         dx = (
-            wa * slide[r, c, 0]
-            + wb * slide[r, c + 1, 0]
-            + wc * slide[r + 1, c, 0]
-            + wd * slide[r + 1, c + 1, 0]
+            wa * warp[r, c, 0]
+            + wb * warp[r, c + 1, 0]
+            + wc * warp[r + 1, c, 0]
+            + wd * warp[r + 1, c + 1, 0]
         )
         dy = (
-            wa * slide[r, c, 1]
-            + wb * slide[r, c + 1, 1]
-            + wc * slide[r + 1, c, 1]
-            + wd * slide[r + 1, c + 1, 1]
+            wa * warp[r, c, 1]
+            + wb * warp[r, c + 1, 1]
+            + wc * warp[r + 1, c, 1]
+            + wd * warp[r + 1, c + 1, 1]
         )
         t = triangle[i]
         out[i, 0] = jacobian[t, 0, 0] * dx + jacobian[t, 0, 1] * dy
@@ -145,7 +145,7 @@ def _in_pixels(texel, triangle, jacobian, slide, step, scale, size):
 
 
 @numba.njit(cache=True, nogil=True)
-def _to_log_light(colour, weight, clipped):
+def _convert_to_log_light(colour, weight, clipped):
     """`log_light` in place, and less weight for clipped colours, in one go over (n, 3)."""
     for i in range(len(colour)):
         if max(colour[i, 0], colour[i, 1], colour[i, 2]) > clipped:

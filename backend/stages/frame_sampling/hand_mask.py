@@ -13,7 +13,7 @@ PALM = (0, 1, 5, 9, 13, 17)
 THICKNESS = 0.22
 
 
-def hidden_by_hands(hands_px: FloatArray, size_px: tuple[int, int]) -> BoolArray:
+def hand_mask(hands_px: FloatArray, size_px: tuple[int, int]) -> BoolArray:
     """(H, W) True where a hand is; `hands_px` (2, 21, 2), NaN: none."""
     width, height = size_px
     out = np.zeros((height, width), np.uint8)

@@ -30,11 +30,12 @@ class PosedHead:
     points_px: NDArray[np.float32]  # (V, 2)
     cosine: NDArray[np.float32]  # (V,) of the angle between normal and line of sight
     raster: Raster  # at the frame's size
-    shown: NDArray[np.int32]  # triangles that the raster's indices count
+    opaque_triangles: NDArray[np.int32]  # (t,) of the template: what the raster's indices count
 
 
 def pose_head(fit: HeadFit, k: int, template: HeadTemplate) -> PosedHead:
-    """The fitted head in chosen frame `k`: expression, gaze, camera, z-buffer."""
+    """The fitted head in chosen frame `k`: expression, gaze, camera, and a z-buffer of all opaque
+    materials at the frame's size (H, W)."""
     vertices = posed_vertices(
         template,
         fit.neutral_m,
@@ -49,31 +50,32 @@ def pose_head(fit: HeadFit, k: int, template: HeadTemplate) -> PosedHead:
     normals = vertex_normals(in_camera, template.triangles)
     sight = in_camera / np.linalg.norm(in_camera, axis=1, keepdims=True)
     opaque = ~np.isin(template.triangle_material, [MATERIALS.index(m) for m in SEE_THROUGH])
-    shown = np.flatnonzero(opaque).astype(np.int32)
-    raster = rasterize(points, in_camera[:, 2], template.triangles[shown], fit.camera.size_px)
+    drawn = np.flatnonzero(opaque).astype(np.int32)
+    raster = rasterize(points, in_camera[:, 2], template.triangles[drawn], fit.camera.size_px)
     return PosedHead(
         vertices_camera=in_camera.astype(np.float32),
         points_px=points.astype(np.float32),
         cosine=-np.einsum("vc,vc->v", normals, sight).astype(np.float32),
         raster=raster,
-        shown=shown,
+        opaque_triangles=drawn,
     )
 
 
-def show_texture(
+def render_texture(
     posed: PosedHead, template: HeadTemplate, texture: FloatArray
 ) -> NDArray[np.float32]:
     """A map (N, N, C) or (N, N) of the atlas in the frame, unlit: (H, W, C), zero off the head."""
-    uv = interpolate_corners(posed.raster, template.triangle_uv[posed.shown])
-    texture = _prefiltered(texture, uv, posed.raster)
+    uv = interpolate_corners(posed.raster, template.triangle_uv[posed.opaque_triangles])
+    texture = _prefilter(texture, uv, posed.raster)
     at = texel_from_uv(uv, len(texture)).reshape(-1, 2).astype(np.float32)
     shape = posed.raster.triangle.shape
-    shown = sample_at(texture, at).reshape(*shape, -1)
-    return np.where(posed.raster.covered[..., None], shown, np.float32(0))
+    sampled = sample_at(texture, at).reshape(*shape, -1)
+    return np.where(posed.raster.covered[..., None], sampled, np.float32(0))
 
 
-def _prefiltered(texture: FloatArray, uv: FloatArray, raster: Raster) -> FloatArray:
-    """The map halved until about one texel falls on a pixel: no aliasing in small views."""
+def _prefilter(texture: FloatArray, uv: FloatArray, raster: Raster) -> FloatArray:
+    """The map halved until about one texel falls on a pixel (mipmapping): no aliasing in small
+    views."""
     inside = raster.covered[:, 1:] & raster.covered[:, :-1]
     if not inside.any():
         return texture

@@ -21,24 +21,29 @@ from ...atlas.texel_map import TexelMap
 from ...geometry.raster import Raster
 from .posed_head import PosedHead
 
-LEAST_COSINE = 0.25
+# Cosine between normal and line of sight: 75 degrees, beyond which a texel is foreshortened to a
+# quarter and the fit's errors count four times; and 57 degrees, from which a view has full weight.
+MIN_COSINE = 0.25
 FULL_COSINE = 0.55
-# At a face of 350 px across, 1.3 mm are the 3 px by which real outlines are off.
+# Metres on the head that a view keeps clear of. At a face of 350 px across, 1.3 mm are the 3 px by
+# which real outlines are off.
 EDGE_M = 0.0013
-LID_LINE_M = 0.0005
-FEATHER_M = 0.004
+LID_LINE_M = 0.0005  # less: a wider strip would leave no lid margin
+FEATHER_M = 0.004  # beyond it, the weight rises over this: a hard edge would show in the blend
+# Depth: a larger step between neighbouring pixels is an edge; a texel this far behind the z-buffer
+# is hidden. With less, steep skin would hide itself; with more, folds would be seen through.
 DEPTH_JUMP_M = 0.008
 SAME_SURFACE_M = 0.004
-FILMED = ("skin", "eye")
+SAMPLED_MATERIALS = ("skin", "eye")
 
 
 @dataclass(frozen=True)
 class TexelView:
-    """What one frame says about n texels."""
+    """Where n texels lie in one frame, and how well it shows them."""
 
     points_px: NDArray[np.float32]  # (n, 2) image points, pixel centres at + 0.5
-    weight: NDArray[np.float32]  # (n,) in [0, 1], 0: not seen
-    cosine: NDArray[np.float32]  # (n,)
+    weight: NDArray[np.float32]  # (n,) in [0, 1], 0: not visible
+    cosine: NDArray[np.float32]  # (n,) of the angle between normal and line of sight
 
 
 def view_texels(
@@ -46,45 +51,52 @@ def view_texels(
     posed: PosedHead,
     fit: HeadFit,
     person: FloatArray | None,
-    open_to: BoolArray | None = None,
-    slide_px: FloatArray | None = None,
+    openings: BoolArray | None = None,
+    warp_px: FloatArray | None = None,
 ) -> TexelView:
-    """Project the table's texels into a frame.
+    """Project n texels into a frame of H x W pixels.
 
     `person` (H, W) in [0, 1]: None trusts the head; `open_to` (H, W): pixels that show eyes or the
-    inside of the mouth; `slide_px` (n, 2): added to the image points.
+    inside of the mouth; `warp_px` (n, 2): added to the image points.
     """
-    kind = np.full(len(MATERIALS), -1, np.int8)
-    kind[[MATERIALS.index(m) for m in FILMED]] = np.arange(len(FILMED))
-    triangle_kind = kind[texels.template.triangle_material]
-    pixels = pixels_per_m(posed, fit)
+    material_kind = np.full(len(MATERIALS), -1, np.int8)
+    material_kind[[MATERIALS.index(m) for m in SAMPLED_MATERIALS]] = np.arange(
+        len(SAMPLED_MATERIALS)
+    )
+    triangle_kind = material_kind[texels.template.triangle_material]
+    px_per_m = pixels_per_m(posed, fit)
     pixel_kind = np.full(posed.raster.triangle.shape, -1, np.int8)
-    seen = posed.raster.covered
-    pixel_kind[seen] = triangle_kind[posed.shown[posed.raster.triangle[seen]]]
-    points, weight, cosine = _view(
+    covered = posed.raster.covered
+    pixel_kind[covered] = triangle_kind[posed.opaque_triangles[posed.raster.triangle[covered]]]
+    projected = _project(
         texels.template.triangles,
         texels.triangle,
         texels.barycentric,
-        triangle_kind,
-        posed.points_px,
-        np.ascontiguousarray(posed.vertices_camera[:, 2]),
-        posed.cosine,
+        np.column_stack([posed.points_px, posed.vertices_camera[:, 2], posed.cosine]),
+    )
+    points = projected[:, :2].copy() if warp_px is None else projected[:, :2] + warp_px
+    weight, cosine = _weigh(
+        projected,
+        points,
+        triangle_kind[texels.triangle],
         pixel_kind,
         posed.raster.depth,
-        _clearance_px(posed.raster, pixel_kind, person, open_to, pixels),
-        np.float32(FEATHER_M * pixels),
-        np.zeros((0, 2), np.float32) if slide_px is None else slide_px,
+        _clearance_px(posed.raster, pixel_kind, person, openings, px_per_m),
+        np.float32(FEATHER_M * px_per_m),
     )
     return TexelView(points, weight, cosine)
 
 
 def pixels_per_m(posed: PosedHead, fit: HeadFit) -> float:
-    """How large a metre at the head's distance appears in the frame."""
+    """Pixels that a metre at the head's median distance covers in the frame."""
     return float(np.mean(fit.camera.focal_px) / np.median(posed.vertices_camera[:, 2]))
 
 
 def image_from_atlas(texels: TexelMap, points_px: FloatArray) -> NDArray[np.float32]:
-    """Pixels moved per texel moved along x and y: (2F, 2, 2) per triangle, [pixel, texel] axes."""
+    """Jacobian (2F, 2, 2) of each triangle's map from the atlas to the image, [pixel, texel] axes.
+
+    `points_px` (V, 2): the vertices in the frame.
+    """
     triangles = texels.template.triangles
     corners = points_px[triangles]
     uv = texels.template.triangle_uv * texels.size * np.array([1.0, -1.0])
@@ -102,20 +114,20 @@ def _clearance_px(
     raster: Raster,
     pixel_kind: NDArray[np.int8],
     person: FloatArray | None,
-    open_to: BoolArray | None,
-    pixels: float,
+    openings: BoolArray | None,
+    px_per_m: float,
 ) -> NDArray[np.float32]:
     """(H, W) pixels to the nearest place that may show something else; <= 0: may itself."""
     depth = np.where(raster.covered, raster.depth, np.float32(1e3))
     square = np.ones((3, 3), np.uint8)
     jump = cv2.dilate(depth, square) - cv2.erode(depth, square) > DEPTH_JUMP_M
-    eye = (pixel_kind == FILMED.index("eye")).astype(np.uint8)
+    eye = (pixel_kind == SAMPLED_MATERIALS.index("eye")).astype(np.uint8)
     lid_line = cv2.dilate(eye, square) != cv2.erode(eye, square)
-    edge = max(EDGE_M * pixels, 1.5)
+    edge = max(EDGE_M * px_per_m, 1.5)
     clearance = _distance(jump) - edge
-    clearance = np.minimum(clearance, _distance(lid_line) - max(LID_LINE_M * pixels, 1.0))
-    if open_to is not None:
-        clearance = np.minimum(clearance, _distance(open_to) - max(LID_LINE_M * pixels, 1.0))
+    clearance = np.minimum(clearance, _distance(lid_line) - max(LID_LINE_M * px_per_m, 1.0))
+    if openings is not None:
+        clearance = np.minimum(clearance, _distance(openings) - max(LID_LINE_M * px_per_m, 1.0))
     if person is not None:
         clearance = np.minimum(clearance, _distance(person < 0.5) - edge)
     return clearance
@@ -126,50 +138,55 @@ def _distance(unsafe: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _view(
-    triangles, triangle, barycentric, kind, points, depth, cosine, pixel_kind, nearest, clearance,
-    feather, slide,
-):  # fmt: skip
-    count = len(triangle)
-    height, width = nearest.shape
-    out = np.zeros((count, 2), np.float32)
-    weight = np.zeros(count, np.float32)
-    facing = np.zeros(count, np.float32)
-    for i in range(count):
+def _project(triangles, triangle, barycentric, vertices):
+    """Image x, y, depth and cosine (n, 4) of texels, from those of the vertices (V, 4)."""
+    out = np.empty((len(triangle), 4), np.float32)
+    for i in range(len(triangle)):
         a, b, c = triangles[triangle[i]]
         # Texel shares are shares of the surface: perspective weighs them by depth.
         wa, wb, wc = (
-            barycentric[i, 0] * depth[a],
-            barycentric[i, 1] * depth[b],
-            barycentric[i, 2] * depth[c],
+            barycentric[i, 0] * vertices[a, 2],
+            barycentric[i, 1] * vertices[b, 2],
+            barycentric[i, 2] * vertices[c, 2],
         )
-        z = wa + wb + wc
-        x = (wa * points[a, 0] + wb * points[b, 0] + wc * points[c, 0]) / z
-        y = (wa * points[a, 1] + wb * points[b, 1] + wc * points[c, 1]) / z
+        depth = wa + wb + wc
+        for k in range(2):
+            out[i, k] = (wa * vertices[a, k] + wb * vertices[b, k] + wc * vertices[c, k]) / depth
+        out[i, 2] = depth
+        out[i, 3] = (
+            barycentric[i, 0] * vertices[a, 3]
+            + barycentric[i, 1] * vertices[b, 3]
+            + barycentric[i, 2] * vertices[c, 3]
+        )
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _weigh(projected, points, texel_kind, pixel_kind, nearest, clearance, feather):
+    """Weight and cosine (n,) of texels that lie at `projected` (n, 4) and are read at `points`
+    (n, 2), against maps (H, W) of the frame. Both are 0 where the texel's surface is not in it."""
+    count = len(projected)
+    height, width = nearest.shape
+    weight = np.zeros(count, np.float32)
+    cosine = np.zeros(count, np.float32)
+    for i in range(count):
+        x, y, depth, facing = projected[i]
+        if texel_kind[i] < 0 or not _within(x, y, width, height):
+            continue
+        if not _within(points[i, 0], points[i, 1], width, height):
+            continue
+        cosine[i] = facing
         row, column = int(y), int(x)
-        shift_x, shift_y = (slide[i, 0], slide[i, 1]) if len(slide) else (0.0, 0.0)
-        out[i, 0], out[i, 1] = x + shift_x, y + shift_y
-        surface = kind[triangle[i]]
-        if surface < 0 or not _within(x, y, width, height):
+        if facing < MIN_COSINE or pixel_kind[row, column] != texel_kind[i]:
             continue
-        if not _within(out[i, 0], out[i, 1], width, height):
+        if depth > nearest[row, column] + SAME_SURFACE_M:
             continue
-        facing[i] = (
-            barycentric[i, 0] * cosine[a]
-            + barycentric[i, 1] * cosine[b]
-            + barycentric[i, 2] * cosine[c]
-        )
-        if facing[i] < LEAST_COSINE or pixel_kind[row, column] != surface:
+        clear_px = _bilinear(clearance, points[i, 0] - 0.5, points[i, 1] - 0.5)
+        if clear_px <= 0.0:
             continue
-        if z > nearest[row, column] + SAME_SURFACE_M:
-            continue
-        clear = _bilinear(clearance, out[i, 0] - 0.5, out[i, 1] - 0.5)
-        if clear <= 0.0:
-            continue
-        inside = min(clear / feather, 1.0)
-        turned = min((facing[i] - LEAST_COSINE) / (FULL_COSINE - LEAST_COSINE), 1.0)
-        weight[i] = inside * turned
-    return out, weight, facing
+        inside = min(clear_px / feather, 1.0)
+        weight[i] = inside * min((facing - MIN_COSINE) / (FULL_COSINE - MIN_COSINE), 1.0)
+    return weight, cosine
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,8 +12,8 @@ from ...imaging.image_files import srgb_from_linear
 from ...imaging.log_light import light_from_log
 from ..frame_sampling.texel_views import TexelView
 
-SHOWN = ("brows", "nose", "lips", "chin")
-LEAST_SHARE, UNSEEN = 0.01, 0.03
+REGIONS = ("brows", "nose", "lips", "chin")
+MIN_SHARE, UNCOVERED = 0.01, 0.03
 
 
 class AlignmentPicture:
@@ -31,13 +31,13 @@ class AlignmentPicture:
     def draw(self) -> NDArray[np.float32]:
         """(h, 2 w, 3) sRGB: the face's middle, before on the left, after on the right."""
         texels = self._table
-        inside = texels.interpolate(region(texels.template, *SHOWN)) > 0.5
+        inside = texels.interpolate(region(texels.template, *REGIONS)) > 0.5
         # What is folded in behind lids and lips lies elsewhere in the atlas.
         row, column = np.divmod(texels.texel[inside], texels.size)
         (top, left), (bottom, right) = np.percentile(
             np.stack([row, column], 1), (2, 98), axis=0
         ).astype(int)
         means = light_from_log(self._total / self._share[..., None])
-        means[self._share < LEAST_SHARE] = UNSEEN
+        means[self._share < MIN_SHARE] = UNCOVERED
         sides = [texels.scatter(mean)[top:bottom, left:right] for mean in means]
         return np.clip(srgb_from_linear(np.concatenate(sides, axis=1)), 0.0, 1.0)

@@ -23,7 +23,7 @@ SHINE_SPREAD = 0.12
 SHADE_SPREAD = 0.40
 OCTAVES = ((1.0, 1.0), (4.0, 1e-3), (16.0, 1e-6))
 # Keeps the mean defined where no view saw anything.
-LEAST_WEIGHT = 1e-5
+MIN_WEIGHT = 1e-5
 ROUNDS = 6
 
 
@@ -44,7 +44,7 @@ def low_band(log: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArra
 def common_low_band(lows: FloatArray, weights: FloatArray) -> NDArray[np.float32]:
     """Robust mean (L, L, 3) of views (K, L, L, 3): what is seen brighter in few views is shine."""
     luminance = lows @ LUMINANCE
-    weights = weights + LEAST_WEIGHT
+    weights = weights + MIN_WEIGHT
     trust = weights
     for _ in range(ROUNDS):
         share = trust / trust.sum(0)

@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import Finding, FloatArray
 
-from ...atlas.inpaint import complete, without_doubtful_rims, without_foreign
+from ...atlas.inpaint import erode_doubtful_edges, inpaint, remove_foreign_colours
 from ...atlas.texel_map import TexelMap, region, twin_coordinates
 from .glasses_mask import find_rims
-from .grain import skin_grain
-from .hair_mask import Hair, find_hair, with_cropped_scalp
+from .grain import synthesize_grain
+from .hair_mask import Hair, draw_cropped_hair, find_hair
 
-MUCH_HAIR = 0.10  # of the forehead
+HAIR_THRESHOLD = 0.10  # of the forehead
 
 
 @dataclass(frozen=True)
 class BareSkin:
     log_rgb: NDArray[np.float32]  # (n, 3) log light
-    seen: NDArray[np.float32]  # (n,) in [0, 1]; the rest is made up
+    coverage: NDArray[np.float32]  # (n,) in [0, 1]; the rest is made up
     hair: Hair
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        if self.hair.over_forehead < MUCH_HAIR:
+        if self.hair.over_forehead < HAIR_THRESHOLD:
             return ()
         return (
             Finding(
@@ -42,7 +42,7 @@ def bare_skin(
     neutral_m: FloatArray,
     log_rgb: FloatArray,
     shading: FloatArray,
-    seen: FloatArray,
+    coverage: FloatArray,
     *,
     glasses: bool,
 ) -> BareSkin:
@@ -53,15 +53,15 @@ def bare_skin(
     # The usual colour of a nostril holds its darkness.
     shading = shading * (1.0 - texels.interpolate(region(texels.template, "nostrils")))[:, None]
     albedo_log = log_rgb - shading
-    seen = without_doubtful_rims(texels, seen)
+    coverage = erode_doubtful_edges(texels, coverage)
     if glasses:
-        seen = seen * (1.0 - find_rims(texels, albedo_log))
+        coverage = coverage * (1.0 - find_rims(texels, albedo_log))
     # Before foreign colours go: black hair is as far from skin as a collar is.
-    hair = find_hair(texels, albedo_log, seen)
-    seen = without_foreign(texels, albedo_log, seen)
-    seen = seen * (1.0 - hair.hides)
-    whole = complete(texels, albedo_log, seen, twin_coordinates(texels))
-    grain = skin_grain(texels, neutral_m, albedo_log, seen)
-    albedo_log = whole.log_rgb + (whole.invented * grain)[:, None]
-    albedo_log = with_cropped_scalp(texels, neutral_m, albedo_log, hair)
-    return BareSkin((shading + albedo_log).astype(np.float32), seen.astype(np.float32), hair)
+    hair = find_hair(texels, albedo_log, coverage)
+    coverage = remove_foreign_colours(texels, albedo_log, coverage)
+    coverage = coverage * (1.0 - hair.mask)
+    filled = inpaint(texels, albedo_log, coverage, twin_coordinates(texels))
+    grain = synthesize_grain(texels, neutral_m, albedo_log, coverage)
+    albedo_log = filled.log_rgb + (filled.invented * grain)[:, None]
+    albedo_log = draw_cropped_hair(texels, neutral_m, albedo_log, hair)
+    return BareSkin((shading + albedo_log).astype(np.float32), coverage.astype(np.float32), hair)

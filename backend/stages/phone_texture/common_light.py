@@ -23,7 +23,7 @@ from ..frame_sampling.texel_views import TexelView
 from ..room_light.skin_points import SkinPoints
 
 # Log light by which a view may be brightened at no loss of trust; noise and errors grow with it.
-FREE_LIFT, LIFT_SPREAD = 0.3, 0.7
+TRUSTED_GAIN, GAIN_SPREAD = 0.3, 0.7
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class CommonLight:
         return self.light.moves_with == "camera" or bool(self.light.exposure_log.any())
 
     def sample(
-        self, frame: FrameSampler, texels: TexelMap, slide: FloatArray | None
+        self, frame: FrameSampler, texels: TexelMap, warp: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
         """As `OpenedFrame.sample`, in the common light."""
-        view, log_rgb = frame.sample(texels, slide)
+        view, log_rgb = frame.sample(texels, warp)
         if self.differs:
-            lift = texels.sample(self.to_common(frame.k), cv2.INTER_CUBIC)
-            log_rgb += lift
-            doubtful = np.maximum(lift @ LUMINANCE - FREE_LIFT, 0.0) / LIFT_SPREAD
-            view.weight[:] *= np.exp(-(doubtful**2))
+            gain = texels.sample(self.to_common(frame.k), cv2.INTER_CUBIC)
+            log_rgb += gain
+            excess = np.maximum(gain @ LUMINANCE - TRUSTED_GAIN, 0.0) / GAIN_SPREAD
+            view.weight[:] *= np.exp(-(excess**2))
         return view, log_rgb
 
     def to_common(self, k: int) -> NDArray[np.float32]:

@@ -16,12 +16,12 @@ from studio_avatar_addon.avatar.types import BoolArray, TextureSet
 
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ..frame_sampling.frame_sampler import Frames
-from ..frame_sampling.posed_head import PosedHead, show_texture
+from ..frame_sampling.posed_head import PosedHead, render_texture
 from ..frame_sampling.subsample import subsample
 from .common_light import CommonLight
 
 EROSION_PX = 3
-SEEN, BARE = 0.5, 0.5
+COVERED, BARE = 0.5, 0.5
 GRADIENT_SIGMA = 0.8  # sensor noise is no sharpness
 
 
@@ -34,7 +34,7 @@ class Fidelity:
 
 
 @dataclass(frozen=True)
-class ShownAgain:
+class Rerendering:
     """A texture in a chosen frame of H x W pixels, unlit, and that frame, both in sRGB."""
 
     shown: NDArray[np.float32]  # (H, W, 3)
@@ -44,54 +44,54 @@ class ShownAgain:
 
 
 def measure_fidelity(
-    texture: TextureSet, frames: Frames, lit_alike: CommonLight, views: int = 8
+    texture: TextureSet, frames: Frames, common_light: CommonLight, views: int = 8
 ) -> Fidelity:
     """Show the texture in up to `views` frames, in their own light; compare on seen skin only."""
     figures = []
-    for k in spread_views(frames, views):
-        again = show_again(texture, frames, k)
-        figures.append(compare(in_own_light(again, lit_alike, frames, k)))
+    for k in choose_views(frames, views):
+        rerendered = rerender(texture, frames, k)
+        figures.append(compare(relight(rerendered, common_light, frames, k)))
     psnr_db, sharpness = np.array(figures).T
     return Fidelity(psnr_db, sharpness)
 
 
-def spread_views(frames: Frames, count: int) -> list[int]:
+def choose_views(frames: Frames, count: int) -> list[int]:
     """Up to `count` of the frames that the fit uses, evenly spread."""
     used = np.flatnonzero(frames.fit.frame_used)
     return subsample(used, count).tolist()
 
 
-def show_again(texture: TextureSet, frames: Frames, k: int) -> ShownAgain:
+def rerender(texture: TextureSet, frames: Frames, k: int) -> Rerendering:
     """The texture in chosen frame k."""
     opened, template = frames.open(k), frames.template
     posed = opened.posed
     raster = posed.raster
-    seen = show_texture(posed, template, texture.coverage)[..., 0] > SEEN
-    material = template.triangle_material[posed.shown[raster.triangle]]
+    covered = render_texture(posed, template, texture.coverage)[..., 0] > COVERED
+    material = template.triangle_material[posed.opaque_triangles[raster.triangle]]
     skin = raster.covered & (material == MATERIALS.index("skin")) & (opened.person > BARE)
     square = np.ones((2 * EROSION_PX + 1, 2 * EROSION_PX + 1), np.uint8)
-    return ShownAgain(
-        show_texture(posed, template, texture.base_color_srgb),
+    return Rerendering(
+        render_texture(posed, template, texture.base_color_srgb),
         np.clip(srgb_from_linear(opened.linear), 0.0, 1.0),
         posed,
-        cv2.erode((seen & skin).astype(np.uint8), square) > 0,
+        cv2.erode((covered & skin).astype(np.uint8), square) > 0,
     )
 
 
-def in_own_light(again: ShownAgain, lit_alike: CommonLight, frames: Frames, k: int) -> ShownAgain:
+def relight(rerendered: Rerendering, common_light: CommonLight, frames: Frames, k: int) -> Rerendering:
     """The texture with chosen frame k's light given back, where the views' lights differ."""
-    if not lit_alike.differs:
-        return again
-    lift = show_texture(again.posed, frames.template, lit_alike.to_common(k))
-    shown = srgb_from_linear(linear_from_srgb(again.shown) * np.exp(-lift))
-    return replace(again, shown=np.clip(shown, 0.0, 1.0))
+    if not common_light.differs:
+        return rerendered
+    gain = render_texture(rerendered.posed, frames.template, common_light.to_common(k))
+    shown = srgb_from_linear(linear_from_srgb(rerendered.shown) * np.exp(-gain))
+    return replace(rerendered, shown=np.clip(shown, 0.0, 1.0))
 
 
-def compare(again: ShownAgain) -> tuple[float, float]:
+def compare(rerendered: Rerendering) -> tuple[float, float]:
     """PSNR in dB and sharpness, as in `Fidelity`."""
-    inside = again.compared
-    error = float(np.mean((again.shown - again.frame)[inside] ** 2))
-    energy = [_gradient_energy(image)[inside].mean() for image in (again.shown, again.frame)]
+    inside = rerendered.compared
+    error = float(np.mean((rerendered.shown - rerendered.frame)[inside] ** 2))
+    energy = [_gradient_energy(image)[inside].mean() for image in (rerendered.shown, rerendered.frame)]
     return 10.0 * np.log10(1.0 / max(error, 1e-12)), float(energy[0] / max(energy[1], 1e-12))
 
 

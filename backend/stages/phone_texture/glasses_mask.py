@@ -19,9 +19,9 @@ from ...imaging.log_light import LUMINANCE
 COARSE = 1024
 ABOVE_M, BELOW_M = 0.022, 0.034  # of the eyes' height, on the head at rest: where rims may lie
 LASHES_M = 0.007  # from the eye
-THICKEST = 17  # coarse texels; some 7 mm
+MAX_WIDTH = 17  # coarse texels; some 7 mm
 CONTRAST = 0.13  # log light against both sides
-SHORTEST = 40  # coarse texels
+MIN_LENGTH = 40  # coarse texels
 MARGIN = 4
 CLEAR = ("brows", "nostrils", "scalp", "ears")
 
@@ -31,21 +31,21 @@ def find_rims(texels: TexelMap, albedo_log: FloatArray) -> NDArray[np.float32]:
     coarse = texel_map(texels.template, COARSE)
     light = coarse.sample(texels.scatter(albedo_log @ LUMINANCE), cv2.INTER_AREA)
     image = cv2.GaussianBlur(coarse.scatter(light), (0, 0), 1.0)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THICKEST, THICKEST))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (MAX_WIDTH, MAX_WIDTH))
     line = np.maximum(
         cv2.morphologyEx(image, cv2.MORPH_BLACKHAT, disc),
         cv2.morphologyEx(image, cv2.MORPH_TOPHAT, disc),
     )
-    found = (line > CONTRAST) & coarse.scatter(_where_rims_may_lie(coarse), gutters=False)
+    found = (line > CONTRAST) & coarse.scatter(_candidate_texels(coarse), gutters=False)
     count, label, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
     span = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    long = np.flatnonzero((span > SHORTEST) & (np.arange(count) > 0))
+    long = np.flatnonzero((span > MIN_LENGTH) & (np.arange(count) > 0))
     rims = np.isin(label, long).astype(np.float32)
     wide = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
     return texels.sample(cv2.GaussianBlur(cv2.dilate(rims, wide), (0, 0), MARGIN / 2))
 
 
-def _where_rims_may_lie(texels: TexelMap) -> BoolArray:
+def _candidate_texels(texels: TexelMap) -> BoolArray:
     """(n,) skin round the eyes, from temple to temple."""
     rest = texels.template.vertices_m
     eyes = rest[region(texels.template, "eyes") > 0.5]

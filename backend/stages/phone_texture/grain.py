@@ -18,8 +18,8 @@ GRAINS_M = ((0.0045, 21), (0.0016, 22), (0.0006, 23))
 STRENGTH = 1.48 / 1.215
 
 
-def skin_grain(
-    texels: TexelMap, neutral_m: FloatArray, albedo_log: FloatArray, seen: FloatArray
+def synthesize_grain(
+    texels: TexelMap, neutral_m: FloatArray, albedo_log: FloatArray, coverage: FloatArray
 ) -> NDArray[np.float32]:
     """Noise (n,), in log light, for made-up skin: as strong, band by band, as the seen skin's.
 
@@ -28,7 +28,7 @@ def skin_grain(
     skin = texels.is_material("skin")
     position = texels.interpolate(neutral_m)
     image = texels.scatter(albedo_log @ LUMINANCE)
-    clear = cv2.erode(texels.scatter(np.where(skin, seen, 0.0).astype(np.float32)), np.ones((9, 9)))
+    clear = cv2.erode(texels.scatter(np.where(skin, coverage, 0.0).astype(np.float32)), np.ones((9, 9)))
     inner = texels.gather(clear) > 0.9
     texels_per_m = _texels_per_m(texels, neutral_m)
     out = np.zeros(len(texels), np.float32)

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from ...atlas.inpaint import continue_smoothly
+from ...atlas.inpaint import extrapolate
 from ...atlas.solid_noise import solid_noise
 from ...atlas.texel_map import TexelMap, region, sample_at, texel_map, twin_coordinates
 from ...imaging.log_light import LUMINANCE, chroma
@@ -30,14 +30,14 @@ NEVER_HAIR = ("brows", "eyelids", "nose", "nostrils", "lips", "chin")
 LOWEST_M = -0.015  # from the eyes' height
 # Hairlines vary: up to here from the template's scalp hair grows, farther down it hangs.
 HAIRLINE_M = 0.012
-SURELY_SEEN = 0.5
-LEAST_POINTS = 200  # of the coarse atlas
+OBSERVED_THRESHOLD = 0.5
+MIN_POINTS = 200  # of the coarse atlas
 # Log light below the face's skin from which a colour is hair's; or log red below it, where it is no
 # brighter than skin. On the scalp it may be, by GLOSS: a forehead that is mirrors a blue sky.
-DARKER, LESS_RED, GLOSS = 0.55, 0.16, 0.25
-LEAST_SCALP_SHARE = 0.04  # of the seen scalp; less is shadow
+HAIR_DARKNESS, HAIR_REDNESS_LOSS, GLOSS = 0.55, 0.16, 0.25
+MIN_SCALP_SHARE = 0.04  # of the seen scalp; less is shadow
 MARGIN = 5  # coarse texels round hair in which strands thin out
-LIKELY_SHARE = 3.0  # the unseen scalp is as hairy as the seen one, times this
+EXPECTED_HAIR_FACTOR = 3.0  # the unseen scalp is as hairy as the seen one, times this
 # Cropped hair lets this share of the skin's colour through.
 SKIN_THROUGH = 0.22
 STRANDS = ((0.0006, 31, 0.08), (0.0018, 32, 0.05), (0.008, 33, 0.04))  # size in m, seed, log light
@@ -51,49 +51,49 @@ EDGE = (0.15, 0.85)
 class Hair:
     """Over n texels. `colour_log` (3,): as filmed less the shading; None: no hair was seen."""
 
-    hides: NDArray[np.float32]  # (n,) in [0, 1]: what was filmed here is hair
+    mask: NDArray[np.float32]  # (n,) in [0, 1]: what was filmed here is hair
     scalp: NDArray[np.float32]  # (n,) in [0, 1]: where cropped hair grows
     colour_log: NDArray[np.float32] | None
     over_forehead: float  # share of the seen forehead
 
 
-def find_hair(texels: TexelMap, albedo_log: FloatArray, seen: FloatArray) -> Hair:
+def find_hair(texels: TexelMap, albedo_log: FloatArray, coverage: FloatArray) -> Hair:
     """`albedo_log` (n, 3): the texture without the room's light; `seen` (n,) in [0, 1]."""
-    nothing = np.zeros(len(texels), np.float32)
-    bald = Hair(nothing, nothing, None, 0.0)
+    zeros = np.zeros(len(texels), np.float32)
+    no_hair = Hair(zeros, zeros, None, 0.0)
     coarse = texel_map(texels.template, COARSE)
     colour = coarse.sample(texels.scatter(albedo_log), cv2.INTER_AREA)
-    known = coarse.sample(texels.scatter(seen), cv2.INTER_AREA) > SURELY_SEEN
-    known &= coarse.is_material("skin")
+    observed = coarse.sample(texels.scatter(coverage), cv2.INTER_AREA) > OBSERVED_THRESHOLD
+    observed &= coarse.is_material("skin")
     part = {
-        name: coarse.interpolate(region(texels.template, *names)) > SURELY_SEEN
+        name: coarse.interpolate(region(texels.template, *names)) > OBSERVED_THRESHOLD
         for name, names in (
             ("plain", PLAIN), ("never", NEVER_HAIR), ("scalp", ("scalp",)),
             ("forehead", ("forehead",)), ("ears", ("ears",)),
         )
     }  # fmt: skip
-    plain = known & part["plain"]
-    if plain.sum() < LEAST_POINTS:
-        return bald
+    plain = observed & part["plain"]
+    if plain.sum() < MIN_POINTS:
+        return no_hair
     rest = coarse.interpolate(texels.template.vertices_m)
     eyes_height_m = texels.template.vertices_m[
-        region(texels.template, "eyes") > SURELY_SEEN, 2
+        region(texels.template, "eyes") > OBSERVED_THRESHOLD, 2
     ].mean()
     high = (rest[:, 2] > eyes_height_m + LOWEST_M) | part["scalp"] | part["ears"]
     like_hair = (
-        known
+        observed
         & high
         & ~part["never"]
         & _like_hair(colour, np.median(colour[plain], 0), GLOSS * part["scalp"])
     )
-    hair = _joined_to(coarse, like_hair, part["scalp"])
-    seen_scalp = known & part["scalp"]
-    share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), LEAST_POINTS)
-    if share < LEAST_SCALP_SHARE:
-        return bald
+    hair = _connected_to(coarse, like_hair, part["scalp"])
+    seen_scalp = observed & part["scalp"]
+    share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), MIN_POINTS)
+    if share < MIN_SCALP_SHARE:
+        return no_hair
     # Lamps tint hair, too: bare scalp begins at the forehead, an island of it is tinted hair.
-    bare = known & (part["scalp"] | part["forehead"]) & ~hair
-    hair |= bare & part["scalp"] & ~_joined_to(coarse, bare, part["forehead"])
+    bare = observed & (part["scalp"] | part["forehead"]) & ~hair
+    hair |= bare & part["scalp"] & ~_connected_to(coarse, bare, part["forehead"])
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
     wide = cv2.dilate(coarse.scatter(hair.astype(np.float32), gutters=False), disc)
     scalp_m = rest[part["scalp"]]
@@ -101,25 +101,25 @@ def find_hair(texels: TexelMap, albedo_log: FloatArray, seen: FloatArray) -> Hai
     growing = (growing | ~part["forehead"]) & ~part["ears"]
     hanging = hair & ~growing
     # What only one side shows below the scalp is a shadow, or a strand that hangs there.
-    growing &= part["scalp"] | _other_side_agrees(coarse, hair, known)
-    usual = region(texels.template, "scalp") * min(share * LIKELY_SHARE, 1.0)
-    grows = continue_smoothly(
+    growing &= part["scalp"] | _other_side_agrees(coarse, hair, observed)
+    prior = region(texels.template, "scalp") * min(share * EXPECTED_HAIR_FACTOR, 1.0)
+    grows = extrapolate(
         coarse,
         (hair & growing)[:, None].astype(np.float32),
-        known.astype(np.float32),
-        usual[:, None],
+        observed.astype(np.float32),
+        prior[:, None],
     )[:, 0]
     grows *= growing & high
     scalp = coarse.scatter(np.clip(grows, 0.0, 1.0))
     return Hair(
-        hides=texels.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
+        mask=texels.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
         scalp=texels.sample(cv2.GaussianBlur(scalp, (0, 0), EDGE_SOFTNESS), cv2.INTER_LINEAR),
         colour_log=np.median(colour[hair & like_hair], 0).astype(np.float32),
-        over_forehead=_share(hanging, known & part["forehead"]),
+        over_forehead=_share(hanging, observed & part["forehead"]),
     )
 
 
-def with_cropped_scalp(
+def draw_cropped_hair(
     texels: TexelMap, neutral_m: FloatArray, albedo_log: FloatArray, hair: Hair
 ) -> NDArray[np.float32]:
     """`albedo_log` (n, 3), complete skin of a head (V, 3), with cropped hair where it grows."""
@@ -143,23 +143,23 @@ def with_cropped_scalp(
 
 def _like_hair(colour: FloatArray, skin: FloatArray, gloss: FloatArray) -> BoolArray:
     """(n,) of `colour` (n, 3), hair brighter than `skin` (3,) by up to `gloss` (n,)."""
-    away = colour - skin
-    lighter = away @ LUMINANCE
-    return (lighter < -DARKER) | ((chroma(away)[:, 0] < -LESS_RED) & (lighter < gloss))
+    difference = colour - skin
+    brighter = difference @ LUMINANCE
+    return (brighter < -HAIR_DARKNESS) | ((chroma(difference)[:, 0] < -HAIR_REDNESS_LOSS) & (brighter < gloss))
 
 
-def _joined_to(texels: TexelMap, wanted: BoolArray, seed: BoolArray) -> BoolArray:
+def _connected_to(texels: TexelMap, mask: BoolArray, seed: BoolArray) -> BoolArray:
     """Those of `wanted` (n,) that hang together with ones in `seed` (n,)."""
-    image = texels.scatter(wanted.astype(np.uint8), gutters=False)
+    image = texels.scatter(mask.astype(np.uint8), gutters=False)
     image = cv2.morphologyEx(image, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     label = texels.gather(np.asarray(cv2.connectedComponents(image)[1]))
-    return wanted & np.isin(label, np.unique(label[wanted & seed]))
+    return mask & np.isin(label, np.unique(label[mask & seed]))
 
 
-def _other_side_agrees(texels: TexelMap, hair: BoolArray, known: BoolArray) -> BoolArray:
+def _other_side_agrees(texels: TexelMap, hair: BoolArray, observed: BoolArray) -> BoolArray:
     """(n,) where the other side of the head shows hair too, or was not seen."""
     twin = twin_coordinates(texels)
-    both = np.stack([hair, known], 1).astype(np.float32)
+    both = np.stack([hair, observed], 1).astype(np.float32)
     there = sample_at(texels.scatter(both), twin)
     return np.isnan(twin[:, 0]) | (there[:, 0] > 0.5) | (there[:, 1] < 0.5)
 

@@ -30,7 +30,7 @@ from ...atlas.texel_map import TexelMap, texel_map
 from ...imaging.image_files import srgb_from_linear
 from ...imaging.log_light import LUMINANCE, light_from_log
 from ..frame_sampling.eye_colors import SCLERA_ALBEDO
-from ..frame_sampling.frame_sampler import SLIDE_STEP, Frames
+from ..frame_sampling.frame_sampler import WARP_STEP, Frames
 from .alignment_picture import AlignmentPicture
 from .bands import add_weighted, common_low_band, low_band
 from .bare_skin import BareSkin, bare_skin
@@ -43,7 +43,7 @@ ALIGN_SIZE = 1024
 RANK_POWER = 20
 SHINE_TOLERANCE = 0.08
 CERTAIN_WEIGHT = 0.25
-LEAST_COVERAGE = 0.35
+MIN_COVERAGE = 0.35
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class ViewAlignment:
     """What the first pass learned about chosen frame `k`."""
 
     k: int
-    slide: NDArray[np.float32]  # (M/4, M/4, 2) texels of the coarse atlas
+    warp: NDArray[np.float32]  # (M/4, M/4, 2) texels of the coarse atlas
     low: NDArray[np.float32]  # (L, L, 3) log light
     low_weight: NDArray[np.float32]  # (L, L)
 
 
 @dataclass(frozen=True)
-class Gathered:
+class BlendedViews:
     """The blended high band over n texels."""
 
     high: NDArray[np.float32]  # (n, 3) log light less the low band
@@ -78,25 +78,25 @@ def unwrap(
     frames = Frames.of(capture, track, fit, template)
     order = _outward_order(capture, fit)
     steps = 2.0 * len(order) + 4.0
-    lit_alike = CommonLight.of(light, template)
-    alignments, alignment = _look_through(frames, lit_alike, order, quality, progress, steps)
+    common_light = CommonLight.of(light, template)
+    alignments, alignment = _align_views(frames, common_light, order, quality, progress, steps)
     lows = np.stack([alignment.low for alignment in alignments])
     common = common_low_band(lows, np.stack([alignment.low_weight for alignment in alignments]))
     texels = texel_map(template, quality.texture_size)
-    gathered = _gather(frames, lit_alike, texels, alignments, common, progress, steps)
+    blended = _blend_views(frames, common_light, texels, alignments, common, progress, steps)
     progress(steps - 3.0, steps, "filling what was not seen")
-    log_rgb = gathered.high + texels.sample(common, cv2.INTER_CUBIC)
+    log_rgb = blended.high + texels.sample(common, cv2.INTER_CUBIC)
     skin = bare_skin(
         texels,
         fit.neutral_m,
         log_rgb,
-        lit_alike.shading(texels),
-        np.clip(gathered.best / CERTAIN_WEIGHT, 0.0, 1.0),
+        common_light.shading(texels),
+        np.clip(blended.best / CERTAIN_WEIGHT, 0.0, 1.0),
         glasses=capture.glasses,
     )
     progress(steps - 1.0, steps, "eyes and mouth")
-    linear = _with_painted_parts(texels, fit, light_from_log(skin.log_rgb), light)
-    result = _texture_set(texels, linear, skin, gathered, light)
+    linear = _add_painted_parts(texels, fit, light_from_log(skin.log_rgb), light)
+    result = _texture_set(texels, linear, skin, blended, light)
     progress(steps, steps, "")
     return replace(result, alignment_srgb=alignment)
 
@@ -111,9 +111,9 @@ def _outward_order(capture: Capture, fit: HeadFit) -> list[int]:
     return [int(k) for k in used[np.argsort(-(sight[used] @ sight[first]), kind="stable")]]
 
 
-def _look_through(
+def _align_views(
     frames: Frames,
-    lit_alike: CommonLight,
+    common_light: CommonLight,
     order: list[int],
     quality: Quality,
     progress: Progress,
@@ -130,48 +130,48 @@ def _look_through(
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
         frame = frames.open(k)
-        view, log_rgb = lit_alike.sample(frame, texels, None)
+        view, log_rgb = common_light.sample(frame, texels, None)
         picture.add(False, view, log_rgb)
         weight = texels.scatter(view.weight, gutters=False)
         pattern = local_pattern(texels.scatter(log_rgb @ LUMINANCE, gutters=False), weight)
-        slide = np.zeros((size // SLIDE_STEP, size // SLIDE_STEP, 2), np.float32)
+        warp = np.zeros((size // WARP_STEP, size // WARP_STEP, 2), np.float32)
         if alignments:
-            slide = mosaic.slide(pattern, weight)
-            view, log_rgb = lit_alike.sample(frame, texels, slide)
+            warp = mosaic.warp(pattern, weight)
+            view, log_rgb = common_light.sample(frame, texels, warp)
             weight = texels.scatter(view.weight, gutters=False)
             pattern = local_pattern(texels.scatter(log_rgb @ LUMINANCE, gutters=False), weight)
         mosaic.add(pattern, weight)
         picture.add(True, view, log_rgb)
         filmed = texels.scatter(log_rgb, gutters=False)
-        alignments.append(ViewAlignment(k, slide, *low_band(filmed, weight)))
-    return _about_their_mean(alignments), picture.draw()
+        alignments.append(ViewAlignment(k, warp, *low_band(filmed, weight)))
+    return _remove_mean_warp(alignments), picture.draw()
 
 
-def _about_their_mean(alignments: list[ViewAlignment]) -> list[ViewAlignment]:
+def _remove_mean_warp(alignments: list[ViewAlignment]) -> list[ViewAlignment]:
     """The same slides, but for what all have in common: that is the first view's own error.
 
     The fit places the views' mean better than any of them.
     """
-    size = alignments[0].slide.shape[1::-1]
-    total = np.zeros_like(alignments[0].slide)
+    size = alignments[0].warp.shape[1::-1]
+    total = np.zeros_like(alignments[0].warp)
     share = np.full(size[::-1], np.finfo(np.float32).tiny, np.float32)
     for alignment in alignments:
         weight = cv2.resize(alignment.low_weight, size, interpolation=cv2.INTER_LINEAR)
-        total += weight[..., None] * alignment.slide
+        total += weight[..., None] * alignment.warp
         share += weight
     common = total / share[..., None]
-    return [replace(alignment, slide=alignment.slide - common) for alignment in alignments]
+    return [replace(alignment, warp=alignment.warp - common) for alignment in alignments]
 
 
-def _gather(
+def _blend_views(
     frames: Frames,
-    lit_alike: CommonLight,
+    common_light: CommonLight,
     texels: TexelMap,
     alignments: list[ViewAlignment],
     common: FloatArray,
     progress: Progress,
     steps: float,
-) -> Gathered:
+) -> BlendedViews:
     """Second pass: the high band at full size, mostly from the views that see a texel best."""
     total = np.zeros((len(texels), 3), np.float32)
     weight_sum = np.full(len(texels), np.finfo(np.float32).tiny, np.float32)
@@ -180,16 +180,16 @@ def _gather(
     sharpness = frames.capture.sharpness[frames.capture.frame_index]
     for done, alignment in enumerate(alignments):
         progress(len(alignments) + done, steps, f"blending view {done + 1} of {len(alignments)}")
-        view, log_rgb = lit_alike.sample(frames.open(alignment.k), texels, alignment.slide)
+        view, log_rgb = common_light.sample(frames.open(alignment.k), texels, alignment.warp)
         high = log_rgb - texels.sample(alignment.low, cv2.INTER_CUBIC)
         shine = np.maximum((alignment.low - common) @ LUMINANCE - SHINE_TOLERANCE, 0.0)
         matte = texels.sample(np.exp(-6.0 * shine))
         rank = (view.weight * np.maximum(view.cosine, 0.0) * sharpness[alignment.k]) ** RANK_POWER
         add_weighted(total, weight_sum, best, views, high, view.weight, rank * matte)
-    return Gathered(total / weight_sum[:, None], best, views)
+    return BlendedViews(total / weight_sum[:, None], best, views)
 
 
-def _with_painted_parts(
+def _add_painted_parts(
     texels: TexelMap, fit: HeadFit, linear: FloatArray, light: RoomLight
 ) -> NDArray[np.float32]:
     """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
@@ -203,18 +203,18 @@ def _texture_set(
     texels: TexelMap,
     linear: FloatArray,
     bare: BareSkin,
-    gathered: Gathered,
+    blended: BlendedViews,
     light: RoomLight,
 ) -> TextureSet:
     skin = texels.is_material("skin")
-    coverage = np.where(skin, bare.seen, 0.0).astype(np.float32)
-    views = np.where(coverage > 0.0, gathered.views, 0).astype(np.uint8)
+    coverage = np.where(skin, bare.coverage, 0.0).astype(np.float32)
+    views = np.where(coverage > 0.0, blended.views, 0).astype(np.uint8)
     agreement = 1.0 - 0.5 ** views.astype(np.float32)
     # Turning further does not help where hair hides the skin.
-    hair, to_be_seen = bare.hair, skin & (bare.hair.hides < 0.5)
+    hair, expected = bare.hair, skin & (bare.hair.mask < 0.5)
     findings = bare.findings
-    share = float(coverage[to_be_seen].mean()) if to_be_seen.any() else 1.0
-    if share < LEAST_COVERAGE:
+    share = float(coverage[expected].mean()) if expected.any() else 1.0
+    if share < MIN_COVERAGE:
         percent = round(100 * share)
         findings += (
             Finding(
@@ -228,7 +228,7 @@ def _texture_set(
         base_color_srgb=np.clip(srgb_from_linear(texels.scatter(linear)), 0.0, 1.0),
         coverage=texels.scatter(coverage),
         confidence=texels.scatter(
-            (coverage * np.sqrt(gathered.best) * agreement).astype(np.float32)
+            (coverage * np.sqrt(blended.best) * agreement).astype(np.float32)
         ),
         view_count=texels.scatter(views),
         iris_linear=light.iris_linear,

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...imaging.track_features import track_features
-from ..frame_sampling.frame_sampler import SLIDE_STEP
+from ..frame_sampling.frame_sampler import WARP_STEP
 
 # Texels of the alignment atlas.
 CONTRAST_SIGMA = 7.0
-SLIDE_SIGMA = 8.0
-LARGEST_SLIDE = 8.0
-MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 3000, 0.01, 25, 2
+WARP_SIGMA = 8.0
+MAX_WARP = 8.0
+MARKS, MIN_CONTRAST, WINDOW, PYRAMID = 3000, 0.01, 25, 2
 # Where no mark is near, the fit is believed.
 FIT_TRUST = 0.02
 
@@ -32,36 +32,36 @@ class Mosaic:
         self._pattern = np.zeros((size, size), np.float32)
         self._weight = np.zeros((size, size), np.float32)
 
-    def slide(self, pattern: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
+    def warp(self, pattern: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
         """Offsets (M/4, M/4, 2) in texels x, y at which the view shows what the mosaic shows.
 
         `pattern` (M, M): `local_pattern` of the view; `weight` (M, M) its trust.
         """
         common = np.minimum(np.minimum(weight, self._weight) * 4.0, 1.0)
         here, there = _grey(self._pattern * common), _grey(pattern * common)
-        size = len(pattern) // SLIDE_STEP
+        size = len(pattern) // WARP_STEP
         total, share = np.zeros((size, size, 2), np.float32), np.zeros((size, size), np.float32)
-        marks = track_features(here, there, common > 0.0, MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
+        marks = track_features(here, there, common > 0.0, MARKS, MIN_CONTRAST, WINDOW, PYRAMID)
         # Slides beyond what a usable fit leaves are mismatches.
-        small = np.linalg.norm(marks.offsets, axis=1) < LARGEST_SLIDE
-        column, row = (marks.places[small] / SLIDE_STEP).astype(int).T
-        np.add.at(total, (row, column), marks.offsets[small])
+        valid = np.linalg.norm(marks.offsets, axis=1) < MAX_WARP
+        column, row = (marks.positions[valid] / WARP_STEP).astype(int).T
+        np.add.at(total, (row, column), marks.offsets[valid])
         np.add.at(share, (row, column), 1.0)
         return _smooth(total, share)
 
     def add(self, pattern: FloatArray, weight: FloatArray) -> None:
         """Let the aligned view speak where it sees better than the views before it."""
-        fresh = weight**4 / np.maximum(weight**4 + self._weight**4, 1e-9)
-        self._pattern += fresh * (pattern - self._pattern)
+        share_of_view = weight**4 / np.maximum(weight**4 + self._weight**4, 1e-9)
+        self._pattern += share_of_view * (pattern - self._pattern)
         self._weight = np.maximum(self._weight, weight)
 
 
 def local_pattern(log_luminance: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
     """Log luminance (M, M) less its surroundings, over its contrast; 0 where nothing is seen."""
-    known = (weight > 0.0).astype(np.float32)
-    share = np.maximum(cv2.GaussianBlur(known, (0, 0), CONTRAST_SIGMA), 1e-3)
-    mean = cv2.GaussianBlur(log_luminance * known, (0, 0), CONTRAST_SIGMA) / share
-    detail = (log_luminance - mean) * known
+    observed = (weight > 0.0).astype(np.float32)
+    share = np.maximum(cv2.GaussianBlur(observed, (0, 0), CONTRAST_SIGMA), 1e-3)
+    mean = cv2.GaussianBlur(log_luminance * observed, (0, 0), CONTRAST_SIGMA) / share
+    detail = (log_luminance - mean) * observed
     spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 2 * CONTRAST_SIGMA) / share)
     return np.clip(detail / (spread + 0.02), -3.0, 3.0).astype(np.float32)
 
@@ -72,6 +72,6 @@ def _grey(pattern: FloatArray) -> NDArray[np.uint8]:
 
 def _smooth(total: FloatArray, share: FloatArray) -> NDArray[np.float32]:
     """Offsets summed (m, m, 2) by grid cell, their number (m, m), to a smooth field (m, m, 2)."""
-    sigma = SLIDE_SIGMA / SLIDE_STEP
+    sigma = WARP_SIGMA / WARP_STEP
     total, share = (cv2.GaussianBlur(image, (0, 0), sigma) for image in (total, share))
     return (total / (share + FIT_TRUST)[..., None]).astype(np.float32)

@@ -12,7 +12,7 @@ estimate.py   all of it
 """
 
 from .estimate import estimate_light
-from .neutral import neutral_filmed, tone_beside
+from .neutral import measure_neutral, tone_from_neutral
 from .skin_points import SkinPoints
 
 __all__ = ["SkinPoints", "estimate_light", "neutral_filmed", "tone_beside"]

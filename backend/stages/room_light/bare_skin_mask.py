@@ -19,11 +19,11 @@ from .light_fit import Shading
 from .skin_points import SkinPoints
 
 # Log luminance below the upper face's skin, light taken off, where hair begins and is certain.
-BEARD_DARKER = (0.35, 0.75)
-LEAST_KNOWN = 0.2  # weight of a point over all views
+BEARD_CONTRAST = (0.35, 0.75)
+MIN_WEIGHT = 0.2  # weight of a point over all views
 
 
-def above_the_mouth(
+def upper_face_mask(
     points: SkinPoints, template: HeadTemplate, neutral_m: FloatArray
 ) -> FloatArray:
     """(n,) 1 where no beard grows: higher than the nostrils of the head (V, 3)."""
@@ -32,17 +32,17 @@ def above_the_mouth(
     return (height > nostrils).astype(np.float32)
 
 
-def bare_share(
+def bare_skin_mask(
     filmed: FilmedPoints, shading: Shading, plain: FloatArray, upper: FloatArray
 ) -> NDArray[np.float32]:
     """(n,) in [0, 1]: how far a point is skin, under the light that the `upper` (n,) tell of."""
-    known = filmed.weight.sum(0)
+    observed = filmed.weight.sum(0)
     light = shading.log_shading + shading.exposure[:, None]
     albedo = (np.log(np.maximum(filmed.radiance, 1e-3)) - light) @ LUMINANCE
-    albedo = (filmed.weight * albedo).sum(0) / np.maximum(known, 1e-9)
-    telling = (known > LEAST_KNOWN) & (plain * upper > 0.5)
-    if not telling.any():
+    albedo = (filmed.weight * albedo).sum(0) / np.maximum(observed, 1e-9)
+    reference = (observed > MIN_WEIGHT) & (plain * upper > 0.5)
+    if not reference.any():
         return np.ones_like(plain)
-    darker = np.median(albedo[telling]) - albedo
-    hair = smooth_step(*BEARD_DARKER, darker) * (1.0 - upper) * (known > LEAST_KNOWN)
+    darker = np.median(albedo[reference]) - albedo
+    hair = smooth_step(*BEARD_CONTRAST, darker) * (1.0 - upper) * (observed > MIN_WEIGHT)
     return (1.0 - hair).astype(np.float32)

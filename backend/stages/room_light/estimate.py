@@ -17,12 +17,12 @@ from studio_avatar_addon.avatar.types import (
     RoomLight,
 )
 
-from ..frame_sampling.eye_colors import measure_eyes
+from ..frame_sampling.eye_colors import measure_eye_colours
 from ..frame_sampling.frame_sampler import Frames
-from .bare_skin_mask import above_the_mouth, bare_share
-from .filmed_points import filmed_points, usual_colour
+from .bare_skin_mask import bare_skin_mask, upper_face_mask
+from .filmed_points import filmed_points, typical_colour
 from .light_fit import Shading, fit_shading
-from .surroundings import look_around
+from .surroundings import trace_surroundings
 from .tone import skin_tone
 
 STEPS = 3
@@ -39,24 +39,24 @@ def estimate_light(
     """The light of every chosen frame, and the mean light to which all views can be brought."""
     frames = Frames.of(capture, track, fit, template)
     progress(0, STEPS, "looking around from every point of the skin")
-    around = look_around(fit, template)
+    surroundings = trace_surroundings(fit, template)
     progress(1, STEPS, "reading the skin from the frames")
-    filmed = filmed_points(frames, around.points)
-    eyes = measure_eyes(capture, track)
-    openness = around.visibility.openness.astype(np.float32)
-    plain = around.points.plain(openness)
-    usual = usual_colour(filmed, plain)
-    tone = skin_tone(usual, eyes.sclera_filmed if eyes.seen else None)
+    filmed = filmed_points(frames, surroundings.points)
+    eyes = measure_eye_colours(capture, track)
+    openness = surroundings.visibility.openness.astype(np.float32)
+    plain = surroundings.points.plain(openness)
+    typical = typical_colour(filmed, plain)
+    tone = skin_tone(typical, eyes.sclera_filmed if eyes.measured else None)
     progress(2, STEPS, "estimating the room's light")
 
-    def shaded(usable: FloatArray) -> Shading:
+    def fit_light(usable: FloatArray) -> Shading:
         known = capture.exposure_known
-        return fit_shading(filmed, around, usable, tone, device, exposure_known=known)
+        return fit_shading(filmed, surroundings, usable, tone, device, exposure_known=known)
 
-    upper = above_the_mouth(around.points, template, fit.neutral_m)
-    plain = plain * bare_share(filmed, shaded(plain * upper), plain, upper)
-    shading = shaded(plain)
-    log_shading = np.stack([around.points.smooth(view, openness) for view in shading.log_shading])
+    upper = upper_face_mask(surroundings.points, template, fit.neutral_m)
+    plain = plain * bare_skin_mask(filmed, fit_light(plain * upper), plain, upper)
+    shading = fit_light(plain)
+    log_shading = np.stack([surroundings.points.smooth(view, openness) for view in shading.log_shading])
     progress(STEPS, STEPS, f"the light stands still with the {shading.moves_with}")
     return RoomLight(
         moves_with=shading.moves_with,
@@ -67,10 +67,10 @@ def estimate_light(
         openness=openness,
         plain=plain.astype(np.float32),
         skin_linear=tone,
-        skin_filmed=usual,
+        skin_filmed=typical,
         iris_linear=eyes.iris,
         sclera_filmed=eyes.sclera_filmed,
-        sclera_seen=eyes.seen,
+        sclera_seen=eyes.measured,
     )
 
 

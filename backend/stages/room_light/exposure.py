@@ -10,7 +10,7 @@ from .filmed_points import FilmedPoints
 
 DARKEST, LIGHTEST = 0.01, 0.9  # linear; noise below, clipping above
 ROUNDS, SPREAD = 30, 0.08
-LARGEST = 0.7  # log light
+MAX_OFFSET = 0.7  # log light
 
 
 def exposure_offsets(filmed: FilmedPoints, log_shading: FloatArray) -> FloatArray:
@@ -23,14 +23,14 @@ def exposure_offsets(filmed: FilmedPoints, log_shading: FloatArray) -> FloatArra
     logs = np.log(np.maximum(filmed.radiance, DARKEST)) - log_shading
     weight = counts
     offset = np.zeros((len(logs), 3), np.float32)
-    told = counts.any(axis=1)
-    for _ in range(ROUNDS if told.any() else 0):
+    observed = counts.any(axis=1)
+    for _ in range(ROUNDS if observed.any() else 0):
         share = weight / np.maximum(weight.sum(axis=0), 1e-9)
         colour = np.einsum("kn,knc->nc", share, logs - offset[:, None])
-        left = logs - colour
+        residual = logs - colour
         share = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-        offset = np.einsum("kn,knc->kc", share, left)
-        offset -= np.median(offset[told], axis=0)
-        away = np.abs(left - offset[:, None]).max(axis=2)
-        weight = counts / (1.0 + (away / SPREAD) ** 2)
-    return np.clip(offset * told[:, None], -LARGEST, LARGEST)
+        offset = np.einsum("kn,knc->kc", share, residual)
+        offset -= np.median(offset[observed], axis=0)
+        deviation = np.abs(residual - offset[:, None]).max(axis=2)
+        weight = counts / (1.0 + (deviation / SPREAD) ** 2)
+    return np.clip(offset * observed[:, None], -MAX_OFFSET, MAX_OFFSET)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...atlas.texel_map import sample_at
-from ...imaging.log_light import LUMINANCE, USUAL_SKIN, chroma, log_light
+from ...imaging.log_light import LUMINANCE, TYPICAL_SKIN, chroma, log_light
 from ..frame_sampling.frame_sampler import Frames
 from .skin_points import SkinPoints
 
 # Log chroma at which a view shows something else of a point than the others do.
-OTHER_COLOUR = 0.25
+CHROMA_TOLERANCE = 0.25
 
 
 @dataclass(frozen=True)
@@ -34,34 +34,34 @@ def filmed_points(frames: Frames, points: SkinPoints) -> FilmedPoints:
     radiance = np.zeros((len(used), int(points.skin.sum()), 3), np.float32)
     weight = np.zeros(radiance.shape[:2], np.float32)
     for k in np.flatnonzero(used):
-        opened = frames.open(int(k))
-        view = opened.see(points.texels, None)
+        frame = frames.open(int(k))
+        view = frame.view_texels(points.texels, None)
         # A coarse texel covers several pixels: average them.
-        half = cv2.resize(opened.linear, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        half = cv2.resize(frame.linear, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         radiance[k] = np.maximum(sample_at(half, view.points_px[points.skin] * 0.5), 0.0)
         weight[k] = view.weight[points.skin]
     rotation = frames.fit.camera_from_head[:, :3, :3].astype(np.float32)
-    return FilmedPoints(radiance, weight * _agreeing(radiance, weight), rotation)
+    return FilmedPoints(radiance, weight * _colour_agreement(radiance, weight), rotation)
 
 
-def _agreeing(radiance: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
+def _colour_agreement(radiance: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
     """(K, n) in [0, 1]: whether a view shows a point in the colour that the others show."""
     colour = chroma(log_light(radiance))
     total = np.maximum(weight.sum(0), 1e-9)
     mean = np.einsum("kn,knc->nc", weight, colour) / total[:, None]
-    away = np.linalg.norm(colour - mean, axis=2)
-    return np.exp(-((away / OTHER_COLOUR) ** 2)).astype(np.float32)
+    deviation = np.linalg.norm(colour - mean, axis=2)
+    return np.exp(-((deviation / CHROMA_TOLERANCE) ** 2)).astype(np.float32)
 
 
-def usual_colour(filmed: FilmedPoints, plain: FloatArray) -> NDArray[np.float32]:
+def typical_colour(filmed: FilmedPoints, plain: FloatArray) -> NDArray[np.float32]:
     """Median colour (3,) of plain skin in the brighter half: what the light falls on."""
     total = np.maximum(filmed.weight.sum(0), 1e-9)
     mean = np.einsum("kn,knc->nc", filmed.weight, filmed.radiance) / total[:, None]
-    known = mean[(plain > 0.5) & (total > 0.5)]
-    return bright_median(known) if len(known) else USUAL_SKIN
+    observed = mean[(plain > 0.5) & (total > 0.5)]
+    return bright_half_median(observed) if len(observed) else TYPICAL_SKIN
 
 
-def bright_median(linear: FloatArray) -> NDArray[np.float32]:
+def bright_half_median(linear: FloatArray) -> NDArray[np.float32]:
     """(3,) of the colours (n, 3) in the brighter half, without the brightest: those that shine."""
     bright = linear @ LUMINANCE
     low, high = np.quantile(bright, (0.5, 0.9))

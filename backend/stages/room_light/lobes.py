@@ -27,20 +27,20 @@ SMOOTHING = 0.03  # of the lobes' mean power
 COLOUR_TIE = 8.0  # how strongly a lobe keeps the common colour of the light
 OWN_ALBEDO = 0.8  # share of a point's own albedo that a moving light lets us trust
 # Log light: pockets that hardly any light reaches are not divided by next to nothing.
-DEEPEST_SHADE = -1.2
-LEAST_SHADING = 0.12  # of the median: light that the model misses, in creases above all
+MIN_LOG_SHADING = -1.2
+MIN_SHADING = 0.12  # of the median: light that the model misses, in creases above all
 
 
-def telling_points(reach: FloatArray) -> IntArray:
+def choose_fit_points(reach: FloatArray) -> IntArray:
     """Some FIT_POINTS, or fewer, of the points whose `reach` (n,) is above 0."""
-    some = np.argsort(-reach, kind="stable")[: max(int((reach > 0).sum()), 1)]
-    return some[:: max(len(some) // FIT_POINTS, 1)]
+    order = np.argsort(-reach, kind="stable")[: max(int((reach > 0).sum()), 1)]
+    return order[:: max(len(order) // FIT_POINTS, 1)]
 
 
 def relative_log(shading: FloatArray) -> NDArray[np.float32]:
     """Of views (K, n, 3), relative to the median."""
-    usual = np.median(shading, (0, 1))
-    return np.maximum(np.log(shading + LEAST_SHADING * usual) - np.log(usual), DEEPEST_SHADE)
+    median = np.median(shading, (0, 1))
+    return np.maximum(np.log(shading + MIN_SHADING * median) - np.log(median), MIN_LOG_SHADING)
 
 
 class Responses:
@@ -112,16 +112,16 @@ def _lobes(
 ) -> NDArray[np.float32]:
     """One weighted solve: the luminance first, then each channel, tied to the common colour."""
     bright = np.maximum(target @ LUMINANCE, 1e-3)
-    common = _nonnegative(
+    common = _solve_nonnegative(
         _mean_row(rows, albedo), bright, weight / bright**2, np.zeros(LOBES), SMOOTHING
     )
     out = np.empty((LOBES, 3), np.float32)
     for c in range(3):
         row = rows[:, c] * albedo[None, :, c, None]
-        wanted = target[..., c]
-        scale = np.median(wanted[weight > 0] / bright[weight > 0]) if (weight > 0).any() else 1.0
-        relative = weight / np.maximum(wanted, 1e-3) ** 2
-        out[:, c] = _nonnegative(row, wanted, relative, common * scale, COLOUR_TIE)
+        channel = target[..., c]
+        scale = np.median(channel[weight > 0] / bright[weight > 0]) if (weight > 0).any() else 1.0
+        relative = weight / np.maximum(channel, 1e-3) ** 2
+        out[:, c] = _solve_nonnegative(row, channel, relative, common * scale, COLOUR_TIE)
     return out
 
 
@@ -129,7 +129,7 @@ def _mean_row(rows: FloatArray, albedo: FloatArray) -> FloatArray:
     return np.einsum("kcml,mc,c->kml", rows, albedo, LUMINANCE)
 
 
-def _nonnegative(
+def _solve_nonnegative(
     rows: FloatArray, target: FloatArray, weight: FloatArray, near: FloatArray, pull: float
 ) -> FloatArray:
     """min sum w (rows x - target)^2 + pull * power * |x - near|^2, x >= 0, by normal equations."""

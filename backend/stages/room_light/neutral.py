@@ -16,15 +16,15 @@ SPOT_PX = 7
 DARKEST, CLIPPED = 0.02, 0.90  # linear; darker is noise, brighter may have been brighter still
 
 
-def tone_beside(light: RoomLight, capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
-    """Linear albedo (3,) of the skin, as the spot tells it. Raises as `neutral_filmed`."""
+def tone_from_neutral(light: RoomLight, capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
+    """Linear albedo (3,) of the skin, as the spot tells it. Raises as `measure_neutral`."""
     k = capture.frame_index.tolist().index(spot.frame)
-    filmed = neutral_filmed(capture, spot) * np.exp(-light.exposure_log[k])
+    filmed = measure_neutral(capture, spot) * np.exp(-light.exposure_log[k])
     sclera = light.sclera_filmed if light.sclera_seen else None
     return skin_tone(light.skin_filmed, sclera, NeutralCue(filmed, spot.reflectance))
 
 
-def neutral_filmed(capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
+def measure_neutral(capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
     """Linear colour (3,) of the spot, evened by its frame's gain.
 
     Raises ChoiceError where the frame is none of the chosen ones, or the spot lies outside, in the

@@ -17,7 +17,7 @@ from ...imaging.smooth_step import smooth_step
 GRID = 192
 SMOOTHING = 1.3  # texels of it
 SEAM = (3.0, 14.0)  # texels of it from a border up to which the surface counts, wholly and at all
-LEAST_OPENNESS = 0.02
+MIN_OPENNESS = 0.02
 # Regions that are not plain skin: they would be taken for shadow.
 NOT_PLAIN = ("lips", "brows", "eyelids", "nostrils", "scalp", "ears", "neck")
 
@@ -68,7 +68,7 @@ class SkinPoints:
 
         So the depth of a pocket, the slit between the lips above all, takes its rim's value.
         """
-        weight = np.maximum(openness, LEAST_OPENNESS).astype(np.float32)
+        weight = np.maximum(openness, MIN_OPENNESS).astype(np.float32)
         total = cv2.GaussianBlur(self.scatter(values * weight[:, None]), (0, 0), SMOOTHING)
         share = cv2.GaussianBlur(self.scatter(weight), (0, 0), SMOOTHING)
         return self.texels.gather(total / share[..., None])[self.skin]

@@ -28,7 +28,7 @@ class Surroundings:
     exchange: scipy.sparse.csr_matrix  # (n, n) share of each point's hemisphere that others fill
 
 
-def look_around(fit: HeadFit, template: HeadTemplate) -> Surroundings:
+def trace_surroundings(fit: HeadFit, template: HeadTemplate) -> Surroundings:
     """Visibility towards DIRECTIONS and the exchange of light between the points."""
     skin_points = SkinPoints.of(template)
     texels, skin = skin_points.texels, skin_points.skin

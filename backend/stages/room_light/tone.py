@@ -32,15 +32,15 @@ SKIN_TYPES = np.array(
 # Share of a soft light that skin mirrors: little beside light skin, as much as dark skin scatters.
 MIRRORED = 0.03
 # Standard deviations of the logarithms.
-USUAL_LIGHT, USUAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside skin of USUAL_ALBEDO, as filmed
+TYPICAL_LIGHT, TYPICAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside skin of USUAL_ALBEDO, as filmed
 # Cameras expose to the face: wholly (1), or to the room as well.
-USUAL_ALBEDO, FACE_METERING = 0.25, (0.5, 1.0)
+TYPICAL_ALBEDO, FACE_METERING = 0.25, (0.5, 1.0)
 # Lids and socket keep light off the eye. The 24 people of `benchmark tone` have .52 and .34 at it;
 # with .52 the tone's bias is least (0 for 3 degrees), with .57 its error (11 for 12).
 SCLERA_SHADE, SCLERA_SD = 0.57, 0.35
 CLIPPED = 0.90  # a sclera this bright may have been brighter
 # Log red over green by which skin is redder than its sclera, at least; less: lids were measured.
-REDDER = 0.22
+MIN_RED_EXCESS = 0.22
 # Red over green and green over blue: what white balance leaves lies along the colours of warm
 # and cold lamps, which differ almost twice as much in the latter.
 WHITE_BALANCE_SD = np.array([0.10, 0.18])
@@ -69,25 +69,25 @@ def skin_tone(
     skin = np.log(np.maximum(skin_filmed, 1e-4))
     sclera = None if sclera_filmed is None else _Sclera.of(sclera_filmed, skin)
     light, light_sd = _light_colour(sclera, neutral)
-    seen = _colour(skin) - light
+    observed = _colour(skin) - light
     steps = np.linspace(0.0, len(SKIN_TYPES) - 1.0, 501)
     types = np.arange(len(SKIN_TYPES))
     tones = np.stack([np.interp(steps, types, np.log(SKIN_TYPES[:, c])) for c in range(3)], 1)
     curve = np.log(np.exp(tones) + MIRRORED)  # as it looks
     level = (skin - curve) @ LUMINANCE  # of the light, if this were the skin
-    metered = np.log(USUAL_LIGHT) + np.mean(FACE_METERING) * (
-        np.log(USUAL_ALBEDO) - tones @ LUMINANCE
+    metered = np.log(TYPICAL_LIGHT) + np.mean(FACE_METERING) * (
+        np.log(TYPICAL_ALBEDO) - tones @ LUMINANCE
     )
-    cost = ((level - metered) / np.hypot(USUAL_LIGHT_SD, TONE_LIGHT_SD)) ** 2
+    cost = ((level - metered) / np.hypot(TYPICAL_LIGHT_SD, TONE_LIGHT_SD)) ** 2
     if sclera is not None:
         cost += sclera.cost(level)
     if neutral is not None and neutral.reflectance is not None:
-        told = np.log(neutral.filmed / neutral.reflectance) @ LUMINANCE
-        cost += ((level - told) / np.hypot(neutral.level_sd, TONE_LIGHT_SD)) ** 2
+        estimate = np.log(neutral.filmed / neutral.reflectance) @ LUMINANCE
+        cost += ((level - estimate) / np.hypot(neutral.level_sd, TONE_LIGHT_SD)) ** 2
     colour_sd = np.hypot(light_sd, TONE_COLOUR_SD)
-    cost += (((_colour(curve) - seen) / colour_sd) ** 2).sum(1)
+    cost += (((_colour(curve) - observed) / colour_sd) ** 2).sum(1)
     best = np.argmin(cost)
-    own = OWN_COLOUR * (seen - _colour(curve[best]))
+    own = OWN_COLOUR * (observed - _colour(curve[best]))
     return np.exp(tones[best] + np.array([own[0], 0.0, -own[1]]) - _level(own)).astype(np.float32)
 
 
@@ -103,7 +103,7 @@ class _Sclera:
     def of(cls, filmed: FloatArray, skin_log: FloatArray) -> _Sclera:
         log, clipped = np.log(np.maximum(filmed, 1e-3)), bool(filmed.max() >= CLIPPED)
         redder = float(_colour(skin_log)[0] - _colour(log)[0])
-        purity = 1.0 if clipped else float(np.clip(redder / REDDER, 0.0, 1.0))
+        purity = 1.0 if clipped else float(np.clip(redder / MIN_RED_EXCESS, 0.0, 1.0))
         return cls(log - np.log(SCLERA_ALBEDO * SCLERA_SHADE), purity, clipped)
 
     def cost(self, level: FloatArray) -> FloatArray:
@@ -123,15 +123,15 @@ def _light_colour(
     White balance leaves little of it, sclera and something neutral tell it, each weighed by how
     sure it is; the artist's spot is surest, but may be tinted itself.
     """
-    precision, told = WHITE_BALANCE_SD**-2, np.zeros(2)
+    precision, estimate = WHITE_BALANCE_SD**-2, np.zeros(2)
     if sclera is not None and not sclera.clipped:  # what is clipped has no colour
         weight = sclera.purity / SCLERA_COLOUR_SD**2
-        precision, told = precision + weight, told + weight * _colour(sclera.light)
+        precision, estimate = precision + weight, estimate + weight * _colour(sclera.light)
     if neutral is not None:
         weight = neutral.colour_sd**-2
         filmed = _colour(np.log(np.maximum(neutral.filmed, 1e-3)))
-        precision, told = precision + weight, told + weight * filmed
-    return told / precision, precision**-0.5
+        precision, estimate = precision + weight, estimate + weight * filmed
+    return estimate / precision, precision**-0.5
 
 
 def _colour(log_rgb: FloatArray) -> FloatArray:

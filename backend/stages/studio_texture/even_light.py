@@ -31,14 +31,14 @@ from ...imaging.log_light import LUMINANCE, light_from_log, log_light
 from ...imaging.smooth_step import smooth_step
 from ..phone_texture.painted_parts import painted_parts
 from ..room_light.skin_points import GRID, SkinPoints
-from ..room_light.surroundings import look_around
-from .hybrid import guided
+from ..room_light.surroundings import trace_surroundings
+from .hybrid import hybrid_albedo
 from .network_guide import predict
 from .networks import load
-from .physical import divided
+from .physical import divide_by_shading
 
 LOW_SIGMA = 1.5  # texels of the coarse grid
-LEAST_TRUST = 1e-3
+MIN_TRUST = 1e-3
 NOSTRIL_OPEN = (0.25, 0.60)  # openness inside a nostril, and on its rim
 ALBEDO_RANGE = (0.012, 0.85)
 WARM_LOG = np.array([0.15, 0.0, -0.15], np.float32)  # what full warmth adds to log light
@@ -80,42 +80,42 @@ def studio_texture(
     filmed = Filmed.of(phone, template, quality.texture_size)
     if choices.studio_method == "physical":
         progress(0, 1, "dividing by the room's light")
-        evenly_lit = divided(filmed.points, light, filmed.low, filmed.coverage)
+        evenly_lit = divide_by_shading(filmed.points, light, filmed.low, filmed.coverage)
         albedo_log = apply_low_band_gain(filmed, light, evenly_lit, choices.light_removal)
     else:
         net = load()
         progress(0, 2, "looking around from every point of the skin")
-        around = look_around(fit, template)
+        surroundings = trace_surroundings(fit, template)
         progress(1, 2, "asking the network for the skin without light")
         by_wplus = choices.studio_method == "stylegan"
-        evenly_lit = divided(filmed.points, light, filmed.low, filmed.coverage)
-        known = (
+        evenly_lit = divide_by_shading(filmed.points, light, filmed.low, filmed.coverage)
+        physical = (
             filmed.points.scatter(evenly_lit),
             filmed.points.scatter(light.plain * filmed.coverage),
         )
-        answer = predict(
-            net, phone, around, device, features=not by_wplus, known=known,
+        prediction = predict(
+            net, phone, surroundings, device, features=not by_wplus, physical=physical,
             refine_seconds=choices.refine_seconds,
         )  # fmt: skip
         if by_wplus:
-            albedo_log = filmed.texels.sample(answer, cv2.INTER_CUBIC)
+            albedo_log = filmed.texels.sample(prediction, cv2.INTER_CUBIC)
         else:
-            guide = at_points(answer, around.points)
-            evenly_lit = guided(around, light, filmed.low, guide, filmed.coverage, device)
+            guide = sample_at_points(prediction, surroundings.points)
+            evenly_lit = hybrid_albedo(surroundings, light, filmed.low, guide, filmed.coverage, device)
             albedo_log = apply_low_band_gain(filmed, light, evenly_lit, choices.light_removal)
     return texture_set(phone, light, fit, filmed, albedo_log, choices)
 
 
-def at_points(answer: FloatArray, points: SkinPoints) -> NDArray[np.float32]:
+def sample_at_points(prediction: FloatArray, points: SkinPoints) -> NDArray[np.float32]:
     """The network's answer (S, S, 3) at the coarse points: (n, 3)."""
-    return points.texels.sample(answer, cv2.INTER_CUBIC)[points.skin]
+    return points.texels.sample(prediction, cv2.INTER_CUBIC)[points.skin]
 
 
 def _coarse(
     points: SkinPoints, texels: TexelMap, phone_log: FloatArray, seen: FloatArray
 ) -> NDArray[np.float32]:
     """Log light (n, 3) of the phone texture's low band at the coarse points."""
-    trust = np.maximum(seen, LEAST_TRUST)
+    trust = np.maximum(seen, MIN_TRUST)
     size = (GRID, GRID)
     total = texels.scatter(phone_log * trust[:, None], gutters=False)
     total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)
@@ -148,7 +148,7 @@ def texture_set(
     """What all methods share: nostrils, the artist's tone, and all that is no skin."""
     texels = filmed.texels
     openness = texels.sample(filmed.points.scatter(light.openness))
-    albedo_log = _dark_nostrils(texels, albedo_log, openness, light.skin_linear)
+    albedo_log = _darken_nostrils(texels, albedo_log, openness, light.skin_linear)
     linear = np.clip(light_from_log(albedo_log + _tone_log(choices)), *ALBEDO_RANGE)
     painted, drawn = painted_parts(texels, fit, phone.iris_linear)
     linear = np.where(drawn[:, None], painted, linear)
@@ -170,7 +170,7 @@ def _tone_log(choices: StudioChoices) -> NDArray[np.float32]:
     return (warm + choices.skin_exposure * np.log(2.0)).astype(np.float32)
 
 
-def _dark_nostrils(
+def _darken_nostrils(
     texels: TexelMap, albedo_log: FloatArray, openness: FloatArray, tone: FloatArray
 ) -> NDArray[np.float32]:
     """Log albedo (n, 3) without what dividing the dark in the nostrils by next to nothing makes."""

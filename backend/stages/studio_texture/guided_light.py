@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..room_light.lobes import Responses, relative_log, solve_lobes, telling_points
+from ..room_light.lobes import Responses, choose_fit_points, relative_log, solve_lobes
 from ..room_light.surroundings import Surroundings
 
 HEAD = np.eye(3, dtype=np.float32)  # the common light stands with the head
 
 
-def guided_shading(
+def fit_guided_shading(
     filmed_log: FloatArray,
     guide_log: FloatArray,
     weight: FloatArray,
-    around: Surroundings,
+    surroundings: Surroundings,
     tone_linear: FloatArray,
     device: torch.device,
 ) -> NDArray[np.float32]:
@@ -33,10 +33,10 @@ def guided_shading(
     """
     if not weight.any():
         return np.zeros_like(filmed_log)
-    some = telling_points(weight)
-    responses = Responses(around, device)
-    rows = responses.of(HEAD, tone_linear, some)[None]
-    albedo = np.exp(guide_log[some] - np.median(guide_log[some], 0))
-    filmed = np.exp(filmed_log[some])[None]
-    lobes = solve_lobes(rows, filmed, weight[None, some], albedo, refine=False)
+    chosen = choose_fit_points(weight)
+    responses = Responses(surroundings, device)
+    rows = responses.of(HEAD, tone_linear, chosen)[None]
+    albedo = np.exp(guide_log[chosen] - np.median(guide_log[chosen], 0))
+    filmed = np.exp(filmed_log[chosen])[None]
+    lobes = solve_lobes(rows, filmed, weight[None, chosen], albedo, refine=False)
     return relative_log(responses.shading(HEAD, tone_linear, lobes)[None])[0]

@@ -17,9 +17,9 @@ from ...imaging.tensor_color import linear_from_srgb, log_light
 from .networks import StudioNet
 from .networks.generator import Change
 
-RATE = 0.02
-PULL = 0.05  # of the latents' mean squared way, in units of log light
-USUAL_ERROR = 0.1  # log light; larger errors count by their size, not its square
+LEARNING_RATE = 0.02
+REGULARISATION = 0.05  # of the latents' mean squared way, in units of log light
+HUBER_DELTA = 0.1  # log light; larger errors count by their size, not its square
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Target:
     weight: Tensor  # (1, 1, S, S) how well it is known
 
 
-def refined(
+def refine_latents(
     net: StudioNet,
     first: Tensor,
     changes: Mapping[int, Change] | None,
@@ -39,18 +39,18 @@ def refined(
 ) -> Tensor:
     """W+ (1, layers, D) after so many seconds of descent from `first`; `changes` stay."""
     wplus = first.clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([wplus], RATE)
+    optimizer = torch.optim.Adam([wplus], LEARNING_RATE)
     share = target.weight / target.weight.sum().clamp(min=1e-6)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        drawn_srgb = net.generator.synthesis(wplus, changes).clamp(0.0, 1.0)
-        apart = log_light(linear_from_srgb(drawn_srgb)) - target.albedo_log
-        apart = apart - (share * apart).sum((2, 3), keepdim=True)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        generated_srgb = net.generator.synthesis(wplus, changes).clamp(0.0, 1.0)
+        difference = log_light(linear_from_srgb(generated_srgb)) - target.albedo_log
+        difference = difference - (share * difference).sum((2, 3), keepdim=True)
         error = torch.where(
-            apart.abs() < USUAL_ERROR, 0.5 * apart.square() / USUAL_ERROR,
-            apart.abs() - 0.5 * USUAL_ERROR,
+            difference.abs() < HUBER_DELTA, 0.5 * difference.square() / HUBER_DELTA,
+            difference.abs() - 0.5 * HUBER_DELTA,
         )  # fmt: skip
-        loss = (share * error).sum() + PULL * (wplus - first).square().mean()
+        loss = (share * error).sum() + REGULARISATION * (wplus - first).square().mean()
         # Of W+ alone: the generator learns nothing.
         (wplus.grad,) = torch.autograd.grad(loss, wplus)
         optimizer.step()

@@ -12,8 +12,8 @@ from studio_avatar_addon.avatar.types import FloatArray, TextureSet
 from ...imaging.image_files import linear_from_srgb
 from ...imaging.log_light import log_light
 from ..room_light.surroundings import Surroundings
-from .latent_refinement import Target, refined
-from .networks import PhoneInputs, StudioNet, clipped_share
+from .latent_refinement import Target, refine_latents
+from .networks import PhoneInputs, StudioNet, clipping_mask
 
 # Images of the skin's log albedo (N, N, 3), up to a colour, and of how well it is known (N, N).
 Known = tuple[FloatArray, FloatArray]
@@ -22,46 +22,46 @@ Known = tuple[FloatArray, FloatArray]
 def predict(
     net: StudioNet,
     phone: TextureSet,
-    around: Surroundings,
+    surroundings: Surroundings,
     device: torch.device,
     *,
     features: bool = True,
-    known: Known | None = None,
+    physical: Known | None = None,
     refine_seconds: float = 0.0,
 ) -> NDArray[np.float32]:
     """Log albedo (S, S, 3), an atlas of the network's size. Without `features` by W+ alone, as the
     paper does. The latents are refined towards what is `known` for `refine_seconds`."""
     size = net.shape.size
-    inputs, net = phone_inputs(phone, around, size, device), net.to(device)
+    inputs, net = phone_inputs(phone, surroundings, size, device), net.to(device)
     with torch.no_grad():
         code = net.encoder(inputs)
         wplus = net.generator.mapping.mean + code.offset
     changes = code.changes if features else None
-    if known is not None and refine_seconds > 0.0:
-        target = Target(*(_as_tensor(_smaller(m, size), device) for m in known))
-        wplus = refined(net, wplus, changes, target, refine_seconds)
+    if physical is not None and refine_seconds > 0.0:
+        target = Target(*(_as_tensor(_downsample(m, size), device) for m in physical))
+        wplus = refine_latents(net, wplus, changes, target, refine_seconds)
     with torch.no_grad():
-        drawn = net.generator.synthesis(wplus, changes)
-    return log_light(linear_from_srgb(_as_image(drawn[0].float()).clip(0.0, 1.0)))
+        generated = net.generator.synthesis(wplus, changes)
+    return log_light(linear_from_srgb(_as_image(generated[0].float()).clip(0.0, 1.0)))
 
 
 def phone_inputs(
-    phone: TextureSet, around: Surroundings, size: int, device: torch.device
+    phone: TextureSet, surroundings: Surroundings, size: int, device: torch.device
 ) -> PhoneInputs:
     """One texture, as small as the network wants it, in the form that training simulates."""
-    seen = around.visibility
-    maps = around.points.scatter(np.concatenate([seen.normals, seen.openness[:, None]], 1))
+    visibility = surroundings.visibility
+    maps = surroundings.points.scatter(np.concatenate([visibility.normals, visibility.openness[:, None]], 1))
     maps = cv2.resize(maps, (size, size), interpolation=cv2.INTER_AREA)
     normal = maps[..., :3] / np.maximum(np.linalg.norm(maps[..., :3], axis=2, keepdims=True), 1e-6)
 
-    srgb = _as_tensor(_smaller(phone.base_color_srgb, size), device)
-    coverage = _as_tensor(_smaller(phone.coverage, size), device)[:, 0]
+    srgb = _as_tensor(_downsample(phone.base_color_srgb, size), device)
+    coverage = _as_tensor(_downsample(phone.coverage, size), device)[:, 0]
     openness = _as_tensor(maps[..., 3:].clip(0.0, 1.0), device)[:, 0]
-    clipped = clipped_share(srgb, coverage)
+    clipped = clipping_mask(srgb, coverage)
     return PhoneInputs(srgb, coverage, clipped, _as_tensor(normal, device), openness)
 
 
-def _smaller(image: FloatArray, size: int) -> NDArray[np.float32]:
+def _downsample(image: FloatArray, size: int) -> NDArray[np.float32]:
     """(N, N[, C]) to (S, S, C)."""
     small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     return small.reshape(size, size, -1)

@@ -19,7 +19,7 @@ from ..room_light.skin_points import SkinPoints
 SURROUND_SIGMA = 14.0
 # Log luminance above the surroundings where skin ends and shine begins, and where it is certain.
 SHINE = (0.10, 0.40)
-HAIR_DARKER = (0.5, 0.9)  # log luminance below the usual skin's
+HAIR_CONTRAST = (0.5, 0.9)  # log luminance below the usual skin's
 SHINE_KEPT = 0.25
 SHINE_WHITENESS = 0.7  # share of the lamp's colour in it that is taken out
 # Share of plain skin's broad colour differences that is skin; the rest is coloured light.
@@ -27,18 +27,18 @@ CHROMA_KEPT = 0.6
 BRIGHTEST, BRIGHTEST_EAR = 0.45, 0.15  # log luminance above the usual skin's
 
 
-def divided(
+def divide_by_shading(
     points: SkinPoints, light: RoomLight, filmed: FloatArray, coverage: FloatArray
 ) -> NDArray[np.float32]:
     """Log albedo (n, 3): what was `filmed` (n, 3) over the common shading; `coverage` (n,)."""
-    known = np.minimum(coverage * 4.0, 1.0)
-    albedo = lower_shine(points, filmed - light.common, known)
+    observed = np.minimum(coverage * 4.0, 1.0)
+    albedo = lower_shine(points, filmed - light.common, observed)
     plain = light.plain
-    sure = plain * known > 0.5
-    middle = np.median(albedo[sure], 0) if sure.any() else np.median(albedo, 0)
+    reliable = plain * observed > 0.5
+    middle = np.median(albedo[reliable], 0) if reliable.any() else np.median(albedo, 0)
     difference = albedo - middle
-    strange = (1.0 - CHROMA_KEPT) * plain[:, None] * chroma(difference)
-    difference -= strange
+    tint = (1.0 - CHROMA_KEPT) * plain[:, None] * chroma(difference)
+    difference -= tint
     # Far brighter than its fellows, skin is missing a light that the model does not know.
     # Ears shade and light themselves in ways that a fitted ear gets wrong.
     ears = points.texels.interpolate(region(points.texels.template, "ears"))[points.skin]
@@ -48,13 +48,13 @@ def divided(
     return difference + np.log(light.skin_linear)
 
 
-def lower_shine(points: SkinPoints, albedo: FloatArray, known: FloatArray) -> NDArray[np.float32]:
+def lower_shine(points: SkinPoints, albedo: FloatArray, observed: FloatArray) -> NDArray[np.float32]:
     """Pull what is brighter than its surroundings back towards their colour."""
-    image, weight = points.scatter(albedo), points.scatter(known.astype(np.float32))
+    image, weight = points.scatter(albedo), points.scatter(observed.astype(np.float32))
     # Beside hair all skin is bright: hair is no surroundings.
     luminance = image @ LUMINANCE
-    usual = np.median(albedo[known > 0.5] @ LUMINANCE) if (known > 0.5).any() else 0.0
-    weight = weight * (1.0 - smooth_step(*HAIR_DARKER, usual - luminance))
+    typical = np.median(albedo[observed > 0.5] @ LUMINANCE) if (observed > 0.5).any() else 0.0
+    weight = weight * (1.0 - smooth_step(*HAIR_CONTRAST, typical - luminance))
     calm = weight
     surround = image
     for _ in range(2):

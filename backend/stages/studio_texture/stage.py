@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from studio_avatar_addon.avatar.types import Capture, HeadFit, RoomLight, TextureSet
 
 from ..declaration import Stage, StageContext, StageFolder
-from ..room_light.neutral import tone_beside
+from ..room_light.neutral import tone_from_neutral
 from .even_light import studio_texture
 from .networks import weights_sha256
 
@@ -21,7 +21,7 @@ def run(
     phone: TextureSet,
 ) -> TextureSet:
     if (spot := context.choices.neutral) is not None:
-        light = replace(light, skin_linear=tone_beside(light, capture, spot))
+        light = replace(light, skin_linear=tone_from_neutral(light, capture, spot))
     return studio_texture(
         phone, light, fit, context.template, context.quality, context.choices, context.device,
         context.progress,

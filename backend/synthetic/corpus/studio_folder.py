@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.spatial import KDTree
 
 from ...atlas.texel_map import sample_at
-from ...imaging.colour_profile import in_srgb
+from ...imaging.colour_profile import convert_to_srgb
 from ...imaging.image_files import linear_from_srgb
 from .anatomy import Anatomy
 from .errors import CorpusError, require_colour, require_square
@@ -111,7 +111,7 @@ def read_studio_image(path: Path) -> NDArray[np.uint8]:
             f"The texture {path.name} is CMYK, meant for printing.", "Convert it to sRGB."
         )
     require_square(path.name, pixels, _SMALLEST_PX)
-    return np.array(in_srgb(picture.convert("RGB")), np.uint8)
+    return np.array(convert_to_srgb(picture.convert("RGB")), np.uint8)
 
 
 def wrapped_textures(

@@ -13,7 +13,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..conditions import BROAD, CONDITIONS, DRAWN, Conditions
+from ..conditions import BROAD_CHANNELS, CONDITION_CHANNELS, OUTPUT_CHANNELS, Conditions
 
 SHUFFLE = 4
 STRIDE = 2 * SHUFFLE  # texels that a tile's edges must divide
@@ -68,7 +68,7 @@ class DetailNet(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         fine, coarse = channels
-        told = SHUFFLE**2 * (DRAWN + CONDITIONS) + BROAD + PLACE
+        told = SHUFFLE**2 * (OUTPUT_CHANNELS + CONDITION_CHANNELS) + BROAD_CHANNELS + PLACE
         self.waves = Timesteps(embedding, flip_sin_to_cos=True, downscale_freq_shift=0)
         self.step = TimestepEmbedding(embedding, embedding)
         self.octave = nn.Linear(1, embedding)
@@ -80,7 +80,7 @@ class DetailNet(ModelMixin, ConfigMixin):
         self.join = nn.Conv2d(2 * fine, fine, 1)
         self.up = nn.ModuleList(Block(fine, embedding) for _ in range(blocks[0]))
         self.norm = Norm(fine)
-        self.leave = nn.Conv2d(fine, SHUFFLE**2 * DRAWN, 3, padding=1)
+        self.leave = nn.Conv2d(fine, SHUFFLE**2 * OUTPUT_CHANNELS, 3, padding=1)
         for weight in self.leave.parameters():
             nn.init.zeros_(weight)
 
@@ -115,6 +115,6 @@ def _once_a_block(conditions: Conditions) -> Tensor:
     """What is smooth, at the size of blocks: the broad band, the place and waves of it."""
     smooth = torch.cat([conditions.broad, conditions.place], 1)
     smooth = functional.avg_pool2d(smooth, SHUFFLE)
-    angle = torch.pi * smooth[:, BROAD:]
+    angle = torch.pi * smooth[:, BROAD_CHANNELS:]
     waves = [wave(angle * 2.0**k) for k in range(OCTAVES) for wave in (torch.sin, torch.cos)]
     return torch.cat([smooth, *waves], 1)

@@ -11,14 +11,14 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 from torch.nn import functional
 
-from ..conditions import DRAWN, Conditions
+from ..conditions import OUTPUT_CHANNELS, Conditions
 from .network import STRIDE, DetailNet
 
 # What is drawn is what stage 1 lacks, and its noise is small beside a texture. A later start, from
 # nothing lacking with some noise, would take a smooth stage 1 for smooth skin.
 STEPS, START = 4, 1.0
 TILE = 2048  # texels a side of what the network sees at once, its surroundings apart
-LEAST_TILE = 256
+MIN_TILE = 256
 
 
 def scheduler() -> DDIMScheduler:
@@ -70,7 +70,7 @@ class DetailPipeline(DiffusionPipeline):
         """
         height, width = conditions.texels.shape[2:]
         whole = _padded(conditions)
-        shape = (len(whole.texels), DRAWN, *whole.texels.shape[2:])
+        shape = (len(whole.texels), OUTPUT_CHANNELS, *whole.texels.shape[2:])
         # Drawn on the processor: a GPU's numbers are others.
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
         self.scheduler.set_timesteps(round(steps / start))

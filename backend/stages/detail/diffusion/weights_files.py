@@ -19,7 +19,7 @@ import torch
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.files import sha256_file, write_json
 
-from ..shipped import FILE, ORIGIN, WEIGHTS
+from ..shipped_weights import FILE, ORIGIN, WEIGHTS
 from .network import DetailNet
 from .pipeline import DetailPipeline, scheduler
 

@@ -12,7 +12,7 @@ studio_net.py     encoder and generator together; weights on disk
 from .discriminator import Discriminator
 from .encoder import Code, Encoder
 from .generator import Generator
-from .inputs import CHANNELS, PhoneInputs, clipped_share
+from .inputs import CHANNELS, PhoneInputs, clipping_mask
 from .network_shape import StudioShape
 from .studio_net import WEIGHTS, StudioNet, load, save, weights_sha256
 

@@ -39,7 +39,7 @@ class PhoneInputs:
         return torch.cat([2.0 * self.phone_srgb - 1.0, 2.0 * maps - 1.0, self.normal, uv], 1)
 
 
-def clipped_share(phone_srgb: Tensor, coverage: Tensor) -> Tensor:
+def clipping_mask(phone_srgb: Tensor, coverage: Tensor) -> Tensor:
     """(B, N, N) in [0, 1] of phone textures (B, 3, N, N) and what of them was seen (B, N, N)."""
     low, high = CLIPPED_SRGB
     return ((phone_srgb.amax(1) - low) / (high - low)).clamp(0.0, 1.0) * coverage

@@ -14,7 +14,7 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class GeneratedDetail:
     """N x N texels."""
 
     colour_log: NDArray[np.float32]  # (N, N, 3) to be added to what it was told; no broad band
@@ -23,4 +23,4 @@ class Drawn:
 
 # Of log light (N, N, 3) of the phone texture and of stage 1 with the phone's gradients on it, and
 # of trust (N, N) in [0, 1]; Note hears what the artist should know.
-Draw = Callable[[FloatArray, FloatArray, FloatArray, Progress, Note], Drawn]
+DetailGenerator = Callable[[FloatArray, FloatArray, FloatArray, Progress, Note], GeneratedDetail]

@@ -18,16 +18,16 @@ from .conditions import (
     Conditions,
     broad_band,
     conditions_of,
-    enlarged,
-    places,
+    texel_coordinates,
+    upsample,
 )
+from .detail_generator import GeneratedDetail, Note
 from .diffusion import DetailPipeline
-from .diffusion.pipeline import LEAST_TILE, START, STEPS, TILE, Prediction
-from .drawing import Drawn, Note
+from .diffusion.pipeline import MIN_TILE, START, STEPS, TILE, Prediction
 
 # No phone shows what is finer than this atlas's texels, .25 mm, and painted skin has it from no
 # measurement: larger textures get the drawing of this size, and their own gradients.
-LARGEST = 2048
+MAX_SIZE = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,34 +43,34 @@ class Diffusion:
     def __call__(
         self, phone_log: FloatArray, blended_log: FloatArray, trust: FloatArray,
         progress: Progress, note: Note,
-    ) -> Drawn:  # fmt: skip
+    ) -> GeneratedDetail:  # fmt: skip
         size = len(trust)
-        phone, blended, known = (
-            _tensor(_at_most(image, LARGEST))
+        phone, blended, trusted = (
+            _tensor(_limit_size(image, MAX_SIZE))
             for image in (phone_log, blended_log, trust[..., None])
         )
         edge = phone.shape[-1]
-        broad = enlarged(broad_band(blended), edge)
-        told = conditions_of(phone, blended, broad, known, places(edge, phone.device), edge)
-        made = self._with_memory(told, progress, note).beside(known)
-        colour = COLOUR_SCALE * made[:, :3]
+        broad = upsample(broad_band(blended), edge)
+        conditions = conditions_of(phone, blended, broad, trusted, texel_coordinates(edge, phone.device), edge)
+        prediction = self._with_memory(conditions, progress, note).beside(trusted)
+        colour = COLOUR_SCALE * prediction[:, :3]
         # Broad is what stage 1 tells: no shift of colour against it.
-        colour = colour - enlarged(broad_band(colour), edge)
-        return Drawn(
-            _resized(colour[0].permute(1, 2, 0).numpy(), size),
-            _resized(HEIGHT_SCALE_M * made[0, 3].numpy(), size),
+        colour = colour - upsample(broad_band(colour), edge)
+        return GeneratedDetail(
+            _resize(colour[0].permute(1, 2, 0).numpy(), size),
+            _resize(HEIGHT_SCALE_M * prediction[0, 3].numpy(), size),
         )
 
-    def _with_memory(self, told: Conditions, progress: Progress, note: Note) -> Prediction:
+    def _with_memory(self, conditions: Conditions, progress: Progress, note: Note) -> Prediction:
         """With ever smaller tiles, in the end on the processor."""
         device, tile = self.device, TILE
         while True:
             try:
-                made = self.pipeline.to(device)(
-                    told.to(device), progress, seed=self.seed, steps=self.steps, start=self.start,
+                prediction = self.pipeline.to(device)(
+                    conditions.to(device), progress, seed=self.seed, steps=self.steps, start=self.start,
                     tile=tile,
                 )  # fmt: skip
-                return Prediction(made.expected.cpu(), made.drawn.cpu())
+                return Prediction(prediction.expected.cpu(), prediction.drawn.cpu())
             except RuntimeError as error:
                 # Apple's devices have no error of their own for it.
                 if "out of memory" not in str(error) or device.type == "cpu":
@@ -78,19 +78,19 @@ class Diffusion:
                 tile //= 2
             # Only now are the failed try's tensors gone.
             getattr(torch, device.type).empty_cache()
-            if tile < LEAST_TILE:
+            if tile < MIN_TILE:
                 device, tile = torch.device("cpu"), TILE
                 note("The device's memory is too small for the detail, so the processor drew it.")
 
 
-def _at_most(image: FloatArray, size: int) -> NDArray[np.float32]:
+def _limit_size(image: FloatArray, size: int) -> NDArray[np.float32]:
     if len(image) <= size:
         return image.astype(np.float32)
     small = cv2.resize(image.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
     return small.reshape(size, size, -1)
 
 
-def _resized(image: NDArray, size: int) -> NDArray[np.float32]:
+def _resize(image: NDArray, size: int) -> NDArray[np.float32]:
     if len(image) == size:
         return np.ascontiguousarray(image, np.float32)
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
