@@ -14,8 +14,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_avatar_addon.avatar.types import LANDMARK_COUNT
+
 from ..imaging.image_files import Image8
-from .landmark_indices import LANDMARK_COUNT
 
 HANDS, HAND_JOINTS = 2, 21
 

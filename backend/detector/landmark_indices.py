@@ -7,9 +7,6 @@ and right are the subject's, as MediaPipe has them; what is given for both sides
 
 from __future__ import annotations
 
-LANDMARK_COUNT = 478
-FIRST_IRIS_LANDMARK = 468
-
 # Eyes. Lids run from the inner corner to the outer one along the edge of each lid, corners
 # included; a contour goes round from the outer corner along the lower lid and back along the upper.
 EYE_LINE = RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263

@@ -19,9 +19,9 @@ from typing import Any
 
 from .errors import AvatarFolderError, StudioAvatarError
 from .files import write_json
+from .types import FIRST_IRIS_LANDMARK
 
 CORRECTIONS_FILE = "corrections.json"
-LANDMARKS = 468
 # What may be measured with a ruler, in metres, and what is possible.
 MEASURES_M = {
     "interpupillary": (0.040, 0.090),
@@ -67,10 +67,10 @@ class Corrections:
             if not landmarks:
                 raise CorrectionError(f"Frame {frame} has no landmark.", "Leave the frame out.")
             for landmark, pixel in landmarks.items():
-                if not 0 <= landmark < LANDMARKS or not all(isfinite(x) for x in pixel):
+                if not 0 <= landmark < FIRST_IRIS_LANDMARK or not all(isfinite(x) for x in pixel):
                     raise CorrectionError(
                         f"Landmark {landmark} at {pixel} is none of the face.",
-                        f"Landmarks are numbered 0 to {LANDMARKS - 1}, their place is in pixels.",
+                        f"Landmarks are numbered 0 to {FIRST_IRIS_LANDMARK - 1}, their place is in pixels.",
                     )
 
     def checked_for(self, frames: list[int], size_px: tuple[int, int]) -> Corrections:

@@ -9,10 +9,10 @@ import numpy as np
 
 from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import FloatArray
+from studio_avatar_addon.avatar.types import FIRST_IRIS_LANDMARK, FloatArray
 
 from ...detector.face_mesh import FaceMesh
-from ...detector.landmark_indices import FACE_OVAL, FIRST_IRIS_LANDMARK
+from ...detector.landmark_indices import FACE_OVAL
 from ...detector.landmark_table import LandmarkTable
 from ...template_build.learn_landmarks import CAMERA, FOCAL_PX, YAW_STEPS_DEG, pose
 from ...template_build.portrait import draw_portrait
@@ -22,7 +22,7 @@ HEADS = 10
 SEED = 4711
 # The oval slides along the outline and counts for little in a fit.
 INNER = np.setdiff1d(np.arange(FIRST_IRIS_LANDMARK), FACE_OVAL)
-TO_MM = 1e3
+MM_PER_M = 1e3
 
 
 def landmark_figures(template: HeadTemplate, table: LandmarkTable) -> list[Figure]:
@@ -38,13 +38,13 @@ def landmark_figures(template: HeadTemplate, table: LandmarkTable) -> list[Figur
         for yaw in YAW_STEPS_DEG:
             stray = _stray_m(template, table, heads, yaw, detector)
             bias = table.at_yaw(yaw)[0][INNER]
-            rates.append(Figure(f"found at yaw {yaw}", 100 * len(stray) / HEADS, "%", _EVERY))
+            rates.append(Figure(f"found at yaw {yaw}", 100 * len(stray) / HEADS, "%", _ALL_FOUND))
             before.append(Figure(f"noise at yaw {yaw}", _sd_mm(stray), "mm"))
             after.append(Figure(f"noise at yaw {yaw}, bias out", _sd_mm(stray - bias), "mm"))
     return rates + before + after
 
 
-_EVERY = Target(100.0, at_least=True)
+_ALL_FOUND = Target(100.0, at_least=True)
 
 
 def _stray_m(
@@ -70,4 +70,4 @@ def _stray_m(
 
 def _sd_mm(stray_m: FloatArray) -> float:
     """Per axis about zero; NaN where nothing was found."""
-    return TO_MM * float(np.sqrt((stray_m**2).mean())) if stray_m.size else float("nan")
+    return MM_PER_M * float(np.sqrt((stray_m**2).mean())) if stray_m.size else float("nan")

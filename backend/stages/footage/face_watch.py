@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_avatar_addon.avatar.types import LANDMARK_COUNT
+
 from ...detector.face_mesh import FaceFinder, FaceMesh
-from ...detector.landmark_indices import LANDMARK_COUNT
 from .head_view import face_centre_px, face_width_px
 
 # The landmark network sees a face at 130 px; less than that in the looked-at picture costs detail.

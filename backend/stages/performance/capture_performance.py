@@ -11,6 +11,7 @@ from studio_avatar_addon.avatar.errors import FaceNotFound
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import (
+    FIRST_IRIS_LANDMARK,
     Camera,
     Capture,
     FaceTrack,
@@ -23,7 +24,7 @@ from studio_avatar_addon.avatar.types import (
 
 from .calibration import neutral_offset, relaxed_frames
 from .gaze import eye_offset, gaze_angles, look_weights
-from .landmark_model import IRIS_FROM, LandmarkModel, landmark_model
+from .landmark_model import LandmarkModel, landmark_model
 from .motion import at_all_times, neck_from_head
 from .pose import first_poses, refine_poses
 from .weights import displacement_equations, solve_weights
@@ -50,7 +51,7 @@ class _Clip:
 
     @property
     def skin_px(self) -> FloatArray:
-        return self.landmarks_px[:, :IRIS_FROM]
+        return self.landmarks_px[:, :FIRST_IRIS_LANDMARK]
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def performance_from_landmarks(
 def _calibrated(clip: _Clip) -> _Movement:
     """Poses and the clip's own neutral face, by turns."""
     still = np.zeros((len(clip.time_s), len(SHAPE_INDEX)))
-    offset = np.zeros((1, IRIS_FROM, 3))
+    offset = np.zeros((1, FIRST_IRIS_LANDMARK, 3))
     poses = first_poses(clip.model, clip.skin_px, clip.camera)
     poses = _posed(clip, still, offset, poses, FIRST_ITERATIONS)
     relaxed = relaxed_frames(clip.landmarks_px, poses)

@@ -10,9 +10,14 @@ from scipy.spatial import cKDTree
 from studio_avatar_addon.avatar.frames import head_turn_rad
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import BoolArray, Camera, FloatArray, HeadFit
+from studio_avatar_addon.avatar.types import (
+    FIRST_IRIS_LANDMARK,
+    BoolArray,
+    Camera,
+    FloatArray,
+    HeadFit,
+)
 
-IRIS_FROM = 468  # the landmarks from here on are the irises'
 LEAST_NOISE_M = 0.0012
 FACING_FROM, FACING_TO = -0.1, 0.5  # cosine to the camera: hidden … fully trusted
 HIDDEN_SHARE = 0.02
@@ -46,8 +51,8 @@ class LandmarkModel:
 
 
 def landmark_model(fit: HeadFit, template: HeadTemplate) -> LandmarkModel:
-    corners = template.landmark_vertices[:IRIS_FROM]
-    share = template.landmark_weights[:IRIS_FROM, :, None]
+    corners = template.landmark_vertices[:FIRST_IRIS_LANDMARK]
+    share = template.landmark_weights[:FIRST_IRIS_LANDMARK, :, None]
     deltas = (fit.shape_deltas_m[:, corners] * share).sum(axis=2)
     edges = fit.neutral_m[corners]
     neutral = (edges * share).sum(axis=1).astype(float)
@@ -56,7 +61,9 @@ def landmark_model(fit: HeadFit, template: HeadTemplate) -> LandmarkModel:
         neutral_m=neutral,
         deltas_m=deltas.astype(float),
         normals=_outward(neutral, np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])),
-        noise_m=np.maximum(template.landmark_noise_m[:IRIS_FROM], LEAST_NOISE_M).astype(float),
+        noise_m=np.maximum(template.landmark_noise_m[:FIRST_IRIS_LANDMARK], LEAST_NOISE_M).astype(
+            float
+        ),
         solved=solved,
     )
 
