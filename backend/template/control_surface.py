@@ -24,15 +24,18 @@ EAR_RINGS = {
 EAR_FRONT = (19, 20, 21, 22, 23, 24, 25, 26, 27, 0)  # ring indices where the ear lies on the cheek
 ARCS = ("philtrum", "sulcus", "back", "helix_back")  # typed on a part of the ring only, open
 
+# Weights of the energy that the solve minimises. More attachment shows typing errors as dents, less
+# loses the typed shape.
 MEMBRANE = 0.3  # |L x|^2
 BENDING = 1.0  # |L^2 x|^2
 FACE_WEIGHT = 3.0  # |x - typed|^2 about the nose and mouth
 PLAIN_WEIGHT = 0.6  # the same on wide, plain surfaces
 RING_WEIGHT = 30.0  # the same on ring curves, which carry the features
+# Passes, each with the edges' lengths of the last one; the first takes them all for equal.
 SOLVE_PASSES = 3
-MIN_EDGE_MM = 0.5  # mm: below it an edge's length says nothing
+MIN_EDGE_MM = 0.5  # below it an edge's length says nothing
 
-RELAX_STEPS = 40
+RELAX_STEPS = 40  # each half the way to the mean of the neighbours
 
 # Fairing's length in mm: waves much shorter than 2 pi times it go, longer ones stay.
 FAIR_PLAIN, FAIR_CRANIUM, FAIR_MIDDLE, FAIR_FEATURES = 8.0, 18.0, 5.0, 1.5
@@ -73,7 +76,10 @@ def _solve(layout: HalfLayout, constraints: Constraints, lengths: FloatArray) ->
 
 
 def ring_curve(typed: dict[float, control_points.Point], count: int, closed: bool) -> FloatArray:
-    """Typed points by ring index to all `count` vertices of the ring, along a cubic spline."""
+    """(count, 3) mm, typed points by ring index to all vertices of the ring, along a cubic spline.
+
+    An open ring is the left half of one that crosses the midline at its ends.
+    """
     keys = sorted(typed)
     values = np.array([typed[key] for key in keys], dtype=float)
     if closed:
@@ -103,56 +109,76 @@ def ear_to_head(local: FloatArray) -> FloatArray:
     return in_head_frame + np.array(control_points.EAR_ORIGIN)
 
 
+class _ConstraintList:
+    """Collects ids, typed positions in millimetres and weights of vertices."""
+
+    def __init__(self) -> None:
+        self._ids: list[int] = []
+        self._targets: list[FloatArray] = []
+        self._weights: list[float] = []
+
+    def add(self, vertex: int, target: FloatArray, weight: float) -> None:
+        """Pull a vertex towards `target` (3,)."""
+        self._ids.append(vertex)
+        self._targets.append(np.asarray(target, dtype=float))
+        self._weights.append(weight)
+
+    def arrays(self) -> Constraints:
+        """(n,), (n, 3) and (n,)."""
+        return np.array(self._ids), np.array(self._targets), np.array(self._weights)
+
+
 def _constraints(layout: HalfLayout) -> Constraints:
     """Ids, typed positions and weights of all constrained vertices."""
-    ids: list[int] = []
-    targets: list[FloatArray] = []
-    weights: list[float] = []
-
-    def fix(vertex: int, target: FloatArray, weight: float) -> None:
-        ids.append(int(vertex))
-        targets.append(np.asarray(target, dtype=float))
-        weights.append(weight)
-
-    for row_name, columns in control_points.GRID.items():
-        for column, point in columns.items():
-            vertex = layout.grid[column, control_points.ROW_INDEX[row_name]]
-            if vertex < 0:
-                raise ValueError(f"{row_name} column {column} lies inside a hole")
-            row = control_points.ROW_INDEX[row_name]
-            fix(
-                vertex,
-                np.array(point),
-                FACE_WEIGHT if column < 7 and 8 <= row <= 34 else PLAIN_WEIGHT,
-            )
-    typed = control_points.GRID["neck_base"]
-    base = CubicSpline(list(typed), list(typed.values()))(np.arange(len(layout.grid)))
-    for vertex, target in zip(layout.grid[:, 0], base, strict=True):
-        fix(vertex, target, RING_WEIGHT)
-    for (right, back), point in control_points.CROWN.items():
-        fix(layout.cap[right, back], np.array(point), PLAIN_WEIGHT)
+    constraints = _ConstraintList()
+    _constrain_grid(layout, constraints)
     for feature, curves, rings in (
         ("eye", control_points.EYE, EYE_RINGS),
         ("mouth", control_points.MOUTH, MOUTH_RINGS),
         ("ear", control_points.EAR, EAR_RINGS),
     ):
         for name, typed in curves.items():
-            ring = layout.rings[feature][rings[name]]
-            if name in ARCS:
-                chosen = np.arange(min(typed), max(typed) + 1)
-                curve = CubicSpline(list(typed), list(typed.values()))(chosen)
-            else:
-                chosen = np.arange(len(ring))
-                curve = ring_curve(typed, len(ring), feature != "mouth")
-            if feature == "ear":
-                curve = ear_to_head(curve)
-            for index, target in zip(chosen, curve, strict=True):
-                fix(
-                    ring[index],
-                    target,
-                    FACE_WEIGHT if name in ("sulcus", "philtrum") else RING_WEIGHT,
-                )
-    return np.array(ids), np.array(targets), np.array(weights)
+            _constrain_ring(constraints, feature, name, typed, layout.rings[feature][rings[name]])
+    return constraints.arrays()
+
+
+def _constrain_grid(layout: HalfLayout, constraints: _ConstraintList) -> None:
+    """The grid's points, the even loop at the neck's base and the crown."""
+    for row_name, columns in control_points.GRID.items():
+        row = control_points.ROW_INDEX[row_name]
+        for column, point in columns.items():
+            vertex = int(layout.grid[column, row])
+            if vertex < 0:
+                raise ValueError(f"{row_name} column {column} lies inside a hole")
+            weight = FACE_WEIGHT if column < 7 and 8 <= row <= 34 else PLAIN_WEIGHT
+            constraints.add(vertex, np.array(point), weight)
+    typed = control_points.GRID["neck_base"]
+    base = CubicSpline(list(typed), list(typed.values()))(np.arange(len(layout.grid)))
+    for vertex, target in zip(layout.grid[:, 0], base, strict=True):
+        constraints.add(int(vertex), target, RING_WEIGHT)
+    for (right, back), point in control_points.CROWN.items():
+        constraints.add(int(layout.cap[right, back]), np.array(point), PLAIN_WEIGHT)
+
+
+def _constrain_ring(
+    constraints: _ConstraintList,
+    feature: str,
+    name: str,
+    typed: dict[float, control_points.Point],
+    ring: NDArray[np.integer],
+) -> None:
+    """The vertices of a `ring` (n,) of a feature along the curve through its typed points."""
+    if name in ARCS:
+        chosen = np.arange(min(typed), max(typed) + 1)
+        curve = CubicSpline(list(typed), list(typed.values()))(chosen)
+    else:
+        chosen = np.arange(len(ring))
+        curve = ring_curve(typed, len(ring), feature != "mouth")
+    if feature == "ear":
+        curve = ear_to_head(curve)
+    weight = FACE_WEIGHT if name in ("sulcus", "philtrum") else RING_WEIGHT
+    for index, target in zip(chosen, curve, strict=True):
+        constraints.add(int(ring[index]), target, weight)
 
 
 def _neighbours(layout: HalfLayout) -> NDArray[np.integer]:

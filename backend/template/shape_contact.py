@@ -16,22 +16,24 @@ from scipy.spatial import cKDTree
 from ..geometry.normals import vertex_normals
 from .shape_space import FaceSpace, FieldValues, FloatArray, IntArray
 
-LIP_RINGS = slice(3, 9)  # those that give way: vermilion border to the front of the mouth's bag
+LIP_RINGS = slice(3, 9)  # those that are moved: vermilion border to the front of the mouth's bag
 MEETING = 5  # of these, counted from the border, the ones that may meet the other lip
 OTHER_RINGS = slice(2, 9)  # where the other lip's surface is looked for
+# Columns of the mouth's rings, see `HeadMesh.rings`.
 LEFT_CORNER, RIGHT_CORNER, COLUMNS = 10, 30, 40
 UPPER = np.arange(LEFT_CORNER, RIGHT_CORNER + 1)
 LOWER = np.mod(np.arange(RIGHT_CORNER, LEFT_CORNER + COLUMNS + 1), COLUMNS)
 SLIT_RINGS = slice(3, 9)  # lips as seen from the front and into the slit, one ring more each way
 CLOSING = np.array([0.4, 0.8, 1.0, 1.0, 1.0])  # share of MEETING rings in closing a gap
-MAX_CLOSING_MM = 3.0
+MAX_CLOSING_MM = 3.0  # of one round: a wider gap is a mouth that is meant to be open
+# Distance in front of a surface: of lips from teeth, of sealed lips from one another.
 TEETH_GAP_MM, SEALED_OVERLAP_MM = 0.4, -0.1
 CONTACT_OVERLAP_MM = -0.4  # what is left to lips that touch, so that nothing is seen between them
 MAX_DEPTH_MM = 3.5  # what is further behind a surface is on its other side
 MIN_OUTWARD_SHARE = (
     0.3  # least share of the normals of teeth and gums that leads out of the dental arch
 )
-STRENGTHS = (1.0, 0.5)
+STRENGTHS = (1.0, 0.5)  # of the shape at which contact is judged
 # How widely a push is spread over columns and rings, round by round.
 SPREAD_SIGMAS = (*((2.0, 1.2),) * 2, *((1.5, 1.0),) * 2, *((1.0, 0.7),) * 4, *((0.7, 0.5),) * 6)
 # How eagerly a gap between sealed lips is closed; at last they only give way.
@@ -44,13 +46,13 @@ SAMPLES = np.linspace(0.0, 1.0, 4)
 
 @dataclass(frozen=True)
 class LipYield:
-    """Shares of the way by which either lip gives way to the other."""
+    """Shares of their overlap by which either lip gives way to the other."""
 
     upper: float
     lower: float
 
 
-BOTH_YIELD = LipYield(0.5, 0.5)
+BOTH_YIELD = LipYield(0.5, 0.5)  # shares that add up to 1 part the lips in one round
 UPPER_YIELDS, LOWER_YIELDS = LipYield(1.0, 0.0), LipYield(0.0, 1.0)
 
 
@@ -62,7 +64,7 @@ class _Surface:
     normals: FloatArray
 
     def required_move(self, points: FloatArray, gap_mm: float) -> FloatArray:
-        """Moves (m, 3) mm that bring points (m, 3) to `gap_mm` in front of the surface."""
+        """Moves (m, 3) mm that bring points (m, 3) mm to `gap_mm` in front of the surface."""
         away, nearest = self._tree.query(points, distance_upper_bound=MAX_DEPTH_MM)
         near = np.flatnonzero(np.isfinite(away))
         normal = self.normals[nearest[near]]
@@ -85,6 +87,16 @@ class _MeetingLip:
     other_quads: IntArray
 
 
+@dataclass(frozen=True)
+class _Pose:
+    """A state of the face in which contact is judged."""
+
+    strength: float  # of the field
+    start: FloatArray  # (V, 3) mm, what the field is added to
+    teeth: _Surface
+    closes: bool  # whether sealed lips are brought together in it
+
+
 def resolve_contact(
     space: FaceSpace,
     field: FloatArray,
@@ -94,39 +106,58 @@ def resolve_contact(
 ) -> FloatArray:
     """`field` (V, 3) mm changed so that neither teeth nor the other lip hold any of the lips.
 
-    This holds for the field alone and together with each of `company`. `sealed`: where the lips
-    then part, they are brought together again.
+    This holds for the field alone and together with each of `combined_with` (V, 3). `sealed`: where
+    the lips then part, they are brought together again.
     """
-    lips = space.head.rings["mouth"][LIP_RINGS]
-    starts = [(strength, space.points) for strength in STRENGTHS]
-    starts += [(1.0, space.points + other) for other in combined_with]
-    teeth = [_teeth(space, start + strength * field) for strength, start in starts]
+    starts = [(strength, space.points, True) for strength in STRENGTHS]
+    starts += [(1.0, space.points + other, False) for other in combined_with]
+    poses = [
+        _Pose(strength, start, _teeth(space, start + strength * field), closes)
+        for strength, start, closes in starts
+    ]
     meeting = _meeting_lips(space, lip_yield)
-    slit = space.head.rings["mouth"][SLIT_RINGS]
-    seal = lip_gap(space.points[slit])
     changed = field
-    for spread, eagerness in zip(SPREAD_SIGMAS, CLOSING_RATES, strict=True):
-        closing = eagerness if sealed else 0.0
-        push = np.zeros((*lips.shape, 3))
-        for index, ((strength, start), front) in enumerate(zip(starts, teeth, strict=True)):
-            posed = start + strength * changed
-            required_move = _lift_lips_off(front, posed[lips], TEETH_GAP_MM)
-            required_move += _separate_lips(
-                meeting, posed, lips, SEALED_OVERLAP_MM if closing else CONTACT_OVERLAP_MM
-            )
-            if closing and index < len(STRENGTHS):
-                required_move[:MEETING, :, 2] += closing * _close_gap(
-                    lip_gap(posed[slit]) - seal, lip_yield
-                )
-            required_move /= strength
-            deeper = np.linalg.norm(required_move, axis=2) > np.linalg.norm(push, axis=2)
-            push[deeper] = required_move[deeper]
+    for spread, rate in zip(SPREAD_SIGMAS, CLOSING_RATES, strict=True):
+        closing = _Closing(rate if sealed else 0.0, lip_yield)
+        push = _deepest_push(space, changed, poses, meeting, closing)
         length = np.linalg.norm(push, axis=2, keepdims=True)
         if length.max() < MIN_PUSH_MM:
             break
         push *= np.minimum(1.0, MAX_PUSH_MM / np.maximum(length, MAX_PUSH_MM))
         changed = changed + _spread_push(space, push, *spread)
     return changed
+
+
+@dataclass(frozen=True)
+class _Closing:
+    """How sealed lips are brought together: share of the gap in a round, and which lip moves."""
+
+    rate: float
+    lip_yield: LipYield
+
+
+def _deepest_push(
+    space: FaceSpace,
+    field: FloatArray,
+    poses: list[_Pose],
+    meeting: tuple[_MeetingLip, ...],
+    closing: _Closing,
+) -> FloatArray:
+    """(rings, columns, 3) mm, for each of the lips' vertices the longest move that a pose needs."""
+    lips, slit = space.head.rings["mouth"][LIP_RINGS], space.head.rings["mouth"][SLIT_RINGS]
+    gap_mm = SEALED_OVERLAP_MM if closing.rate else CONTACT_OVERLAP_MM
+    push = np.zeros((*lips.shape, 3))
+    for pose in poses:
+        posed = pose.start + pose.strength * field
+        move = _lift_lips_off(pose.teeth, posed[lips], TEETH_GAP_MM)
+        move += _separate_lips(meeting, posed, lips, gap_mm)
+        if closing.rate and pose.closes:
+            opened = lip_gap(posed[slit]) - lip_gap(space.points[slit])
+            move[:MEETING, :, 2] += closing.rate * _close_gap(opened, closing.lip_yield)
+        move /= pose.strength
+        deeper = np.linalg.norm(move, axis=2) > np.linalg.norm(push, axis=2)
+        push[deeper] = move[deeper]
+    return push
 
 
 def _separate_lips(

@@ -33,7 +33,8 @@ Pair = tuple[str, str]
 
 
 def corrective_fields(space: FaceSpace, fields: dict[str, FloatArray]) -> dict[Pair, FloatArray]:
-    """The field of every pair in CORRECTIVES; `fields` holds the 52 shapes' own."""
+    """The field (V, 3) mm of every pair in CORRECTIVES; `fields` (V, 3) mm are the 52 shapes'
+    own."""
     share = jaw_share(space)
     correctives: dict[Pair, FloatArray] = {}
     mirror = space.mirror_image()

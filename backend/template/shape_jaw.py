@@ -13,6 +13,9 @@ from .rig import BONE_ENDS_MM
 from .shape_contact import resolve_contact
 from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, rotate
 
+# The jaw at weight 1: its rotation about the transverse axis, its thrust, its swing to the left; so
+# that shapes recorded for ARKit's rigs fit (docs/head.md compares amplitudes with another such
+# rig).
 OPEN_DEG = 18.5
 FORWARD_MM = np.array([0.0, -9.5, -0.6])
 SIDEWAYS_DEG = 5.5
@@ -58,7 +61,10 @@ def jaw_share(space: FaceSpace) -> FloatArray:
 
 
 def interpolate_lip_ring(half_ring: dict[int, float], count: int) -> FloatArray:
-    """Values (count,) round a closed lip ring from the left half's, the same on the right."""
+    """Values (count,) round a closed lip ring of `count`, the same on both halves.
+
+    `half_ring`: values by ring index of the left half, linear between them.
+    """
     index = np.arange(count)
     half = np.minimum(index, count - index)
     return np.interp(half, list(half_ring), list(half_ring.values()))
@@ -98,7 +104,7 @@ def _pull_corners_in(space: FaceSpace, opening: FloatArray) -> None:
 
 
 def tongue_out(space: FaceSpace) -> FloatArray:
-    """The tongue's body slides forward over the lower teeth, its tip furthest and hanging."""
+    """The field (V, 3) mm of tongueOut: its body slides over the lower teeth, its tip hanging."""
     field = space.zero_field()
     ids = space.ids("tongue")
     depth = space.points[ids, 1]

@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from .parts import TEAR_ROWS, lash_roots
 from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, IntArray, rotate
 
+# Columns of the eye's rings: of the two canthi, and how many there are.
 MEDIAL, LATERAL, COLUMNS = 25, 11, 28
 # Share of the margin's turn on the eye's rings 3 to 8, from the crease to the fornix.
 ROTATION_SHARE = {3: 0.3, 4: 0.7, 5: 1.0, 6: 1.0, 7: 0.85, 8: 0.0}
@@ -136,6 +137,7 @@ class _Eye:
         self.profile = self._ball_profile()
 
     def field(self, motion: LidMotion) -> FloatArray:
+        """(V, 3) mm of a motion of both lids, with lashes and tear line."""
         space = self.space
         turn = self._margin_rotation(motion)
         pushes = tuple(push.offset_by(space.mean_eye_centre[0]) for push in motion.skin)

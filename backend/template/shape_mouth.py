@@ -14,8 +14,8 @@ from .shape_contact import resolve_contact
 from .shape_lips import LIP_SHAPES, MOUTH_LEFT, MOUTH_LEFT_SKIN, SKIN_SHAPES, LipShape, LipTable
 from .shape_space import FaceSpace, FieldValues, FloatArray, GaussianDisplacement, IntArray, rotate
 
-BORDER_RING = 3
-CONTACT_RING = 6
+# Of the mouth's rings: the vermilion border, and the line on which closed lips rest.
+BORDER_RING, CONTACT_RING = 3, 6
 # How far rings 3 to 7 follow the contact line rather than the border.
 CONTACT_SHARE = (0.0, 0.35, 0.8, 1.0, 1.0)
 SKIN_REACH = 6.0

@@ -1,4 +1,4 @@
-"""A neutral head in millimetres, and the ways an expression field is drawn on it.
+"""A neutral head in millimetres, and the means by which an expression field is drawn on it.
 
 A field is (V, 3) mm. It starts from soft pushes at anatomical places, then takes exact values on
 named rings (lips, lids), and the difference between both fades into the skin around. What is typed
@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import SuperLU, splu
+from scipy.spatial.transform import Rotation
 
 from studio_avatar_addon.avatar.types import IntArray
 
@@ -23,8 +24,9 @@ from .control_points import Point
 from .mesh import MM, HeadMesh
 
 FloatArray = NDArray[np.float64]
-FieldValues = tuple[IntArray, FloatArray]  # ids (n,) and their pushes (n, 3)
+FieldValues = tuple[IntArray, FloatArray]  # ids (n,) and their moves (n, 3)
 
+# Of points and vectors across the head's plane of symmetry, x = 0.
 MIRROR = np.array([-1.0, 1.0, 1.0])
 # Rings from here inwards rest on the eyeball: only the lid motions may move them.
 FIRST_LID_RING = 4
@@ -75,10 +77,10 @@ class FaceSpace:
         return cls(head, points, mean_points, stretch, mean.eye_centre_m / MM)
 
     def mirror_image(self) -> FaceSpace:
-        """The same head seen in a mirror: its left side is this one's right."""
+        """The same head as a mirror shows it: its left side is this one's right."""
         mirror = self.head.mirror
         centre = self.head.eye_centre_m[::-1] * MIRROR
-        seen = replace(
+        mirrored_head = replace(
             self.head,
             vertices_m=self.head.vertices_m[mirror] * MIRROR,
             eye_centre_m=centre,
@@ -86,7 +88,11 @@ class FaceSpace:
         )
         stretch = MIRROR[:, None] * self.stretch[mirror] * MIRROR
         return FaceSpace(
-            seen, self.points[mirror] * MIRROR, self.mean_points, stretch, self.mean_eye_centre
+            mirrored_head,
+            self.points[mirror] * MIRROR,
+            self.mean_points,
+            stretch,
+            self.mean_eye_centre,
         )
 
     def stretch_vectors(self, ids: IntArray, vectors: FloatArray) -> FloatArray:
@@ -99,12 +105,12 @@ class FaceSpace:
 
     @cached_property
     def skin(self) -> IntArray:
-        """Ids of the skin with its pockets, the mouth's bag included."""
+        """(n,) ids of the skin with its pockets, the mouth's bag included."""
         return np.asarray(self.head.parts["skin"], dtype=np.int32)
 
     @cached_property
     def lids(self) -> IntArray:
-        """Ids of both eyes' lids and sockets: what rests on the eyeballs."""
+        """(n,) ids of both eyes' lids and sockets: what rests on the eyeballs."""
         parts = []
         for side in "LR":
             parts += [
@@ -114,25 +120,29 @@ class FaceSpace:
         return np.unique(np.concatenate(parts)).astype(np.int32)
 
     def ids(self, *parts: str) -> IntArray:
-        """Ids of several named parts together."""
+        """(n,) ids of several named parts together."""
         return np.concatenate([self.head.parts[part] for part in parts])
 
     def zero_field(self) -> FloatArray:
-        """A field without motion."""
+        """A field (V, 3) mm without motion."""
         return np.zeros_like(self.points)
 
     def mirror_field(self, field: FloatArray) -> FloatArray:
-        """The field as seen in a mirror."""
+        """The field (V, 3) mm as a mirror shows it."""
         return field[self.head.mirror] * MIRROR
 
     def left_share(self, field: FloatArray, blend_mm: float) -> FloatArray:
-        """The left share of a symmetric field; it and its mirror image add up to the field."""
+        """The left share of a symmetric field (V, 3); it and its mirror image add up to the field.
+
+        It fades over `blend_mm` to either side of the midline.
+        """
         return field * smooth_step(-blend_mm, blend_mm, self.mean_points[:, :1])
 
     def displacement_field(
         self, pushes: tuple[GaussianDisplacement, ...], both_sides: bool = True
     ) -> FloatArray:
-        """The skin's field of pushes, those beside the midline mirrored to the other side."""
+        """The skin's field (V, 3) mm of pushes, those off the midline mirrored to the other
+        side."""
         field = self.zero_field()
         points = self.mean_points[self.skin]
         for push in pushes:
@@ -188,7 +198,7 @@ class FaceSpace:
 
 @dataclass(frozen=True)
 class _Membrane:
-    """A screened membrane of which some vertices are held; the others follow."""
+    """A screened membrane of which some vertices are held, factorised for the others."""
 
     factor: SuperLU  # of the free vertices' energy
     pull: sp.csr_matrix  # (free, held)
@@ -197,22 +207,21 @@ class _Membrane:
     def between(
         cls, held: NDArray[np.bool_], laplacian: sp.csr_matrix, reach_mm: float
     ) -> _Membrane:
+        """Of n vertices: `held` (n,), `laplacian` (n, n) per mm^2."""
         bending = (ROUNDING_MM * reach_mm) ** 2 * (laplacian @ laplacian)
         energy = (sp.eye(len(held)) + reach_mm**2 * laplacian + bending).tocsr()
-        free, known = np.flatnonzero(~held), np.flatnonzero(held)
+        free, fixed = np.flatnonzero(~held), np.flatnonzero(held)
         rows = energy[free]
-        return cls(splu(rows[:, free].tocsc()), rows[:, known])
+        return cls(splu(rows[:, free].tocsc()), rows[:, fixed])
 
     def solve_free(self, held_values: FloatArray) -> FloatArray:
-        """Values (free, C) from those of the held vertices."""
+        """Values (free, C) from those of the held vertices (held, C)."""
         return self.factor.solve(-(self.pull @ held_values))
 
 
 def rotate(arm: FloatArray, axis: FloatArray, angle_rad: FloatArray) -> FloatArray:
-    """Rodrigues' rotation of `arm` (n, 3) about unit `axis` (3,) or (n, 3) by `angle_rad` (n,)."""
-    cosine, sine = np.cos(angle_rad)[:, None], np.sin(angle_rad)[:, None]
-    along = (arm * axis).sum(axis=1, keepdims=True) * axis
-    return along + cosine * (arm - along) + sine * np.cross(axis, arm)
+    """`arm` (n, 3) rotated about unit `axis` (3,) or (n, 3) by `angle_rad` (n,)."""
+    return Rotation.from_rotvec(angle_rad[:, None] * axis).apply(arm)
 
 
 def _gaussian(points: FloatArray, at: Point, reach: Point) -> FloatArray:

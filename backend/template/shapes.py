@@ -1,8 +1,8 @@
 """A head to the 52 ARKit shapes and their correctives: deltas in metres.
 
-`build_shapes` makes them on the mean head, each authored for the left side or the middle, the right
-side its exact mirror image. `shapes_of` makes them again on a head of any identity, contact of
-lids, lips and teeth included.
+`build_shapes` generates them on the mean head, each authored for the left side or the middle, the
+right side its exact mirror image. `shapes_of` makes them again on a head of any identity, contact
+of lids, lips and teeth included.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def build_shapes(mean: HeadMesh) -> HeadShapes:
 def shapes_of(head: HeadMesh, mean: HeadMesh) -> HeadShapes:
     """The shapes of `head`, which has the mean head's vertices, moved."""
     space = FaceSpace.of(head, mean)
-    seen = _author_fields(space.mirror_image(), middle=False)
-    right = {mirrored_shape(name): space.mirror_field(field) for name, field in seen.items()}
+    mirrored = _author_fields(space.mirror_image(), middle=False)
+    right = {mirrored_shape(name): space.mirror_field(field) for name, field in mirrored.items()}
     return _collect(space, right | _author_fields(space))
 
 
