@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.types import Progress
 
 from ..imaging.image_files import pixels_8bit, read_image, unit_from_pixels, write_png
-from ..stages.frame_sampling.posed_head import pose_head, show_texture
+from ..stages.frame_sampling.posed_head import pose_head, render_texture
 from ..store.stored_fit import fit_of
 
 
@@ -36,7 +36,7 @@ def render_views(avatar: AvatarFolder, origin: str, out: Path, progress: Progres
     for k, index in enumerate(avatar.cameras.frame_index):
         progress(k, len(avatar.cameras.frame_index), f"frame {index}")
         posed = pose_head(fit, k, template)
-        colour = show_texture(posed, template, texture)
+        colour = render_texture(posed, template, texture)
         alpha = posed.raster.covered[..., None].astype(np.float32)
         written.append(out / f"frame_{index:06d}.png")
         write_png(written[-1], pixels_8bit(np.concatenate([colour, alpha], axis=-1)))
