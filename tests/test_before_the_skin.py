@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from backend.atlas.solid_noise import solid_noise
 from backend.atlas.texel_map import TexelMap, region, texel_map
-from backend.detector.face_mesh import HandFinder
+from backend.detector.face_mesh import HandDetector
 from backend.imaging.log_light import LUMINANCE, log_light
 from backend.stages.frame_sampling.hand_mask import hand_mask
 from backend.stages.phone_texture.bare_skin import BareSkin, bare_skin
 from backend.stages.phone_texture.glasses_mask import find_rims
 from backend.stages.room_light.tone import SKIN_TYPES
-from backend.stages.tracking.hand_check import hands_before
+from backend.stages.tracking.hand_occlusion import hands_before_face
 from studio_avatar_addon.avatar.template import load_template
 
 SIZE = 1024
@@ -160,6 +160,6 @@ def test_a_hand_hides_what_is_below_it():
     faces = np.stack([spread + np.array(place) for place in ((75, 50), (130, 100))]).astype(
         np.float32
     )
-    assert hands_before(np.stack([hand, none]), faces).tolist() == [True, False]
-    with HandFinder() as finder:
+    assert hands_before_face(np.stack([hand, none]), faces).tolist() == [True, False]
+    with HandDetector() as finder:
         assert np.isnan(finder.detect(np.full((120, 160, 3), 90, np.uint8))).all()

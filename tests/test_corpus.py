@@ -11,6 +11,7 @@ import torch
 
 from backend.atlas.texel_map import texel_map
 from backend.detector.landmark_indices import IBUG_51
+from backend.imaging.log_light import LUMINANCE
 from backend.stages.room_light.tone import SKIN_TYPES
 from backend.synthetic.corpus.anatomy import Anatomy
 from backend.synthetic.corpus.bank import INDEX, build_bank, open_bank
@@ -33,7 +34,6 @@ CPU = torch.device("cpu")
 # More threads only wait for each other beside the other test process.
 torch.set_num_threads(1)
 PERSONS = range(12)
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import torch
 from filmed_head import (
     CPU,
     QUALITY,
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from backend.atlas.inpaint import inpaint
 from backend.atlas.texel_map import TexelMap, region, sample_at, texel_map, twin_coordinates
 from backend.benchmark.texture.ghosting import ghosting
+from backend.imaging import image_files, log_light, tensor_color
 from backend.imaging.image_files import (
     linear_from_srgb,
     load_frame_linear,
@@ -327,3 +329,15 @@ def test_the_network_s_detail_keeps_colours_and_tells_relief(
     assert np.abs(texels.gather(made.normal)[other, :2]).max() < 0.05
     skin = texels.is_material("skin")
     assert 1e-3 < np.abs(texels.gather(made.normal)[skin, :2]).mean() < 0.2
+
+
+def test_colours_of_arrays_and_of_tensors_are_one() -> None:
+    levels = np.linspace(0.0, 1.0, 4097, dtype=np.float32)
+    for of_array, of_tensor in (
+        (image_files.srgb_from_linear, tensor_color.srgb_from_linear),
+        (image_files.linear_from_srgb, tensor_color.linear_from_srgb),
+        (log_light.log_light, tensor_color.log_light),
+        (log_light.light_from_log, tensor_color.light_from_log),
+    ):
+        found = of_tensor(torch.from_numpy(levels)).numpy()
+        np.testing.assert_allclose(found, of_array(levels), rtol=0.0, atol=1e-6)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_avatar_addon.avatar.colour import LUMINANCE_WEIGHTS
 from studio_avatar_addon.avatar.types import FloatArray
 
 # Linear light that is as dark as black gets: one step of 8 bits is .0003 there, sensor noise more.
 # With less, noise in the dark becomes contrast; with more, dark skin loses its own.
 LOG_FLOOR = np.float32(0.004)
-# Rec.709 (ITU-R BT.709-6) weights of linear red, green and blue.
-LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
+# Rec.709 weights of linear red, green and blue.
 LUMINANCE = np.array(LUMINANCE_WEIGHTS, np.float32)
 # Linear albedo of light skin, Fitzpatrick type III or so: where a clip shows none to measure.
 TYPICAL_SKIN = np.array([0.40, 0.24, 0.17], np.float32)

@@ -16,7 +16,9 @@ from scipy.spatial import cKDTree
 from studio_avatar_addon.avatar.micro_relief import MICRO_NORMAL, TILE_M
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
+from ..imaging.band_noise import band_response, periodic_noise
 from ..imaging.image_files import pixels_8bit, write_png
+from ..imaging.normal_map import normals_from_slopes
 
 SIDE_PX = 512
 TEXEL_UM = TILE_M * 1e6 / SIDE_PX
@@ -69,8 +71,7 @@ def normals(height_um: FloatArray) -> FloatArray:
     """Unit normals (H, W, 3), x right and y up, of a periodic height (H, W), top row first."""
     right = (np.roll(height_um, -1, 1) - np.roll(height_um, 1, 1)) / (2.0 * TEXEL_UM)
     up = (np.roll(height_um, 1, 0) - np.roll(height_um, -1, 0)) / (2.0 * TEXEL_UM)
-    normal = np.stack([-right, -up, np.ones_like(right)], axis=-1)
-    return normal / np.linalg.norm(normal, axis=-1, keepdims=True)
+    return normals_from_slopes(right, up)
 
 
 def _lines_um(relief: MicroRelief, random: np.random.Generator) -> FloatArray:
@@ -164,17 +165,12 @@ def _noise(
     """
     up, right = (np.fft.fftfreq(SIDE_PX, TEXEL_UM)[:, None], np.fft.rfftfreq(SIDE_PX, TEXEL_UM))
     frequency = np.hypot(up, right)
-    middle = 1.0 / np.sqrt(shortest_um * longest_um)
-    octaves = np.log(np.maximum(frequency, 1e-12) / middle)
-    band = np.exp(-0.5 * (octaves / (0.5 * np.log(longest_um / shortest_um))) ** 2)
+    band = band_response(frequency, shortest_um, longest_um)
     if direction_deg is not None:
         # Rows count downwards.
         off = np.arctan2(-up, right) - np.radians(direction_deg + 90.0)
         band *= np.exp(-0.5 * (np.sin(off) / np.sin(np.radians(spread_deg))) ** 2)
-    band[0, 0] = 0.0
-    white = np.fft.rfft2(random.standard_normal((SIDE_PX, SIDE_PX)))
-    field = np.fft.irfft2(white * band, (SIDE_PX, SIDE_PX))
-    return field / field.std()
+    return periodic_noise(random, (SIDE_PX, SIDE_PX), band)
 
 
 def _profile(distance_um: FloatArray, width_um: float) -> FloatArray:

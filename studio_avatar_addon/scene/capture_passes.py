@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..avatar.colour import LUMINANCE_WEIGHTS
 from ..avatar.template import HeadTemplate
 from . import compat, nodes
 from .capture_set import CaptureScene
@@ -105,7 +106,7 @@ def metered_strength(capture: CaptureScene) -> float:
     render.resolution_percentage, render.film_transparent = 100, False
     # The person's upper two thirds are the head; the dark bust below must not count.
     person = values[: len(values) * 2 // 3][values[: len(values) * 2 // 3, :, 3] > 0.99]
-    luminance = person[:, :3] @ np.array([0.2126, 0.7152, 0.0722])
+    luminance = person[:, :3] @ np.array(LUMINANCE_WEIGHTS)
     is_skin = luminance > np.median(luminance) * 0.2
     # Light skin is red: its red channel is full long before its luminance is.
     brightest = np.percentile(person[is_skin, :3].max(1), 98)

@@ -21,13 +21,13 @@ from torch.nn import functional
 from studio_avatar_addon.avatar.files import write_json
 
 from ...imaging.log_light import LUMINANCE
+from ...imaging.tensor_blur import gaussian_blur
 from ...imaging.tensor_color import linear_from_srgb, log_light
 from ...job.cache_folder import cache_folder
 from ...job.terminal import Silent
 from ...stages.detail.conditions import (
     COLOUR_SCALE,
     HEIGHT_SCALE_M,
-    blurred,
     broad_band,
     forward_differences,
     trust_of,
@@ -141,7 +141,7 @@ def _plain(crops: Crops) -> tuple[Tensor, Tensor]:
 
 def _furrows_m(made: Tensor) -> Tensor:
     luminance = (made * made.new_tensor(LUMINANCE)[:, None, None]).sum(1, keepdim=True)
-    band = blurred(luminance, FINE_M / TEXEL_M) - blurred(luminance, COARSE_M / TEXEL_M)
+    band = gaussian_blur(luminance, FINE_M / TEXEL_M) - gaussian_blur(luminance, COARSE_M / TEXEL_M)
     return RELIEF_M * MAX_SWING * torch.tanh(band / MAX_SWING)[:, 0]
 
 

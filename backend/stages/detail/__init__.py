@@ -13,4 +13,4 @@ from .choose_generator import generator_for
 from .restore import restore_detail
 from .shipped_weights import weights_sha256
 
-__all__ = ["drawing_for", "restore_detail", "weights_sha256"]
+__all__ = ["generator_for", "restore_detail", "weights_sha256"]

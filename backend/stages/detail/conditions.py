@@ -15,11 +15,14 @@ from torch.nn import functional
 
 from ...imaging.log_light import LUMINANCE
 from ...imaging.smooth_step import smooth_step
+from ...imaging.tensor_blur import gaussian_blur
 
 # What the network draws, at about unit variance: log light of three channels, and metres.
 COLOUR_SCALE, HEIGHT_SCALE_M = 0.08, 25e-6
 OUTPUT_CHANNELS = 4
-CONDITION_CHANNELS = 10  # of every texel: blended and the phone's differences of three channels, trust
+CONDITION_CHANNELS = (
+    10  # of every texel: blended and the phone's differences of three channels, trust
+)
 BROAD_CHANNELS = 3  # the broad band of blended, told once a block
 SLOPE_SCALE = 0.04  # log light a texel
 MAX_STEP = 0.5  # log; a stronger change within a texel is no skin
@@ -89,7 +92,9 @@ def forward_differences(image: Tensor) -> Tensor:
     return torch.cat([across, down], 1)
 
 
-def texel_coordinates(size: int, device: torch.device, rows: slice = ALL, columns: slice = ALL) -> Tensor:
+def texel_coordinates(
+    size: int, device: torch.device, rows: slice = ALL, columns: slice = ALL
+) -> Tensor:
     """(1, 2, H, W) u to the right and v up, each in [-1, 1], of a piece of an atlas of `size`."""
     place = (torch.arange(size, device=device) + 0.5) * (2.0 / size) - 1.0
     v, u = torch.meshgrid(-place[rows], place[columns], indexing="ij")
@@ -104,14 +109,16 @@ def downsample(image: Tensor) -> Tensor:
 
 def broad_band(image: Tensor) -> Tensor:
     """(B, C, N, N) without what is finer than some 8 mm, at BROAD_GRID."""
-    return blurred(downsample(image), BROAD_SIGMA)
+    return gaussian_blur(downsample(image), BROAD_SIGMA)
 
 
 def upsample(image: Tensor, size: int) -> Tensor:
     return functional.interpolate(image, (size, size), mode="bicubic", align_corners=False)
 
 
-def estimate_trust(phone_srgb: Tensor, shares: Shares, phone_log: Tensor, studio_log: Tensor) -> Tensor:
+def estimate_trust(
+    phone_srgb: Tensor, shares: Shares, phone_log: Tensor, studio_log: Tensor
+) -> Tensor:
     """(B, 1, N, N) in [0, 1]: skin that was seen, clear of borders, shadow edges and clipping."""
     size = phone_srgb.shape[-1]
     border = max(round(BORDER_2048 * size / 2048.0), 3) | 1
@@ -119,21 +126,8 @@ def estimate_trust(phone_srgb: Tensor, shares: Shares, phone_log: Tensor, studio
     inside = 1.0 - functional.max_pool2d(hidden, border, stride=1, padding=border // 2)
     weights = phone_log.new_tensor(LUMINANCE)[:, None, None]
     light = ((downsample(phone_log) - downsample(studio_log)) * weights).sum(1, keepdim=True)
-    across, down = forward_differences(blurred(light, EDGE_SIGMA)).chunk(2, 1)
+    across, down = forward_differences(gaussian_blur(light, EDGE_SIGMA)).chunk(2, 1)
     steep = torch.hypot(across, down) * (light.shape[-1] / 2048.0)
     edge = upsample(smooth_step(*SHADOW_EDGE, steep), size).clamp(0.0, 1.0)
     clipped = smooth_step(*CLIPPING, phone_srgb.amax(1, keepdim=True))
     return inside * (1.0 - edge) * (1.0 - clipped)
-
-
-def blurred(image: Tensor, sigma: float) -> Tensor:
-    """(B, C, H, W) by a Gaussian; the border is continued."""
-    reach = max(int(3.0 * sigma + 0.5), 1)
-    offset = torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype)
-    kernel = torch.exp(-0.5 * (offset / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).expand(image.shape[1], 1, -1)
-    groups = image.shape[1]
-    across = functional.pad(image, (reach, reach, 0, 0), mode="replicate")
-    across = functional.conv2d(across, kernel[:, :, None], groups=groups)
-    down = functional.pad(across, (0, 0, reach, reach), mode="replicate")
-    return functional.conv2d(down, kernel[..., None], groups=groups)

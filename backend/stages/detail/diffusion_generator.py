@@ -51,7 +51,9 @@ class Diffusion:
         )
         edge = phone.shape[-1]
         broad = upsample(broad_band(blended), edge)
-        conditions = conditions_of(phone, blended, broad, trusted, texel_coordinates(edge, phone.device), edge)
+        conditions = conditions_of(
+            phone, blended, broad, trusted, texel_coordinates(edge, phone.device), edge
+        )
         prediction = self._with_memory(conditions, progress, note).beside(trusted)
         colour = COLOUR_SCALE * prediction[:, :3]
         # Broad is what stage 1 tells: no shift of colour against it.

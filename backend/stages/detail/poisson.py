@@ -54,8 +54,12 @@ def add_trusted_gradients(
     size, out = len(trust), np.empty_like(studio_log)
     for c in range(3):
         image, wanted = studio_log[..., c], []
-        for filmed, studio in zip(forward_differences(phone_log[..., c]), forward_differences(image), strict=True):
+        for filmed, studio in zip(
+            forward_differences(phone_log[..., c]), forward_differences(image), strict=True
+        ):
             filmed = np.clip(filmed, -MAX_STEP, MAX_STEP)
             wanted.append(studio + trust * (filmed - studio))
-        out[..., c] = solve_screened_poisson(image, wanted[0], wanted[1], REACH_2048 * size / 2048.0)
+        out[..., c] = solve_screened_poisson(
+            image, wanted[0], wanted[1], REACH_2048 * size / 2048.0
+        )
     return out

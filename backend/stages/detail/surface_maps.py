@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray, HeadFit
 
 from ...atlas.texel_map import TexelMap, region
+from ...imaging.normal_map import normals_from_slopes
 from ...imaging.smooth_step import smooth_step
 
 # Relief is in units of this height: about what one unit of log luminance stands for.
@@ -130,8 +131,7 @@ def _normal(texels: TexelMap, relief: FloatArray, spacing_m: FloatArray) -> NDAr
     slope_x = texels.gather(cv2.Sobel(height, -1, 1, 0, scale=1 / 8)) / spacing_m[:, 0]
     slope_y = texels.gather(cv2.Sobel(height, -1, 0, 1, scale=1 / 8)) / spacing_m[:, 1]
     steep = np.maximum(np.hypot(slope_x, slope_y) / MAX_SLOPE, 1.0)
-    normal = np.stack([-slope_x / steep, slope_y / steep, np.ones_like(slope_x)], 1)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    normal = normals_from_slopes(slope_x / steep, -slope_y / steep)
     return texels.scatter(normal.astype(np.float32))
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
+from studio_avatar_addon.avatar.colour import LUMINANCE_WEIGHTS
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
@@ -127,4 +128,4 @@ def _matches_face_color(srgb: FloatArray, face_srgb: FloatArray) -> BoolArray:
 def _chroma(srgb: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Shares of red and blue (N, 2) and luminance (N,) of colours (N, 3) in 0..255."""
     linear = (np.asarray(srgb, np.float64) / 255.0) ** 2.2 + 1e-4
-    return linear[:, [0, 2]] / linear.sum(axis=1, keepdims=True), linear @ [0.2126, 0.7152, 0.0722]
+    return linear[:, [0, 2]] / linear.sum(axis=1, keepdims=True), linear @ LUMINANCE_WEIGHTS

@@ -78,7 +78,9 @@ def rerender(texture: TextureSet, frames: Frames, k: int) -> Rerendering:
     )
 
 
-def relight(rerendered: Rerendering, common_light: CommonLight, frames: Frames, k: int) -> Rerendering:
+def relight(
+    rerendered: Rerendering, common_light: CommonLight, frames: Frames, k: int
+) -> Rerendering:
     """The texture with chosen frame k's light given back, where the views' lights differ."""
     if not common_light.differs:
         return rerendered
@@ -91,7 +93,9 @@ def compare(rerendered: Rerendering) -> tuple[float, float]:
     """PSNR in dB and sharpness, as in `Fidelity`."""
     inside = rerendered.compared
     error = float(np.mean((rerendered.shown - rerendered.frame)[inside] ** 2))
-    energy = [_gradient_energy(image)[inside].mean() for image in (rerendered.shown, rerendered.frame)]
+    energy = [
+        _gradient_energy(image)[inside].mean() for image in (rerendered.shown, rerendered.frame)
+    ]
     return 10.0 * np.log10(1.0 / max(error, 1e-12)), float(energy[0] / max(energy[1], 1e-12))
 
 

@@ -28,7 +28,9 @@ def synthesize_grain(
     skin = texels.is_material("skin")
     position = texels.interpolate(neutral_m)
     image = texels.scatter(albedo_log @ LUMINANCE)
-    clear = cv2.erode(texels.scatter(np.where(skin, coverage, 0.0).astype(np.float32)), np.ones((9, 9)))
+    clear = cv2.erode(
+        texels.scatter(np.where(skin, coverage, 0.0).astype(np.float32)), np.ones((9, 9))
+    )
     inner = texels.gather(clear) > 0.9
     texels_per_m = _texels_per_m(texels, neutral_m)
     out = np.zeros(len(texels), np.float32)

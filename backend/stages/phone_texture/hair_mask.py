@@ -145,7 +145,9 @@ def _like_hair(colour: FloatArray, skin: FloatArray, gloss: FloatArray) -> BoolA
     """(n,) of `colour` (n, 3), hair brighter than `skin` (3,) by up to `gloss` (n,)."""
     difference = colour - skin
     brighter = difference @ LUMINANCE
-    return (brighter < -HAIR_DARKNESS) | ((chroma(difference)[:, 0] < -HAIR_REDNESS_LOSS) & (brighter < gloss))
+    return (brighter < -HAIR_DARKNESS) | (
+        (chroma(difference)[:, 0] < -HAIR_REDNESS_LOSS) & (brighter < gloss)
+    )
 
 
 def _connected_to(texels: TexelMap, mask: BoolArray, seed: BoolArray) -> BoolArray:

@@ -15,4 +15,4 @@ from .estimate import estimate_light
 from .neutral import measure_neutral, tone_from_neutral
 from .skin_points import SkinPoints
 
-__all__ = ["SkinPoints", "estimate_light", "neutral_filmed", "tone_beside"]
+__all__ = ["SkinPoints", "estimate_light", "measure_neutral", "tone_from_neutral"]

@@ -56,7 +56,9 @@ def estimate_light(
     upper = upper_face_mask(surroundings.points, template, fit.neutral_m)
     plain = plain * bare_skin_mask(filmed, fit_light(plain * upper), plain, upper)
     shading = fit_light(plain)
-    log_shading = np.stack([surroundings.points.smooth(view, openness) for view in shading.log_shading])
+    log_shading = np.stack(
+        [surroundings.points.smooth(view, openness) for view in shading.log_shading]
+    )
     progress(STEPS, STEPS, f"the light stands still with the {shading.moves_with}")
     return RoomLight(
         moves_with=shading.moves_with,
@@ -70,7 +72,7 @@ def estimate_light(
         skin_filmed=typical,
         iris_linear=eyes.iris,
         sclera_filmed=eyes.sclera_filmed,
-        sclera_seen=eyes.measured,
+        sclera_visible=eyes.measured,
     )
 
 

@@ -20,7 +20,7 @@ def tone_from_neutral(light: RoomLight, capture: Capture, spot: NeutralSpot) -> 
     """Linear albedo (3,) of the skin, as the spot tells it. Raises as `measure_neutral`."""
     k = capture.frame_index.tolist().index(spot.frame)
     filmed = measure_neutral(capture, spot) * np.exp(-light.exposure_log[k])
-    sclera = light.sclera_filmed if light.sclera_seen else None
+    sclera = light.sclera_filmed if light.sclera_visible else None
     return skin_tone(light.skin_filmed, sclera, NeutralCue(filmed, spot.reflectance))
 
 

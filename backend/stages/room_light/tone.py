@@ -32,7 +32,10 @@ SKIN_TYPES = np.array(
 # Share of a soft light that skin mirrors: little beside light skin, as much as dark skin scatters.
 MIRRORED = 0.03
 # Standard deviations of the logarithms.
-TYPICAL_LIGHT, TYPICAL_LIGHT_SD = 1.0, 0.35  # white, matte paper beside skin of USUAL_ALBEDO, as filmed
+TYPICAL_LIGHT, TYPICAL_LIGHT_SD = (
+    1.0,
+    0.35,
+)  # white, matte paper beside skin of USUAL_ALBEDO, as filmed
 # Cameras expose to the face: wholly (1), or to the room as well.
 TYPICAL_ALBEDO, FACE_METERING = 0.25, (0.5, 1.0)
 # Lids and socket keep light off the eye. The 24 people of `benchmark tone` have .52 and .34 at it;

@@ -101,7 +101,9 @@ def studio_texture(
             albedo_log = filmed.texels.sample(prediction, cv2.INTER_CUBIC)
         else:
             guide = sample_at_points(prediction, surroundings.points)
-            evenly_lit = hybrid_albedo(surroundings, light, filmed.low, guide, filmed.coverage, device)
+            evenly_lit = hybrid_albedo(
+                surroundings, light, filmed.low, guide, filmed.coverage, device
+            )
             albedo_log = apply_low_band_gain(filmed, light, evenly_lit, choices.light_removal)
     return texture_set(phone, light, fit, filmed, albedo_log, choices)
 

@@ -96,7 +96,11 @@ def _share(points: SkinPoints, name: str) -> NDArray[np.float32]:
 
 
 def _join(
-    points: SkinPoints, albedo: FloatArray, guide: FloatArray, observed: FloatArray, plain: BoolArray
+    points: SkinPoints,
+    albedo: FloatArray,
+    guide: FloatArray,
+    observed: FloatArray,
+    plain: BoolArray,
 ) -> NDArray[np.float32]:
     """`albedo` where known (n,), elsewhere the guide shifted to meet it."""
     difference = albedo - guide

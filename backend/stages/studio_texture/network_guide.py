@@ -50,7 +50,9 @@ def phone_inputs(
 ) -> PhoneInputs:
     """One texture, as small as the network wants it, in the form that training simulates."""
     visibility = surroundings.visibility
-    maps = surroundings.points.scatter(np.concatenate([visibility.normals, visibility.openness[:, None]], 1))
+    maps = surroundings.points.scatter(
+        np.concatenate([visibility.normals, visibility.openness[:, None]], 1)
+    )
     maps = cv2.resize(maps, (size, size), interpolation=cv2.INTER_AREA)
     normal = maps[..., :3] / np.maximum(np.linalg.norm(maps[..., :3], axis=2, keepdims=True), 1e-6)
 

@@ -48,7 +48,9 @@ def divide_by_shading(
     return difference + np.log(light.skin_linear)
 
 
-def lower_shine(points: SkinPoints, albedo: FloatArray, observed: FloatArray) -> NDArray[np.float32]:
+def lower_shine(
+    points: SkinPoints, albedo: FloatArray, observed: FloatArray
+) -> NDArray[np.float32]:
     """Pull what is brighter than its surroundings back towards their colour."""
     image, weight = points.scatter(albedo), points.scatter(observed.astype(np.float32))
     # Beside hair all skin is bright: hair is no surroundings.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...imaging.image_files import pixels_8bit, write_png
+from ...imaging.normal_map import normals_from_slopes
 from .anatomy import MM_PER_M, Anatomy
 from .painter import StudioTexture
 from .person_sheets import texture_srgb
@@ -48,5 +49,4 @@ def normal_map(height_m: FloatArray, place_m: FloatArray) -> NDArray[np.float32]
         slope.append(np.where(run > 1e-6, rise / np.maximum(run, 1e-6), 0.0))
     # Across a chart's border the neighbours belong to another place: keep such slopes small.
     right, down = (np.clip(s, -_STEEPEST, _STEEPEST) for s in slope)
-    normal = np.stack([-right, down, np.ones_like(right)], axis=-1)
-    return (normal / np.linalg.norm(normal, axis=-1, keepdims=True)).astype(np.float32)
+    return normals_from_slopes(right, -down).astype(np.float32)

@@ -12,6 +12,8 @@ from functools import cache
 import numpy as np
 import torch
 
+from ...imaging.band_noise import band_response, periodic_noise
+
 _VOLUME = 96  # voxels a side
 _VOXELS_PER_WAVE = 4.0
 _VOLUME_SEED = 7
@@ -66,17 +68,15 @@ def _octave(points_mm: torch.Tensor, wavelength_mm: float, seed: int) -> torch.T
 def _volume(device: torch.device) -> torch.Tensor:
     """(1, 1, n, n, n) periodic noise of deviation 1 whose first voxels are repeated at the end."""
     random = np.random.default_rng(_VOLUME_SEED)
-    spectrum = np.fft.rfftn(random.standard_normal((_VOLUME,) * 3))
     axis = np.fft.fftfreq(_VOLUME)
-    distance = np.sqrt(
+    frequency = np.sqrt(
         axis[:, None, None] ** 2
         + axis[None, :, None] ** 2
         + np.fft.rfftfreq(_VOLUME)[None, None, :] ** 2
     )
-    # One octave wide, smooth on both sides: no lattice shows.
-    octave = np.log2(np.maximum(distance, 1e-6) * _VOXELS_PER_WAVE)
-    field = np.fft.irfftn(spectrum * np.exp(-0.5 * (octave / 0.5) ** 2), (_VOLUME,) * 3)
-    field = np.pad(field / field.std(), ((0, 1),) * 3, mode="wrap")
+    octave = _VOXELS_PER_WAVE * np.sqrt(0.5), _VOXELS_PER_WAVE * np.sqrt(2.0)
+    field = periodic_noise(random, (_VOLUME,) * 3, band_response(frequency, *octave))
+    field = np.pad(field, ((0, 1),) * 3, mode="wrap")
     return torch.from_numpy(field.astype(np.float32)).to(device)[None, None]
 
 

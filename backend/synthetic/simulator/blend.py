@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as functional
 
+from ...imaging.tensor_blur import gaussian_blur
 from ...imaging.tensor_color import luminance
 from ...stages.phone_texture.bands import (
     LOW_SIGMA,
@@ -147,12 +148,3 @@ def _resize_weight(weight: torch.Tensor, size: int) -> torch.Tensor:
     if weight.shape[-1] == size:
         return weight
     return functional.interpolate(weight, size=(size, size), mode="area")
-
-
-def gaussian_blur(image: torch.Tensor, sigma_texels: float) -> torch.Tensor:
-    """Images (B, C, L, L) blurred by a Gaussian, renormalized at the border."""
-    position = torch.arange(image.shape[-1], device=image.device)
-    kernel = torch.exp(-0.5 * ((position - position[:, None]) / sigma_texels) ** 2)
-    kernel = kernel / kernel.sum(1, keepdim=True)
-    # As products with a small matrix: faster than a convolution of one channel each.
-    return kernel @ image @ kernel.T

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as functional
 
 from ...imaging.smooth_step import smooth_step
+from ...imaging.tensor_blur import gaussian_blur
 from ...imaging.tensor_color import luminance
 from ...stages.phone_texture.hair_mask import (
     COARSE,
@@ -23,7 +24,7 @@ from ...stages.phone_texture.hair_mask import (
 )
 from .atlas_maps import SCALP_THRESHOLD, AtlasMaps
 from .batch_noise import smooth_field, uniform
-from .blend import gaussian_blur, upsample
+from .blend import upsample
 
 # Hair that no texture shows, as it hangs: how ragged its outline, over how much it thins out.
 RAGGEDNESS_M, THINNING_M = 0.003, 0.007
@@ -59,9 +60,11 @@ def draw_occluders(
     count, size = len(albedo_log), atlas.size
 
     def bernoulli(chance: float) -> torch.Tensor:
+        """(B, 1, 1, 1) 1.0 with the chance, else 0.0."""
         return (uniform(generator, (count, 1, 1, 1), 0.0, 1.0) < chance).float()
 
     def between(low: float, high: float) -> torch.Tensor:
+        """(B, 1, 1, 1) evenly."""
         return uniform(generator, (count, 1, 1, 1), low, high)
 
     hair = find_hair(atlas, albedo_log)
@@ -74,29 +77,30 @@ def draw_occluders(
     reach = atlas.forehead * fringe + atlas.ears * bernoulli(HIDDEN_EARS_CHANCE) * OVER_EARS_M
     # Hair hangs from full scalps.
     full = _masked_share(hair, atlas.scalp) > FULL_HAIR_SHARE
-    hangs = (
-        full
-        * (reach > 0.0)
-        * smooth_step(*EDGE, 0.5 + (reach + THINNING_M - distance) / THINNING_M)
-    )
+    thinning = (reach + THINNING_M - distance) / THINNING_M
+    hangs = full * (reach > 0.0) * smooth_step(*EDGE, 0.5 + thinning)
     margin = MARGIN * size / COARSE
     window = 2 * round(margin) + 1
     wide = functional.max_pool2d(hair, window, stride=1, padding=window // 2)
-    may_grow = (atlas.scalp_distance_m < HAIRLINE_M) | (atlas.forehead < SCALP_THRESHOLD)
-    may_grow = may_grow & (atlas.ears < SCALP_THRESHOLD) & (atlas.hair_candidate > 0.0)
-    cropped_hair = gaussian_blur(hair * may_grow, margin / 2)
-    cropped_hair = smooth_step(
-        *EDGE, cropped_hair + EDGE_NOISE * ragged * (cropped_hair > MIN_CROPPED_HAIR)
-    )
     rims, shade = _rims(generator, atlas, bernoulli(GLASSES_CHANCE), between)
     collar = atlas.height_m - between(*COLLAR_M) + 0.004 * hanging
     return Occluders(
         hair_cover=torch.maximum(gaussian_blur(wide, margin / 2), hangs),
-        cropped_hair=cropped_hair,
+        cropped_hair=_cropped_hair(atlas, hair, ragged, margin / 2),
         rims=rims,
         rim_shade=shade,
         clothes=bernoulli(COLLAR_CHANCE) * smooth_step(0.0, 0.008, -collar) * atlas.skin,
     )
+
+
+def _cropped_hair(
+    atlas: AtlasMaps, hair: torch.Tensor, ragged: torch.Tensor, sigma_texels: float
+) -> torch.Tensor:
+    """Where (B, 1, N, N) the stage draws cropped hair of found `hair`, with a `ragged` edge."""
+    may_grow = (atlas.scalp_distance_m < HAIRLINE_M) | (atlas.forehead < SCALP_THRESHOLD)
+    may_grow = may_grow & (atlas.ears < SCALP_THRESHOLD) & (atlas.hair_candidate > 0.0)
+    soft = gaussian_blur(hair * may_grow, sigma_texels)
+    return smooth_step(*EDGE, soft + EDGE_NOISE * ragged * (soft > MIN_CROPPED_HAIR))
 
 
 def find_hair(atlas: AtlasMaps, albedo_log: torch.Tensor) -> torch.Tensor:

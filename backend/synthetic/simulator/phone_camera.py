@@ -7,6 +7,8 @@ from math import log, pi
 
 import torch
 
+from studio_avatar_addon.avatar.colour import LUMINANCE_WEIGHTS
+
 from ...imaging.log_light import LOG_FLOOR
 from ...imaging.tensor_color import luminance, srgb_from_linear
 from .batch_noise import normal, uniform
@@ -14,9 +16,9 @@ from .batch_noise import normal, uniform
 SHOULDER_LINEAR = 0.5  # linear, from which phones roll highlights off, more or less
 GAMMA = 2.2  # close enough to sRGB's curve for what is drawn at random
 CONTRAST_RANGE = (-0.15, 0.45)  # share of an S-curve
-SATURATION_RANGE = (0.9, 1.15)
+SATURATION_RANGE = (0.9, 1.15)  # factor on chroma: phones mostly add some
 MAX_NOISE_SRGB = 0.015  # in sRGB, of a view at a texel's size; most clips are shot in fair light
-BLOCK_PX = 8
+BLOCK_PX = 8  # as JPEG and the codecs' smaller transforms
 MAX_QUANTIZATION_STEP = 0.05  # of the codec's lowest frequency, in sRGB
 CHROMA_STEP_FACTOR = 2.0  # codecs keep colours more coarsely than luminance
 
@@ -67,6 +69,7 @@ def draw_phone_camera(generator: torch.Generator, count: int, views: int, size: 
     """For textures of `size` texels."""
 
     def between(low: float, high: float) -> torch.Tensor:
+        """(B, 1, 1, 1) evenly."""
         return uniform(generator, (count, 1, 1, 1), low, high)
 
     strength = MAX_NOISE_SRGB * between(0.0, 1.0) ** 2
@@ -102,7 +105,8 @@ def _quantize_blocks(srgb: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
     planes = (cosine.T @ quantized @ cosine).transpose(3, 4).flatten(4, 5).flatten(2, 3)
     grey, red, blue = planes.unbind(1)
     red, blue = red + grey, blue + grey
-    green = (grey - 0.2126 * red - 0.0722 * blue) / 0.7152
+    red_weight, green_weight, blue_weight = LUMINANCE_WEIGHTS
+    green = (grey - red_weight * red - blue_weight * blue) / green_weight
     return torch.stack([red, green, blue], 1)
 
 

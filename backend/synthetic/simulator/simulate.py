@@ -12,6 +12,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 
 from ...atlas.inpaint import RIM_2048
 from ...imaging.log_light import LOG_FLOOR, LUMINANCE
+from ...imaging.tensor_blur import gaussian_blur
 from ...imaging.tensor_color import (
     light_from_log,
     log_from_pixels,
@@ -37,7 +38,7 @@ from ...stages.room_light.tone import (
 from .atlas_maps import AtlasMaps
 from .batch_inpaint import add_cropped_hair, inpaint
 from .batch_noise import normal, smooth_field, uniform
-from .blend import Shares, blend, blend_by_shares, gaussian_blur, low_bands, upsample
+from .blend import Shares, blend, blend_by_shares, low_bands, upsample
 from .environments import Environments
 from .occluders import Occluders, draw_occluders
 from .phone_camera import PhoneCamera, compress, draw_phone_camera
@@ -52,17 +53,23 @@ from .view_placement import (
     draw_view_placements,
 )
 
+# Each stands for FRAMES_PER_VIEW frames: enough for a sweep and views from above and below; time
+# and memory grow with it.
 VIEWS = 6
 MOVES_WITH = ("head", "camera")
+
+# Light and exposure.
 WHITE_BALANCE_RANGE = (0.55, 1.0)  # share of the light's colour that cameras take out
 MIN_LIGHT = 0.01  # of the median: pockets are lit by more bounces than one
-LIGHT_ERROR_SD = 0.10  # log light, of the stage's idea of a view's light
-LIGHT_ERROR_CELLS = 5
+LIGHT_ERROR_SD = 0.10  # log light, of the stage's estimate of a view's light, at most
+LIGHT_ERROR_CELLS = 5  # across the atlas: errors of a fit with broad lobes are broad
+MEDIAN_STEP = 4  # every so many points give the median
+SHADING_SHARE = 2  # the light is blended at half the texture's size: it has no finer structure
+
+# Texture.
 GRAIN_SD = 0.03  # log light, of made-up skin
 CLIPPED_LOG = log(CLIPPED + float(LOG_FLOOR))
-MEDIAN_STEP = 4  # every so many points tell the median
 MIN_WEIGHT = 0.02  # a fainter weight is none
-SHADING_SHARE = 2  # the light is blended at half the texture's size: it has no finer structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +171,7 @@ class Simulator:
         count, device = len(skins.albedo), generator.device
 
         def draw_index(bank: int) -> torch.Tensor:
+            """(B,) int64 below `bank`."""
             return torch.randint(bank, (count,), generator=generator, device=device)
 
         heads = Heads(self.tables, draw_index(len(self.tables)), self.sphere)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ...imaging.image_files import pixels_8bit, write_jpeg
 from ...imaging.log_light import LUMINANCE
+from ...imaging.tensor_blur import gaussian_blur
 from ...imaging.tensor_color import light_from_log, srgb_from_linear
 from ...job.terminal import Silent
-from ...stages.detail.conditions import COLOUR_SCALE, blurred, forward_differences, trust_of
+from ...stages.detail.conditions import COLOUR_SCALE, forward_differences, trust_of
 from ...stages.detail.diffusion import DetailNet, DetailPipeline, scheduler
 from ...stages.detail.diffusion.pipeline import START, STEPS, Prediction
 from .crops import Crops, Window, crop_at
@@ -92,7 +93,7 @@ def scores(made_log: Tensor, crops: Crops) -> dict[str, float]:
 def _gradients(log_rgb: Tensor, skin: Tensor) -> Tensor:
     weights = log_rgb.new_tensor(LUMINANCE)[:, None, None]
     luminance = (log_rgb * weights).sum(1, keepdim=True)
-    return forward_differences(blurred(luminance, GRADIENT_SIGMA)) * skin
+    return forward_differences(gaussian_blur(luminance, GRADIENT_SIGMA)) * skin
 
 
 def _srgb(log_rgb: Tensor) -> Tensor:

@@ -19,12 +19,12 @@ from studio_avatar_addon.avatar.files import whole_file
 from studio_avatar_addon.avatar.types import Progress
 
 from ...imaging.log_light import LUMINANCE
+from ...imaging.tensor_blur import gaussian_blur
 from ...imaging.tensor_color import linear_from_srgb, log_light, srgb_from_linear
 from ...stages.detail.conditions import (
     BROAD_GRID,
     HEIGHT_SCALE_M,
     Shares,
-    blurred,
     broad_band,
     downsample,
     estimate_trust,
@@ -82,7 +82,7 @@ def film(
     albedo = log_light(texture.albedo[None])
     skin = simulator.atlas.skin
     error = _studio_error(downsample(pair.log_shading), random)
-    gain = blurred(downsample(albedo) - downsample(phone), GAIN_SIGMA) + error
+    gain = gaussian_blur(downsample(albedo) - downsample(phone), GAIN_SIGMA) + error
     network = functional.interpolate(albedo, (NETWORK_SIZE, NETWORK_SIZE), mode="area")
     network = upsample(network, BROAD_GRID) + error
     size = phone.shape[-1]
@@ -91,7 +91,7 @@ def film(
     trust = estimate_trust(pair.phone_srgb, shares, phone, hybrid)
     hybrid_log, network_log = (with_trust(own, phone, trust) for own in (hybrid, answer))
     height = texture.height_m[None, None] / HEIGHT_SCALE_M
-    height = (height - upsample(blurred(downsample(height), RELIEF_SIGMA), size)) * skin
+    height = (height - upsample(gaussian_blur(downsample(height), RELIEF_SIGMA), size)) * skin
     return FilmedPerson(
         phone_srgb=to_uint8(pair.phone_srgb)[0],
         albedo_srgb=to_uint8(srgb_from_linear(texture.albedo)),

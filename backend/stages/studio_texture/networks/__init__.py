@@ -26,7 +26,7 @@ __all__ = [
     "PhoneInputs",
     "StudioNet",
     "StudioShape",
-    "clipped_share",
+    "clipping_mask",
     "load",
     "save",
     "weights_sha256",
