@@ -234,7 +234,7 @@ def test_interruption_at_the_terminal(tmp_path, capfd, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("backend.cli.carry_out.carry_out", interrupted)
+    monkeypatch.setattr("backend.cli.run_request.run_request", interrupted)
     out = tmp_path / "out"
     assert main.main(["create", "clip.mp4", "--out", str(out)]) == 130
     assert last_event(out / "jobs")["event"] == "cancelled"

@@ -63,7 +63,7 @@ def test_no_request(tmp_path: Path, text: str) -> None:
     ("command", "arguments", "problem"),
     [
         ("dance", {}, "The backend knows no command 'dance'."),
-        ("carry_out", {}, "The backend knows no command 'carry_out'."),
+        ("run", {}, "The backend knows no command 'run'."),
         (None, {}, "The backend knows no command 'None'."),
         ("doctor", [], "holds no arguments by name."),
         ("perform", {"footage": "clip.mp4"}, "The request lacks the argument 'avatar'."),

@@ -32,8 +32,8 @@ def test_another_clip_keeps_only_the_person() -> None:
     given = Corrections(frozenset({7}), focal_px=900.0, measures_m={"face_width": 0.14})
     mine = given.of_footage("a clip")
     assert mine.of_footage("a clip") == mine and mine.leave_out == {7}
-    assert mine.lose_by("another") and not mine.lose_by("a clip")
-    assert not Corrections(footage_sha256="a clip").lose_by("another"), "there is none to lose"
+    assert mine.would_drop("another") and not mine.would_drop("a clip")
+    assert not Corrections(footage_sha256="a clip").would_drop("another"), "there is none to lose"
     assert mine.of_footage("another") == Corrections(
         measures_m={"face_width": 0.14}, footage_sha256="another"
     )

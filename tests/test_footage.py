@@ -20,7 +20,7 @@ from PIL import Image
 from backend.detector.landmark_indices import LEFT_IRIS, RIGHT_IRIS
 from backend.imaging.image_files import load_frame_srgb, read_image
 from backend.stages.footage import FOCAL_PRIOR, read_footage
-from backend.stages.footage.frame_exposure import even_gains
+from backend.stages.footage.frame_exposure import exposure_gains
 from backend.stages.footage.open_footage import footage_sha256, open_source
 from backend.stages.footage.transfer import srgb_from_signal
 from studio_avatar_addon.avatar.errors import FaceNotFound, FootageUnreadable, JobCancelled
@@ -267,7 +267,7 @@ def test_gains_even_out_exposure_but_not_shading() -> None:
     small *= true[:, None, None]
     face = np.stack(np.meshgrid(np.linspace(45, 75, 24), np.linspace(30, 60, 20)), -1)
     landmarks = np.repeat(face.reshape(1, -1, 2)[:, :478], 4, axis=0)
-    gains = even_gains(small, landmarks)
+    gains = exposure_gains(small, landmarks)
     evened = gains * true
     np.testing.assert_allclose(evened / evened[0], 1.0, atol=0.01)
 

@@ -12,7 +12,7 @@ from footage_making import WALL, NoProgress, turning_face, write_clip
 from backend.imaging.image_files import load_mask
 from backend.stages.footage import read_footage
 from backend.stages.tracking import track_face
-from backend.stages.tracking.person_mask import decide_by_colour
+from backend.stages.tracking.person_mask import refine_mask_by_colour
 from studio_avatar_addon.avatar.types import QUALITY, Capture, FaceTrack
 
 FRAMES, WIDEST_DEG = 16, 30.0
@@ -115,6 +115,6 @@ def test_colours_sharpen_a_rough_edge() -> None:
     cv2.circle(rough, (63, 60), 35, 1.0, -1)
     rough = cv2.GaussianBlur(rough, (0, 0), 5.0)
     before = np.mean((rough > 0.5) == (true > 0.5))
-    after = np.mean((decide_by_colour(image, rough, 12) > 0.5) == (true > 0.5))
+    after = np.mean((refine_mask_by_colour(image, rough, 12) > 0.5) == (true > 0.5))
     assert before < 0.985
     assert after > 0.995

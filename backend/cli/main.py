@@ -62,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command == "run":
         return _run_from_blender(arguments["job"], arguments["parent_pid"])
     if command in CHECKOUT_COMMANDS:
-        return _known_failures_in_words(lambda: run_checkout_command(command, arguments))
-    return _known_failures_in_words(lambda: _run_here(command, arguments))
+        return _print_known_failures(lambda: run_checkout_command(command, arguments))
+    return _print_known_failures(lambda: _run_here(command, arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,9 +89,9 @@ def _run_from_blender(job: Path, parent_pid: int | None) -> int:
         if parent_pid is not None:
             with third_party_packages():
                 module("job.parent_watch").end_with_parent(parent_pid)
-        return _carry_out(job, read_request(job), events)
+        return _run_request(job, read_request(job), events)
     except StudioAvatarError as error:
-        return _tell(events, error)
+        return _write_failure(events, error)
 
 
 def _run_here(command: str, arguments: dict[str, Any]) -> int:
@@ -100,9 +100,9 @@ def _run_here(command: str, arguments: dict[str, Any]) -> int:
             arguments[name] = str(Path(arguments[name]).absolute())
     request = Request(command, command_of(command).request_of(arguments))
     job = new_job_folder(_jobs_folder(request), request)
-    events = EventLog(job, echo=_show)
+    events = EventLog(job, echo=_print_event)
     events.write(_hello())
-    return _carry_out(job, request, events)
+    return _run_request(job, request, events)
 
 
 def _jobs_folder(request: Request) -> Path:
@@ -119,19 +119,19 @@ def _jobs_folder(request: Request) -> Path:
     return cache_folder() / JOBS_FOLDER
 
 
-def _carry_out(job: Path, request: Request, events: EventLog) -> int:
+def _run_request(job: Path, request: Request, events: EventLog) -> int:
     """Run the command; exactly one final event is written, whatever happens."""
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
     # Its threads spin while they wait: on a busy machine two of them made the fit 2.5 times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with third_party_packages():
-            result = module("cli.carry_out").carry_out(job, request, events)
+            result = module("cli.run_request").run_request(job, request, events)
     except (JobCancelled, KeyboardInterrupt):
         events.write(Cancelled())
         return 130
     except StudioAvatarError as error:
-        return _tell(events, error)
+        return _write_failure(events, error)
     except MemoryError:
         events.write(
             Failed(
@@ -155,7 +155,7 @@ def _carry_out(job: Path, request: Request, events: EventLog) -> int:
     return 0
 
 
-def _tell(events: EventLog, failure: StudioAvatarError) -> int:
+def _write_failure(events: EventLog, failure: StudioAvatarError) -> int:
     """The failure as the job's last event; where none can be written, in its log or exit status."""
     try:
         events.write(Failed(type(failure).__name__, failure.problem, failure.remedy))
@@ -166,7 +166,7 @@ def _tell(events: EventLog, failure: StudioAvatarError) -> int:
     return 1
 
 
-def _known_failures_in_words(action: Callable[[], int]) -> int:
+def _print_known_failures(action: Callable[[], int]) -> int:
     try:
         return action()
     except StudioAvatarError as error:
@@ -180,7 +180,7 @@ def _hello() -> Hello:
     return Hello(PROTOCOL, FORMAT, extension_version(), os.getpid())
 
 
-def _show(event: Event) -> None:
+def _print_event(event: Event) -> None:
     """Events as lines for a person at the terminal."""
     match event:
         case Stage():

@@ -18,7 +18,7 @@ from studio_avatar_addon.avatar.types import LANDMARK_COUNT
 
 from ..imaging.image_files import Image8
 
-HANDS, HAND_JOINTS = 2, 21
+HANDS, HAND_JOINTS = 2, 21  # one person's; MediaPipe's joints of a hand
 
 
 @contextmanager
@@ -83,7 +83,7 @@ class FaceMesh(_Solution):
     def detect(self, image_srgb: Image8) -> NDArray[np.float32]:
         """(H, W, 3) uint8 to landmarks (F, 478, 2) in the picture's pixels; F may be 0.
 
-        The picture is padded to a square, as the graph turns faces in normalised coordinates and
+        The picture is padded to a square, as the graph rotates faces in normalised coordinates and
         would misplace a tilted face in any other shape.
         """
         height, width = image_srgb.shape[:2]
@@ -98,7 +98,7 @@ class FaceMesh(_Solution):
         return np.array(points, np.float32).reshape(-1, LANDMARK_COUNT, 2) * side
 
 
-class FaceFinder(_Solution):
+class FaceDetector(_Solution):
     """Finds faces by their boxes only, small ones too: down to about a thirtieth of the width."""
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class FaceFinder(_Solution):
         return np.array(corners, np.float32).reshape(-1, 4) * (width, height, width, height)
 
 
-class HandFinder(_Solution):
+class HandDetector(_Solution):
     """Finds up to two hands, picture by picture."""
 
     def __init__(self) -> None:

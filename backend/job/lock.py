@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.files import cannot_write
 from studio_avatar_addon.avatar.layout import JOBS_FOLDER
 
 LOCK_FILE = "running.json"
-WRITING_S = 2.0
+WRITING_S = 2.0  # an empty lock file that is younger is being written by its owner
 
 
 class AvatarLock:

@@ -8,8 +8,8 @@ import time
 
 import psutil
 
-INTERVAL_S = 1.0
-ORPHANED_EXIT_CODE = 75
+INTERVAL_S = 1.0  # how long an orphan may work on, at no cost worth counting
+ORPHANED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h; nobody is left to read it but a log
 
 
 def end_with_parent(parent_pid: int) -> None:

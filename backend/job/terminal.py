@@ -18,7 +18,7 @@ class TerminalProgress:
 
 
 class Silent:
-    """A `Progress` that tells nobody."""
+    """A `Progress` that reports to nobody."""
 
     def __call__(self, done: float, total: float, message: str = "") -> None:
         pass

@@ -21,7 +21,7 @@ class CorrectionRequest:
     forget: bool
 
 
-NOTHING_CORRECTED = CorrectionRequest(Corrections(), forget=False)
+NO_CORRECTIONS = CorrectionRequest(Corrections(), forget=False)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def merge_corrections(
     request.corrections.checked_for(frames, capture.size_px)
     before = Corrections() if request.forget else read_corrections(avatar)
     kept = before.of_footage(capture.sha256)
-    if before.lose_by(capture.sha256):
+    if before.would_drop(capture.sha256):
         progress.warn(
             Finding(
                 "corrections_dropped",
@@ -56,7 +56,7 @@ def merge_corrections(
     every = kept.merged(request.corrections)
     # Kept ones may be of another choice of frames: what they say of those now chosen holds.
     of_frames = every.within(frames).checked_for(frames, capture.size_px)
-    changed = request != NOTHING_CORRECTED or (before != Corrections() and every != before)
+    changed = request != NO_CORRECTIONS or (before != Corrections() and every != before)
     return MergedCorrections(every, of_frames, changed)
 
 

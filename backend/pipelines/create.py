@@ -20,7 +20,7 @@ from ..stages.room_light import measure_neutral
 from ..store.avatar_writer import Provenance, write_avatar
 from ..store.stage_cache import StageCache
 from .corrections import (
-    NOTHING_CORRECTED,
+    NO_CORRECTIONS,
     CorrectionRequest,
     keep_corrections,
     merge_corrections,
@@ -32,7 +32,7 @@ class CreateSettings:
     footage: Path
     out: Path
     quality: str = "standard"  # one of QUALITIES
-    request: CorrectionRequest = NOTHING_CORRECTED
+    request: CorrectionRequest = NO_CORRECTIONS
     choices: StudioChoices = field(default_factory=StudioChoices)
 
 

@@ -10,7 +10,7 @@ from ..job.reporter import Reporter
 from ..stages.footage import read_faces
 from ..stages.performance import performance_from_landmarks
 from ..store.avatar_writer import add_performance
-from ..store.stored_fit import fit_of
+from ..store.stored_fit import read_fit
 
 
 def perform_clip(avatar: AvatarFolder, clip: Path, reporter: Reporter) -> Path:
@@ -20,7 +20,7 @@ def perform_clip(avatar: AvatarFolder, clip: Path, reporter: Reporter) -> Path:
     cannot take it.
     """
     template = template_of(avatar)
-    fit = fit_of(avatar)
+    fit = read_fit(avatar)
     reporter.begin("footage")
     faces = read_faces(clip, reporter)
     reporter.end()

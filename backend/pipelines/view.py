@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.types import Progress
 
 from ..imaging.image_files import pixels_8bit, read_image, unit_from_pixels, write_png
 from ..stages.frame_sampling.posed_head import pose_head, render_texture
-from ..store.stored_fit import fit_of
+from ..store.stored_fit import read_fit
 
 
 def render_views(avatar: AvatarFolder, origin: str, out: Path, progress: Progress) -> list[Path]:
@@ -25,7 +25,7 @@ def render_views(avatar: AvatarFolder, origin: str, out: Path, progress: Progres
     Raises AvatarFolderError where the avatar lacks that texture, TemplateError where it was made
     on another template.
     """
-    template, fit = template_of(avatar), fit_of(avatar)
+    template, fit = template_of(avatar), read_fit(avatar)
     path = avatar.texture(origin, "base_color")
     if path is None:
         raise AvatarFolderError(

@@ -38,6 +38,7 @@ from ..stages.frame_sampling.subsample import subsample
 from ..stages.phone_texture.common_light import CommonLight
 from ..stages.phone_texture.fidelity import measure_fidelity
 
+# The sheets: readable at a glance, a few hundred kilobytes each.
 PICTURE_HEIGHT = 480
 OVERLAY_FRAMES = 6
 VERSION_FRAMES = 3
@@ -95,7 +96,7 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
             "cranium": round(coverage_percent(results.phone, template, "cranium"), 1),
             "neck": round(coverage_percent(results.phone, template, "neck"), 1),
         },
-        "evened": _evened(
+        "evened": _exposure_spread(
             (capture.frame_gain * np.exp(-results.light.exposure_log))[fit.frame_used]
         ),
         "hair_filmed_srgb": _hair_srgb(results.phone),
@@ -108,7 +109,7 @@ def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:
     }
 
 
-def _evened(gain: FloatArray) -> dict[str, float]:
+def _exposure_spread(gain: FloatArray) -> dict[str, float]:
     """By how much the frames' exposure and white balance were evened out; `gain` (K, 3)."""
     stops = np.log2(gain.mean(axis=1))
     tint = gain[:, 0] / gain[:, 2]
@@ -163,7 +164,7 @@ def _median_and_p90(values: FloatArray) -> dict[str, float] | None:
 
 
 def coverage_percent(textures: TextureSet, template: HeadTemplate, region: str) -> float:
-    """Share of a region's texels that were really seen, in percent."""
+    """Share of a region's texels that were really filmed, in percent."""
     size = min(textures.size, 512)
     raster = rasterize_uv(template.triangle_uv, size)
     weight = interpolate_vertices(raster, template.triangles, template.region(region)[:, None])
@@ -188,7 +189,7 @@ def _frames_sheet(results: Results, order: NDArray[np.intp]) -> NDArray[np.uint8
 def overlay_sheet(
     capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate
 ) -> NDArray[np.uint8]:
-    """The fitted head over six frames from one side to the other."""
+    """(H, W, 3) the fitted head over OVERLAY_FRAMES frames from one side to the other."""
     chosen = subsample(_from_side_to_side(fit), OVERLAY_FRAMES).tolist()
     return _grid([_overlay(capture, track, fit, template, k) for k in chosen], columns=3)
 
@@ -217,8 +218,8 @@ def _overlay(
             cv2.line(picture, _pixel(seen), _pixel(modelled), (255, 230, 0), thickness)
             cv2.circle(picture, _pixel(seen), thickness, (60, 255, 60), -1)
     terms = {"outline": fit.outline_px[k], "tracks": fit.track_px[k]}
-    told = ", ".join(f"{name} {px:.1f} px" for name, px in terms.items() if np.isfinite(px))
-    label = f"frame {capture.frame_index[k]}: {fit.left_out[k] or told}"
+    figures_px = ", ".join(f"{name} {px:.1f} px" for name, px in terms.items() if np.isfinite(px))
+    label = f"frame {capture.frame_index[k]}: {fit.left_out[k] or figures_px}"
     return labelled(_cropped(picture, raster.covered), label)
 
 

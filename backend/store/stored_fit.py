@@ -6,7 +6,7 @@ from studio_avatar_addon.avatar.bundle import AvatarFolder
 from studio_avatar_addon.avatar.types import HeadFit
 
 
-def fit_of(avatar: AvatarFolder) -> HeadFit:
+def read_fit(avatar: AvatarFolder) -> HeadFit:
     """The stored head and cameras."""
     head, cameras = avatar.head, avatar.cameras
     return HeadFit(

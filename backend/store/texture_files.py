@@ -23,6 +23,7 @@ SCALAR_MAPS = ("coverage", "confidence", "roughness", "specular", "cavity")
 
 
 def write_texture_set(folder: Path, textures: TextureSet) -> None:
+    """Raises AvatarFolderError where the folder cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
     base_pixels = pixels_8bit if textures.origin == "phone" else pixels_16bit
     write_png(folder / "base_color.png", base_pixels(textures.base_color_srgb))
@@ -48,6 +49,7 @@ def read_texture_set(folder: Path, values: Mapping[str, Any]) -> TextureSet:
     """
 
     def optional(name: str) -> FloatArray | None:
+        """A map (N, N, ...) in [0, 1]; None where this set has none."""
         path = folder / f"{name}.png"
         return unit_from_pixels(read_image(path)) if path.is_file() else None
 

@@ -15,7 +15,10 @@ from .files import whole_file
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write an `npz` that numpy reads with `allow_pickle=False`."""
+    """Write arrays (...) of any shape as an `npz` that numpy reads with `allow_pickle=False`.
+
+    Raises TypeError for arrays of objects, AvatarFolderError where `path` cannot be written.
+    """
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"{name} would need pickle")
@@ -27,7 +30,10 @@ def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Every array of an `npz`. Raises OSError, or ValueError where the file is damaged."""
+    """Every array (...) of an `npz` by name.
+
+    Raises OSError, or ValueError where the file is damaged.
+    """
     stored = BytesIO(path.read_bytes())
     try:
         with ZipFile(stored) as archive:

@@ -267,7 +267,8 @@ def read_performance(path: Path) -> Performance:
 
 
 def camera_from_arrays(stored: Mapping[str, NDArray[Any]]) -> Camera:
-    """Of the arrays `arrays_from_camera` makes. Raises KeyError where one is missing."""
+    """Of `size_px`, `focal_px`, `center_px` (2,) and `distortion` (5,), as `arrays_from_camera`
+    makes them. Raises KeyError where one is missing."""
     width, height = (int(v) for v in stored["size_px"])
     fx, fy = (float(v) for v in stored["focal_px"])
     cx, cy = (float(v) for v in stored["center_px"])

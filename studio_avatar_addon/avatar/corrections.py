@@ -70,7 +70,8 @@ class Corrections:
                 if not 0 <= landmark < FIRST_IRIS_LANDMARK or not all(isfinite(x) for x in pixel):
                     raise CorrectionError(
                         f"Landmark {landmark} at {pixel} is none of the face.",
-                        f"Landmarks are numbered 0 to {FIRST_IRIS_LANDMARK - 1}, their place is in pixels.",
+                        f"Landmarks are numbered 0 to {FIRST_IRIS_LANDMARK - 1}, their place is "
+                        "in pixels.",
                     )
 
     def checked_for(self, frames: list[int], size_px: tuple[int, int]) -> Corrections:
@@ -99,7 +100,7 @@ class Corrections:
             return replace(self, footage_sha256=sha256)
         return Corrections(measures_m=self.measures_m, footage_sha256=sha256)
 
-    def lose_by(self, sha256: str) -> bool:
+    def would_drop(self, sha256: str) -> bool:
         """Whether `of_footage` would drop any of them."""
         return replace(self.of_footage(sha256), footage_sha256=self.footage_sha256) != self
 

@@ -14,6 +14,7 @@ from .types import FloatArray
 # Blender's camera looks along -Z with +Y up, OpenCV's along +Z with +Y down.
 BLENDER_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 
+# Mean of adults (Dodgson 2004: 63 mm); pictures alone do not give a head's size.
 DEFAULT_INTERPUPILLARY_M = 0.063
 
 

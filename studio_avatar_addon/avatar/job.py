@@ -23,7 +23,7 @@ from typing import Any, ClassVar, cast
 from .errors import JobError, ProtocolMismatch
 from .files import cannot_write, write_json
 
-PROTOCOL = 1
+PROTOCOL = 1  # changes when one side would misread what an older other side writes
 
 REQUEST_FILE = "request.json"
 EVENTS_FILE = "events.jsonl"

@@ -21,7 +21,7 @@ from .types import Performance
 
 RECORDING_SUFFIX = ".csv"
 RATES = (30.0, 60.0)  # of the timecode's frame count; the app's own is 60
-DAY_S = 86400.0
+DAY_S = 86400.0  # timecodes begin anew at midnight
 REMEDY = "Export the take from Live Link Face again, as CSV."
 
 

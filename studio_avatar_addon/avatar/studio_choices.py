@@ -10,8 +10,8 @@ from typing import Any
 from .errors import StudioAvatarError
 from .layout import STUDIO_METHODS
 
-MOST_EV = 2.0
-MOST_REFINE_S = 60.0
+MAX_EXPOSURE_STOPS = 2.0  # either way; beyond them it is another person's skin
+MAX_REFINE_S = 60.0  # the artist waits for it
 
 
 class ChoiceError(StudioAvatarError):
@@ -45,7 +45,9 @@ class StudioChoices:
     light_removal: float = 1.0  # share of the room's light that is taken away, in [0, 1]
     skin_exposure: float = 0.0  # stops by which skin is made lighter than it is taken for
     skin_warmth: float = 0.0  # in [-1, 1], from cooler to warmer
-    refine_seconds: float = 0.0  # of moving the network's latents towards what physics tells
+    refine_seconds: float = (
+        0.0  # of moving the network's latents towards what the physical estimate says
+    )
     neutral: NeutralSpot | None = None
 
     def __post_init__(self) -> None:
@@ -98,7 +100,7 @@ def _neutral(given: Any) -> NeutralSpot | None:
 
 RANGES = {
     "light_removal": (0.0, 1.0),
-    "skin_exposure": (-MOST_EV, MOST_EV),
+    "skin_exposure": (-MAX_EXPOSURE_STOPS, MAX_EXPOSURE_STOPS),
     "skin_warmth": (-1.0, 1.0),
-    "refine_seconds": (0.0, MOST_REFINE_S),
+    "refine_seconds": (0.0, MAX_REFINE_S),
 }

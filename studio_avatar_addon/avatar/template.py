@@ -19,7 +19,7 @@ from .files import sha256_file
 from .frames import gaze_rotation
 from .shapes import CORRECTIVES, SHAPE_NAMES, corrective_weights
 
-TEMPLATE_FORMAT = 2
+TEMPLATE_FORMAT = 2  # of the npz; another one is refused
 DEFAULT_TEMPLATE = Path(__file__).parents[1] / "assets" / "studio_head_1.npz"
 
 MATERIALS = (
@@ -29,8 +29,9 @@ CLEAR = ("cornea", "tear")  # without a colour of their own
 SEE_THROUGH = (*CLEAR, "lashes")  # clear or hair-thin: they do not hide what lies behind them
 IRIS_RADIUS_M = 0.00585  # of a head whose eyes are 63 mm apart
 BONES = ("root", "neck", "head", "jaw", "eye.L", "eye.R", "tongue")
-BONE_PARENTS = (-1, 0, 1, 2, 2, 2, 3)
+BONE_PARENTS = (-1, 0, 1, 2, 2, 2, 3)  # into BONES
 EYE_BONES = ("eye.L", "eye.R")
+# Of what artists may set, to try extremes; and of heads drawn at random.
 IDENTITY_LIMIT_SD = 5.0
 RANDOM_SD, RANDOM_LIMIT_SD = 0.75, 2.0  # many parameters at once make a caricature sooner
 

@@ -32,6 +32,8 @@ class Quality:
     network_refinement: bool
 
 
+# Draft: to see within minutes whether the clip serves. High: all that a 4K clip shows. Time and
+# memory go with the square of the texture's edge, and with the frames.
 QUALITY = {
     "draft": Quality("draft", 1024, 16, False),
     "standard": Quality("standard", 2048, 28, True),
@@ -51,7 +53,7 @@ class Finding:
 
 
 class Progress(Protocol):
-    """What a stage tells while it works. Raises JobCancelled when the user asked to stop."""
+    """What a stage reports while it works. Raises JobCancelled when the user asked to stop."""
 
     def __call__(self, done: float, total: float, message: str = "") -> None: ...
 
@@ -112,13 +114,14 @@ class Capture:
     frame_paths: tuple[Path, ...]  # K PNG files, 8-bit sRGB
     frame_gain: FloatArray  # (K, 3) float32 linear gains that even exposure and white balance out
     camera_guess: Camera
-    focal_known: bool  # True where metadata or the artist told the focal length
+    focal_known: bool  # True where metadata or the artist gave the focal length
     glasses: bool  # something crosses the nose between the eyes
-    exposure_known: bool  # True where the background told `frame_gain`; else that is 1
+    exposure_known: bool  # True where the background gave `frame_gain`; else that is 1
     findings: tuple[Finding, ...] = ()
 
     @property
     def frame_time_s(self) -> FloatArray:
+        """(K,) of the chosen frames."""
         return self.time_s[self.frame_index]
 
 
@@ -152,8 +155,8 @@ class HeadFit:
     # Median distance in each chosen frame (K,) float32; NaN: nothing of the kind was seen there.
     landmark_px: FloatArray
     outline_px: FloatArray  # between the head's outline and the person's, where it is bare
-    track_px: FloatArray  # between followed skin and where the head has it
-    focal_log_sd: float  # standard deviation of the focal length's logarithm; 0: it was told
+    track_px: FloatArray  # between tracked skin and where the head has it
+    focal_log_sd: float  # standard deviation of the focal length's logarithm; 0: it was given
     left_out: tuple[str, ...]  # (K,) why the solver left a frame out; empty: it was used
     findings: tuple[Finding, ...] = ()
 
@@ -167,7 +170,7 @@ class HeadFit:
 class RoomLight:
     """What the room's light makes of a white, matte head. Made by `room_light`.
 
-    Over n coarse points of the skin; shading is the logarithm of linear RGB relative to its usual
+    Over n coarse points of the skin; shading is the logarithm of linear RGB relative to its typical
     value, so about 0 in the middle.
     """
 
@@ -182,7 +185,7 @@ class RoomLight:
     skin_filmed: FloatArray  # (3,) float32 linear, of plain skin where the light falls on it
     iris_linear: FloatArray  # (3,) float32 albedo
     sclera_filmed: FloatArray  # (3,) float32 linear, as the clip shows it
-    sclera_seen: bool  # False: the usual stands in
+    sclera_visible: bool  # False: a typical colour stands in
 
 
 @dataclass(frozen=True)

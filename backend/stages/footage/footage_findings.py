@@ -7,20 +7,22 @@ import numpy as np
 from studio_avatar_addon.avatar.types import Finding, FloatArray, IntArray
 
 from .head_view import HeadView
-from .people import Person
+from .person_tracking import Person
 from .picture_findings import picture_findings
 from .source import SourceFacts
 from .survey import Survey
 from .zoom import zoom_share
 
-GOOD_TURN_DEG, HARDLY_TURN_DEG = 22.0, 12.0
+# To one side: below the first that side is worth a word, below the second on both sides the head
+# counts as not turned at all.
+GOOD_TURN_DEG, MIN_TURN_DEG = 22.0, 12.0
 # Without a look from the front one eye, half the mouth and all symmetry are guessed.
 FRONTAL_DEG = 25.0
-IN_VIEW = 0.8
-LONG_GAP = 0.15  # of the shot's frames, worth telling when it was
-NOSE_LINE = 0.35  # bare noses .02 to .1, wire glasses .7
-NOSE_SEEN_DEG = 20.0
-COMPLETE = 0.9
+MIN_FOUND_SHARE = 0.8  # of the shot's frames with a face; a few lost ones are nothing to tell
+LONG_GAP_SHARE = 0.15  # of the shot's frames, worth telling when it was
+GLASSES_NOSE_LINE = 0.35  # bare noses .02 to .1, wire glasses .7
+NOSE_VISIBLE_DEG = 20.0
+MIN_READ_SHARE = 0.9  # of the frames that the file announces; containers are off by a few
 
 
 def footage_findings(
@@ -40,7 +42,7 @@ def footage_findings(
 def _about_file(facts: SourceFacts, survey: Survey) -> list[Finding]:
     findings = []
     count, expected = len(survey.time_s), facts.expected_frames or 0
-    if count < COMPLETE * expected:
+    if count < MIN_READ_SHARE * expected:
         findings.append(
             Finding(
                 "truncated",
@@ -72,7 +74,7 @@ def _about_people(survey: Survey, person: Person) -> list[Finding]:
                 "used. If that is not the one you mean, cut the clip to it.",
             )
         )
-    if person.company > 0.1:
+    if person.company_share > 0.1:
         findings.append(
             Finding(
                 "several_people",
@@ -88,13 +90,13 @@ def _about_loss(survey: Survey, person: Person, frames: IntArray) -> list[Findin
     """Where the face is missing in the person's own shot; other shots are told by `cuts`."""
     first, end = person.shot(len(survey.time_s))
     share = len(frames) / (end - first)
-    if share >= IN_VIEW:
+    if share >= MIN_FOUND_SHARE:
         return []
     bounds = np.array([first - 1, *frames, end])
     longest = int(np.diff(bounds).argmax())
     missing = bounds[longest + 1] - bounds[longest] - 1
     when = ""
-    if missing > LONG_GAP * (end - first):
+    if missing > LONG_GAP_SHARE * (end - first):
         start = survey.time_s[bounds[longest] + 1]
         until = (
             "the end"
@@ -114,7 +116,7 @@ def _about_loss(survey: Survey, person: Person, frames: IntArray) -> list[Findin
 
 def _about_turn(yaw_deg: FloatArray) -> list[Finding]:
     right, left = -np.nanpercentile(yaw_deg, 1), np.nanpercentile(yaw_deg, 99)
-    if max(left, right) < HARDLY_TURN_DEG:
+    if max(left, right) < MIN_TURN_DEG:
         return [
             Finding(
                 "hardly_any_turn",
@@ -164,9 +166,9 @@ def _about_zoom(survey: Survey, person: Person, view: HeadView) -> list[Finding]
 
 def wears_glasses(person: Person, yaw_deg: FloatArray) -> bool:
     """Whether something crosses the nose where it is seen from the front; `yaw_deg` (N,)."""
-    frontal = np.flatnonzero(np.abs(yaw_deg) < NOSE_SEEN_DEG)
+    frontal = np.flatnonzero(np.abs(yaw_deg) < NOSE_VISIBLE_DEG)
     lines = [person.observations[n].nose_line for n in frontal]
-    return bool(lines) and float(np.median(lines)) >= NOSE_LINE
+    return bool(lines) and float(np.median(lines)) >= GLASSES_NOSE_LINE
 
 
 def _about_glasses(glasses: bool) -> list[Finding]:

@@ -44,12 +44,14 @@ ANATOMY_MM = {
 
 LANDMARK_NUMBERS = np.array(list(ANATOMY_MM))
 POINTS_M = np.array(list(ANATOMY_MM.values()), float) / 1000.0
-NO_DISTORTION = np.zeros(5)
+NO_DISTORTION = np.zeros(5)  # of the lens: far below what an average head is off
+# Between neighbouring frames no head turns this far: the detector was misled.
+MAX_YAW_STEP_DEG = 16.0
 
 
 @dataclass(frozen=True)
 class HeadView:
-    """N looks at a head, relative to the ray from it to the camera; NaN where no face was found."""
+    """N views of a head, relative to the ray from it to the camera; NaN where no face was found."""
 
     yaw_deg: FloatArray  # (N,) positive: turned to the subject's left
     pitch_deg: FloatArray  # (N,) positive: chin up
@@ -57,7 +59,7 @@ class HeadView:
     px_per_m: FloatArray  # (N,) scale of the picture at an average head, whichever way it looks
 
     def angle_deg(self, first: int, second: int | NDArray[np.integer]) -> FloatArray:
-        """Rough angle between views."""
+        """Degrees between view `first` and others (M,), to (M,): yaw and pitch as if on a plane."""
         return np.hypot(
             self.yaw_deg[first] - self.yaw_deg[second],
             self.pitch_deg[first] - self.pitch_deg[second],
@@ -65,7 +67,10 @@ class HeadView:
 
 
 def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
-    """Landmarks (N, 478, 2), NaN rows allowed, to views."""
+    """Landmarks (N, 478, 2) in pixels, NaN rows allowed, to N views.
+
+    The pose is that of an average head (SQPnP, Terzakis & Lourakis 2020).
+    """
     yaw, pitch, error, scale = np.full((4, len(landmarks_px)), np.nan)
     matrix = np.array(
         [
@@ -92,10 +97,10 @@ def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
 
 
 def face_width_px(landmarks_px: FloatArray) -> FloatArray:
-    """(…, 478, 2) to the size of the face (…,): mean of its box's sides, steady under yaw."""
+    """(..., 478, 2) to the size of the face (...,): mean of its box's sides, steady under yaw."""
     return np.ptp(landmarks_px, axis=-2).mean(axis=-1)
 
 
 def face_centre_px(landmarks_px: FloatArray) -> FloatArray:
-    """(…, 478, 2) to the middle of the face's box (…, 2)."""
+    """(..., 478, 2) to the middle of the face's box (..., 2)."""
     return (landmarks_px.min(axis=-2) + landmarks_px.max(axis=-2)) / 2

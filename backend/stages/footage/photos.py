@@ -62,15 +62,19 @@ class PhotoFolder:
 
 
 class Photo:
+    """A `Picture` of a file, decoded when it is asked for."""
+
     def __init__(self, file: Path, time_s: float, size_px: tuple[int, int]) -> None:
         self.time_s = time_s
         self._file = file
         self._size = size_px
 
     def preview(self) -> NDArray[np.uint8]:
+        """(H, W, 3) as `srgb`."""
         return self.srgb()
 
     def srgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) upright sRGB. Raises FootageUnreadable where the photo is damaged."""
         try:
             with Image.open(self._file) as stored:
                 pixels = np.asarray(_rgb(ImageOps.exif_transpose(stored)), np.uint8)

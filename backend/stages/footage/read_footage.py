@@ -20,10 +20,10 @@ from studio_avatar_addon.avatar.types import (
 from ...imaging.image_files import write_png
 from .footage_findings import footage_findings, wears_glasses
 from .frame_choice import choose_frames
-from .frame_exposure import even_gains, small_linear
+from .frame_exposure import exposure_gains, small_linear
 from .head_view import HeadView, head_view
 from .open_footage import footage_sha256, open_source
-from .people import MIN_FRAMES, Person, follow_person
+from .person_tracking import MIN_FRAMES, Person, track_person
 from .source import Source
 from .survey import Survey, survey_source
 
@@ -43,7 +43,7 @@ class ClipFaces:
     person: Person
     camera_guess: Camera
     focal_known: bool
-    view: HeadView  # of the person's N sightings
+    view: HeadView  # of the person's N observations
 
     @property
     def time_s(self) -> FloatArray:
@@ -55,6 +55,12 @@ class ClipFaces:
         """(T, 478, 2) float32, NaN where the person's face was not found."""
         landmarks = np.stack([s.landmarks_px for s in self.person.observations])
         return self.person.per_frame(landmarks, len(self.survey.time_s))
+
+    @property
+    def sharpness(self) -> FloatArray:
+        """(T,) float32 relative to the clip's best; 0 where the person's face was not found."""
+        found = np.array([s.sharpness for s in self.person.observations], np.float32)
+        return np.nan_to_num(self.person.per_frame(found / found.max(), len(self.survey.time_s)))
 
 
 def read_faces(source: Path, progress: Progress, focal_px: float | None = None) -> ClipFaces:
@@ -73,7 +79,7 @@ def read_faces(source: Path, progress: Progress, focal_px: float | None = None) 
             if facts.consecutive
             else f"Film a clip, or add photos: {MIN_FRAMES} or more, of the head from all sides.",
         )
-    person = follow_person(survey, facts.consecutive)
+    person = track_person(survey, facts.consecutive)
     focal_px = focal_px or facts.focal_px
     camera = _camera(facts.size_px, focal_px or FOCAL_PRIOR * max(facts.size_px))
     view = head_view(np.stack([s.landmarks_px for s in person.observations]), camera)
@@ -97,12 +103,10 @@ def read_footage(
     """
     faces = read_faces(source, progress, focal_px)
     observations = faces.person.observations
-    count = len(faces.time_s)
     chosen = choose_frames(observations, faces.view, quality.frames)
     frame_index = np.array([observations[n].frame for n in chosen], np.int64)
     landmarks = np.stack([observations[n].landmarks_px for n in chosen])
     paths, gains = _store_frames(faces.source, frame_index, landmarks, frames_dir, progress)
-    sharpness = np.array([s.sharpness for s in observations], np.float32)
     facts = faces.source.facts
     return Capture(
         source=source,
@@ -113,7 +117,7 @@ def read_footage(
         transfer=facts.transfer,
         time_s=faces.time_s,
         detections_px=faces.detections_px,
-        sharpness=np.nan_to_num(faces.person.per_frame(sharpness / sharpness.max(), count)),
+        sharpness=faces.sharpness,
         frame_index=frame_index,
         frame_paths=paths,
         frame_gain=np.ones((len(paths), 3), np.float32) if gains is None else gains,
@@ -147,7 +151,7 @@ def _store_frames(
             break
     stacked = np.stack(small)
     scale = np.array(stacked.shape[2:0:-1]) / np.array(source.facts.size_px)
-    return tuple(paths), even_gains(stacked, landmarks * scale)
+    return tuple(paths), exposure_gains(stacked, landmarks * scale)
 
 
 def _camera(size_px: tuple[int, int], focal_px: float) -> Camera:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".heic", ".heif")
 
-# Width of the film frame and its diagonal, to which "35 mm equivalent" focal lengths refer.
+# Diagonal of the 36 x 24 mm film frame, to which "35 mm equivalent" focal lengths refer.
 FULL_FRAME_DIAGONAL_MM = 43.27
 
 

@@ -18,7 +18,7 @@ from ...detector.landmark_indices import (
     RIGHT_EYE_INNER,
 )
 from ...imaging.image_files import linear_from_srgb
-from .face_watch import FaceWatch
+from .face_tracker import FaceTracker
 from .head_view import face_centre_px, face_width_px
 from .source import Source
 from .zoom import BackgroundScale
@@ -29,7 +29,7 @@ CLIPPED_LEVEL = 250
 THUMBNAIL_PX = (64, 36)
 DETAIL_PX, LEVEL_FLOOR = 2.0, 8.0
 LIGHT_FLOOR = 0.005  # linear, before a logarithm: in the dark the sensor's noise has no colour
-HALF_OF_NORMAL = 0.455  # the median of a squared normal variable of variance 1
+MEDIAN_SQUARED_NORMAL = 0.455  # the median of a squared normal variable of variance 1
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class FaceObservation:
 
     @property
     def centre_px(self) -> FloatArray:
+        """(2,)"""
         return face_centre_px(self.landmarks_px)
 
 
@@ -76,17 +77,17 @@ def survey_source(source: Source, progress: Progress) -> Survey:
     background = BackgroundScale()
     thumbnail = None
     expected = source.facts.expected_frames or 0
-    with FaceWatch(source.facts.consecutive) as watch:
+    with FaceTracker(source.facts.consecutive) as tracker:
         for index, picture in enumerate(source.pictures()):
             progress(index, max(expected, index + 1), f"frame {index + 1}")
             pixels = picture.preview()
-            faces = watch.look(pixels)
+            faces = tracker.detect(pixels)
             before, thumbnail = thumbnail, _Thumbnail.of(pixels)
             times.append(picture.time_s)
-            observations.append(tuple(_sighting(index, pixels, face) for face in faces))
+            observations.append(tuple(_observe(index, pixels, face) for face in faces))
             changes.append(0.0 if before is None else thumbnail.difference(before))
-            people.append(watch.people)
-            growth.append(background.look(pixels, faces) if source.facts.consecutive else np.nan)
+            people.append(tracker.people)
+            growth.append(background.update(pixels, faces) if source.facts.consecutive else np.nan)
     return Survey(
         np.array(times),
         tuple(observations),
@@ -96,7 +97,7 @@ def survey_source(source: Source, progress: Progress) -> Survey:
     )
 
 
-def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> FaceObservation:
+def _observe(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> FaceObservation:
     height, width = pixels.shape[:2]
     low, high = face.min(axis=0), face.max(axis=0)
     inset = 0.12 * (high - low)  # without the face's outline, which belongs to the background
@@ -123,13 +124,13 @@ def _sighting(frame: int, pixels: NDArray[np.uint8], face: NDArray[np.float32]) 
         level / 255.0,
         clipped,
         _nose_line(pixels, face),
-        float(np.sqrt(np.median(skin**2) / HALF_OF_NORMAL)) if skin.size else 0.0,
+        float(np.sqrt(np.median(skin**2) / MEDIAN_SQUARED_NORMAL)) if skin.size else 0.0,
         float(eyes.std()) if eyes.size else 0.0,
-        _colour(patch, places),
+        _cheek_colour(patch, places),
     )
 
 
-def _colour(patch: NDArray[np.uint8], places: FloatArray) -> tuple[float, float]:
+def _cheek_colour(patch: NDArray[np.uint8], places: FloatArray) -> tuple[float, float]:
     """Of the cheeks in a picture (H, W, 3) of sRGB; NaN where it shows none."""
     skin = within_hulls(patch, places, CHEEK_REGIONS)
     if not len(skin):
@@ -177,6 +178,7 @@ class _Thumbnail:
 
     @classmethod
     def of(cls, pixels: NDArray[np.uint8]) -> _Thumbnail:
+        """Of a picture (H, W, 3) in sRGB."""
         # Every n-th pixel is enough for a histogram and much cheaper than an average of all.
         step = max(1, min(pixels.shape[:2]) // 180)
         small = cv2.resize(pixels[::step, ::step], THUMBNAIL_PX, interpolation=cv2.INTER_AREA)

@@ -25,6 +25,7 @@ from studio_avatar_addon.avatar.errors import FootageUnreadable
 from .source import SourceFacts, focal_from_equivalent
 from .transfer import srgb_from_signal
 
+# Others are shown as BT.709, as players do.
 TRANSFERS = {
     int(ColorTrc.ARIB_STD_B67): "hlg",
     int(ColorTrc.SMPTE2084): "pq",
@@ -74,6 +75,8 @@ class VideoFile:
 
 
 class VideoPicture:
+    """A `Picture` of a decoded frame, converted when it is asked for."""
+
     def __init__(
         self,
         frame: av.VideoFrame,
@@ -87,12 +90,14 @@ class VideoPicture:
         self._orientation = orientation
 
     def preview(self) -> NDArray[np.uint8]:
+        """(H, W, 3) sRGB at full size; HDR by a table for greys, primaries as they are."""
         pixels = self._pixels("rgb24")
         if self._facts.transfer in ("hlg", "pq"):
             pixels = np.asarray(cv2.LUT(pixels, _preview_table(self._facts.transfer)), np.uint8)
         return pixels
 
     def srgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) sRGB at full size."""
         wide = self._frame.color_primaries == ColorPrimaries.BT2020
         if self._facts.transfer in ("hlg", "pq") or wide:
             return srgb_from_signal(self._pixels("rgb48le"), self._facts.transfer, wide)

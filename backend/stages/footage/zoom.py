@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
+# Tracked corners (Shi & Tomasi 1994) and the pyramid's window, on a picture of this longer side: as
+# small as leaves some dozens of corners on a rim of background, for speed.
 LONG_SIDE_PX = 400
 MAX_POINTS, MIN_POINTS = 80, 12
 POINT_QUALITY, POINT_SPACING_PX = 0.01, 6
 KLT_WINDOW = (13, 13)
-AGREE_PX = 1.5
+MAX_RESIDUAL_PX = 1.5  # of a corner that agrees with the scale of the others
 MIN_KEPT = 0.6  # fewer than this share of the corners: choose new ones while the scale is known
 MIN_AGREEING = 0.6  # of the followed points: else they lie on things that move by themselves
 MIN_SPREAD = 0.15  # of the picture's longer side, standard deviation: a cluster tells no scale
@@ -34,20 +36,20 @@ ZOOM_SLOPE = (0.6, 1.6)
 
 
 class BackgroundScale:
-    """Follows corners of the background from picture to picture (Lucas & Kanade 1981)."""
+    """Tracks corners of the background from picture to picture (Lucas & Kanade 1981)."""
 
     def __init__(self) -> None:
         self._before: NDArray[np.uint8] | None = None
         self._start = np.empty((0, 2), np.float32)  # (N, 2) px, where the points lay at first
         self._points = np.empty((0, 2), np.float32)  # (N, 2) px, where they lay last
-        self._begun = 0  # how many there were
-        self._start_log = 0.0
-        self._log = 0.0
+        self._start_count = 0  # how many there were
+        self._start_log_scale = 0.0
+        self._log_scale = 0.0
         self._background: BoolArray | None = None
 
-    def look(self, pixels: NDArray[np.uint8], faces: FloatArray) -> float:
+    def update(self, pixels: NDArray[np.uint8], faces: FloatArray) -> float:
         """(H, W, 3) and landmarks (F, 478, 2) in its pixels to the logarithm of the background's
-        growth since the picture before; NaN where it cannot be told."""
+        growth since the picture before; NaN where it cannot be measured."""
         shrink = LONG_SIDE_PX / max(pixels.shape[:2])
         # Every n-th pixel first: averaging a whole frame would cost more than all the rest.
         step = max(1, int(0.5 / shrink))
@@ -55,16 +57,16 @@ class BackgroundScale:
         green = np.ascontiguousarray(pixels[::step, ::step, 1])
         small = np.asarray(cv2.resize(green, size, interpolation=cv2.INTER_AREA), np.uint8)
         if len(faces) or self._background is None or self._background.shape != small.shape:
-            self._background = without_people(small.shape[:2], faces * shrink)
+            self._background = background_mask(small.shape[:2], faces * shrink)
         before, self._before = self._before, small
-        log = self._log
-        if before is None or not self._follow(before, small):
-            self._begin(small)
+        log = self._log_scale
+        if before is None or not self._track(before, small):
+            self._restart(small)
             return np.nan
-        return self._log - log
+        return self._log_scale - log
 
-    def _follow(self, before: NDArray[np.uint8], small: NDArray[np.uint8]) -> bool:
-        """False where the points no longer tell the scale."""
+    def _track(self, before: NDArray[np.uint8], small: NDArray[np.uint8]) -> bool:
+        """False where the points no longer give the scale."""
         if len(self._points) < MIN_POINTS:
             return False
         guess = self._points.copy()
@@ -79,19 +81,19 @@ class BackgroundScale:
         ):
             return False
         fitted, agreeing = cv2.estimateAffinePartial2D(
-            self._start, self._points, method=cv2.RANSAC, ransacReprojThreshold=AGREE_PX
+            self._start, self._points, method=cv2.RANSAC, ransacReprojThreshold=MAX_RESIDUAL_PX
         )
         if fitted is None or agreeing.mean() < MIN_AGREEING:
             return False
-        log = self._start_log + float(np.log(np.hypot(fitted[0, 0], fitted[1, 0])))
-        if abs(log - self._log) > MAX_STEP:
+        log = self._start_log_scale + float(np.log(np.hypot(fitted[0, 0], fitted[1, 0])))
+        if abs(log - self._log_scale) > MAX_STEP:
             return False
-        self._log = log
-        if len(self._points) < MIN_KEPT * self._begun:
-            self._begin(small)
+        self._log_scale = log
+        if len(self._points) < MIN_KEPT * self._start_count:
+            self._restart(small)
         return True
 
-    def _begin(self, small: NDArray[np.uint8]) -> None:
+    def _restart(self, small: NDArray[np.uint8]) -> None:
         """Choose corners anew; the scale goes on from here."""
         assert self._background is not None
         mask = self._background.astype(np.uint8)
@@ -100,8 +102,8 @@ class BackgroundScale:
         )
         found = np.empty((0, 2), np.float32) if corners is None else corners[:, 0]
         self._start = self._points = np.asarray(found, np.float32)
-        self._begun = len(found)
-        self._start_log = self._log
+        self._start_count = len(found)
+        self._start_log_scale = self._log_scale
 
     def _is_background(self, points: NDArray[np.float32]) -> BoolArray:
         assert self._background is not None
@@ -112,7 +114,7 @@ class BackgroundScale:
         return inside
 
 
-def without_people(shape: tuple[int, ...], faces: FloatArray) -> BoolArray:
+def background_mask(shape: tuple[int, ...], faces: FloatArray) -> BoolArray:
     """(h, w) True where nobody is: hair, shoulders and chest go with each face (F, 478, 2)."""
     background = np.ones(shape, bool)
     for low, high in zip(faces.min(axis=1), faces.max(axis=1), strict=True):
@@ -132,13 +134,15 @@ def zoom_share(background_growth: FloatArray, head_size: FloatArray) -> float:
     shot's frames, both NaN where unknown. Only steps that show both background and face count.
     """
     head_growth = np.diff(np.log(head_size), prepend=np.nan)
-    known = np.isfinite(background_growth) & np.isfinite(head_growth)
-    if not known.any():
+    valid = np.isfinite(background_growth) & np.isfinite(head_growth)
+    if not valid.any():
         return 0.0
-    background, head = np.cumsum(background_growth[known]), np.cumsum(head_growth[known])
+    background, head = np.cumsum(background_growth[valid]), np.cumsum(head_growth[valid])
     low, high = np.percentile(background, [1, 99])
     if high - low < MIN_ZOOM or head.std() == 0.0:
         return 0.0
     slope = head.std() / background.std()  # of the major axis, as both are measured
-    alike = np.corrcoef(background, head)[0, 1] > MIN_CORRELATION
-    return float(np.expm1(high - low)) if alike and ZOOM_SLOPE[0] < slope < ZOOM_SLOPE[1] else 0.0
+    correlated = np.corrcoef(background, head)[0, 1] > MIN_CORRELATION
+    return (
+        float(np.expm1(high - low)) if correlated and ZOOM_SLOPE[0] < slope < ZOOM_SLOPE[1] else 0.0
+    )

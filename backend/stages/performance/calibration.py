@@ -20,20 +20,22 @@ from ...detector.landmark_indices import (
     RIGHT_BROW_MIDDLE,
     RIGHT_LID_MIDDLE,
 )
-from .landmark_model import LandmarkModel, see
+from .landmark_model import LandmarkModel, project
 
-# Landmark pairs whose distance tells an expression; it is measured against the eyes' outer corners.
+# Landmark pairs whose distance shows an expression, against that of the eyes' outer corners.
 LIDS = (RIGHT_LID_MIDDLE, LEFT_LID_MIDDLE)
 BROWS = ((RIGHT_BROW_MIDDLE, RIGHT_LID_MIDDLE[0]), (LEFT_BROW_MIDDLE, LEFT_LID_MIDDLE[0]))
 SECTOR_RAD = np.radians(12.0)  # views alike enough to compare distances in
-RELAXED_SHARE, FEWEST_RELAXED = 0.3, 4  # of each sector's frames
+RELAXED_SHARE, MIN_RELAXED = 0.3, 4  # of each sector's frames
 # What counts as much as one another: lips parted by .03 of the distance between the eyes' outer
 # corners, and a ratio changed by a tenth. A mouth further than that from rest speaks or smiles.
 LIPS_UNIT, RATIO_UNIT, SPEAKING = 0.03, 0.1, 0.6
 OFFSET_SPREAD_M = 0.004  # a larger one would be an expression held through the whole clip
 DRIFT_SPREAD_M = 0.002  # of what comes on top of it at 30 degrees of turn
 TURN_UNIT_RAD = np.radians(30.0)
-WITNESSES = 6.0  # the frames agree because the detector does; all together count as this many
+EFFECTIVE_FRAMES = (
+    6.0  # the frames agree because the detector does; all together count as this many
+)
 
 
 def relaxed_frames(landmarks_px: FloatArray, poses: FloatArray) -> BoolArray:
@@ -47,8 +49,8 @@ def relaxed_frames(landmarks_px: FloatArray, poses: FloatArray) -> BoolArray:
     lips = _distance(landmarks_px, *LIP_MIDDLE) / unit
     mouth = _distance(landmarks_px, *MOUTH_CORNERS) / unit
     parted = (lips - np.percentile(lips, 10)).clip(min=0.0) / LIPS_UNIT
-    usual = np.median(mouth[parted <= np.percentile(parted, 30)])
-    tension = parted + np.abs(mouth / usual - 1.0) / RATIO_UNIT
+    typical = np.median(mouth[parted <= np.percentile(parted, 30)])
+    tension = parted + np.abs(mouth / typical - 1.0) / RATIO_UNIT
     speaking = tension > max(SPEAKING, np.percentile(tension, 10))
     upper = [
         sum(_distance(landmarks_px, *pair) for pair in pairs) / unit for pairs in (LIDS, BROWS)
@@ -60,7 +62,7 @@ def relaxed_frames(landmarks_px: FloatArray, poses: FloatArray) -> BoolArray:
         strain = tension[here]
         for ratio in upper:
             strain = strain + np.abs(ratio[here] / np.median(ratio[here]) - 1.0) / RATIO_UNIT
-        count = max(FEWEST_RELAXED, round(RELAXED_SHARE * len(here)))
+        count = max(MIN_RELAXED, round(RELAXED_SHARE * len(here)))
         relaxed[here[np.argsort(strain)[:count]]] = True
     return relaxed & ~speaking
 
@@ -80,14 +82,16 @@ def neutral_offset(
     """
     basis = _turn_basis(poses)
     shown = basis[relaxed]
-    sight = see(model, model.points_m(weights[relaxed], np.zeros(3)), poses[relaxed], camera)
-    scale = (1.0 / (model.noise_m * sight.noise * sight.px_per_m))[..., None]
-    miss = (landmarks_px[relaxed] - sight.pixels) * scale
-    moves = np.einsum("nlxc,nb->nlxcb", sight.by_head * scale[..., None], shown)
+    projection = project(
+        model, model.points_m(weights[relaxed], np.zeros(3)), poses[relaxed], camera
+    )
+    scale = (1.0 / (model.noise_m * projection.noise * projection.px_per_m))[..., None]
+    miss = (landmarks_px[relaxed] - projection.pixels) * scale
+    moves = np.einsum("nlxc,nb->nlxcb", projection.jacobian_head * scale[..., None], shown)
     unknowns = 3 * basis.shape[1]
     rows = np.moveaxis(moves, 1, 0).reshape(len(model.noise_m), -1, unknowns)
-    robust = sight.facing / (1.0 + np.square(miss / 4.0).sum(axis=-1))
-    trust = np.repeat(robust.T, 2, axis=1)[..., None] * (WITNESSES / len(shown))
+    robust = projection.facing / (1.0 + np.square(miss / 4.0).sum(axis=-1))
+    trust = np.repeat(robust.T, 2, axis=1)[..., None] * (EFFECTIVE_FRAMES / len(shown))
     turned = np.swapaxes(rows * trust, 1, 2)
     spread = np.full((3, basis.shape[1]), DRIFT_SPREAD_M)
     spread[:, 0] = OFFSET_SPREAD_M

@@ -18,10 +18,10 @@ from studio_avatar_addon.avatar.types import (
     HeadFit,
 )
 
-LEAST_NOISE_M = 0.0012
+MIN_NOISE_M = 0.0012  # what the fitted head itself is off: no landmark is trusted beyond it
 FACING_FROM, FACING_TO = -0.1, 0.5  # cosine to the camera: hidden … fully trusted
-HIDDEN_SHARE = 0.02
-NEIGHBOURS = 16
+HIDDEN_SHARE = 0.02  # weight of hidden landmarks: enough to keep the equations solvable
+NEIGHBOURS = 16  # landmarks: two rings of the face mesh
 # The detector's error grows with the turn of the head: about twice at 35 degrees.
 DOUBLE_NOISE_RAD = np.radians(35.0)
 
@@ -41,7 +41,7 @@ class LandmarkModel:
     solved: BoolArray  # (52,) shapes that the landmarks decide
 
     @property
-    def restlessness_m(self) -> FloatArray:
+    def mobility_m(self) -> FloatArray:
         """(L,) how far expressions move each landmark: large on lips and lids."""
         return np.sqrt(np.square(self.deltas_m[self.solved]).sum(axis=(0, 2)))
 
@@ -51,6 +51,7 @@ class LandmarkModel:
 
 
 def landmark_model(fit: HeadFit, template: HeadTemplate) -> LandmarkModel:
+    """The fitted head at the template's landmarks, (468, 3) corners and weights."""
     corners = template.landmark_vertices[:FIRST_IRIS_LANDMARK]
     share = template.landmark_weights[:FIRST_IRIS_LANDMARK, :, None]
     deltas = (fit.shape_deltas_m[:, corners] * share).sum(axis=2)
@@ -61,7 +62,7 @@ def landmark_model(fit: HeadFit, template: HeadTemplate) -> LandmarkModel:
         neutral_m=neutral,
         deltas_m=deltas.astype(float),
         normals=_outward(neutral, np.cross(edges[:, 1] - edges[:, 0], edges[:, 2] - edges[:, 0])),
-        noise_m=np.maximum(template.landmark_noise_m[:FIRST_IRIS_LANDMARK], LEAST_NOISE_M).astype(
+        noise_m=np.maximum(template.landmark_noise_m[:FIRST_IRIS_LANDMARK], MIN_NOISE_M).astype(
             float
         ),
         solved=solved,
@@ -77,40 +78,40 @@ def _outward(points_m: FloatArray, normals: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """The model seen in N frames."""
+class Projection:
+    """The model as N frames show it."""
 
     pixels: FloatArray  # (N, L, 2)
-    by_camera: FloatArray  # (N, L, 2, 3) pixels per metre in the camera's frame
-    by_head: FloatArray  # (N, L, 2, 3) pixels per metre in the head's frame
-    turned_m: FloatArray  # (N, L, 3) the points turned, not shifted, into the camera's frame
+    jacobian_camera: FloatArray  # (N, L, 2, 3) pixels per metre in the camera's frame
+    jacobian_head: FloatArray  # (N, L, 2, 3) pixels per metre in the head's frame
+    rotated_m: FloatArray  # (N, L, 3) the points turned, not shifted, into the camera's frame
     px_per_m: FloatArray  # (N, 1) at the head
     noise: FloatArray  # (N, 1) how much larger the detector's error is than from the front
     facing: FloatArray  # (N, L) in [HIDDEN_SHARE, 1]
 
 
-def see(
+def project(
     model: LandmarkModel, points_m: FloatArray, camera_from_head: FloatArray, camera: Camera
-) -> Sight:
+) -> Projection:
     """Project points (N, L, 3) with poses (N, 4, 4); derivatives leave the distortion out."""
     rotation = camera_from_head[:, :3, :3]
     turned = points_m @ np.swapaxes(rotation, 1, 2)
     seen = turned + camera_from_head[:, None, :3, 3]
     depth = seen[..., 2]
-    by_camera = np.zeros((*depth.shape, 2, 3))
-    by_camera[..., 0, 0] = camera.focal_px[0] / depth
-    by_camera[..., 1, 1] = camera.focal_px[1] / depth
-    by_camera[..., 0, 2] = -camera.focal_px[0] * seen[..., 0] / depth**2
-    by_camera[..., 1, 2] = -camera.focal_px[1] * seen[..., 1] / depth**2
+    jacobian_camera = np.zeros((*depth.shape, 2, 3))
+    jacobian_camera[..., 0, 0] = camera.focal_px[0] / depth
+    jacobian_camera[..., 1, 1] = camera.focal_px[1] / depth
+    jacobian_camera[..., 0, 2] = -camera.focal_px[0] * seen[..., 0] / depth**2
+    jacobian_camera[..., 1, 2] = -camera.focal_px[1] * seen[..., 1] / depth**2
     to_camera = -seen / np.linalg.norm(seen, axis=-1, keepdims=True)
     cosine = np.einsum("nlc,nlc->nl", model.normals @ np.swapaxes(rotation, 1, 2), to_camera)
     facing = np.clip((cosine - FACING_FROM) / (FACING_TO - FACING_FROM), HIDDEN_SHARE, 1.0)
     aside = head_turn_rad(camera_from_head)
-    return Sight(
+    return Projection(
         pixels=camera.project(seen),
-        by_camera=by_camera,
-        by_head=by_camera @ rotation[:, None],
-        turned_m=turned,
+        jacobian_camera=jacobian_camera,
+        jacobian_head=jacobian_camera @ rotation[:, None],
+        rotated_m=turned,
         px_per_m=camera.focal_px[0] / camera_from_head[:, 2, 3][:, None],
         noise=1.0 + np.square(np.hypot(*aside.T) / DOUBLE_NOISE_RAD)[:, None],
         facing=facing,

@@ -7,24 +7,24 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import Camera, FloatArray
 
-from .landmark_model import LandmarkModel, see
+from .landmark_model import LandmarkModel, project
 
 # The expression is known only roughly while the pose is sought: this share of the movement that
 # expressions cause counts as noise.
 UNKNOWN_MOVEMENT = 0.15
-CALM_LANDMARKS = 100
+STABLE_LANDMARKS = 100
 
 
-def first_poses(model: LandmarkModel, landmarks_px: FloatArray, camera: Camera) -> FloatArray:
+def initial_poses(model: LandmarkModel, landmarks_px: FloatArray, camera: Camera) -> FloatArray:
     """(N, L, 2) to rough `camera_from_head` (N, 4, 4), frame by frame from landmarks that are
     precise and hardly moved by expressions."""
-    calm = np.argsort(_spread_m(model))[:CALM_LANDMARKS]
+    stable = np.argsort(_spread_m(model))[:STABLE_LANDMARKS]
     # In millimetres: the solver takes points a few centimetres apart in metres for one point.
-    points = np.ascontiguousarray(model.neutral_m[calm] * 1000.0)
+    points = np.ascontiguousarray(model.neutral_m[stable] * 1000.0)
     matrix = np.diag([*camera.focal_px, 1.0])
     matrix[:2, 2] = camera.center_px
     poses = np.tile(np.eye(4), (len(landmarks_px), 1, 1))
-    for n, seen in enumerate(np.ascontiguousarray(landmarks_px[:, calm], float)):
+    for n, seen in enumerate(np.ascontiguousarray(landmarks_px[:, stable], float)):
         _, turn, shift = cv2.solvePnP(
             points, seen, matrix, np.array(camera.distortion), flags=cv2.SOLVEPNP_SQPNP
         )
@@ -45,13 +45,13 @@ def refine_poses(
     spread_m = _spread_m(model)
     poses = poses.copy()
     for _ in range(iterations):
-        sight = see(model, points_m, poses, camera)
-        spread_px = (spread_m * sight.px_per_m)[..., None]
-        miss = (landmarks_px - sight.pixels) / spread_px
-        robust = sight.facing / (1.0 + np.square(miss).sum(axis=-1))
+        projection = project(model, points_m, poses, camera)
+        spread_px = (spread_m * projection.px_per_m)[..., None]
+        miss = (landmarks_px - projection.pixels) / spread_px
+        robust = projection.facing / (1.0 + np.square(miss).sum(axis=-1))
         jacobian = np.empty((*miss.shape, 6))
-        jacobian[..., :3] = -sight.by_camera @ _cross(sight.turned_m)
-        jacobian[..., 3:] = sight.by_camera
+        jacobian[..., :3] = -projection.jacobian_camera @ _cross(projection.rotated_m)
+        jacobian[..., 3:] = projection.jacobian_camera
         jacobian /= spread_px[..., None]
         flat = jacobian.reshape(len(poses), -1, 6)
         turned = np.swapaxes(flat * np.repeat(robust, 2, axis=1)[..., None], 1, 2)
@@ -63,7 +63,7 @@ def refine_poses(
 
 
 def _spread_m(model: LandmarkModel) -> FloatArray:
-    return np.hypot(model.noise_m, UNKNOWN_MOVEMENT * model.restlessness_m)
+    return np.hypot(model.noise_m, UNKNOWN_MOVEMENT * model.mobility_m)
 
 
 def _rotations(vectors: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.types import Camera, FloatArray
 
 from ...detector.landmark_indices import LEFT_LID_PAIRS, LIP_PAIRS, RIGHT_LID_PAIRS
-from .landmark_model import LandmarkModel, Sight, see
+from .landmark_model import LandmarkModel, Projection, project
 
 # The detector's errors are shared by neighbouring landmarks: twenty of them count as one.
 INDEPENDENT_SHARE = 0.05
@@ -24,24 +24,27 @@ INDEPENDENT_SHARE = 0.05
 OPENINGS = (*RIGHT_LID_PAIRS, *LEFT_LID_PAIRS, *LIP_PAIRS)
 LID_PAIRS = len(RIGHT_LID_PAIRS) + len(LEFT_LID_PAIRS)
 OPENING_NOISE_M = 0.0006
-OPENING_SHARE = 0.3
-SHUT_OPENING = 0.22
+OPENING_SHARE = 0.3  # of an independent witness, as INDEPENDENT_SHARE is for places
+SHUT_OPENING = 0.22  # of the relaxed opening: what the detector leaves between shut lids
 OVERLAP = 0.15  # how far beyond touching a shut lid may be asked to go, of the relaxed opening
+# What restrains the weights against the landmarks' squared deviations in sigmas: an L1 and an L2
+# penalty, and one on the change between frames. More flattens small movements, less lets the
+# detector's noise through and spreads one movement over many shapes.
 SPARSITY = 4.0
 SHRINKAGE = 5.0
 STEADINESS = 6.0  # of neighbouring frames at 30 frames a second
 LID_STEADINESS = 0.3  # a blink lasts four to eight frames
 LIDS = ("eyeBlink", "eyeWide")
-HARDLY_SEEN = ("jawForward", "cheekPuff")  # movements along the line of sight
-HARDLY_SEEN_SHRINKAGE = 12.0
+WEAKLY_OBSERVED = ("jawForward", "cheekPuff")  # movements along the line of sight
+WEAKLY_OBSERVED_SHRINKAGE = 12.0
 # Nobody does both at once, but together they can imitate a third shape.
 ANTAGONISTS = (
     ("mouthLeft", "mouthRight"), ("jawLeft", "jawRight"),
     ("mouthSmileLeft", "mouthFrownLeft"), ("mouthSmileRight", "mouthFrownRight"),
     ("eyeBlinkLeft", "eyeWideLeft"), ("eyeBlinkRight", "eyeWideRight"),
 )  # fmt: skip
-ITERATIONS = 250
-FRAMES_AT_ONCE = 256
+ITERATIONS = 250  # of the projected gradient, which is restarted when it overshoots
+FRAMES_AT_ONCE = 256  # bounds the memory of the jacobians
 
 
 @dataclass(frozen=True)
@@ -60,56 +63,60 @@ def displacement_equations(
     poses: FloatArray,
     camera: Camera,
 ) -> NormalEquations:
-    """What landmarks (N, L, 2) say about the solved shapes.
+    """Normal equations of the solved shapes for landmarks (N, L, 2) in pixels.
 
     `points_m` (N, L, 3): the face with none of them, only what is known already; `guess` (N, 52):
-    the last solution, to tell outliers by.
+    the last solution, to recognise outliers by.
     """
     parts = []
     for start in range(0, len(poses), FRAMES_AT_ONCE):
-        some = slice(start, start + FRAMES_AT_ONCE)
-        sight = see(model, points_m[some], poses[some], camera)
-        parts.append(_equations(model, landmarks_px[some], sight, guess[some][:, model.solved]))
+        batch = slice(start, start + FRAMES_AT_ONCE)
+        projection = project(model, points_m[batch], poses[batch], camera)
+        parts.append(
+            _equations(model, landmarks_px[batch], projection, guess[batch][:, model.solved])
+        )
     return NormalEquations(
         np.concatenate([p.matrix for p in parts]), np.concatenate([p.right for p in parts])
     )
 
 
 def _equations(
-    model: LandmarkModel, landmarks_px: FloatArray, sight: Sight, guess: FloatArray
+    model: LandmarkModel, landmarks_px: FloatArray, projection: Projection, guess: FloatArray
 ) -> NormalEquations:
-    noise_px = sight.noise * sight.px_per_m
+    noise_px = projection.noise * projection.px_per_m
     deltas = model.deltas_m[model.solved].astype(np.float32)
-    moves = np.einsum("nlxc,slc->nlxs", sight.by_head.astype("f4"), deltas, optimize=True)
-    miss = (landmarks_px - sight.pixels).astype(np.float32)
+    moves = np.einsum(
+        "nlxc,slc->nlxs", projection.jacobian_head.astype("f4"), deltas, optimize=True
+    )
+    miss = (landmarks_px - projection.pixels).astype(np.float32)
     spread_px = (model.noise_m * noise_px)[..., None]
     left_over = (miss - np.einsum("nlxs,ns->nlx", moves, guess)) / spread_px
     # Cauchy loss at three sigma: less would take a fast movement for an outlier.
-    robust = sight.facing / (1.0 + np.square(left_over / 3.0).sum(axis=-1))
+    robust = projection.facing / (1.0 + np.square(left_over / 3.0).sum(axis=-1))
     trust = INDEPENDENT_SHARE * robust[..., None] / spread_px**2
     places = _normal(moves, miss, trust)
 
-    gaps = _opening_equations(landmarks_px, sight, moves)
+    gaps = _opening_equations(landmarks_px, projection, moves)
     return NormalEquations(places.matrix + gaps.matrix, places.right + gaps.right)
 
 
 def _opening_equations(
-    landmarks_px: FloatArray, sight: Sight, moves: FloatArray
+    landmarks_px: FloatArray, projection: Projection, moves: FloatArray
 ) -> NormalEquations:
     """How far lids and lips are apart, along the head's upright: sideways their edges slide."""
     upper, lower = np.array(OPENINGS).T
-    upright = sight.by_head[:, lower][..., 2]
+    upright = projection.jacobian_head[:, lower][..., 2]
     upright = upright / np.linalg.norm(upright, axis=-1, keepdims=True)
     opening, shown = (
         ((pixels[:, upper] - pixels[:, lower]) * upright).sum(axis=-1, keepdims=True)
-        for pixels in (landmarks_px, sight.pixels)
+        for pixels in (landmarks_px, projection.pixels)
     )
-    opening[:, :LID_PAIRS] = _fully_closing(opening[:, :LID_PAIRS], shown[:, :LID_PAIRS])
+    opening[:, :LID_PAIRS] = _stretch_opening(opening[:, :LID_PAIRS], shown[:, :LID_PAIRS])
     widened = np.einsum(
         "ngxs,ngx->ngs", moves[:, upper] - moves[:, lower], upright.astype("f4"), optimize=True
     )
-    facing = np.minimum(sight.facing[:, upper], sight.facing[:, lower])
-    spread_px = OPENING_NOISE_M * sight.noise * sight.px_per_m
+    facing = np.minimum(projection.facing[:, upper], projection.facing[:, lower])
+    spread_px = OPENING_NOISE_M * projection.noise * projection.px_per_m
     trust = OPENING_SHARE * facing / spread_px**2
     return _normal(widened[:, :, None], opening - shown, trust[..., None])
 
@@ -122,7 +129,7 @@ def _normal(moves: FloatArray, miss: FloatArray, trust: FloatArray) -> NormalEqu
     return NormalEquations(turned @ flat, right[..., 0])
 
 
-def _fully_closing(opening: FloatArray, relaxed: FloatArray) -> FloatArray:
+def _stretch_opening(opening: FloatArray, relaxed: FloatArray) -> FloatArray:
     """Lid openings as detected (N, G, 1) stretched so that shut eyes read zero.
 
     The detector leaves a fifth of the `relaxed` opening between shut lids.
@@ -137,7 +144,7 @@ def solve_weights(
 ) -> FloatArray:
     """Weights (N, 52) in [0, 1]; `interval_s` (N - 1,) between neighbouring frames."""
     names = [name for name, solved in zip(SHAPE_NAMES, model.solved, strict=True) if solved]
-    matrix = equations.matrix + _restraint(names)
+    matrix = equations.matrix + _regularization(names)
     steadiness = [LID_STEADINESS if name.startswith(LIDS) else STEADINESS for name in names]
     # Frames further apart in time know less of one another.
     coupling = (1.0 / 30.0 / np.maximum(interval_s, 1e-3)).clip(max=2.0)[:, None] * steadiness
@@ -155,16 +162,16 @@ def solve_weights(
     return weights
 
 
-def _restraint(names: list[str]) -> FloatArray:
+def _regularization(names: list[str]) -> FloatArray:
     """(S, S) what holds shapes back that the landmarks hardly decide."""
-    restraint = np.diag(
-        [HARDLY_SEEN_SHRINKAGE if name in HARDLY_SEEN else SHRINKAGE for name in names]
+    regularization = np.diag(
+        [WEAKLY_OBSERVED_SHRINKAGE if name in WEAKLY_OBSERVED else SHRINKAGE for name in names]
     )
     for first, second in ANTAGONISTS:
         if first in names and second in names:
             i, j = names.index(first), names.index(second)
-            restraint[i, j] = restraint[j, i] = SHRINKAGE
-    return restraint.astype(np.float32)
+            regularization[i, j] = regularization[j, i] = SHRINKAGE
+    return regularization.astype(np.float32)
 
 
 def _projected_gradient(
@@ -176,7 +183,9 @@ def _projected_gradient(
     solution = np.zeros_like(right)
     ahead, momentum = solution, 1.0
     for _ in range(ITERATIONS):
-        gradient = (matrix @ ahead[..., None])[..., 0] - right + _bending(ahead, coupling)
+        gradient = (
+            (matrix @ ahead[..., None])[..., 0] - right + _smoothness_gradient(ahead, coupling)
+        )
         moved = np.clip(ahead - step * gradient, 0.0, upper)
         if np.vdot(gradient, moved - solution) > 0.0:
             momentum = 1.0
@@ -186,7 +195,7 @@ def _projected_gradient(
     return solution
 
 
-def _bending(values: FloatArray, coupling: FloatArray) -> FloatArray:
+def _smoothness_gradient(values: FloatArray, coupling: FloatArray) -> FloatArray:
     """Gradient of the coupled squared differences between neighbours."""
     pull = np.diff(values, axis=0) * coupling
     gradient = np.zeros_like(values)

@@ -17,13 +17,13 @@ from ...imaging.image_files import Image8
 from ..footage.head_view import face_centre_px, face_width_px
 
 HEAD_CROP = 3.2  # face widths; a wider crop loses edge, a narrower one the shoulders' context
-CROP_RAISED = 0.1
-NETWORK_PX = 256
+CROP_RAISED = 0.1  # face widths by which it is moved up, as hair reaches higher than the neck
+NETWORK_PX = 256  # what the network takes
 # Radius, in face widths, of the neighbourhood whose colours are compared.
 REACH = 0.08
 MIN_REACH_PX = 4
-SURE = 0.9
-LEAST_SPREAD = 4e-4  # variance of a colour channel in [0, 1]: noise and compression
+CONFIDENT = 0.9  # probability from which a pixel is a sample of the inside (or outside)
+MIN_VARIANCE = 4e-4  # variance of a colour channel in [0, 1]: noise and compression
 # Neighbouring pixels are no independent witnesses: temper them, and let no colour overrule a
 # network that is certain.
 TEMPER, MAX_EVIDENCE = 0.5, 4.0
@@ -52,8 +52,8 @@ def person_mask(
     enlarged = np.asarray(cv2.resize(inside, (side, side), interpolation=cv2.INTER_CUBIC), "f4")
     rough = enlarged.clip(0.0, 1.0)[y0 - top : y1 - top, x0 - left : x1 - left]
     reach = max(MIN_REACH_PX, round(REACH * width))
-    mask[y0:y1, x0:x1] = decide_by_colour(crop, rough, reach)
-    return _one_body(mask, centre, MAX_HOLE * width**2)
+    mask[y0:y1, x0:x1] = refine_mask_by_colour(crop, rough, reach)
+    return _keep_body(mask, centre, MAX_HOLE * width**2)
 
 
 def _segment(image_srgb: Image8, segmenter: PersonSegmenter) -> NDArray[np.float32]:
@@ -64,26 +64,26 @@ def _segment(image_srgb: Image8, segmenter: PersonSegmenter) -> NDArray[np.float
     return (segmenter.segment(small) + mirrored) / 2.0
 
 
-def decide_by_colour(
+def refine_mask_by_colour(
     image_srgb: Image8, rough: NDArray[np.float32], reach_px: int
 ) -> NDArray[np.float32]:
-    """Sharpen a rough mask (H, W) where it is unsure.
+    """Sharpen a rough mask (H, W) in [0, 1] of an image (H, W, 3) uint8 where it is uncertain.
 
-    There each pixel is compared with the mean and spread of the surely inside and the surely
+    There each pixel is compared with the mean and variance of the certain inside and the certain
     outside colours within `reach_px`; the likelihood ratio is added to the network's log odds.
     """
     colours = cv2.GaussianBlur(image_srgb, (0, 0), 0.8).astype(np.float32) / 255.0
-    inside, is_known_inside = _misfit(colours, rough > SURE, reach_px)
-    outside, is_known_outside = _misfit(colours, rough < 1.0 - SURE, reach_px)
+    inside, has_inside = _colour_misfit(colours, rough > CONFIDENT, reach_px)
+    outside, has_outside = _colour_misfit(colours, rough < 1.0 - CONFIDENT, reach_px)
     evidence = np.clip(TEMPER * (outside - inside) / 2.0, -MAX_EVIDENCE, MAX_EVIDENCE)
-    evidence[~(is_known_inside & is_known_outside)] = 0.0
+    evidence[~(has_inside & has_outside)] = 0.0
     odds = np.clip(rough, 0.02, 0.98)
     decided = 1.0 / (1.0 + np.exp(-np.log(odds / (1.0 - odds)) - evidence))
-    unsure = (rough > 0.02) & (rough < 0.98)
-    return np.where(unsure, decided, np.round(rough)).astype(np.float32)
+    uncertain = (rough > 0.02) & (rough < 0.98)
+    return np.where(uncertain, decided, np.round(rough)).astype(np.float32)
 
 
-def _misfit(
+def _colour_misfit(
     colours: NDArray[np.float32], sample: NDArray[np.bool_], reach_px: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Minus twice the log likelihood (H, W) of each colour under the samples around it, and where
@@ -94,12 +94,12 @@ def _misfit(
     safe = (share + 1e-6)[..., None]
     mean = cv2.blur(colours * weight[..., None], box) / safe
     square = cv2.blur(np.square(colours) * weight[..., None], box) / safe
-    spread = np.maximum(square - mean**2, 0.0).mean(axis=2) + LEAST_SPREAD
+    spread = np.maximum(square - mean**2, 0.0).mean(axis=2) + MIN_VARIANCE
     distance = np.square(colours - mean).sum(axis=2)
     return distance / spread + 3.0 * np.log(spread), share > 0.01
 
 
-def _one_body(
+def _keep_body(
     mask: NDArray[np.float32], face_centre: FloatArray, max_hole_px: float
 ) -> NDArray[np.float32]:
     """Only what hangs together with the face, small holes closed."""

@@ -10,10 +10,12 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ...detector.face_mesh import FaceMesh
 from ...imaging.image_files import Image8
-from ..footage.head_view import HeadView, face_centre_px, face_width_px
+from ..footage.head_view import MAX_YAW_STEP_DEG, HeadView, face_centre_px, face_width_px
 
+# In face widths. A judgement: tighter, a face that the tracker misplaced is cut off; wider, it has
+# fewer pixels.
 CROP_FACES = 2.2
-CROP_PX = 512
+CROP_PX = 512  # more than the landmark network takes, so that it chooses its own sampling
 # A static detection depends a little on how the face lies in the picture: several crops, slightly
 # shifted (share of the crop), scaled and turned (degrees), average that out.
 CROPS = (
@@ -23,11 +25,11 @@ CROPS = (
     (0.02, -0.03, 0.93, -2.0),
     (-0.02, -0.03, 0.93, 2.0),
 )  # fmt: skip
-DISAGREEMENT = 0.06  # of the face's width, between static and tracked landmarks
-WORST_ERROR = 3.0  # times the median
-JUMP_DEG = 16.0
-SURE_YAW_DEG, LOST_YAW_DEG = 35.0, 75.0
-MISLED = 0.2  # confidence of a frame whose two detections disagree
+MAX_DISAGREEMENT = 0.06  # of the face's width, between static and tracked landmarks
+MAX_ERROR_RATIO = 3.0  # times the median reprojection error: no confidence is left
+# The confidence falls from 1 to 0.1 between these, as landmarks of the far side are guessed.
+CONFIDENT_YAW_DEG, LOST_YAW_DEG, LOST_CONFIDENCE = 35.0, 75.0, 0.1
+MISLED_CONFIDENCE = 0.2  # confidence of a frame whose two detections disagree
 
 
 def static_landmarks(
@@ -53,7 +55,7 @@ def static_landmarks(
         return None
     landmarks = np.median(found, axis=0).astype(np.float32)
     miss = np.median(np.linalg.norm(landmarks - tracked_px, axis=1))
-    return landmarks if miss < DISAGREEMENT * width else None
+    return landmarks if miss < MAX_DISAGREEMENT * width else None
 
 
 def _sampling(side_px: float) -> int:
@@ -70,11 +72,13 @@ def detection_confidence(detections_px: FloatArray, view: HeadView) -> NDArray[n
     if not found.any():
         return confidence
     excess = view.error / np.nanmedian(view.error)
-    shape = np.clip((WORST_ERROR - excess) / (WORST_ERROR - 1.0), 0.0, 1.0)
+    shape = np.clip((MAX_ERROR_RATIO - excess) / (MAX_ERROR_RATIO - 1.0), 0.0, 1.0)
     turned = np.clip(
-        (LOST_YAW_DEG - np.abs(view.yaw_deg)) / (LOST_YAW_DEG - SURE_YAW_DEG), 0.1, 1.0
+        (LOST_YAW_DEG - np.abs(view.yaw_deg)) / (LOST_YAW_DEG - CONFIDENT_YAW_DEG),
+        LOST_CONFIDENCE,
+        1.0,
     )
     step = np.abs(np.diff(view.yaw_deg, prepend=np.nan, append=np.nan))
-    jumps = (step[:-1] > JUMP_DEG) & (step[1:] > JUMP_DEG)  # out and back again
+    jumps = (step[:-1] > MAX_YAW_STEP_DEG) & (step[1:] > MAX_YAW_STEP_DEG)  # out and back again
     confidence[found] = (shape * turned * ~jumps)[found]
     return confidence

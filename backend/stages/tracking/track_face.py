@@ -9,17 +9,18 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, Finding, FloatArray, Progress
 
-from ...detector.face_mesh import FaceMesh, HandFinder, PersonSegmenter
+from ...detector.face_mesh import FaceMesh, HandDetector, PersonSegmenter
 from ...imaging.image_files import pixels_8bit, read_image_8bit, write_png
 from ..footage.head_view import head_view
-from .hand_check import hands_before
+from .hand_occlusion import hands_before_face
 from .person_mask import person_mask
-from .static_landmarks import MISLED, detection_confidence, static_landmarks
+from .static_landmarks import MISLED_CONFIDENCE, detection_confidence, static_landmarks
 
-MASK_NAME = "mask_{:06d}.png"
-MANY_MISLED = 0.3  # of the chosen frames
+MASK_NAME = "mask_{:06d}.png"  # by the frame's number in the clip
+# Shares of the chosen frames from which on the artist is told.
+MISLED_THRESHOLD = 0.3  # fewer are outvoted in the fit
 # Dim faces are now and then taken for a fist, in one frame of 16 or two of 28.
-RARE_HANDS = 0.1
+HAND_THRESHOLD = 0.1
 
 
 def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTrack:
@@ -36,17 +37,17 @@ def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTra
     mask_paths = []
     hands_px = []
     misled = 0
-    with FaceMesh(tracking=False) as mesh, PersonSegmenter() as segmenter, HandFinder() as finder:
+    with FaceMesh(tracking=False) as mesh, PersonSegmenter() as segmenter, HandDetector() as hands:
         for k, frame in enumerate(capture.frame_index):
             progress(k, len(chosen), f"frame {frame}")
             image = read_image_8bit(capture.frame_paths[k])
             found = static_landmarks(image, tracked[k], mesh)
             if found is None:
                 misled += 1
-                confidence[frame] = min(confidence[frame], MISLED)
+                confidence[frame] = min(confidence[frame], MISLED_CONFIDENCE)
             else:
                 chosen[k] = found
-            hands_px.append(finder.detect(image))
+            hands_px.append(hands.detect(image))
             mask_paths.append(masks_dir / MASK_NAME.format(frame))
             write_png(mask_paths[-1], pixels_8bit(person_mask(image, chosen[k], segmenter)))
     return FaceTrack(
@@ -55,12 +56,15 @@ def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTra
         frame_landmarks_px=chosen,
         mask_paths=tuple(mask_paths),
         hands_px=np.stack(hands_px),
-        findings=(*_unclear(misled, len(chosen)), *_hands(np.stack(hands_px), chosen)),
+        findings=(
+            *_about_landmarks(misled, len(chosen)),
+            *_about_hands(np.stack(hands_px), chosen),
+        ),
     )
 
 
-def _unclear(misled: int, count: int) -> tuple[Finding, ...]:
-    if misled <= MANY_MISLED * count:
+def _about_landmarks(misled: int, count: int) -> tuple[Finding, ...]:
+    if misled <= MISLED_THRESHOLD * count:
         return ()
     return (
         Finding(
@@ -71,9 +75,9 @@ def _unclear(misled: int, count: int) -> tuple[Finding, ...]:
     )
 
 
-def _hands(hands_px: FloatArray, face_px: FloatArray) -> tuple[Finding, ...]:
-    before = int(hands_before(hands_px, face_px).sum())
-    if before <= RARE_HANDS * len(face_px):
+def _about_hands(hands_px: FloatArray, face_px: FloatArray) -> tuple[Finding, ...]:
+    before = int(hands_before_face(hands_px, face_px).sum())
+    if before <= HAND_THRESHOLD * len(face_px):
         return ()
     return (
         Finding(

@@ -8,7 +8,7 @@ import numpy as np
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 
-def hands_before(hands_px: FloatArray, face_px: FloatArray) -> BoolArray:
+def hands_before_face(hands_px: FloatArray, face_px: FloatArray) -> BoolArray:
     """(K,) True where a joint of the hands (K, 2, 21, 2) lies within the face (K, 478, 2)."""
     before = np.zeros(len(face_px), bool)
     for k, (hands, face) in enumerate(zip(hands_px, face_px, strict=True)):

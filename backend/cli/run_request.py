@@ -20,7 +20,7 @@ class _Arguments(dict[str, object]):
         raise JobError(f"The request lacks the argument {name!r}.", "Start the job again.")
 
 
-def carry_out(job: Path, request: Request, events: EventLog) -> Result:
+def run_request(job: Path, request: Request, events: EventLog) -> Result:
     """Run a request.
 
     Raises StudioAvatarError as the command does; JobError where there is no such command, or an
