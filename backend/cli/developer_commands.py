@@ -211,8 +211,8 @@ def _train(network: str, preset: str, **given: Any) -> int:
         train = getattr(module(name), function)
         if network == "identity":
             given["studio"] = _studio_folder(given.pop("studio_textures"), given.pop("studio_mesh"))
-        if told := train(preset, cache=cache_folder() / "training", **given):
-            print(told)
+        if summary := train(preset, cache=cache_folder() / "training", **given):
+            print(summary)
     return 0
 
 

@@ -56,7 +56,7 @@ def create_avatar(
     first, *others = STAGES
     capture = cache.run(stage_of(first), context, f"on {device.reason}")
     if (spot := settings.choices.neutral) is not None:
-        measure_neutral(capture, spot)  # one that tells nothing is refused before the long work
+        measure_neutral(capture, spot)  # one that shows nothing is refused before the long work
     merged = merge_corrections(settings.out, capture, settings.request, reporter)
     context = replace(context, corrections=merged.of_frames)
     for name in others:

@@ -92,10 +92,10 @@ def write_avatar(
         write_performance(
             partial / "performances" / f"{results.capture.source.stem}.npz", results.performance
         )
-        _keep_other_performances(folder, partial)
+        _link_other_performances(folder, partial)
         reporter(1, 3, "report")
         write_report(partial / "report", results, template, reporter)
-        _take_place(partial, folder)
+        _replace_run(partial, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
     finally:
@@ -131,7 +131,7 @@ def add_performance(avatar: AvatarFolder, clip: str, performance: Performance) -
     return path
 
 
-def _keep_other_performances(before: Path, run: Path) -> None:
+def _link_other_performances(before: Path, run: Path) -> None:
     """The same results once more: what other clips added to them is still valid."""
     for stored in sorted((before / "performances").glob("*.npz")):
         target = run / "performances" / stored.name
@@ -139,7 +139,7 @@ def _keep_other_performances(before: Path, run: Path) -> None:
             _link(stored, target)
 
 
-def _take_place(partial: Path, folder: Path) -> None:
+def _replace_run(partial: Path, folder: Path) -> None:
     """Put a finished run in its place, which is empty only between two renames."""
     before = folder.with_name(folder.name + ".before")
     shutil.rmtree(before, ignore_errors=True)

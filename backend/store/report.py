@@ -1,7 +1,7 @@
 """What a run did, in figures and pictures: `report/report.json` and PNG sheets.
 
 Pictures: `frames.png` (chosen frames), `overlay.png` (mesh on the frames from right to left),
-`coverage.png` (what was seen), `versions.png` (filmed beside the three texture versions).
+`coverage.png` (what was filmed), `versions.png` (filmed beside the three texture versions).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def write_report(
     """Write figures and pictures of a run."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", figures(results, template))
-    order = _from_side_to_side(results.fit)
+    order = _order_by_yaw(results.fit)
     pictures = {
         "frames.png": lambda: _frames_sheet(results, order),
         "overlay.png": lambda: overlay_sheet(results.capture, results.track, results.fit, template),
@@ -154,12 +154,12 @@ def fit_figures(fit: HeadFit, capture: Capture) -> dict[str, Any]:
 
 def _median_and_p90(values: FloatArray) -> dict[str, float] | None:
     """Over frames; None where no frame shows anything of the kind."""
-    seen = values[np.isfinite(values)]
-    if not len(seen):
+    detected = values[np.isfinite(values)]
+    if not len(detected):
         return None
     return {
-        "median": round(float(np.median(seen)), 2),
-        "p90": round(float(np.percentile(seen, 90)), 2),
+        "median": round(float(np.median(detected)), 2),
+        "p90": round(float(np.percentile(detected, 90)), 2),
     }
 
 
@@ -173,7 +173,7 @@ def coverage_percent(textures: TextureSet, template: HeadTemplate, region: str) 
     return 100.0 * float(coverage[inside].mean()) if inside.any() else 0.0
 
 
-def _from_side_to_side(fit: HeadFit) -> NDArray[np.intp]:
+def _order_by_yaw(fit: HeadFit) -> NDArray[np.intp]:
     """(K,) chosen frames by yaw."""
     return np.argsort(head_turn_rad(fit.camera_from_head)[:, 0])
 
@@ -190,7 +190,7 @@ def overlay_sheet(
     capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate
 ) -> NDArray[np.uint8]:
     """(H, W, 3) the fitted head over OVERLAY_FRAMES frames from one side to the other."""
-    chosen = subsample(_from_side_to_side(fit), OVERLAY_FRAMES).tolist()
+    chosen = subsample(_order_by_yaw(fit), OVERLAY_FRAMES).tolist()
     return _grid([_overlay(capture, track, fit, template, k) for k in chosen], columns=3)
 
 
@@ -213,14 +213,14 @@ def _overlay(
     core = cv2.erode(inside, np.ones((2 * thickness + 1,) * 2, np.uint8))
     picture[raster.covered & (core == 0)] = OUTLINE_COLOUR
     points = fit.camera.project(template.landmarks_m(posed.vertices_camera))
-    for seen, modelled in zip(track.frame_landmarks_px[k], points, strict=True):
-        if np.isfinite(seen).all():
-            cv2.line(picture, _pixel(seen), _pixel(modelled), (255, 230, 0), thickness)
-            cv2.circle(picture, _pixel(seen), thickness, (60, 255, 60), -1)
+    for detected, modelled in zip(track.frame_landmarks_px[k], points, strict=True):
+        if np.isfinite(detected).all():
+            cv2.line(picture, _to_pixel(detected), _to_pixel(modelled), (255, 230, 0), thickness)
+            cv2.circle(picture, _to_pixel(detected), thickness, (60, 255, 60), -1)
     terms = {"outline": fit.outline_px[k], "tracks": fit.track_px[k]}
     figures_px = ", ".join(f"{name} {px:.1f} px" for name, px in terms.items() if np.isfinite(px))
     label = f"frame {capture.frame_index[k]}: {fit.left_out[k] or figures_px}"
-    return labelled(_cropped(picture, raster.covered), label)
+    return labelled(_crop_to_head(picture, raster.covered), label)
 
 
 def _alignment_sheet(results: Results) -> NDArray[np.uint8]:
@@ -258,36 +258,36 @@ def _versions_sheet(
         posed = pose_head(results.fit, k, template)
         frame = pixels_8bit(load_frame_srgb(results.capture, k))
         inside = posed.raster.covered
-        tiles.append(labelled(_cropped(frame, inside), "filmed"))
+        tiles.append(labelled(_crop_to_head(frame, inside), "filmed"))
         for textures in results.textures:
             view = pixels_8bit(render_texture(posed, template, textures.base_color_srgb))
-            tiles.append(labelled(_cropped(view, inside), textures.origin))
+            tiles.append(labelled(_crop_to_head(view, inside), textures.origin))
     return _grid(tiles, columns=1 + len(results.textures))
 
 
 def _frame(results: Results, k: int, height: int) -> NDArray[np.uint8]:
-    return _scaled(pixels_8bit(load_frame_srgb(results.capture, k)), height)
+    return _resize_to_height(pixels_8bit(load_frame_srgb(results.capture, k)), height)
 
 
-def _scaled(picture: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+def _resize_to_height(picture: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     width = max(1, round(picture.shape[1] * height / picture.shape[0]))
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def _cropped(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _crop_to_head(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The square round the head, with some air, as a tile."""
     rows, columns = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
     if not len(rows):
-        return _scaled(picture, PICTURE_HEIGHT)
+        return _resize_to_height(picture, PICTURE_HEIGHT)
     centre = np.array([rows[0] + rows[-1], columns[0] + columns[-1]]) / 2
     half = 0.55 * max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
     size = (round(2 * half), round(2 * half))
     shift = np.array([[1, 0, half - centre[1]], [0, 1, half - centre[0]]])
     square = cv2.warpAffine(picture, shift, size, borderValue=BEYOND_COLOUR)
-    return _scaled(square.astype(np.uint8), PICTURE_HEIGHT)
+    return _resize_to_height(square.astype(np.uint8), PICTURE_HEIGHT)
 
 
-def _pixel(point: FloatArray) -> tuple[int, int]:
+def _to_pixel(point: FloatArray) -> tuple[int, int]:
     return int(point[0]), int(point[1])
 
 

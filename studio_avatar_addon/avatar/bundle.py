@@ -7,7 +7,7 @@
                  performances/         <clip>.npz of the own clip and of others added later
                  report/               report.json and pictures
              corrections.json          what the artist corrected, where there is anything
-             preview/                  what the last refit looks like
+             preview/                  pictures and figures of the last refit
              stages/                   what finished stages left, for the next run
              jobs/                     a folder for each job (`job`)
 

@@ -143,9 +143,9 @@ def parse_event(line: str) -> Event:
         )
     if kind is Hello and values.get("protocol") != PROTOCOL:
         raise protocol_mismatch(values.get("protocol"), theirs="backend", ours="add-on")
-    known = {f.name for f in fields(kind)}
+    field_names = {f.name for f in fields(kind)}
     try:
-        return kind(**{key: value for key, value in values.items() if key in known})
+        return kind(**{key: value for key, value in values.items() if key in field_names})
     except TypeError as error:
         raise JobError(
             f"The backend's {kind.name} event lacks a field ({error}).",

@@ -152,7 +152,7 @@ class HeadFit:
     camera_from_head: FloatArray  # (K, 4, 4) float64
     expression: FloatArray  # (K, 52) float32 in [0, 1]
     gaze_rad: FloatArray  # (K, 2, 2) float32, per eye: yaw to the subject's left, pitch up
-    # Median distance in each chosen frame (K,) float32; NaN: nothing of the kind was seen there.
+    # Median distance in each chosen frame (K,) float32; NaN: nothing of the kind is visible there.
     landmark_px: FloatArray
     outline_px: FloatArray  # between the head's outline and the person's, where it is bare
     track_px: FloatArray  # between tracked skin and where the head has it
@@ -197,7 +197,7 @@ class TextureSet:
 
     origin: str  # one of layout.TEXTURE_ORIGINS
     base_color_srgb: FloatArray  # (N, N, 3) float32 in [0, 1]
-    coverage: FloatArray  # (N, N) float32 in [0, 1]: share of the texel that was really seen
+    coverage: FloatArray  # (N, N) float32 in [0, 1]: share of the texel that was really filmed
     confidence: FloatArray  # (N, N) float32 in [0, 1]
     view_count: NDArray[np.uint8]  # (N, N)
     iris_linear: FloatArray  # (3,) float32 linear Rec.709

@@ -23,7 +23,7 @@ WINDOW_FACES = 4.0
 # The window moves when the face has left its middle by this share of its side, or its own side
 # would be out of this range of the present one.
 MAX_DRIFT, WINDOW_SIDE_RANGE = 0.2, (0.7, 1.4)
-SEARCH_INTERVAL = 5  # frames between searches of the whole picture while no face is known
+SEARCH_INTERVAL = 5  # frames between searches of the whole picture while there is no face
 COUNT_INTERVAL = 15  # frames between counts of everybody in the picture
 BYSTANDER_SHARE = 0.5  # smaller faces than this share of the largest do not matter
 

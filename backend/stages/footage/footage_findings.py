@@ -18,7 +18,7 @@ from .zoom import zoom_share
 GOOD_TURN_DEG, MIN_TURN_DEG = 22.0, 12.0
 # Without a look from the front one eye, half the mouth and all symmetry are guessed.
 FRONTAL_DEG = 25.0
-MIN_FOUND_SHARE = 0.8  # of the shot's frames with a face; a few lost ones are nothing to tell
+MIN_FOUND_SHARE = 0.8  # of the shot's frames with a face; a few lost ones do no harm
 LONG_GAP_SHARE = 0.15  # of the shot's frames, worth telling when it was
 GLASSES_NOSE_LINE = 0.35  # bare noses .02 to .1, wire glasses .7
 NOSE_VISIBLE_DEG = 20.0

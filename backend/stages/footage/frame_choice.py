@@ -23,7 +23,7 @@ from .head_view import MAX_YAW_STEP_DEG, HeadView
 from .survey import FaceObservation
 
 # Views show the less of the same skin the farther they are apart, by e over this angle; a sharper
-# one nearby serves as well. Faces seen from the side have fewer edges, so all do not compare.
+# one nearby serves as well. Faces in profile have fewer edges, so all do not compare.
 OVERLAP_DEG = 30.0
 # How many: views closer together than the step add nothing new; a head that hardly turns gets the
 # smallest number all the same, so that noise averages out.
@@ -35,7 +35,7 @@ BLINK_SHARE, BLINK_QUALITY = 0.6, 0.5
 # A mouth open by this ratio, or of a width so far from its median, loses all of its quality; a
 # tenth of that is at rest, and no more than the last share is taken away.
 SPEECH_RATIO, SPEECH_REST, MAX_SPEECH_LOSS = 0.4, 0.1, 0.6
-# Of each eye, and of the mouth: the pair whose distance tells how open it is, and its corners.
+# Of each eye, and of the mouth: the pair whose distance says how open it is, and its corners.
 EYES = (
     (RIGHT_LID_MIDDLE, (RIGHT_EYE_OUTER, RIGHT_EYE_INNER)),
     (LEFT_LID_MIDDLE, (LEFT_EYE_OUTER, LEFT_EYE_INNER)),

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+from studio_avatar_addon.avatar.types import FloatArray
 
 from ...imaging.image_files import linear_from_srgb, unit_from_pixels
+from .background import WIDE_MARGINS, background_mask
 
 SMALL_SIDE_PX = 240  # longer side: averages noise away, and keeps every frame in memory
 DARKEST, LIGHTEST = 0.01, 0.9  # linear; noise below, clipping above
@@ -34,7 +35,7 @@ def exposure_gains(small: NDArray[np.float32], landmarks: FloatArray) -> NDArray
 
     None where the background is not the same throughout.
     """
-    background = _background(small[0], landmarks)
+    background = background_mask(small[0].shape[:2], landmarks, WIDE_MARGINS)
     if background.mean() > MIN_BACKGROUND:
         logs = _log_ratio(small[:, background])
         if logs.size:
@@ -54,17 +55,3 @@ def _log_ratio(samples: FloatArray) -> FloatArray:
 
 def _gains(offset: FloatArray) -> NDArray[np.float32]:
     return np.clip(np.exp(-offset), *GAIN_RANGE).astype(np.float32)
-
-
-def _background(picture: FloatArray, landmarks: FloatArray) -> BoolArray:
-    """(h, w) True where no frame shows the person: hair and shoulders go with the face."""
-    background = np.ones(picture.shape[:2], bool)
-    for low, high in zip(landmarks.min(axis=1), landmarks.max(axis=1), strict=True):
-        width, height = high - low
-        left, top = np.maximum(low - (0.8 * width, 0.8 * height), 0).astype(int)
-        background[top:, left : int(high[0] + 0.8 * width)] = False
-        shoulders = int(high[1])
-        background[shoulders:, max(0, int(low[0] - 2.0 * width)) : int(high[0] + 2.0 * width)] = (
-            False
-        )
-    return background

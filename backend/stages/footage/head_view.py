@@ -1,7 +1,7 @@
 """Landmarks in, how far the head is turned from the camera out: no fitted head needed.
 
-Sharp enough to choose frames by and to tell a misread face; poses for the product come from the
-fitted head.
+Sharp enough to choose frames by and to recognise a misread face; poses for the product come from
+the fitted head.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class HeadView:
     yaw_deg: FloatArray  # (N,) positive: turned to the subject's left
     pitch_deg: FloatArray  # (N,) positive: chin up
     error: FloatArray  # (N,) reprojection error as a share of the face's height
-    px_per_m: FloatArray  # (N,) scale of the picture at an average head, whichever way it looks
+    px_per_m: FloatArray  # (N,) scale of the picture at an average head, however it is turned
 
     def angle_deg(self, first: int, second: int | NDArray[np.integer]) -> FloatArray:
         """Degrees between view `first` and others (M,), to (M,): yaw and pitch as if on a plane."""
@@ -80,9 +80,9 @@ def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
         ]
     )
     for n in np.flatnonzero(np.isfinite(landmarks_px).all(axis=(1, 2))):
-        seen = landmarks_px[n, LANDMARK_NUMBERS].astype(float)
+        landmarks = landmarks_px[n, LANDMARK_NUMBERS].astype(float)
         found, turn, shift = cv2.solvePnP(
-            POINTS_M, seen, matrix, NO_DISTORTION, flags=cv2.SOLVEPNP_SQPNP
+            POINTS_M, landmarks, matrix, NO_DISTORTION, flags=cv2.SOLVEPNP_SQPNP
         )
         if not found:
             continue
@@ -90,9 +90,9 @@ def head_view(landmarks_px: FloatArray, camera: Camera) -> HeadView:
         yaw[n] = np.degrees(np.arctan2(-to_camera[0], -to_camera[1]))
         pitch[n] = np.degrees(np.arctan2(-to_camera[2], np.hypot(*to_camera[:2])))
         scale[n] = camera.focal_px[0] / np.linalg.norm(to_camera)
-        shown, _ = cv2.projectPoints(POINTS_M, turn, shift, matrix, NO_DISTORTION)
-        misses = np.linalg.norm(shown[:, 0] - seen, axis=1)
-        error[n] = misses.mean() / np.ptp(landmarks_px[n, :, 1])
+        projected, _ = cv2.projectPoints(POINTS_M, turn, shift, matrix, NO_DISTORTION)
+        deviations = np.linalg.norm(projected[:, 0] - landmarks, axis=1)
+        error[n] = deviations.mean() / np.ptp(landmarks_px[n, :, 1])
     return HeadView(yaw, pitch, error, scale)
 
 

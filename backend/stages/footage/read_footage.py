@@ -27,9 +27,9 @@ from .person_tracking import MIN_FRAMES, Person, track_person
 from .source import Source
 from .survey import Survey, survey_source
 
-# Focal length over the longer side where nothing tells it. A phone's main lens (26 mm equivalent)
-# gives .85 to .95 in stabilised video, its portrait lens and the cameras people film portraits
-# with 1.5 to 1.8; this is the geometric mean, so that neither is far off.
+# Focal length over the longer side where no metadata gives it. A phone's main lens (26 mm
+# equivalent) gives .85 to .95 in stabilised video, its portrait lens and the cameras people film
+# portraits with 1.5 to 1.8; this is the geometric mean, so that neither is far off.
 FOCAL_PRIOR = 1.2
 FRAME_NAME = "frame_{:06d}.png"
 

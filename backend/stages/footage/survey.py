@@ -64,7 +64,9 @@ class Survey:
     observations: tuple[tuple[FaceObservation, ...], ...]  # T
     scene_change: FloatArray  # (T,) against the frame before: 0 same picture, 1 nothing in common
     people: IntArray  # (T,) faces of comparable size as counted by the finder
-    background_growth: FloatArray  # (T,) log, since the frame before; NaN where it cannot be told
+    background_growth: (
+        FloatArray  # (T,) log, since the frame before; NaN where it cannot be measured
+    )
 
 
 def survey_source(source: Source, progress: Progress) -> Survey:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
+from .background import NARROW_MARGINS, background_mask
+
 # Tracked corners (Shi & Tomasi 1994) and the pyramid's window, on a picture of this longer side: as
 # small as leaves some dozens of corners on a rim of background, for speed.
 LONG_SIDE_PX = 400
@@ -19,14 +21,11 @@ MAX_POINTS, MIN_POINTS = 80, 12
 POINT_QUALITY, POINT_SPACING_PX = 0.01, 6
 KLT_WINDOW = (13, 13)
 MAX_RESIDUAL_PX = 1.5  # of a corner that agrees with the scale of the others
-MIN_KEPT = 0.6  # fewer than this share of the corners: choose new ones while the scale is known
+MIN_KEPT = 0.6  # fewer than this share of the corners: choose new ones while the scale is valid
 MIN_AGREEING = 0.6  # of the followed points: else they lie on things that move by themselves
-MIN_SPREAD = 0.15  # of the picture's longer side, standard deviation: a cluster tells no scale
+MIN_SPREAD = 0.15  # of the picture's longer side, standard deviation: a cluster gives no scale
 # The scale is taken against one picture as long as its points last, so that errors do not add up.
 MAX_STEP = 0.15  # log scale from a picture to the next; more is a cut or a mistake
-# Of the face's width and height. Little, as a portrait leaves hardly more than a rim of background;
-# what of the person is left is outvoted.
-HEAD_ASIDE, HAIR_ABOVE, SHOULDERS_ASIDE = 0.4, 0.45, 1.0
 
 MIN_ZOOM = 0.113  # log: 12 %
 MIN_CORRELATION = 0.6  # a turning head's size is measured to some 5 %
@@ -57,7 +56,7 @@ class BackgroundScale:
         green = np.ascontiguousarray(pixels[::step, ::step, 1])
         small = np.asarray(cv2.resize(green, size, interpolation=cv2.INTER_AREA), np.uint8)
         if len(faces) or self._background is None or self._background.shape != small.shape:
-            self._background = background_mask(small.shape[:2], faces * shrink)
+            self._background = background_mask(small.shape[:2], faces * shrink, NARROW_MARGINS)
         before, self._before = self._before, small
         log = self._log_scale
         if before is None or not self._track(before, small):
@@ -114,21 +113,8 @@ class BackgroundScale:
         return inside
 
 
-def background_mask(shape: tuple[int, ...], faces: FloatArray) -> BoolArray:
-    """(h, w) True where nobody is: hair, shoulders and chest go with each face (F, 478, 2)."""
-    background = np.ones(shape, bool)
-    for low, high in zip(faces.min(axis=1), faces.max(axis=1), strict=True):
-        width, height = high - low
-        left, top = np.maximum(low - (HEAD_ASIDE * width, HAIR_ABOVE * height), 0).astype(int)
-        background[top:, left : max(0, int(high[0] + HEAD_ASIDE * width))] = False
-        aside = SHOULDERS_ASIDE * width
-        shoulders = slice(max(0, int(low[0] - aside)), max(0, int(high[0] + aside)))
-        background[max(0, int(high[1])) :, shoulders] = False
-    return background
-
-
 def zoom_share(background_growth: FloatArray, head_size: FloatArray) -> float:
-    """How much a clip is zoomed at least, 0.3 for 30 %; 0 where it is not, or not surely.
+    """How much a clip is zoomed at least, 0.3 for 30 %; 0 where it is not, or not certainly.
 
     `background_growth` (N,) log since the frame before and `head_size` (N,) in any unit: of a
     shot's frames, both NaN where unknown. Only steps that show both background and face count.

@@ -39,7 +39,8 @@ EFFECTIVE_FRAMES = (
 
 
 def relaxed_frames(landmarks_px: FloatArray, poses: FloatArray) -> BoolArray:
-    """(N, ≥468, 2) to the frames (N,) whose mouth is at rest and the rest as usual in that view.
+    """Landmarks (N, 468 or more, 2) in pixels and poses (N, 4, 4) to (N,): True where the mouth is
+    at rest and the rest as it typically is in that view.
 
     The mouth is compared over the whole clip: somebody who smiles whenever the head is turned is
     not relaxed there. Lids and brows look different from below and above, so they are compared
@@ -86,18 +87,18 @@ def neutral_offset(
         model, model.points_m(weights[relaxed], np.zeros(3)), poses[relaxed], camera
     )
     scale = (1.0 / (model.noise_m * projection.noise * projection.px_per_m))[..., None]
-    miss = (landmarks_px[relaxed] - projection.pixels) * scale
+    residual = (landmarks_px[relaxed] - projection.pixels) * scale
     moves = np.einsum("nlxc,nb->nlxcb", projection.jacobian_head * scale[..., None], shown)
     unknowns = 3 * basis.shape[1]
     rows = np.moveaxis(moves, 1, 0).reshape(len(model.noise_m), -1, unknowns)
-    robust = projection.facing / (1.0 + np.square(miss / 4.0).sum(axis=-1))
-    trust = np.repeat(robust.T, 2, axis=1)[..., None] * (EFFECTIVE_FRAMES / len(shown))
-    turned = np.swapaxes(rows * trust, 1, 2)
+    robust = projection.facing / (1.0 + np.square(residual / 4.0).sum(axis=-1))
+    weight = np.repeat(robust.T, 2, axis=1)[..., None] * (EFFECTIVE_FRAMES / len(shown))
+    weighted = np.swapaxes(rows * weight, 1, 2)
     spread = np.full((3, basis.shape[1]), DRIFT_SPREAD_M)
     spread[:, 0] = OFFSET_SPREAD_M
     ridge = np.diag(1.0 / spread.ravel() ** 2)
-    target = np.moveaxis(miss, 1, 0).reshape(len(model.noise_m), -1, 1)
-    solved = np.linalg.solve(turned @ rows + ridge, turned @ target)
+    target = np.moveaxis(residual, 1, 0).reshape(len(model.noise_m), -1, 1)
+    solved = np.linalg.solve(weighted @ rows + ridge, weighted @ target)
     return np.einsum("lcb,nb->nlc", solved.reshape(-1, 3, basis.shape[1]), basis)
 
 

@@ -35,7 +35,7 @@ CALIBRATION_ROUNDS = 3
 FIRST_ITERATIONS, ITERATIONS = 6, 2  # of the poses
 MIN_FRAMES = 2  # the least that movement can be interpolated between
 GAZE_BLUR_S = 0.02  # sigma: takes the irises' jitter away and leaves saccades their speed
-MAX_OPEN_BLINK = 0.4  # above this weight the iris is not seen
+MAX_OPEN_BLINK = 0.4  # above this weight the iris is hidden
 GAP_THRESHOLD = 0.2  # of the frames without a face, from which on the artist is told
 
 

@@ -95,25 +95,25 @@ def project(
 ) -> Projection:
     """Project points (N, L, 3) with poses (N, 4, 4); derivatives leave the distortion out."""
     rotation = camera_from_head[:, :3, :3]
-    turned = points_m @ np.swapaxes(rotation, 1, 2)
-    seen = turned + camera_from_head[:, None, :3, 3]
-    depth = seen[..., 2]
+    rotated = points_m @ np.swapaxes(rotation, 1, 2)
+    in_camera = rotated + camera_from_head[:, None, :3, 3]
+    depth = in_camera[..., 2]
     jacobian_camera = np.zeros((*depth.shape, 2, 3))
     jacobian_camera[..., 0, 0] = camera.focal_px[0] / depth
     jacobian_camera[..., 1, 1] = camera.focal_px[1] / depth
-    jacobian_camera[..., 0, 2] = -camera.focal_px[0] * seen[..., 0] / depth**2
-    jacobian_camera[..., 1, 2] = -camera.focal_px[1] * seen[..., 1] / depth**2
-    to_camera = -seen / np.linalg.norm(seen, axis=-1, keepdims=True)
+    jacobian_camera[..., 0, 2] = -camera.focal_px[0] * in_camera[..., 0] / depth**2
+    jacobian_camera[..., 1, 2] = -camera.focal_px[1] * in_camera[..., 1] / depth**2
+    to_camera = -in_camera / np.linalg.norm(in_camera, axis=-1, keepdims=True)
     cosine = np.einsum("nlc,nlc->nl", model.normals @ np.swapaxes(rotation, 1, 2), to_camera)
     facing = np.clip((cosine - FACING_FROM) / (FACING_TO - FACING_FROM), HIDDEN_SHARE, 1.0)
-    aside = head_turn_rad(camera_from_head)
+    turn_rad = head_turn_rad(camera_from_head)
     return Projection(
-        pixels=camera.project(seen),
+        pixels=camera.project(in_camera),
         jacobian_camera=jacobian_camera,
         jacobian_head=jacobian_camera @ rotation[:, None],
-        rotated_m=turned,
+        rotated_m=rotated,
         px_per_m=camera.focal_px[0] / camera_from_head[:, 2, 3][:, None],
-        noise=1.0 + np.square(np.hypot(*aside.T) / DOUBLE_NOISE_RAD)[:, None],
+        noise=1.0 + np.square(np.hypot(*turn_rad.T) / DOUBLE_NOISE_RAD)[:, None],
         facing=facing,
     )
 

@@ -21,9 +21,9 @@ def neck_from_head(
     stands. The rotation is about the neck's joint (3,) in the head frame. Gaps are interpolated.
     """
     rotation = Rotation.from_matrix(poses[:, :3, :3])
-    turned = (_median_rotation(rotation).inv() * rotation).as_rotvec()
+    relative = (_geometric_median(rotation).inv() * rotation).as_rotvec()
     interval = float(np.median(np.diff(observed_time_s)))
-    steady = gaussian_filter1d(turned, POSE_BLUR_S / interval, axis=0, mode="nearest")
+    steady = gaussian_filter1d(relative, POSE_BLUR_S / interval, axis=0, mode="nearest")
     every = interpolate_gaps(steady, observed_time_s, time_s)
     matrices = np.tile(np.eye(4), (len(time_s), 1, 1))
     matrices[:, :3, :3] = Rotation.from_rotvec(every).as_matrix()
@@ -40,11 +40,13 @@ def interpolate_gaps(
     return np.stack(columns, axis=1).reshape(len(time_s), *values.shape[1:])
 
 
-def _median_rotation(rotations: Rotation) -> Rotation:
+def _geometric_median(rotations: Rotation) -> Rotation:
     """Geometric median by Weiszfeld's algorithm in the tangent space."""
     middle = rotations.mean()
     for _ in range(MEDIAN_STEPS):
-        apart = (middle.inv() * rotations).as_rotvec()
-        share = 1.0 / np.maximum(np.linalg.norm(apart, axis=1), 1e-3)
-        middle = middle * Rotation.from_rotvec((apart * share[:, None]).sum(axis=0) / share.sum())
+        offsets = (middle.inv() * rotations).as_rotvec()
+        weight = 1.0 / np.maximum(np.linalg.norm(offsets, axis=1), 1e-3)
+        middle = middle * Rotation.from_rotvec(
+            (offsets * weight[:, None]).sum(axis=0) / weight.sum()
+        )
     return middle

@@ -24,12 +24,12 @@ def initial_poses(model: LandmarkModel, landmarks_px: FloatArray, camera: Camera
     matrix = np.diag([*camera.focal_px, 1.0])
     matrix[:2, 2] = camera.center_px
     poses = np.tile(np.eye(4), (len(landmarks_px), 1, 1))
-    for n, seen in enumerate(np.ascontiguousarray(landmarks_px[:, stable], float)):
-        _, turn, shift = cv2.solvePnP(
-            points, seen, matrix, np.array(camera.distortion), flags=cv2.SOLVEPNP_SQPNP
+    for n, observed in enumerate(np.ascontiguousarray(landmarks_px[:, stable], float)):
+        _, rotation_vector, translation = cv2.solvePnP(
+            points, observed, matrix, np.array(camera.distortion), flags=cv2.SOLVEPNP_SQPNP
         )
-        poses[n, :3, :3] = cv2.Rodrigues(turn)[0]
-        poses[n, :3, 3] = shift[:, 0] / 1000.0
+        poses[n, :3, :3] = cv2.Rodrigues(rotation_vector)[0]
+        poses[n, :3, 3] = translation[:, 0] / 1000.0
     return poses
 
 
@@ -47,16 +47,16 @@ def refine_poses(
     for _ in range(iterations):
         projection = project(model, points_m, poses, camera)
         spread_px = (spread_m * projection.px_per_m)[..., None]
-        miss = (landmarks_px - projection.pixels) / spread_px
-        robust = projection.facing / (1.0 + np.square(miss).sum(axis=-1))
-        jacobian = np.empty((*miss.shape, 6))
+        residual = (landmarks_px - projection.pixels) / spread_px
+        weight = projection.facing / (1.0 + np.square(residual).sum(axis=-1))
+        jacobian = np.empty((*residual.shape, 6))
         jacobian[..., :3] = -projection.jacobian_camera @ _cross(projection.rotated_m)
         jacobian[..., 3:] = projection.jacobian_camera
         jacobian /= spread_px[..., None]
         flat = jacobian.reshape(len(poses), -1, 6)
-        turned = np.swapaxes(flat * np.repeat(robust, 2, axis=1)[..., None], 1, 2)
-        normal = turned @ flat + 1e-6 * np.eye(6)
-        step = np.linalg.solve(normal, turned @ miss.reshape(len(poses), -1, 1))[..., 0]
+        weighted = np.swapaxes(flat * np.repeat(weight, 2, axis=1)[..., None], 1, 2)
+        normal = weighted @ flat + 1e-6 * np.eye(6)
+        step = np.linalg.solve(normal, weighted @ residual.reshape(len(poses), -1, 1))[..., 0]
         poses[:, :3, :3] = _rotations(step[:, :3]) @ poses[:, :3, :3]
         poses[:, :3, 3] += step[:, 3:]
     return poses

@@ -20,7 +20,7 @@ from .landmark_model import LandmarkModel, Projection, project
 # The detector's errors are shared by neighbouring landmarks: twenty of them count as one.
 INDEPENDENT_SHARE = 0.05
 # Upper and lower lid of both eyes, then the lips' inner edges: whether they touch is what one sees
-# first, and their distance is known better than either's place.
+# first, and their distance is more precise than either's place.
 OPENINGS = (*RIGHT_LID_PAIRS, *LEFT_LID_PAIRS, *LIP_PAIRS)
 LID_PAIRS = len(RIGHT_LID_PAIRS) + len(LEFT_LID_PAIRS)
 OPENING_NOISE_M = 0.0006
@@ -65,7 +65,7 @@ def displacement_equations(
 ) -> NormalEquations:
     """Normal equations of the solved shapes for landmarks (N, L, 2) in pixels.
 
-    `points_m` (N, L, 3): the face with none of them, only what is known already; `guess` (N, 52):
+    `points_m` (N, L, 3): the face with none of them, only what is solved already; `guess` (N, 52):
     the last solution, to recognise outliers by.
     """
     parts = []
@@ -88,13 +88,13 @@ def _equations(
     moves = np.einsum(
         "nlxc,slc->nlxs", projection.jacobian_head.astype("f4"), deltas, optimize=True
     )
-    miss = (landmarks_px - projection.pixels).astype(np.float32)
+    residual = (landmarks_px - projection.pixels).astype(np.float32)
     spread_px = (model.noise_m * noise_px)[..., None]
-    left_over = (miss - np.einsum("nlxs,ns->nlx", moves, guess)) / spread_px
+    unexplained = (residual - np.einsum("nlxs,ns->nlx", moves, guess)) / spread_px
     # Cauchy loss at three sigma: less would take a fast movement for an outlier.
-    robust = projection.facing / (1.0 + np.square(left_over / 3.0).sum(axis=-1))
-    trust = INDEPENDENT_SHARE * robust[..., None] / spread_px**2
-    places = _normal(moves, miss, trust)
+    robust = projection.facing / (1.0 + np.square(unexplained / 3.0).sum(axis=-1))
+    weight = INDEPENDENT_SHARE * robust[..., None] / spread_px**2
+    places = _normal(moves, residual, weight)
 
     gaps = _opening_equations(landmarks_px, projection, moves)
     return NormalEquations(places.matrix + gaps.matrix, places.right + gaps.right)
@@ -107,26 +107,26 @@ def _opening_equations(
     upper, lower = np.array(OPENINGS).T
     upright = projection.jacobian_head[:, lower][..., 2]
     upright = upright / np.linalg.norm(upright, axis=-1, keepdims=True)
-    opening, shown = (
+    opening, projected = (
         ((pixels[:, upper] - pixels[:, lower]) * upright).sum(axis=-1, keepdims=True)
         for pixels in (landmarks_px, projection.pixels)
     )
-    opening[:, :LID_PAIRS] = _stretch_opening(opening[:, :LID_PAIRS], shown[:, :LID_PAIRS])
+    opening[:, :LID_PAIRS] = _stretch_opening(opening[:, :LID_PAIRS], projected[:, :LID_PAIRS])
     widened = np.einsum(
         "ngxs,ngx->ngs", moves[:, upper] - moves[:, lower], upright.astype("f4"), optimize=True
     )
     facing = np.minimum(projection.facing[:, upper], projection.facing[:, lower])
     spread_px = OPENING_NOISE_M * projection.noise * projection.px_per_m
-    trust = OPENING_SHARE * facing / spread_px**2
-    return _normal(widened[:, :, None], opening - shown, trust[..., None])
+    weight = OPENING_SHARE * facing / spread_px**2
+    return _normal(widened[:, :, None], opening - projected, weight[..., None])
 
 
-def _normal(moves: FloatArray, miss: FloatArray, trust: FloatArray) -> NormalEquations:
+def _normal(moves: FloatArray, residual: FloatArray, weight: FloatArray) -> NormalEquations:
     """Moves (N, L, 2, S), misses (N, L, 2) and their trust (N, L, 1) to normal equations."""
     flat = moves.reshape(len(moves), -1, moves.shape[-1])
-    turned = np.swapaxes((moves * trust[..., None].astype("f4")).reshape(flat.shape), 1, 2)
-    right = turned @ miss.reshape(len(miss), -1, 1).astype("f4")
-    return NormalEquations(turned @ flat, right[..., 0])
+    weighted = np.swapaxes((moves * weight[..., None].astype("f4")).reshape(flat.shape), 1, 2)
+    right = weighted @ residual.reshape(len(residual), -1, 1).astype("f4")
+    return NormalEquations(weighted @ flat, right[..., 0])
 
 
 def _stretch_opening(opening: FloatArray, relaxed: FloatArray) -> FloatArray:
