@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.arrays import read_arrays
 from studio_avatar_addon.avatar.bundle import camera_from_arrays
 from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
-from studio_avatar_addon.avatar.template import load_template, posed_vertices
+from studio_avatar_addon.avatar.template import load_template, pose_vertices
 
 SAMPLE = Path(__file__).parents[1] / "studio_avatar_addon" / "assets" / "sample"
 PATCH_PX = 48
@@ -53,7 +53,7 @@ def test_the_face_is_found_where_the_truth_says() -> None:
     for index, faces in zip(range(0, len(frames), 2), found, strict=True):
         if len(faces) == 0 or abs(truth["yaw_pitch_rad"][index, 0]) > np.radians(20):
             continue
-        posed = posed_vertices(
+        posed = pose_vertices(
             template, truth["neutral_m"], shapes.deltas_m,
             shapes.corrective_deltas_m, truth["weights"][index],
             truth["gaze_rad"][index], truth["eye_centre_m"],

@@ -18,7 +18,7 @@ from studio_avatar_addon.avatar.errors import (
 )
 from studio_avatar_addon.avatar.frames import gaze_rotation, rotation_about, transform
 from studio_avatar_addon.avatar.shapes import CORRECTIVES, SHAPE_NAMES, corrective_name
-from studio_avatar_addon.avatar.template import BONES, HeadTemplate, posed_vertices
+from studio_avatar_addon.avatar.template import BONES, HeadTemplate, pose_vertices
 from studio_avatar_addon.avatar.types import Performance
 from studio_avatar_addon.scene import animation, head, lights, materials, render, rig, shape_keys
 from studio_avatar_addon.scene.apply import AppliedAvatar, apply_avatar
@@ -251,7 +251,7 @@ def test_gaze_agrees_with_the_fit(avatar: AppliedAvatar, scene, template: HeadTe
     values["gaze_rad"][:] = ((0.25, 0.1), (0.2, 0.1))
     animation.apply_performance(scene, avatar.head, Performance(**values), "gaze")
     scene.frame_set(1)
-    wanted = posed_vertices(
+    wanted = pose_vertices(
         template, template.vertices_m, template.shape_deltas_m, template.corrective_deltas_m,
         np.zeros(52),
         values["gaze_rad"][0], template.eye_centre_m,

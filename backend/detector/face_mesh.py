@@ -71,7 +71,7 @@ class FaceMesh(_Solution):
     """
 
     def __init__(self, tracking: bool, faces: int = 1) -> None:
-        self._has_seen = False
+        self._has_found = False
         _allow_denormals()
         with _quiet():
             from mediapipe.python.solutions.face_mesh import FaceMesh as Graph
@@ -91,9 +91,9 @@ class FaceMesh(_Solution):
         square = np.zeros((side, side, 3), np.uint8)
         square[:height, :width] = image_srgb
         # The first face it sees brings one more warning of the C++ side.
-        with nullcontext() if self._has_seen else _quiet():
+        with nullcontext() if self._has_found else _quiet():
             found = self._graph.process(square).multi_face_landmarks or []
-        self._has_seen = self._has_seen or bool(found)
+        self._has_found = self._has_found or bool(found)
         points = [[(point.x, point.y) for point in face.landmark] for face in found]
         return np.array(points, np.float32).reshape(-1, LANDMARK_COUNT, 2) * side
 

@@ -1,4 +1,4 @@
-"""What a stage says of itself. Pipeline, cache, progress and benchmark follow from it.
+"""What a stage declares of itself. Pipeline, cache, progress and benchmark follow from it.
 
 A stage is a package of this folder with a module `stage.py` that holds its `STAGE`, and its name's
 line in `STAGES` of `__init__.py`.
@@ -36,11 +36,11 @@ class StageContext:
 
 @dataclass(frozen=True)
 class StageFolder:
-    """Where a stage may leave files, and the mark of what it works from."""
+    """Where a stage may leave files, and a fingerprint of what it works from."""
 
     images: Path  # empty; what lies here is kept with the stage's value
     memory: Path  # a file that survives runs with other settings; the stage checks what it holds
-    source_mark: str  # changes with the stage's code and the values before it, not with `settings`
+    source_fingerprint: str  # changes with code, packages and earlier values, not with `settings`
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,7 @@ def _order_by_yaw(fit: HeadFit) -> NDArray[np.intp]:
 
 def _frames_sheet(results: Results, order: NDArray[np.intp]) -> NDArray[np.uint8]:
     thumbnails = [
-        labelled(_frame(results, k, PICTURE_HEIGHT // 2), f"{results.capture.frame_index[k]}")
+        draw_label(_frame(results, k, PICTURE_HEIGHT // 2), f"{results.capture.frame_index[k]}")
         for k in map(int, order)
     ]
     return _grid(thumbnails, columns=7)
@@ -220,7 +220,7 @@ def _overlay(
     terms = {"outline": fit.outline_px[k], "tracks": fit.track_px[k]}
     figures_px = ", ".join(f"{name} {px:.1f} px" for name, px in terms.items() if np.isfinite(px))
     label = f"frame {capture.frame_index[k]}: {fit.left_out[k] or figures_px}"
-    return labelled(_crop_to_head(picture, raster.covered), label)
+    return draw_label(_crop_to_head(picture, raster.covered), label)
 
 
 def _alignment_sheet(results: Results) -> NDArray[np.uint8]:
@@ -229,7 +229,7 @@ def _alignment_sheet(results: Results) -> NDArray[np.uint8]:
     assert both is not None  # the phone texture's stage always draws it
     sides = np.split(pixels_8bit(both), 2, axis=1)
     titles = ("views as the fit lays them", "and aligned")
-    return _grid([labelled(side, title) for side, title in zip(sides, titles, strict=True)], 2)
+    return _grid([draw_label(side, title) for side, title in zip(sides, titles, strict=True)], 2)
 
 
 def _coverage_sheet(results: Results) -> NDArray[np.uint8]:
@@ -242,10 +242,10 @@ def _coverage_sheet(results: Results) -> NDArray[np.uint8]:
     ):  # fmt: skip
         small = cv2.resize(pixels_8bit(values), size, interpolation=cv2.INTER_AREA)
         coloured = cv2.applyColorMap(small, cv2.COLORMAP_VIRIDIS)
-        tiles.append(labelled(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), title))
+        tiles.append(draw_label(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB), title))
     for textures in results.textures:
         small = cv2.resize(textures.base_color_srgb, size, interpolation=cv2.INTER_AREA)
-        tiles.append(labelled(pixels_8bit(small), textures.origin))
+        tiles.append(draw_label(pixels_8bit(small), textures.origin))
     return _grid(tiles, columns=3)
 
 
@@ -258,10 +258,10 @@ def _versions_sheet(
         posed = pose_head(results.fit, k, template)
         frame = pixels_8bit(load_frame_srgb(results.capture, k))
         inside = posed.raster.covered
-        tiles.append(labelled(_crop_to_head(frame, inside), "filmed"))
+        tiles.append(draw_label(_crop_to_head(frame, inside), "filmed"))
         for textures in results.textures:
             view = pixels_8bit(render_texture(posed, template, textures.base_color_srgb))
-            tiles.append(labelled(_crop_to_head(view, inside), textures.origin))
+            tiles.append(draw_label(_crop_to_head(view, inside), textures.origin))
     return _grid(tiles, columns=1 + len(results.textures))
 
 
@@ -291,7 +291,7 @@ def _to_pixel(point: FloatArray) -> tuple[int, int]:
     return int(point[0]), int(point[1])
 
 
-def labelled(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
+def draw_label(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
     """The picture (H, W, 3) with a line of text in its corner."""
     picture = np.ascontiguousarray(picture)
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):

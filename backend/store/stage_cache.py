@@ -55,44 +55,44 @@ class StageCache:
             package_versions(stage.module),
             [self.fingerprints[name] for name in stage.inputs],
         )
-        mark = fingerprint(source, stage.settings(context))
+        key = fingerprint(source, stage.settings(context))
         self._reporter.begin(stage.name, message)
-        value = self._stored(stage, mark)
+        value = self._load(stage, key)
         skipped = value is not None
         if value is None:
             images = self._clear(stage.name)
             folder = StageFolder(images, self._folder / f"{stage.name}_memory.npz", source)
             value = stage.run(context, folder, *(self.values[name] for name in stage.inputs))
-            self._save(stage.name, mark, value)
-        self._keep(stage, mark, value)
+            self._save(stage.name, key, value)
+        self._keep(stage, key, value)
         for finding in getattr(value, "findings", ()):
             self._reporter.warn(finding)
         self._reporter.end(skipped=skipped)
         return value
 
-    def recall(self, stage: Stage, mark: str) -> Any:
+    def recall(self, stage: Stage, key: str) -> Any:
         """What the stage's run of that fingerprint left, as if it had run now.
 
         Raises AvatarFolderError where it is not there, damaged, or of another run.
         """
-        value = self._stored(stage, mark)
+        value = self._load(stage, key)
         if value is None:
             raise AvatarFolderError(
                 f"{self._folder.parent.name} no longer holds the frames that it was made from.",
                 "Create it again from its clip.",
             )
-        self._keep(stage, mark, value)
+        self._keep(stage, key, value)
         return value
 
-    def _keep(self, stage: Stage, mark: str, value: Any) -> None:
-        self.fingerprints[stage.name] = mark
+    def _keep(self, stage: Stage, key: str, value: Any) -> None:
+        self.fingerprints[stage.name] = key
         self.values[stage.name] = value
 
-    def _stored(self, stage: Stage, mark: str) -> Any | None:
+    def _load(self, stage: Stage, key: str) -> Any | None:
         """None also where it is incomplete or damaged: it is made again."""
         try:
             record = json.loads((self._folder / f"{stage.name}.json").read_text("utf-8"))
-            if record["fingerprint"] != mark:
+            if record["fingerprint"] != key:
                 return None
             values = record["values"].items()
             decoded = {name: _decode(value, self._folder) for name, value in values}
@@ -113,7 +113,7 @@ class StageCache:
             raise cannot_write(self._folder / stage, error) from error
         return self._folder / stage
 
-    def _save(self, stage: str, mark: str, value: Any) -> None:
+    def _save(self, stage: str, key: str, value: Any) -> None:
         values, arrays = _split(value)
         if isinstance(value, TextureSet):
             write_texture_set(self._folder / stage, value)
@@ -121,7 +121,7 @@ class StageCache:
         else:
             write_arrays(self._folder / f"{stage}.npz", **arrays)
         record = {
-            "fingerprint": mark,
+            "fingerprint": key,
             "values": {name: _encode(value, self._folder) for name, value in values.items()},
         }
         write_json(self._folder / f"{stage}.json", record)

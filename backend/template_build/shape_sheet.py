@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 
 from studio_avatar_addon.avatar.shapes import CORRECTIVES, SHAPE_INDEX, SHAPE_NAMES
-from studio_avatar_addon.avatar.template import HeadTemplate, load_template, posed_vertices
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template, pose_vertices
 
 from ..imaging.image_files import Image8, write_jpeg
 from ..synthetic.render_capture import CHECKOUT
-from .sheet_drawing import View, draw, drawable
+from .sheet_drawing import View, build_surface, draw
 
 SHAPES_FILE = CHECKOUT / "docs" / "shapes.jpg"
+# Three quarters from the left, so that depth shows; nine heads a row fill a page's width.
 ACROSS = 9
 VIEW = View(26, 3, (0.0, -0.03, -0.018), 0.185, (300, 330))
 TEXT_ROW = 318
@@ -36,11 +37,11 @@ def render_shapes(out: Path = SHAPES_FILE) -> Path:
 def _face(template: HeadTemplate, shapes: tuple[str, ...]) -> Image8:
     weights = np.zeros(len(SHAPE_NAMES))
     weights[[SHAPE_INDEX[name] for name in shapes]] = 1.0
-    posed = posed_vertices(
+    posed = pose_vertices(
         template, template.vertices_m, template.shape_deltas_m, template.corrective_deltas_m,
         weights, np.zeros((2, 2)), template.eye_centre_m,
     )  # fmt: skip
-    picture = draw(drawable(template, np.asarray(posed)), VIEW)
+    picture = draw(build_surface(template, np.asarray(posed)), VIEW)
     label = " + ".join(shapes) or "neutral"
     cv2.putText(
         picture, label, (8, TEXT_ROW), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (235, 235, 235), 1,

@@ -126,7 +126,7 @@ class HeadTemplate:
         return (self.landmark_weights[:, :, None] * corners).sum(axis=1)
 
 
-def posed_vertices(
+def pose_vertices(
     template: HeadTemplate,
     neutral_m: NDArray[np.floating[Any]],
     shape_deltas_m: NDArray[np.floating[Any]],

@@ -17,7 +17,7 @@ from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.files import write_json
 from studio_avatar_addon.avatar.live_link import read_live_link
 from studio_avatar_addon.avatar.shapes import CORRECTIVES, SHAPE_INDEX, SHAPE_NAMES
-from studio_avatar_addon.avatar.template import HeadTemplate, load_template, posed_vertices
+from studio_avatar_addon.avatar.template import HeadTemplate, load_template, pose_vertices
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...geometry.fold_removal import remove_self_intersections
@@ -35,7 +35,7 @@ HEAD_SEED = 3
 STRENGTHS = (0.5, 1.0)
 RECORDING = Path("performance") / "livelinkface_rom.csv"
 RECORDED_FRAMES = 200
-DEEPEST = Target(0.5)  # mm
+DEPTH_TARGET = Target(0.5)  # mm
 # Alone it is meant to overlap: it undoes an open jaw.
 NOT_ALONE = ("mouthClose",)
 LIKELY_PAIRS = (
@@ -60,7 +60,7 @@ class _Subject:
 
     def posed(self, template: HeadTemplate, weights: FloatArray) -> FloatArray:
         """Vertices (V, 3) with shape weights (52,)."""
-        return posed_vertices(
+        return pose_vertices(
             template, self.head.vertices_m, self.shapes.deltas_m,
             self.shapes.corrective_deltas_m, weights, np.zeros((2, 2)), self.head.eye_centre_m,
         )  # fmt: skip
@@ -140,24 +140,35 @@ def _summary(kind: str, contacts: dict[str, Contact]) -> list[Figure]:
     crossed = max(contacts, key=lambda name: contacts[name].crossings)
     values = contacts.values()
     missing = sorted(
-        (name for name in contacts if not DEEPEST.is_met(contacts[name].worst_mm)),
+        (name for name in contacts if not DEPTH_TARGET.is_met(contacts[name].worst_mm)),
         key=lambda name: -contacts[name].worst_mm,
     )
     return [
         Figure(
-            f"{kind}: lids in eyes", max(c.lids_in_eyes.worst_mm for c in values), "mm", DEEPEST
+            f"{kind}: lids in eyes",
+            max(c.lids_in_eyes.worst_mm for c in values),
+            "mm",
+            DEPTH_TARGET,
         ),
         Figure(
-            f"{kind}: lips in teeth", max(c.lips_in_teeth.worst_mm for c in values), "mm", DEEPEST
+            f"{kind}: lips in teeth",
+            max(c.lips_in_teeth.worst_mm for c in values),
+            "mm",
+            DEPTH_TARGET,
         ),
-        Figure(f"{kind}: lip in lip", max(c.lip_in_lip.worst_mm for c in values), "mm", DEEPEST),
+        Figure(
+            f"{kind}: lip in lip", max(c.lip_in_lip.worst_mm for c in values), "mm", DEPTH_TARGET
+        ),
         Figure(f"{kind}: deepest is {deepest}", contacts[deepest].worst_mm, "mm"),
-        Figure(f"{kind}: beyond {DEEPEST.limit:g} mm, of {len(contacts)}", len(missing), ""),
+        Figure(f"{kind}: beyond {DEPTH_TARGET.limit:g} mm, of {len(contacts)}", len(missing), ""),
         Figure(
             f"{kind}: new crossings, mean", float(np.mean([c.crossings for c in values])), "pairs"
         ),
         Figure(f"{kind}: most crossings in {crossed}", contacts[crossed].crossings, "pairs"),
-        *(Figure(f"  {name}", contacts[name].worst_mm, "mm", DEEPEST) for name in missing[:10]),
+        *(
+            Figure(f"  {name}", contacts[name].worst_mm, "mm", DEPTH_TARGET)
+            for name in missing[:10]
+        ),
     ]
 
 

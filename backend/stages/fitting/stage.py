@@ -12,7 +12,7 @@ from .fit import SolutionFile, fit_head
 
 def run(context: StageContext, folder: StageFolder, capture: Capture, track: FaceTrack) -> HeadFit:
     # A solution of the same frames and template is a warm start, whatever was corrected since.
-    stored = SolutionFile(folder.memory, f"{folder.source_mark} {_heads(context)}")
+    stored = SolutionFile(folder.memory, f"{folder.source_fingerprint} {_heads(context)}")
     return fit_head(capture, track, context.template, context.progress, context.corrections, stored)
 
 

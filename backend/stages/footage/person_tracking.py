@@ -137,7 +137,7 @@ def _link_tracklets(survey: Survey, cuts: IntArray, consecutive: bool) -> list[_
 
 
 def _join_tracklets(tracklets: list[_Tracklet]) -> list[_Tracklet]:
-    """Join pieces that follow one another in time and place."""
+    """Join tracklets that come one after another in time and place."""
     joined: list[_Tracklet] = []
     for tracklet in sorted(tracklets, key=lambda tracklet: tracklet.observations[0].frame):
         first = tracklet.observations[0]

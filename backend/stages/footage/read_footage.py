@@ -64,7 +64,7 @@ class ClipFaces:
 
 
 def read_faces(source: Path, progress: Progress, focal_px: float | None = None) -> ClipFaces:
-    """Read a clip once and follow one person through it.
+    """Read a clip once and track one person through it.
 
     Raises FootageUnreadable and FaceNotFound as in `read_footage`.
     """
@@ -99,7 +99,7 @@ def read_footage(
     without looking, for the chosen frames. `focal_px`: where the artist knows it.
 
     Raises FootageUnreadable (missing, not a video, truncated, no frames) and FaceNotFound (no
-    face, too small, or nobody who could be followed).
+    face, too small, or nobody who could be tracked).
     """
     faces = read_faces(source, progress, focal_px)
     observations = faces.person.observations

@@ -46,7 +46,7 @@ class VideoFile:
         self._path = path
         try:
             with av.open(str(path)) as container:
-                first = next(_decoded(container), None) if container.streams.video else None
+                first = next(_decode_frames(container), None) if container.streams.video else None
                 if first is None:
                     raise FootageUnreadable(
                         f"{path.name} holds no pictures that can be read: it is cut off, or has "
@@ -63,7 +63,7 @@ class VideoFile:
         with av.open(str(self._path)) as container:
             base = container.streams.video[0].time_base
             start, last = None, -1.0
-            for index, frame in enumerate(_decoded(container)):
+            for index, frame in enumerate(_decode_frames(container)):
                 if frame.pts is None or base is None:
                     stamp = index / self.facts.fps
                 else:
@@ -110,23 +110,23 @@ class VideoPicture:
             width=width,
             height=height,
             format=layout,
-            src_colorspace=_matrix(self._frame),
+            src_colorspace=_colour_matrix(self._frame),
             dst_color_range=ColorRange.JPEG,
         ).to_ndarray()
         if self._frame.interlaced_frame:
             # One field, stretched: half the lines, but none from another moment.
             stored = cv2.resize(stored[::2], (width, height), interpolation=cv2.INTER_CUBIC)
-        return _upright(stored, self._orientation)
+        return _rotate_upright(stored, self._orientation)
 
 
-def _decoded(container: InputContainer) -> Iterator[av.VideoFrame]:
+def _decode_frames(container: InputContainer) -> Iterator[av.VideoFrame]:
     """Every frame that can be decoded; broken packets are stepped over."""
     stream = container.streams.video[0]
     if stream.codec_context is None:  # nothing here decodes it, or its header was cut off
         return
     stream.thread_type = "AUTO"
     broken = 0
-    for packet in _until_broken(container.demux(stream)):
+    for packet in _readable_packets(container.demux(stream)):
         try:
             frames = packet.decode()
             broken = 0
@@ -140,7 +140,7 @@ def _decoded(container: InputContainer) -> Iterator[av.VideoFrame]:
         yield from stream.codec_context.decode(None)  # what the decoder still holds
 
 
-def _until_broken(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
+def _readable_packets(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
     """Packets up to the end of the file, or to where a truncated one cannot be read on; the
     empty one that asks for the decoder's last frames is left out, as not every file gives it."""
     with suppress(FFmpegError):
@@ -190,7 +190,7 @@ def _orientation(frame: av.VideoFrame) -> NDArray[np.int64]:
     return np.array([[0, np.sign(b)], [np.sign(c), 0]], np.int64)
 
 
-def _upright(pixels: NDArray, orientation: NDArray[np.int64]) -> NDArray:
+def _rotate_upright(pixels: NDArray, orientation: NDArray[np.int64]) -> NDArray:
     if orientation[0, 0] == 0:
         pixels = pixels.swapaxes(0, 1)
     to_right, to_bottom = orientation.sum(axis=0)
@@ -201,7 +201,7 @@ def _upright(pixels: NDArray, orientation: NDArray[np.int64]) -> NDArray:
     return np.ascontiguousarray(pixels)
 
 
-def _matrix(frame: av.VideoFrame) -> int:
+def _colour_matrix(frame: av.VideoFrame) -> int:
     """Which Y'CbCr matrix; untagged video follows the custom of its size."""
     tagged = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
     tagged |= {9: Colorspace.BT2020, 10: Colorspace.BT2020}

@@ -22,7 +22,7 @@ POINT_QUALITY, POINT_SPACING_PX = 0.01, 6
 KLT_WINDOW = (13, 13)
 MAX_RESIDUAL_PX = 1.5  # of a corner that agrees with the scale of the others
 MIN_KEPT = 0.6  # fewer than this share of the corners: choose new ones while the scale is valid
-MIN_AGREEING = 0.6  # of the followed points: else they lie on things that move by themselves
+MIN_AGREEING = 0.6  # of the tracked points: else they lie on things that move by themselves
 MIN_SPREAD = 0.15  # of the picture's longer side, standard deviation: a cluster gives no scale
 # The scale is taken against one picture as long as its points last, so that errors do not add up.
 MAX_STEP = 0.15  # log scale from a picture to the next; more is a cut or a mistake

@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.template import (
     MATERIALS,
     SEE_THROUGH,
     HeadTemplate,
-    posed_vertices,
+    pose_vertices,
 )
 from studio_avatar_addon.avatar.types import FloatArray, HeadFit
 
@@ -36,7 +36,7 @@ class PosedHead:
 def pose_head(fit: HeadFit, k: int, template: HeadTemplate) -> PosedHead:
     """The fitted head in chosen frame `k`: expression, gaze, camera, and a z-buffer of all opaque
     materials at the frame's size (H, W)."""
-    vertices = posed_vertices(
+    vertices = pose_vertices(
         template,
         fit.neutral_m,
         fit.shape_deltas_m,
