@@ -246,7 +246,7 @@ def test_performance_turns_head_and_eyes(
 
 
 def test_gaze_agrees_with_the_fit(avatar: AppliedAvatar, scene, template: HeadTemplate) -> None:
-    """Eye bones move the eyeballs as `posed_vertices` does, which the backend fits with."""
+    """Eye bones move the eyeballs as `pose_vertices` does, which the backend fits with."""
     values = still_performance(2, 24.0)
     values["gaze_rad"][:] = ((0.25, 0.1), (0.2, 0.1))
     animation.apply_performance(scene, avatar.head, Performance(**values), "gaze")

@@ -20,6 +20,8 @@ from backend.stages.declaration import Stage, StageContext
 from backend.store import source_fingerprint as sources
 from backend.store.source_fingerprint import import_closure, package_versions
 from backend.store.stage_cache import StageCache
+from studio_avatar_addon.avatar.corrections import Corrections
+from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import QUALITY
 
@@ -44,6 +46,11 @@ def forget_sources() -> None:
             name.cache_clear()
 
 
+def context_of(footage: Path) -> StageContext:
+    cpu = torch.device("cpu")
+    return StageContext(footage, "a", QUALITY["draft"], load_template(), cpu, Silent())
+
+
 @dataclass(frozen=True)
 class Nothing:
     """The output of a stage that does not work."""
@@ -54,9 +61,7 @@ class Runs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._context = StageContext(
-            folder, "", QUALITY["draft"], load_template(), torch.device("cpu"), Silent()
-        )
+        self._context = context_of(folder)
         self._stages = [self._idle(stage_of(name)) for name in STAGES]
         self._ran: list[str] = []
 
@@ -155,6 +160,27 @@ def test_another_package_version_runs_what_uses_it_again(
     package_versions.cache_clear()
     own = {name for name in STAGES if "scipy" in used[name]}
     assert own and own != set(STAGES) and runs.again() == downstream(own)
+
+
+def test_what_each_setting_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs other than source: footage, template, quality, the artist's word, stored tables."""
+    base = context_of(tmp_path)
+    before = {name: stage_of(name).settings(base) for name in STAGES}
+
+    def changed(**values: Any) -> set[str]:
+        context = replace(base, **values)
+        return {name for name in STAGES if stage_of(name).settings(context) != before[name]}
+
+    assert changed() == changed(device=torch.device("meta")) == set()
+    assert changed(footage_sha256="b") == {"footage"}
+    assert changed(template=replace(base.template, sha256="b")) == {"fitting"}
+    assert changed(quality=QUALITY["high"]) == {"footage", "phone_texture", "detail"}
+    assert changed(choices=StudioChoices(skin_warmth=0.5)) == {"studio_texture"}
+    assert changed(corrections=Corrections(focal_px=900.0)) == {"fitting"}
+    table = tmp_path / "landmarks.npz"
+    table.write_bytes(b"learned anew")
+    monkeypatch.setattr("backend.stages.fitting.stage.TABLE_FILE", table)
+    assert changed() == {"fitting"}
 
 
 @pytest.mark.parametrize(
