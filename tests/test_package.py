@@ -83,7 +83,7 @@ def test_contents(archive):
         names = opened.namelist()
     for needed in (
         "blender_manifest.toml", "__init__.py", "LICENSE", "avatar/job.py", "scene/apply.py",
-        "backend/__main__.py", "backend/pipeline.py", "assets/studio_head_1.npz",
+        "backend/__main__.py", "backend/pipelines/create.py", "assets/studio_head_1.npz",
     ):  # fmt: skip
         assert needed in names, needed
     junk = re.compile(

@@ -114,7 +114,7 @@ class Capture:
     frame_paths: tuple[Path, ...]  # K PNG files, 8-bit sRGB
     frame_gain: FloatArray  # (K, 3) float32 linear gains that even exposure and white balance out
     camera_guess: Camera
-    focal_known: bool  # True where metadata or the artist gave the focal length
+    focal_known: bool  # True where metadata gave the focal length
     glasses: bool  # something crosses the nose between the eyes
     exposure_known: bool  # True where the background gave `frame_gain`; else that is 1
     findings: tuple[Finding, ...] = ()

@@ -63,7 +63,7 @@ class ClipFaces:
         return np.nan_to_num(self.person.per_frame(found / found.max(), len(self.survey.time_s)))
 
 
-def read_faces(source: Path, progress: Progress, focal_px: float | None = None) -> ClipFaces:
+def read_faces(source: Path, progress: Progress) -> ClipFaces:
     """Read a clip once and track one person through it.
 
     Raises FootageUnreadable and FaceNotFound as in `read_footage`.
@@ -80,34 +80,26 @@ def read_faces(source: Path, progress: Progress, focal_px: float | None = None) 
             else f"Film a clip, or add photos: {MIN_FRAMES} or more, of the head from all sides.",
         )
     person = track_person(survey, facts.consecutive)
-    focal_px = focal_px or facts.focal_px
-    camera = _camera(facts.size_px, focal_px or FOCAL_PRIOR * max(facts.size_px))
+    camera = _camera(facts.size_px, facts.focal_px or FOCAL_PRIOR * max(facts.size_px))
     view = head_view(np.stack([s.landmarks_px for s in person.observations]), camera)
-    return ClipFaces(opened, survey, person, camera, focal_px is not None, view)
+    return ClipFaces(opened, survey, person, camera, facts.focal_px is not None, view)
 
 
-def read_footage(
-    source: Path,
-    frames_dir: Path,
-    quality: Quality,
-    progress: Progress,
-    focal_px: float | None = None,
-) -> Capture:
+def read_footage(source: Path, frames_dir: Path, quality: Quality, progress: Progress) -> Capture:
     """Read the clip, choose frames and write them to `frames_dir` as 8-bit sRGB PNG.
 
     The clip is decoded twice, which costs less than keeping candidates: once for the faces, once,
-    without looking, for the chosen frames. `focal_px`: where the artist knows it.
+    without looking, for the chosen frames.
 
     Raises FootageUnreadable (missing, not a video, truncated, no frames) and FaceNotFound (no
     face, too small, or nobody who could be tracked).
     """
-    faces = read_faces(source, progress, focal_px)
-    observations = faces.person.observations
+    faces = read_faces(source, progress)
+    facts, observations = faces.source.facts, faces.person.observations
     chosen = choose_frames(observations, faces.view, quality.frames)
     frame_index = np.array([observations[n].frame for n in chosen], np.int64)
     landmarks = np.stack([observations[n].landmarks_px for n in chosen])
     paths, gains = _store_frames(faces.source, frame_index, landmarks, frames_dir, progress)
-    facts = faces.source.facts
     return Capture(
         source=source,
         sha256=footage_sha256(source),
