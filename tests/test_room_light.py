@@ -26,7 +26,7 @@ from backend.stages.frame_sampling import eye_colors
 from backend.stages.frame_sampling.eye_colors import measure_eye_colours
 from backend.stages.phone_texture import unwrap
 from backend.stages.room_light.filmed_points import FilmedPoints
-from backend.stages.room_light.light_fit import fit_shading
+from backend.stages.room_light.light_fit import LightProblem, fit_shading
 from backend.stages.room_light.surroundings import Surroundings, trace_surroundings
 from backend.stages.room_light.tone import MIRRORED, SKIN_TYPES, skin_tone
 from backend.stages.room_light.visibility import cast_visibility, even_directions
@@ -76,9 +76,8 @@ def test_nothing_seen_is_no_light(around: Surroundings) -> None:
     )
     usable = np.ones(count, np.float32)
     for known in (True, False):
-        fitted = fit_shading(
-            nothing, around, usable, SKIN, torch.device("cpu"), exposure_known=known
-        )
+        problem = LightProblem(nothing, around, SKIN, torch.device("cpu"), exposure_known=known)
+        fitted = fit_shading(problem, usable)
         assert not fitted.log_shading.any() and not fitted.exposure.any()
 
 
@@ -113,9 +112,9 @@ def test_light_is_told_from_skin(around: Surroundings, moves_with: str) -> None:
         radiance=truth[..., None] * SKIN, weight=np.clip(facing, 0.0, 1.0), camera_from_head=turns
     )
     usable = np.clip(around.visibility.openness * 2.0 - 0.8, 0.0, 1.0)
-    fitted = fit_shading(
-        filmed, around, usable, SKIN, torch.device("cpu"), exposure_known=moves_with == "camera"
-    )
+    known = moves_with == "camera"
+    problem = LightProblem(filmed, around, SKIN, torch.device("cpu"), exposure_known=known)
+    fitted = fit_shading(problem, usable)
     assert fitted.moves_with == moves_with
     seen = (filmed.weight > 0.3) & (usable > 0.5)
     log_truth = np.log(np.maximum(truth, 1e-6))

@@ -24,10 +24,10 @@ from .texel_map import TexelMap, region, sample_at
 
 # Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
 SMOOTHNESS = 0.3
-# Faint pull to the usual colour: it wins some three quads away from what was seen.
+# Faint pull to the typical colour: it wins some three quads away from what was seen.
 ANCHOR = 0.03
 NOT_BARE = ("scalp", "brows", "lips", "eyelids", "nostrils", "neck", "ears")
-MIN_SCALP_VERTICES = 20  # vertices
+MIN_SCALP_VERTICES = 20  # with fewer, their median would be a stray colour's
 # The inside of a nostril against plain skin: dark, and red.
 NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
 # Texels from unseen ones within which a lip may be the dark between the lips, a neck the collar.
@@ -77,7 +77,7 @@ def inpaint(
     typical = _typical_colours(texels, log_rgb, weight)
     smooth = extrapolate(texels, log_rgb, weight, typical)
     mirrored, mirror_coverage = _mirror(texels, log_rgb, weight, twin)
-    # A nostril is seen in specks, from one side: its twin tells nothing.
+    # A nostril is seen in specks, from one side: its twin is no evidence.
     mirror_coverage *= 1.0 - texels.interpolate(region(texels.template, "nostrils"))
     both = weight * mirror_coverage
     offset = extrapolate(texels, log_rgb - mirrored, both, np.zeros_like(typical))
@@ -91,7 +91,7 @@ def extrapolate(
 ) -> NDArray[np.float32]:
     """Values (n, C) known where `weight` (n,) says so, continued over all skin.
 
-    `usual` (V, C): what the vertices tend to, far from anything known.
+    `typical` (V, C): what the vertices tend to, far from anything known.
     """
     at_vertices, total = texels.to_vertices(values, weight)
     membrane = texels.interpolate(surface_membrane(texels.template, at_vertices, total, typical))
@@ -150,7 +150,7 @@ def _mirror(
 
 
 def _fade_out(texels: TexelMap, residual: FloatArray, weight: FloatArray) -> NDArray[np.float32]:
-    """The known remainder, continued and fading to 0 away from where it is known."""
+    """The observed residual (n, C), continued and fading to 0 away from where it was observed."""
     size = (FADE_SIZE, FADE_SIZE)
     total = texels.scatter(residual * weight[:, None], gutters=False)
     total = cv2.resize(total, size, interpolation=cv2.INTER_AREA)

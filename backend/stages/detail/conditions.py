@@ -1,8 +1,8 @@
-"""Phone and studio texture in; what the detail network is told of them, and what it adds, out.
+"""Phone and studio texture in; what the detail network gets of them, and what it adds, out.
 
-The network speaks of log light: it is told stage 1 with the phone's trusted gradients on it
+The network works in log light: it gets stage 1 with the phone's trusted gradients on it
 ("blended"), and draws the difference of skin to that, without the broad band, which is stage 1's to
-tell, and the height of the skin's relief.
+estimate, and the height of the skin's relief.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OUTPUT_CHANNELS = 4
 CONDITION_CHANNELS = (
     10  # of every texel: blended and the phone's differences of three channels, trust
 )
-BROAD_CHANNELS = 3  # the broad band of blended, told once a block
+BROAD_CHANNELS = 3  # the broad band of blended, given once a block
 SLOPE_SCALE = 0.04  # log light a texel
 MAX_STEP = 0.5  # log; a stronger change within a texel is no skin
 MEAN_LOG, LOG_SCALE = -1.6, 0.8
@@ -81,7 +81,7 @@ def conditions_of(
 
 
 def trust_of(conditions: Conditions) -> Tensor:
-    """(B, 1, H, W) in [0, 1], as it was told."""
+    """(B, 1, H, W) in [0, 1], of the texels, as the network gets it."""
     return 0.5 + 0.5 * conditions.texels[:, -1:]
 
 
@@ -113,6 +113,7 @@ def broad_band(image: Tensor) -> Tensor:
 
 
 def upsample(image: Tensor, size: int) -> Tensor:
+    """(B, C, M, M) to (B, C, size, size), bicubic."""
     return functional.interpolate(image, (size, size), mode="bicubic", align_corners=False)
 
 

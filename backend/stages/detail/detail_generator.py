@@ -17,7 +17,7 @@ Note = Callable[[str], None]
 class GeneratedDetail:
     """N x N texels."""
 
-    colour_log: NDArray[np.float32]  # (N, N, 3) to be added to what it was told; no broad band
+    colour_log: NDArray[np.float32]  # (N, N, 3) to be added to the blended texture; no broad band
     height_m: NDArray[np.float32]  # (N, N) relief above the head's surface
 
 

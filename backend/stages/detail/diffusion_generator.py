@@ -32,7 +32,7 @@ MAX_SIZE = 2048
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
-    """Draws as `drawing.Draw`, the same for the same seed; the defaults are the product's."""
+    """A `DetailGenerator`, the same for the same seed; the defaults are the product's."""
 
     pipeline: DetailPipeline
     device: torch.device
@@ -56,7 +56,7 @@ class Diffusion:
         )
         prediction = self._with_memory(conditions, progress, note).beside(trusted)
         colour = COLOUR_SCALE * prediction[:, :3]
-        # Broad is what stage 1 tells: no shift of colour against it.
+        # The broad band is stage 1's: no shift of colour against it.
         colour = colour - upsample(broad_band(colour), edge)
         return GeneratedDetail(
             _resize(colour[0].permute(1, 2, 0).numpy(), size),
@@ -69,8 +69,8 @@ class Diffusion:
         while True:
             try:
                 prediction = self.pipeline.to(device)(
-                    conditions.to(device), progress, seed=self.seed, steps=self.steps, start=self.start,
-                    tile=tile,
+                    conditions.to(device), progress, seed=self.seed, steps=self.steps,
+                    start=self.start, tile=tile,
                 )  # fmt: skip
                 return Prediction(prediction.expected.cpu(), prediction.drawn.cpu())
             except RuntimeError as error:

@@ -14,7 +14,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from .conditions import MAX_STEP
 
-WORKERS = 2
+WORKERS = 2  # threads of the transform: for speed only
 # Texels at 2048 over which the phone's gradients rule: beyond, light is in them that stage 1 took
 # away.
 REACH_2048 = 12.0

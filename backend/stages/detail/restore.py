@@ -29,6 +29,7 @@ from .conditions import Shares, estimate_trust
 from .detail_generator import DetailGenerator
 from .poisson import add_trusted_gradients
 from .surface_maps import (
+    SkinMaps,
     make_maps,
     relief_from_height,
     relief_from_luminance,
@@ -52,43 +53,50 @@ def restore_detail(
     furrows.
     """
     texels = texel_map(template, quality.texture_size)
-    findings: list[Finding] = []
-    phone_log = log_light(linear_from_srgb(phone.base_color_srgb))
-    studio_log = log_light(linear_from_srgb(studio.base_color_srgb))
+    phone_log, studio_log = (
+        log_light(linear_from_srgb(texture.base_color_srgb)) for texture in (phone, studio)
+    )
     trust = _trust(texels, phone, phone_log, studio_log)
     spacing_m = texel_spacing_m(texels, fit)
     progress(0, 2, "restoring detail")
     detailed = add_trusted_gradients(studio_log, phone_log, trust)
-    drawn = None
+    messages: list[str] = []
+    height_m = None
     if draw is not None:
-
-        def note(message: str) -> None:
-            findings.append(Finding("little_memory", message))
-
-        drawn = draw(phone_log, detailed, trust, progress, note)
-        stretch = stretch_mask(texels, spacing_m)
-        detailed = detailed + stretch[..., None] * drawn.colour_log
+        generated = draw(phone_log, detailed, trust, progress, messages.append)
+        even = stretch_mask(texels, spacing_m)
+        detailed = detailed + even[..., None] * generated.colour_log
+        height_m = even * generated.height_m
     other = texels.scatter(~texels.is_material("skin"))
     detailed[other] = studio_log[other]
     progress(1, 2, "making the maps")
-    log_luminance = detailed @ LUMINANCE
-    relief = relief_from_luminance(texels, log_luminance, spacing_m)
-    if drawn is not None:
-        # Painted furrows are few: those of the person show as dark lines, where they were filmed.
-        relief = trust * relief + relief_from_height(texels, stretch * drawn.height_m)
-    maps = make_maps(texels, log_luminance, relief, studio.cavity, spacing_m)
+    maps = _make_maps(texels, detailed, height_m, trust, studio.cavity, spacing_m)
     base_color = np.clip(srgb_from_linear(light_from_log(detailed)), 0.0, 1.0)
     progress(2, 2, "")
     return replace(
         studio,
         origin="detail",
         base_color_srgb=texels.scatter(texels.gather(base_color)),
-        normal=maps.normal,
-        roughness=maps.roughness,
-        specular=maps.specular,
-        cavity=maps.cavity,
-        findings=tuple(findings),
+        **vars(maps),
+        findings=tuple(Finding("little_memory", message) for message in messages),
     )
+
+
+def _make_maps(
+    texels: TexelMap,
+    detailed: FloatArray,
+    height_m: FloatArray | None,
+    trust: FloatArray,
+    openness: FloatArray | None,
+    spacing_m: FloatArray,
+) -> SkinMaps:
+    """Of log light (N, N, 3), its relief and, where some was generated, its height (N, N)."""
+    log_luminance = detailed @ LUMINANCE
+    relief = relief_from_luminance(texels, log_luminance, spacing_m)
+    if height_m is not None:
+        # Painted furrows are few: those of the person show as dark lines, where they were filmed.
+        relief = trust * relief + relief_from_height(texels, height_m)
+    return make_maps(texels, log_luminance, relief, openness, spacing_m)
 
 
 def _trust(
@@ -97,6 +105,7 @@ def _trust(
     """(N, N) in [0, 1], as `estimate_trust`."""
 
     def tensor(image: FloatArray) -> torch.Tensor:
+        """(N, N[, C]) to (1, C, N, N)."""
         layers = image[..., None] if image.ndim == 2 else image
         return torch.from_numpy(np.ascontiguousarray(layers, np.float32)).permute(2, 0, 1)[None]
 

@@ -11,7 +11,7 @@ FILE = Path("unet") / "diffusion_pytorch_model.fp16.safetensors"
 
 
 def weights_sha256(folder: Path = WEIGHTS) -> str:
-    """Of the weights as their description tells it; empty where there is none."""
+    """Of the weights, by their description; empty where there is none."""
     try:
         return json.loads((folder / ORIGIN).read_text("utf-8"))["sha256"]
     except (OSError, KeyError, TypeError, ValueError):

@@ -1,6 +1,6 @@
 """Relief, openness and the template's regions in; normal, roughness, specular, cavity out.
 
-Where nobody tells the relief, luminance stands in for it: fine dark lines in evenly lit skin are
+Where the relief is not known, luminance stands in for it: fine dark lines in evenly lit skin are
 mostly furrows and pores, and what is pigment instead (brows, moles) is kept flat by its size.
 """
 
@@ -33,7 +33,7 @@ ROUGHNESS_REGIONS = {
 ROUGHNESS_DETAIL = 0.35  # furrows are rougher, by log luminance
 SPECULAR_SKIN, SPECULAR_LIPS = 0.35, 0.42
 # Strands scatter what bare skin mirrors: where hair grows, and skin is this much darker in log
-# luminance than usual skin, over HAIR_M. Even sparse stubble scatters, so this begins sooner than
+# luminance than plain skin, over HAIR_M. Even sparse stubble scatters, so this begins sooner than
 # what the studio stage takes for hair.
 HAIRY_REGIONS, PLAIN_REGIONS = ("scalp", "brows", "chin"), ("cheeks", "forehead", "nose")
 DULLING_CONTRAST, HAIR_M = (0.25, 0.70), 0.002

@@ -1,7 +1,7 @@
 """A frame and the posed head in; which pixels of neck and ears show something else than skin out.
 
 The person mask holds the clothes too, and a fitted head reaches below a collar: unchecked, shirts
-would be painted on to the neck. What lies beside the head in the same frame tells their colours.
+would be painted on to the neck. What lies beside the head in the same frame shows their colours.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ PLAIN, EXPOSED = ("forehead", "cheeks", "nose", "chin"), ("neck", "ears", "jaw")
 MIN_SHARE = 0.2  # of a region's weight
 # On the jaw, where beards grow, a colour must match the clothes this much better than skin.
 JAW_MATCH = 0.3
-LONGEST_PX = 640
+LONGEST_PX = 640  # side of the frame that is searched: colours need no more, time does
+# Clusters of k-means: fewer merge a shirt's colours, more find skin's among them; it settles in 8.
 SKIN_COLOURS, OTHER_COLOURS, PALETTE_ROUNDS = 6, 10, 8
-MIN_PIXELS = 60
+MIN_PIXELS = 60  # of skin and of surroundings: fewer make no palette
 DARK_SHARE = 0.2  # of the face's plain parts
 # Log light by which skin may be darker or brighter than the palette's at no cost in colour.
 SHADE = (-1.2, 0.5)
@@ -31,11 +32,11 @@ SHADE_COST = 0.25
 # Log distance from skin up to which nothing is called foreign, and from which everything is.
 SKIN_LIKE, FAR_FROM_SKIN = 0.30, 1.1
 RING = 0.12  # of the head's height in the frame: how far beside it colours are learned
-MARGIN_M = 0.004
+MARGIN_M = 0.004  # taken off round what is foreign: mixed pixels, and the fit's error
 
 
 class SkinSegmenter:
-    """Tells bare skin from clothes and background on the exposed parts of one head."""
+    """Separates bare skin from clothes and background on the exposed parts of one head."""
 
     def __init__(self, template: HeadTemplate) -> None:
         self._plain = region(template, *PLAIN)[template.triangles].mean(1)

@@ -34,7 +34,7 @@ TYPICAL_SCLERA_FILMED = np.array([0.34, 0.32, 0.31], np.float32)
 @dataclass(frozen=True)
 class EyeColours:
     """Linear Rec.709. `iris`: (3,) diffuse albedo; `sclera_filmed`: (3,) as the clip shows it;
-    `seen`: whether it does, or the usual stands in."""
+    `measured`: whether it does, or a typical colour stands in."""
 
     iris: NDArray[np.float32]
     sclera_filmed: NDArray[np.float32]
@@ -42,7 +42,7 @@ class EyeColours:
 
 
 def measure_eye_colours(capture: Capture, track: FaceTrack) -> EyeColours:
-    """Medians over the better half of each eye's frames in which it is open; usual colours if none.
+    """Medians over the better half of each eye's frames in which it is open; typical if none.
 
     One eye may face a window and the other the room: each is measured by itself, and their mean in
     log light stands in. A median over both would be the one's or the other's by chance.

@@ -21,11 +21,11 @@ from .hand_mask import hand_mask
 from .posed_head import PosedHead, pose_head
 from .texel_views import TexelView, image_from_atlas, pixels_per_m, view_texels
 
-# Slides are smooth, so a grid coarser than the texture they belong to keeps them.
+# Warps are smooth, so a grid coarser than the texture they belong to keeps them.
 WARP_STEP = 4
-CLIPPED = 0.97
+CLIPPED = 0.97  # of full scale, linear: above, a channel may have been brighter
 PERSON, CLOTHED = 0.5, 0.5  # shares from which a pixel is the person, a place is clothed
-CLIPPED_WEIGHT = np.float32(0.2)
+CLIPPED_WEIGHT = np.float32(0.2)  # little, but better than no view at all
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class FrameSampler:
     fit: HeadFit
 
     def view_texels(self, texels: TexelMap, warp: FloatArray | None) -> TexelView:
-        """Where the texels lie in the frame, moved by a slide in texels on a coarser grid."""
+        """Where n texels lie in the frame; `warp` (M, M, 2): added, in texels of an atlas of
+        WARP_STEP * M texels a side, x and y."""
         warp_px = None
         if warp is not None:
             step = np.float32(texels.size / warp.shape[0])
@@ -116,7 +117,7 @@ class Frames:
 
 @numba.njit(cache=True, nogil=True)
 def _warp_in_pixels(texel, triangle, jacobian, warp, step, scale, size):
-    """A slide in coarse texels on a coarser grid (bilinear) as image offsets (n, 2) in pixels."""
+    """A warp in texels on a coarser grid (bilinear) as image offsets (n, 2) in pixels."""
     rows, columns = warp.shape[:2]
     out = np.empty((len(texel), 2), np.float32)
     for i in range(len(texel)):

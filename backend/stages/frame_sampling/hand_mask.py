@@ -7,6 +7,7 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
+# Joints of a hand as the detector numbers them, 0 at the wrist.
 FINGERS = ((0, 1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 PALM = (0, 1, 5, 9, 13, 17)
 # Half the thickness of a finger and what the joints are off, in lengths of the palm.

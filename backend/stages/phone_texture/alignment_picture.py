@@ -1,4 +1,4 @@
-"""Views before and after their slides in; what the slides did to the blend out, side by side."""
+"""Views before and after their warps in; what the warps did to the blend out, side by side."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ...imaging.log_light import light_from_log
 from ..frame_sampling.texel_views import TexelView
 
 REGIONS = ("brows", "nose", "lips", "chin")
-MIN_SHARE, UNCOVERED = 0.01, 0.03
+MIN_SHARE, UNCOVERED = 0.01, 0.03  # weight that counts as covered; linear grey of the rest
 
 
 class AlignmentPicture:
-    """The plain means of the views, over the n texels of a table."""
+    """The plain means of the views, over the n texels of an atlas."""
 
     def __init__(self, texels: TexelMap) -> None:
         self._table = texels
@@ -25,11 +25,12 @@ class AlignmentPicture:
         self._share = np.full((2, len(texels)), 1e-6, np.float32)
 
     def add(self, after: bool, view: TexelView, log_rgb: FloatArray) -> None:
+        """One view's log light (n, 3), before or `after` its warp."""
         self._total[int(after)] += view.weight[:, None] * log_rgb
         self._share[int(after)] += view.weight
 
     def draw(self) -> NDArray[np.float32]:
-        """(h, 2 w, 3) sRGB: the face's middle, before on the left, after on the right."""
+        """(H, 2 W, 3) sRGB in [0, 1]: the face's middle, before on the left, after on the right."""
         texels = self._table
         inside = texels.interpolate(region(texels.template, *REGIONS)) > 0.5
         # What is folded in behind lids and lips lies elsewhere in the atlas.

@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ...imaging.log_light import LUMINANCE
 
-LOW_SIZE = 256
+LOW_SIZE = 256  # texels a side: as fine as the low band's blur needs
 LOW_SIGMA = 2.5  # texels of LOW_SIZE: 10 at 1024
 # A view brighter than its fellows by this much (log) shows shine; darker ones are excused longer.
 SHINE_SPREAD = 0.12
@@ -24,7 +24,7 @@ SHADE_SPREAD = 0.40
 OCTAVES = ((1.0, 1.0), (4.0, 1e-3), (16.0, 1e-6))
 # Keeps the mean defined where no view saw anything.
 MIN_WEIGHT = 1e-5
-ROUNDS = 6
+ROUNDS = 6  # of reweighting, after which the mean stands still
 
 
 def low_band(log: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -50,7 +50,7 @@ def bare_skin(
 
     What was not seen is continued as skin without light, and lit like the rest.
     """
-    # The usual colour of a nostril holds its darkness.
+    # The typical colour of a nostril holds its darkness.
     shading = shading * (1.0 - texels.interpolate(region(texels.template, "nostrils")))[:, None]
     albedo_log = log_rgb - shading
     coverage = erode_doubtful_edges(texels, coverage)

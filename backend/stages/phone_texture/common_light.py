@@ -45,7 +45,7 @@ class CommonLight:
     def sample(
         self, frame: FrameSampler, texels: TexelMap, warp: FloatArray | None
     ) -> tuple[TexelView, NDArray[np.float32]]:
-        """As `OpenedFrame.sample`, in the common light."""
+        """As `FrameSampler.sample`, in the common light: n texels and their log light (n, 3)."""
         view, log_rgb = frame.sample(texels, warp)
         if self.differs:
             gain = texels.sample(self.to_common(frame.k), cv2.INTER_CUBIC)
@@ -60,5 +60,5 @@ class CommonLight:
         return self.points.scatter(self.light.common - shading)
 
     def shading(self, texels: TexelMap) -> NDArray[np.float32]:
-        """(n, 3) log shading of a table's texels in the common light."""
+        """(n, 3) log shading of an atlas's texels in the common light."""
         return texels.sample(self.points.scatter(self.light.common), cv2.INTER_CUBIC)

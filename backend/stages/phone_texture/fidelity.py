@@ -20,8 +20,8 @@ from ..frame_sampling.posed_head import PosedHead, render_texture
 from ..frame_sampling.subsample import subsample
 from .common_light import CommonLight
 
-EROSION_PX = 3
-COVERED, BARE = 0.5, 0.5
+EROSION_PX = 3  # real outlines are off by as much, and would count as errors of the texture
+COVERED, BARE = 0.5, 0.5  # coverage of a texel and person's share of a pixel that are compared
 GRADIENT_SIGMA = 0.8  # sensor noise is no sharpness
 
 

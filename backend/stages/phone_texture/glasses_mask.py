@@ -16,13 +16,13 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 from ...atlas.texel_map import TexelMap, region, texel_map
 from ...imaging.log_light import LUMINANCE
 
-COARSE = 1024
+COARSE = 1024  # texels a side, some .4 mm each: rims are a few of them wide
 ABOVE_M, BELOW_M = 0.022, 0.034  # of the eyes' height, on the head at rest: where rims may lie
 LASHES_M = 0.007  # from the eye
 MAX_WIDTH = 17  # coarse texels; some 7 mm
 CONTRAST = 0.13  # log light against both sides
 MIN_LENGTH = 40  # coarse texels
-MARGIN = 4
+MARGIN = 4  # coarse texels round a rim that its shadow and the fit's error reach
 CLEAR = ("brows", "nostrils", "scalp", "ears")
 
 

@@ -2,8 +2,8 @@
 
 Hair has a volume that a head's surface cannot show: painted on, it smears. Where it hides the
 scalp, the scalp is drawn as if cropped close, in the hair's colour; where it hangs over forehead or
-ears, skin is made up. Hair is told by its colour, darker or greyer than the face's skin, and by
-hanging together with the scalp.
+ears, skin is made up. Hair is recognized by its colour, darker or greyer
+than the face's skin, and by hanging together with the scalp.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...atlas.inpaint import extrapolate
@@ -23,7 +24,7 @@ from ...atlas.texel_map import TexelMap, region, sample_at, texel_map, twin_coor
 from ...imaging.log_light import LUMINANCE, chroma
 from ...imaging.smooth_step import smooth_step
 
-COARSE = 512
+COARSE = 512  # texels a side, about a millimetre each: areas of hair, not strands
 PLAIN = ("nose", "cheeks", "chin")
 NEVER_HAIR = ("brows", "eyelids", "nose", "nostrils", "lips", "chin")
 # Below this line on the head at rest, sideburns and beards are the face's own.
@@ -58,34 +59,20 @@ class Hair:
 
 
 def find_hair(texels: TexelMap, albedo_log: FloatArray, coverage: FloatArray) -> Hair:
-    """`albedo_log` (n, 3): the texture without the room's light; `seen` (n,) in [0, 1]."""
-    zeros = np.zeros(len(texels), np.float32)
-    no_hair = Hair(zeros, zeros, None, 0.0)
+    """`albedo_log` (n, 3): the texture without the room's light; `coverage` (n,) in [0, 1]."""
+    no_hair = Hair(*np.zeros((2, len(texels)), np.float32), None, 0.0)
     coarse = texel_map(texels.template, COARSE)
     colour = coarse.sample(texels.scatter(albedo_log), cv2.INTER_AREA)
     observed = coarse.sample(texels.scatter(coverage), cv2.INTER_AREA) > OBSERVED_THRESHOLD
     observed &= coarse.is_material("skin")
-    part = {
-        name: coarse.interpolate(region(texels.template, *names)) > OBSERVED_THRESHOLD
-        for name, names in (
-            ("plain", PLAIN), ("never", NEVER_HAIR), ("scalp", ("scalp",)),
-            ("forehead", ("forehead",)), ("ears", ("ears",)),
-        )
-    }  # fmt: skip
+    part = _parts(coarse)
     plain = observed & part["plain"]
     if plain.sum() < MIN_POINTS:
         return no_hair
     rest = coarse.interpolate(texels.template.vertices_m)
-    eyes_height_m = texels.template.vertices_m[
-        region(texels.template, "eyes") > OBSERVED_THRESHOLD, 2
-    ].mean()
-    high = (rest[:, 2] > eyes_height_m + LOWEST_M) | part["scalp"] | part["ears"]
-    like_hair = (
-        observed
-        & high
-        & ~part["never"]
-        & _like_hair(colour, np.median(colour[plain], 0), GLOSS * part["scalp"])
-    )
+    high = (rest[:, 2] > _lowest_height_m(texels.template)) | part["scalp"] | part["ears"]
+    like_hair = _like_hair(colour, np.median(colour[plain], 0), GLOSS * part["scalp"])
+    like_hair &= observed & high & ~part["never"]
     hair = _connected_to(coarse, like_hair, part["scalp"])
     seen_scalp = observed & part["scalp"]
     share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), MIN_POINTS)
@@ -94,29 +81,50 @@ def find_hair(texels: TexelMap, albedo_log: FloatArray, coverage: FloatArray) ->
     # Lamps tint hair, too: bare scalp begins at the forehead, an island of it is tinted hair.
     bare = observed & (part["scalp"] | part["forehead"]) & ~hair
     hair |= bare & part["scalp"] & ~_connected_to(coarse, bare, part["forehead"])
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
-    wide = cv2.dilate(coarse.scatter(hair.astype(np.float32), gutters=False), disc)
-    scalp_m = rest[part["scalp"]]
-    growing = cKDTree(scalp_m[:: max(len(scalp_m) // 5000, 1)]).query(rest)[0] < HAIRLINE_M
-    growing = (growing | ~part["forehead"]) & ~part["ears"]
+    growing = (_near_scalp(rest, part["scalp"]) | ~part["forehead"]) & ~part["ears"]
     hanging = hair & ~growing
     # What only one side shows below the scalp is a shadow, or a strand that hangs there.
     growing &= part["scalp"] | _other_side_agrees(coarse, hair, observed)
     prior = region(texels.template, "scalp") * min(share * EXPECTED_HAIR_FACTOR, 1.0)
-    grows = extrapolate(
-        coarse,
-        (hair & growing)[:, None].astype(np.float32),
-        observed.astype(np.float32),
-        prior[:, None],
-    )[:, 0]
+    shown = (hair & growing)[:, None].astype(np.float32)
+    grows = extrapolate(coarse, shown, observed.astype(np.float32), prior[:, None])[:, 0]
     grows *= growing & high
-    scalp = coarse.scatter(np.clip(grows, 0.0, 1.0))
+    scalp = cv2.GaussianBlur(coarse.scatter(np.clip(grows, 0.0, 1.0)), (0, 0), EDGE_SOFTNESS)
     return Hair(
-        mask=texels.sample(cv2.GaussianBlur(wide, (0, 0), MARGIN / 2)),
-        scalp=texels.sample(cv2.GaussianBlur(scalp, (0, 0), EDGE_SOFTNESS), cv2.INTER_LINEAR),
+        mask=texels.sample(_widen(coarse.scatter(hair.astype(np.float32), gutters=False))),
+        scalp=texels.sample(scalp, cv2.INTER_LINEAR),
         colour_log=np.median(colour[hair & like_hair], 0).astype(np.float32),
         over_forehead=_share(hanging, observed & part["forehead"]),
     )
+
+
+def _parts(texels: TexelMap) -> dict[str, BoolArray]:
+    """(n,) masks by name."""
+    return {
+        name: texels.interpolate(region(texels.template, *names)) > OBSERVED_THRESHOLD
+        for name, names in (
+            ("plain", PLAIN), ("never", NEVER_HAIR), ("scalp", ("scalp",)),
+            ("forehead", ("forehead",)), ("ears", ("ears",)),
+        )
+    }  # fmt: skip
+
+
+def _lowest_height_m(template: HeadTemplate) -> float:
+    """Height on the head at rest below which hair is the face's own."""
+    eyes = region(template, "eyes") > OBSERVED_THRESHOLD
+    return template.vertices_m[eyes, 2].mean() + LOWEST_M
+
+
+def _near_scalp(rest_m: FloatArray, scalp: BoolArray) -> BoolArray:
+    """(n,) of points (n, 3) within HAIRLINE_M of those in `scalp` (n,)."""
+    scalp_m = rest_m[scalp]
+    return cKDTree(scalp_m[:: max(len(scalp_m) // 5000, 1)]).query(rest_m)[0] < HAIRLINE_M
+
+
+def _widen(hair: FloatArray) -> NDArray[np.float32]:
+    """(M, M) hair with the margin in which strands thin out, softly."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
+    return cv2.GaussianBlur(cv2.dilate(hair, disc), (0, 0), MARGIN / 2)
 
 
 def draw_cropped_hair(

@@ -17,9 +17,9 @@ from ...atlas.texel_map import TexelMap
 from ...imaging.smooth_step import smooth_step
 from ..frame_sampling.eye_colors import SCLERA_ALBEDO
 
-PUPIL_SHARE = 0.36
+PUPIL_SHARE = 0.36  # of the iris' radius: a pupil of 4 mm, as in a lit room
 LIMBUS = (0.80, 1.04)  # where the iris darkens and where the sclera begins, in iris radii
-FIBRES = 90
+FIBRES = 90  # round the iris: fewer look like spokes, more are lost at usual texture sizes
 # Linear albedo. Viewers without shadows show the mouth's inside as it is: it is drawn dark.
 FLAT = {
     "teeth": (0.43, 0.38, 0.29),

@@ -38,7 +38,7 @@ from .common_light import CommonLight
 from .painted_parts import IN_MOUTH, MOUTH_LIGHT, painted_parts
 from .view_alignment import Mosaic, local_pattern
 
-ALIGN_SIZE = 1024
+ALIGN_SIZE = 1024  # texels a side: fine enough for subpixel warps, a quarter of the work of 2048
 # How steeply the best view outweighs the others in the high band.
 RANK_POWER = 20
 SHINE_TOLERANCE = 0.08

@@ -1,4 +1,4 @@
-"""One view's texture and the mosaic of the views before it in; how far it must slide out.
+"""One view's texture and the mosaic of the views before it in; how it must be warped out.
 
 The fit leaves a pixel or two of error, which blending would turn into ghosts. Both textures are
 compared in the atlas after taking light and contrast out: marks of the skin are followed from one
@@ -50,7 +50,10 @@ class Mosaic:
         return _smooth(total, share)
 
     def add(self, pattern: FloatArray, weight: FloatArray) -> None:
-        """Let the aligned view speak where it sees better than the views before it."""
+        """Add an aligned view: `pattern` and its trust `weight` (M, M).
+
+        It counts where it sees better than the views before it.
+        """
         share_of_view = weight**4 / np.maximum(weight**4 + self._weight**4, 1e-9)
         self._pattern += share_of_view * (pattern - self._pattern)
         self._weight = np.maximum(self._weight, weight)

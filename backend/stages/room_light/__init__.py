@@ -1,14 +1,15 @@
 """Chosen frames and the fitted head in; the light that the room threw on it out.
 
-visibility.py, surroundings.py   what every coarse point of the skin (points.py) can see
-filmed.py     in which colour each frame shows it
-bare.py       where it is bare, not bearded
-exposure.py   how much of that is the frame's exposure
-lobes.py      what soft lobes of light make of the skin, and which of them explain it
-light.py      the light, in the head's or the camera's frame, and its shading
-neutral.py    what something white or grey in a frame tells of the light
-tone.py       how light the skin really is
-estimate.py   all of it
+skin_points.py      the coarse points of the skin at which light is computed
+visibility.py, surroundings.py   what each of them can see
+filmed_points.py    in which colour each frame shows it
+bare_skin_mask.py   where it is bare, not bearded
+exposure.py         how much of that is the frame's exposure
+lobes.py            what soft lobes of light make of the skin, and which of them explain it
+light_fit.py        the light, in the head's or the camera's frame, and its shading
+neutral.py          the light's colour from something white or grey in a frame
+tone.py             how light the skin really is
+estimate.py         all of it
 """
 
 from .estimate import estimate_light

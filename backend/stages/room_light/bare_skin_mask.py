@@ -1,4 +1,4 @@
-"""Filmed points and the light that the upper face tells of in; where plain skin is bare, out.
+"""Filmed points and the light on the upper face in; where plain skin is bare, out.
 
 A beard is as dark as a shadow, and a light that is to explain it would brighten it away.
 """
@@ -35,7 +35,10 @@ def upper_face_mask(
 def bare_skin_mask(
     filmed: FilmedPoints, shading: Shading, plain: FloatArray, upper: FloatArray
 ) -> NDArray[np.float32]:
-    """(n,) in [0, 1]: how far a point is skin, under the light that the `upper` (n,) tell of."""
+    """(n,) in [0, 1]: how far a point is bare skin, under the light fitted to the upper face.
+
+    `plain` (n,): where skin should be of one colour; `upper` (n,): as `upper_face_mask`.
+    """
     observed = filmed.weight.sum(0)
     light = shading.log_shading + shading.exposure[:, None]
     albedo = (np.log(np.maximum(filmed.radiance, 1e-3)) - light) @ LUMINANCE

@@ -21,11 +21,11 @@ from ..frame_sampling.eye_colors import measure_eye_colours
 from ..frame_sampling.frame_sampler import Frames
 from .bare_skin_mask import bare_skin_mask, upper_face_mask
 from .filmed_points import filmed_points, typical_colour
-from .light_fit import Shading, fit_shading
+from .light_fit import LightProblem, fit_shading
 from .surroundings import trace_surroundings
 from .tone import skin_tone
 
-STEPS = 3
+STEPS = 3  # that progress counts
 
 
 def estimate_light(
@@ -37,28 +37,22 @@ def estimate_light(
     progress: Progress,
 ) -> RoomLight:
     """The light of every chosen frame, and the mean light to which all views can be brought."""
-    frames = Frames.of(capture, track, fit, template)
     progress(0, STEPS, "looking around from every point of the skin")
     surroundings = trace_surroundings(fit, template)
     progress(1, STEPS, "reading the skin from the frames")
-    filmed = filmed_points(frames, surroundings.points)
+    points = surroundings.points
+    filmed = filmed_points(Frames.of(capture, track, fit, template), points)
     eyes = measure_eye_colours(capture, track)
     openness = surroundings.visibility.openness.astype(np.float32)
-    plain = surroundings.points.plain(openness)
+    plain = points.plain(openness)
     typical = typical_colour(filmed, plain)
     tone = skin_tone(typical, eyes.sclera_filmed if eyes.measured else None)
     progress(2, STEPS, "estimating the room's light")
-
-    def fit_light(usable: FloatArray) -> Shading:
-        known = capture.exposure_known
-        return fit_shading(filmed, surroundings, usable, tone, device, exposure_known=known)
-
-    upper = upper_face_mask(surroundings.points, template, fit.neutral_m)
-    plain = plain * bare_skin_mask(filmed, fit_light(plain * upper), plain, upper)
-    shading = fit_light(plain)
-    log_shading = np.stack(
-        [surroundings.points.smooth(view, openness) for view in shading.log_shading]
-    )
+    problem = LightProblem(filmed, surroundings, tone, device, capture.exposure_known)
+    upper = upper_face_mask(points, template, fit.neutral_m)
+    plain = plain * bare_skin_mask(filmed, fit_shading(problem, plain * upper), plain, upper)
+    shading = fit_shading(problem, plain)
+    log_shading = np.stack([points.smooth(view, openness) for view in shading.log_shading])
     progress(STEPS, STEPS, f"the light stands still with the {shading.moves_with}")
     return RoomLight(
         moves_with=shading.moves_with,

@@ -21,7 +21,7 @@ from .filmed_points import FilmedPoints
 from .lobes import Responses, choose_fit_points, relative_log, solve_lobes
 from .surroundings import Surroundings
 
-FIT_VIEWS = 12
+FIT_VIEWS = 12  # of the chosen ones: more cost time in proportion, and repeat the same directions
 CAMERA_PREFERENCE = 0.70  # the moving light must explain this much better to be believed
 
 
@@ -35,78 +35,87 @@ class Shading:
     unexplained: tuple[float, float]  # change between views left by the head's, the camera's light
 
 
-def fit_shading(
-    filmed: FilmedPoints,
-    surroundings: Surroundings,
-    usable: FloatArray,
-    skin_linear: FloatArray,
-    device: torch.device,
-    *,
-    exposure_known: bool,
-) -> Shading:
-    """`usable` (n,) in [0, 1]: points of plain skin; `skin_linear` (3,): albedo for the bounce.
+@dataclass(frozen=True)
+class LightProblem:
+    """What is known when the light is fitted to K views of n skin points."""
+
+    filmed: FilmedPoints
+    surroundings: Surroundings
+    skin_linear: FloatArray  # (3,) albedo for the bounce
+    device: torch.device
+    exposure_known: bool  # else the views' exposures are fitted, too
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """The light fitted in one of the two frames."""
+
+    exposure: FloatArray  # (K, 3) log light
+    filmed: FilmedPoints  # with that taken off
+    log_shading: NDArray[np.float32]  # (K, n, 3)
+    residual: float  # as `_residual_change`
+
+
+def fit_shading(problem: LightProblem, usable: FloatArray) -> Shading:
+    """Under the light that explains the points best; `usable` (n,) in [0, 1]: those of plain skin.
 
     The shading is relative to its median: the absolute tone is decided elsewhere.
     """
-    if not (filmed.weight * usable).any():  # nothing can be told of the light
+    filmed = problem.filmed
+    if not (filmed.weight * usable).any():  # no evidence of the light
         zeros = np.zeros_like(filmed.radiance)
         return Shading(zeros, zeros[:, 0], "head", (0.0, 0.0))
-
-    def fit(with_camera: bool, exposure: FloatArray) -> tuple[FilmedPoints, FloatArray]:
-        exposed = replace(filmed, radiance=filmed.radiance * np.exp(-exposure[:, None]))
-        shading = _fit(exposed, surroundings, usable, skin_linear, device, with_camera=with_camera)
-        return exposed, shading
-
-    no_offset = np.zeros((len(filmed.radiance), 3), np.float32)
-    candidates: list[tuple[FloatArray, FilmedPoints, FloatArray, float]] = []
-    for with_camera in (False, True):
-        exposure = no_offset
-        if not exposure_known:
-            # A light that stands with the head shades a point alike in all views.
-            first = fit(with_camera, no_offset)[1] if with_camera else no_offset[:, None]
-            exposure = exposure_offsets(filmed, first)
-        exposed, shading = fit(with_camera, exposure)
-        candidates.append((exposure, exposed, shading, _residual_change(exposed, shading, usable)))
-    head_residual, camera_residual = (left for *_, left in candidates)
-    camera = camera_residual < CAMERA_PREFERENCE * head_residual
-    exposure, exposed, shading, _ = candidates[int(camera)]
+    head = _fit_candidate(problem, usable, with_camera=False)
+    camera = _fit_candidate(problem, usable, with_camera=True)
+    moves = camera.residual < CAMERA_PREFERENCE * head.residual
+    best = camera if moves else head
     return Shading(
-        log_shading=shading * _shading_strength(exposed, shading, usable),
-        exposure=exposure,
-        moves_with="camera" if camera else "head",
-        unexplained=(head_residual, camera_residual),
+        log_shading=best.log_shading * _shading_strength(best.filmed, best.log_shading, usable),
+        exposure=best.exposure,
+        moves_with="camera" if moves else "head",
+        unexplained=(head.residual, camera.residual),
     )
 
 
-def _fit(
-    filmed: FilmedPoints,
-    surroundings: Surroundings,
-    usable: FloatArray,
-    skin_linear: FloatArray,
-    device: torch.device,
-    *,
-    with_camera: bool,
+def _fit_candidate(problem: LightProblem, usable: FloatArray, *, with_camera: bool) -> _Candidate:
+    """Exposures first, where they are not known, then the light."""
+    filmed = problem.filmed
+    exposure = np.zeros((len(filmed.radiance), 3), np.float32)
+    if not problem.exposure_known:
+        # A light that stands with the head shades a point alike in all views.
+        first = exposure[:, None]
+        if with_camera:
+            first = _fit_light(problem, _without(exposure, filmed), usable, with_camera=True)
+        exposure = exposure_offsets(filmed, first)
+    exposed = _without(exposure, filmed)
+    shading = _fit_light(problem, exposed, usable, with_camera=with_camera)
+    return _Candidate(exposure, exposed, shading, _residual_change(exposed, shading, usable))
+
+
+def _without(exposure: FloatArray, filmed: FilmedPoints) -> FilmedPoints:
+    """The points as they would be without exposures (K, 3) in log light."""
+    return replace(filmed, radiance=filmed.radiance * np.exp(-exposure[:, None]))
+
+
+def _fit_light(
+    problem: LightProblem, filmed: FilmedPoints, usable: FloatArray, *, with_camera: bool
 ) -> NDArray[np.float32]:
     """Log shading (K, n, 3) under the light that fits best in one of the two frames."""
-    views = len(filmed.radiance)
-    responses = Responses(surroundings, device)
-    turn = filmed.camera_from_head if with_camera else np.eye(3, dtype=np.float32)[None]
+    views, skin_linear = len(filmed.radiance), problem.skin_linear
+    responses = Responses(problem.surroundings, problem.device)
+    rotations = filmed.camera_from_head if with_camera else np.eye(3, dtype=np.float32)[None]
     chosen = subsample(np.flatnonzero(filmed.weight.any(axis=1)), FIT_VIEWS)
-    reach = usable * filmed.weight[chosen].sum(0)
-    chosen_points = choose_fit_points(reach)
+    points = choose_fit_points(usable * filmed.weight[chosen].sum(0))
+    chosen_rotations = rotations[chosen] if with_camera else rotations
     rows = np.stack(  # (K' or 1, 3, m, LOBES)
-        [
-            responses.of(rotation, skin_linear, chosen_points)
-            for rotation in (turn[chosen] if with_camera else turn)
-        ]
+        [responses.of(rotation, skin_linear, points) for rotation in chosen_rotations]
     )
-    target = filmed.radiance[chosen][:, chosen_points]  # (K', m, 3); rows: (K' or 1, 3, m, LOBES)
-    weight = filmed.weight[chosen][:, chosen_points] * usable[chosen_points]
+    target = filmed.radiance[chosen][:, points]  # (K', m, 3)
+    weight = filmed.weight[chosen][:, points] * usable[points]
     even = np.ones((target.shape[1], 3), np.float32)
     lobes = solve_lobes(rows, target, weight, even, refine=with_camera)
-    shading = np.stack([responses.shading(rotation, skin_linear, lobes) for rotation in turn])
-    shading = np.broadcast_to(shading, (views, *shading.shape[1:]))
-    return relative_log(shading)
+    shading = np.stack([responses.shading(rotation, skin_linear, lobes) for rotation in rotations])
+    return relative_log(np.broadcast_to(shading, (views, *shading.shape[1:])))
 
 
 def _shading_strength(filmed: FilmedPoints, log_shading: FloatArray, usable: FloatArray) -> float:

@@ -17,11 +17,11 @@ from ...imaging.log_light import LUMINANCE
 from .surroundings import Surroundings
 from .visibility import even_directions
 
-LOBES = 96
+LOBES = 96  # directions of light; skin blurs finer detail away, and cost grows with the square
 LOBE_SHARPNESS = 12.0  # exp(s (cos - 1)): 20 degrees between lobes, about 28 wide
-FIT_POINTS = 4000
-ROUNDS = 4
-# Relative error that counts as usual; brighter outliers are shine.
+FIT_POINTS = 4000  # of some 30,000: forty to a lobe
+ROUNDS = 4  # of reweighting
+# Relative error that is normal; brighter outliers are shine.
 SPREAD = 0.18
 SMOOTHING = 0.03  # of the lobes' mean power
 COLOUR_TIE = 8.0  # how strongly a lobe keeps the common colour of the light
@@ -132,7 +132,8 @@ def _mean_row(rows: FloatArray, albedo: FloatArray) -> FloatArray:
 def _solve_nonnegative(
     rows: FloatArray, target: FloatArray, weight: FloatArray, near: FloatArray, pull: float
 ) -> FloatArray:
-    """min sum w (rows x - target)^2 + pull * power * |x - near|^2, x >= 0, by normal equations."""
+    """Lobe strengths x (LOBES,), x >= 0, by normal equations:
+    min sum w (rows x - target)^2 + pull * power * |x - near|^2."""
     normal = np.zeros((LOBES, LOBES))
     right = np.zeros(LOBES)
     for k in range(len(target)):

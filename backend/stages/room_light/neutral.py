@@ -1,4 +1,4 @@
-"""A spot of the capture that the artist knows to be neutral in; what it tells of the skin out."""
+"""A spot of the capture that the artist knows to be neutral in; the skin's tone by it out."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from studio_avatar_addon.avatar.types import Capture, RoomLight
 from ...imaging.image_files import load_frame_linear
 from .tone import NeutralCue, skin_tone
 
-SPOT_PX = 7
+SPOT_PX = 7  # side of the square that is averaged: over noise and compression, inside small cards
 DARKEST, CLIPPED = 0.02, 0.90  # linear; darker is noise, brighter may have been brighter still
 
 
 def tone_from_neutral(light: RoomLight, capture: Capture, spot: NeutralSpot) -> NDArray[np.float32]:
-    """Linear albedo (3,) of the skin, as the spot tells it. Raises as `measure_neutral`."""
+    """Linear albedo (3,) of the skin, by the light that the spot shows.
+
+    Raises as `measure_neutral`.
+    """
     k = capture.frame_index.tolist().index(spot.frame)
     filmed = measure_neutral(capture, spot) * np.exp(-light.exposure_log[k])
     sclera = light.sclera_filmed if light.sclera_visible else None

@@ -1,4 +1,4 @@
-"""The coarse points of the skin at which light is reckoned."""
+"""The coarse points of the skin at which light is computed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 from ...atlas.texel_map import TexelMap, region, texel_map
 from ...imaging.smooth_step import smooth_step
 
-GRID = 192
+GRID = 192  # texels a side: shading is smooth, and each point casts a ray in every direction
 SMOOTHING = 1.3  # texels of it
 SEAM = (3.0, 14.0)  # texels of it from a border up to which the surface counts, wholly and at all
-MIN_OPENNESS = 0.02
+MIN_OPENNESS = 0.02  # weight of closed points in `smooth`: above 0, so that its mean is defined
 # Regions that are not plain skin: they would be taken for shadow.
 NOT_PLAIN = ("lips", "brows", "eyelids", "nostrils", "scalp", "ears", "neck")
 

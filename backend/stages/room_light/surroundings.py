@@ -16,7 +16,9 @@ from ...geometry.normals import vertex_normals
 from .skin_points import SkinPoints
 from .visibility import NOTHING, Visibility, cast_visibility, even_directions
 
-DIRECTIONS = 256
+DIRECTIONS = (
+    256  # over the sphere, 14 degrees apart: finer than the lobes of light, 28 degrees wide
+)
 
 
 @dataclass(frozen=True)

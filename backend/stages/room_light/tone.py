@@ -1,7 +1,7 @@
 """Skin and sclera as filmed in; the skin's plausible diffuse albedo out.
 
 One clip cannot tell a bright lamp on dark skin from a dim one on light skin. Three weak cues are
-weighed in log space: cameras expose to a usual brightness, the sclera is nearly white, and the
+weighed in log space: cameras expose to a typical brightness, the sclera is nearly white, and the
 colour of human skin goes with its lightness.
 """
 
@@ -50,7 +50,7 @@ WHITE_BALANCE_SD = np.array([0.10, 0.18])
 SCLERA_COLOUR_SD = 0.12
 TONE_COLOUR_SD = 0.25
 TONE_LIGHT_SD = 0.15
-OWN_COLOUR = 0.5  # share of the person's own deviation from the usual skin colours that is kept
+OWN_COLOUR = 0.5  # share of the person's own deviation from typical skin colours that is kept
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def skin_tone(
 
 @dataclass(frozen=True)
 class _Sclera:
-    """What a sclera tells of the light."""
+    """The light, as a sclera shows it."""
 
     light: FloatArray  # (3,) log
     purity: float  # in [0, 1]: how surely it is none of the lids
@@ -104,15 +104,16 @@ class _Sclera:
 
     @classmethod
     def of(cls, filmed: FloatArray, skin_log: FloatArray) -> _Sclera:
+        """From its linear colour (3,) and the log colour (3,) of the skin beside it."""
         log, clipped = np.log(np.maximum(filmed, 1e-3)), bool(filmed.max() >= CLIPPED)
         redder = float(_colour(skin_log)[0] - _colour(log)[0])
         purity = 1.0 if clipped else float(np.clip(redder / MIN_RED_EXCESS, 0.0, 1.0))
         return cls(log - np.log(SCLERA_ALBEDO * SCLERA_SHADE), purity, clipped)
 
     def cost(self, level: FloatArray) -> FloatArray:
-        """(t,) how unlikely it makes each log `level` (t,) of the light."""
+        """(N,) how unlikely it makes each log `level` (N,) of the light."""
         darker = self.light @ LUMINANCE - level
-        if self.clipped:  # it tells the least light only
+        if self.clipped:  # it bounds the light from below only
             darker = np.maximum(darker, 0.0)
         # Long tails: lids and lashes that were measured with it make it far too dark.
         return 2.0 * np.log1p(0.5 * (darker / np.hypot(SCLERA_SD, TONE_LIGHT_SD)) ** 2)

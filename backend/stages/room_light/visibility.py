@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
-NOTHING = -1
+NOTHING = -1  # in place of a triangle's index
 # Rays start this far above the surface, or a coarse mesh would shade itself.
 LIFT_M = 0.0006
-_LEAF_TRIANGLES = 4
-_STACK = 64
+_LEAF_TRIANGLES = 4  # more make leaves slow, fewer the tree deep
+_STACK = 64  # nodes: median splits need two a level, and 32 levels hold any mesh
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Visibility:
 
 
 def even_directions(count: int) -> NDArray[np.float32]:
-    """Unit directions (count, 3) spread evenly over the sphere (Fibonacci lattice)."""
+    """Unit directions (N, 3), N = `count`, spread evenly over the sphere: a Fibonacci lattice
+    (Gonzalez 2010)."""
     index = np.arange(count) + 0.5
     z = 1.0 - 2.0 * index / count
     turn = np.pi * (1.0 + np.sqrt(5.0)) * index

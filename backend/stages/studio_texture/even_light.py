@@ -33,13 +33,14 @@ from ..phone_texture.painted_parts import painted_parts
 from ..room_light.skin_points import GRID, SkinPoints
 from ..room_light.surroundings import trace_surroundings
 from .hybrid import hybrid_albedo
-from .network_guide import predict
+from .network_guide import PhysicalEstimate, predict
 from .networks import load
 from .physical import divide_by_shading
 
 LOW_SIGMA = 1.5  # texels of the coarse grid
-MIN_TRUST = 1e-3
+MIN_TRUST = 1e-3  # of unseen texels: they count only where nothing else does
 NOSTRIL_OPEN = (0.25, 0.60)  # openness inside a nostril, and on its rim
+# Linear: nothing on a head is darker than black hair or lighter than snow; renderers dislike both.
 ALBEDO_RANGE = (0.012, 0.85)
 WARM_LOG = np.array([0.15, 0.0, -0.15], np.float32)  # what full warmth adds to log light
 
@@ -78,38 +79,33 @@ def studio_texture(
     Raises EnvironmentProblem where the method's network is missing or damaged.
     """
     filmed = Filmed.of(phone, template, quality.texture_size)
+    evenly_lit = divide_by_shading(filmed.points, light, filmed.low, filmed.coverage)
     if choices.studio_method == "physical":
         progress(0, 1, "dividing by the room's light")
-        evenly_lit = divide_by_shading(filmed.points, light, filmed.low, filmed.coverage)
         albedo_log = apply_low_band_gain(filmed, light, evenly_lit, choices.light_removal)
+        return texture_set(phone, light, fit, filmed, albedo_log, choices)
+    net = load()
+    progress(0, 2, "looking around from every point of the skin")
+    surroundings = trace_surroundings(fit, template)
+    progress(1, 2, "asking the network for the skin without light")
+    by_wplus = choices.studio_method == "stylegan"
+    weight = filmed.points.scatter(light.plain * filmed.coverage)
+    physical = PhysicalEstimate(filmed.points.scatter(evenly_lit), weight)
+    prediction = predict(
+        net, phone, surroundings, device, features=not by_wplus, physical=physical,
+        refine_seconds=choices.refine_seconds,
+    )  # fmt: skip
+    if by_wplus:
+        albedo_log = filmed.texels.sample(prediction, cv2.INTER_CUBIC)
     else:
-        net = load()
-        progress(0, 2, "looking around from every point of the skin")
-        surroundings = trace_surroundings(fit, template)
-        progress(1, 2, "asking the network for the skin without light")
-        by_wplus = choices.studio_method == "stylegan"
-        evenly_lit = divide_by_shading(filmed.points, light, filmed.low, filmed.coverage)
-        physical = (
-            filmed.points.scatter(evenly_lit),
-            filmed.points.scatter(light.plain * filmed.coverage),
-        )
-        prediction = predict(
-            net, phone, surroundings, device, features=not by_wplus, physical=physical,
-            refine_seconds=choices.refine_seconds,
-        )  # fmt: skip
-        if by_wplus:
-            albedo_log = filmed.texels.sample(prediction, cv2.INTER_CUBIC)
-        else:
-            guide = sample_at_points(prediction, surroundings.points)
-            evenly_lit = hybrid_albedo(
-                surroundings, light, filmed.low, guide, filmed.coverage, device
-            )
-            albedo_log = apply_low_band_gain(filmed, light, evenly_lit, choices.light_removal)
+        guide = sample_at_points(prediction, surroundings.points)
+        evenly_lit = hybrid_albedo(surroundings, light, filmed.low, guide, filmed.coverage, device)
+        albedo_log = apply_low_band_gain(filmed, light, evenly_lit, choices.light_removal)
     return texture_set(phone, light, fit, filmed, albedo_log, choices)
 
 
 def sample_at_points(prediction: FloatArray, points: SkinPoints) -> NDArray[np.float32]:
-    """The network's answer (S, S, 3) at the coarse points: (n, 3)."""
+    """The network's log albedo (S, S, 3) at the coarse points: (n, 3)."""
     return points.texels.sample(prediction, cv2.INTER_CUBIC)[points.skin]
 
 
@@ -147,7 +143,8 @@ def texture_set(
     albedo_log: FloatArray,
     choices: StudioChoices,
 ) -> TextureSet:
-    """What all methods share: nostrils, the artist's tone, and all that is no skin."""
+    """What all methods share, of the texels' log albedo (N, 3): nostrils, the artist's tone, and
+    all that is no skin."""
     texels = filmed.texels
     openness = texels.sample(filmed.points.scatter(light.openness))
     albedo_log = _darken_nostrils(texels, albedo_log, openness, light.skin_linear)

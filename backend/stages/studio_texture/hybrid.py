@@ -25,7 +25,7 @@ from .guided_light import fit_guided_shading
 from .physical import HAIR_CONTRAST, divide_by_shading, lower_shine
 
 NOT_PLAIN_WEIGHT = 0.1  # weight in the light's fit of lips, brows and beard beside plain skin
-# The light as the change between views tells it and as the guide tells it err independently, and
+# The light by the change between views and the light by the guide err independently, and
 # a mean errs less than either; the guide itself knows what no light round the head does.
 GUIDED_SHARE, GUIDE_SHARE = 0.25, 0.2
 # Of the light's logarithm. Up to .24 was left in six captures; with more, the guide is wrong. Less
@@ -57,6 +57,7 @@ def hybrid_albedo(
     plain = plain if plain.any() else np.ones_like(plain)
 
     def match_tone(albedo: FloatArray) -> FloatArray:
+        """(n, 3) with the skin's tone as the median of plain skin."""
         return albedo + np.log(light.skin_linear) - np.median(albedo[plain], 0)
 
     albedo = divide_by_shading(points, light, filmed, coverage)

@@ -1,4 +1,4 @@
-"""The network's answer and what physics makes of the seen skin in; latents that fit both, out.
+"""The network's latents and what physics makes of the seen skin in; latents that fit both, out.
 
 The generator draws only what it takes for skin: moved towards the physical estimate where that is
 known, it keeps the person's own tones and leaves the rest of the face to agree.
@@ -17,7 +17,9 @@ from ...imaging.tensor_color import linear_from_srgb, log_light
 from .networks import StudioNet
 from .networks.generator import Change
 
-LEARNING_RATE = 0.02
+LEARNING_RATE = (
+    0.02  # Adam's: latents have about unit variance; more overshoots, less runs out of time
+)
 REGULARISATION = 0.05  # of the latents' mean squared way, in units of log light
 HUBER_DELTA = 0.1  # log light; larger errors count by their size, not its square
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import torch
@@ -15,8 +17,13 @@ from ..room_light.surroundings import Surroundings
 from .latent_refinement import Target, refine_latents
 from .networks import PhoneInputs, StudioNet, clipping_mask
 
-# Images of the skin's log albedo (N, N, 3), up to a colour, and of how well it is known (N, N).
-Known = tuple[FloatArray, FloatArray]
+
+@dataclass(frozen=True)
+class PhysicalEstimate:
+    """What physics makes of the observed skin, as images of the atlas."""
+
+    albedo_log: FloatArray  # (N, N, 3) up to a colour
+    weight: FloatArray  # (N, N) how well it is known
 
 
 def predict(
@@ -26,11 +33,11 @@ def predict(
     device: torch.device,
     *,
     features: bool = True,
-    physical: Known | None = None,
+    physical: PhysicalEstimate | None = None,
     refine_seconds: float = 0.0,
 ) -> NDArray[np.float32]:
     """Log albedo (S, S, 3), an atlas of the network's size. Without `features` by W+ alone, as the
-    paper does. The latents are refined towards what is `known` for `refine_seconds`."""
+    paper does. The latents are refined towards the `physical` estimate for `refine_seconds`."""
     size = net.shape.size
     inputs, net = phone_inputs(phone, surroundings, size, device), net.to(device)
     with torch.no_grad():
@@ -38,7 +45,12 @@ def predict(
         wplus = net.generator.mapping.mean + code.offset
     changes = code.changes if features else None
     if physical is not None and refine_seconds > 0.0:
-        target = Target(*(_as_tensor(_downsample(m, size), device) for m in physical))
+        target = Target(
+            *(
+                _as_tensor(_downsample(m, size), device)
+                for m in (physical.albedo_log, physical.weight)
+            )
+        )
         wplus = refine_latents(net, wplus, changes, target, refine_seconds)
     with torch.no_grad():
         generated = net.generator.synthesis(wplus, changes)

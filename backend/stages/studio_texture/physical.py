@@ -16,15 +16,15 @@ from ...imaging.log_light import LUMINANCE, chroma
 from ...imaging.smooth_step import smooth_step
 from ..room_light.skin_points import SkinPoints
 
-SURROUND_SIGMA = 14.0
+SURROUND_SIGMA = 14.0  # coarse texels, some 4 cm: wider than a highlight, narrower than a cheek
 # Log luminance above the surroundings where skin ends and shine begins, and where it is certain.
 SHINE = (0.10, 0.40)
-HAIR_CONTRAST = (0.5, 0.9)  # log luminance below the usual skin's
+HAIR_CONTRAST = (0.5, 0.9)  # log luminance below typical skin's
 SHINE_KEPT = 0.25
 SHINE_WHITENESS = 0.7  # share of the lamp's colour in it that is taken out
 # Share of plain skin's broad colour differences that is skin; the rest is coloured light.
 CHROMA_KEPT = 0.6
-BRIGHTEST, BRIGHTEST_EAR = 0.45, 0.15  # log luminance above the usual skin's
+BRIGHTEST, BRIGHTEST_EAR = 0.45, 0.15  # log luminance above typical skin's
 
 
 def divide_by_shading(
@@ -51,7 +51,8 @@ def divide_by_shading(
 def lower_shine(
     points: SkinPoints, albedo: FloatArray, observed: FloatArray
 ) -> NDArray[np.float32]:
-    """Pull what is brighter than its surroundings back towards their colour."""
+    """Log albedo (n, 3) with what is brighter than its surroundings pulled back towards their
+    colour; `observed` (n,) in [0, 1] weighs the surroundings."""
     image, weight = points.scatter(albedo), points.scatter(observed.astype(np.float32))
     # Beside hair all skin is bright: hair is no surroundings.
     luminance = image @ LUMINANCE

@@ -15,11 +15,11 @@ from torch.nn import functional
 
 from ..conditions import BROAD_CHANNELS, CONDITION_CHANNELS, OUTPUT_CHANNELS, Conditions
 
-SHUFFLE = 4
+SHUFFLE = 4  # texels a side of a block: 16 times cheaper than texels, still below a pore
 STRIDE = 2 * SHUFFLE  # texels that a tile's edges must divide
 OCTAVES = 4  # of the place's waves
-PLACE = 2 + 4 * OCTAVES
-EPSILON = 1e-6
+PLACE = 2 + 4 * OCTAVES  # channels: u, v, and a sine and a cosine of each an octave
+EPSILON = 1e-6  # keeps the norm of nothing finite in half precision
 
 
 class Norm(nn.Module):
@@ -30,6 +30,7 @@ class Norm(nn.Module):
         self.gain = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same."""
         length = (x.float().square().mean(1, keepdim=True) + EPSILON).rsqrt().to(x.dtype)
         return x * length * self.gain[:, None, None].to(x.dtype)
 
@@ -47,6 +48,7 @@ class Block(nn.Module):
         nn.init.zeros_(self.style.weight)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """(B, C, H, W) and the step's embedding (B, E) to (B, C, H, W)."""
         scale, shift = self.style(embedding)[..., None, None].chunk(2, 1)
         out = self.convs[0](functional.silu(self.norms[0](x)))
         out = self.norms[1](out) * (1.0 + scale) + shift

@@ -1,10 +1,10 @@
 """The networks that turn a phone texture into a studio texture; of the authors' papers, own code.
 
-shape.py          what a stored network needs to be built again
+network_shape.py  what a stored network needs to be built again
 layers.py         equalised, modulated and resampling layers
 generator.py      StyleGAN2's generator: latent or W+ in, texture out
 discriminator.py  its residual discriminator, whose features also tell how alike textures look
-inputs.py         what the encoder is told about a phone texture
+inputs.py         what the encoder gets of a phone texture
 encoder.py        phone texture in, W+ and features of the generator's middle sizes out
 studio_net.py     encoder and generator together; weights on disk
 """

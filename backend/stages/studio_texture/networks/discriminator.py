@@ -14,7 +14,7 @@ GROUP = 4  # textures that are compared with one another
 
 
 class Residual(nn.Module):
-    """Half the size: two convolutions beside a plain way."""
+    """Half the size: two convolutions beside a skip connection."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()
@@ -23,6 +23,7 @@ class Residual(nn.Module):
         self.aside = Conv(channels_in, channels, 1, halve=True, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H / 2, W / 2)."""
         changed = activate(self.second(activate(self.first(x))))
         return (changed + self.aside(x)) / math.sqrt(2.0)
 

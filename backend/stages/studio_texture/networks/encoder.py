@@ -27,7 +27,7 @@ class Code:
 
 
 class Up(nn.Module):
-    """Coarse features, doubled, and the way down's of that edge: one set of both."""
+    """Coarse features, doubled, and the downward path's of that edge: one set of both."""
 
     def __init__(self, coarse: int, channels: int) -> None:
         super().__init__()
@@ -35,6 +35,7 @@ class Up(nn.Module):
         self.both = Conv(channels, channels)
 
     def forward(self, coarse: Tensor, aside: Tensor) -> Tensor:
+        """(B, C', H, W) and (B, C, 2 H, 2 W) to (B, C, 2 H, 2 W)."""
         return activate(self.both(doubled(self.coarse(coarse)) + aside))
 
 
@@ -48,6 +49,7 @@ class ChangeHead(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x: Tensor) -> Change:
+        """(B, C, edge, edge) to scale and shift of the generator's channels there."""
         scale, shift = self.out(activate(self.conv(x))).chunk(2, 1)
         return Change(scale, shift)
 

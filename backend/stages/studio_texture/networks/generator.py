@@ -36,6 +36,7 @@ class MappingNet(nn.Module):
         self.register_buffer("mean", torch.zeros(size))
 
     def forward(self, z: Tensor) -> Tensor:
+        """z (B, D) to w (B, D)."""
         w = z * (z.square().mean(1, keepdim=True) + EPSILON).rsqrt()
         with torch.autocast(z.device.type, enabled=False):
             for layer in self.layers:
@@ -55,6 +56,7 @@ class StyledConv(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor, w: Tensor, noise: torch.Generator | None) -> Tensor:
+        """(B, C, H, W) and w (B, D) to (B, C', H, W), or twice H and W."""
         x = self.conv(x, w)
         if noise is not None:
             count, _, height, width = x.shape
@@ -72,6 +74,7 @@ class Colours(nn.Module):
         self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """(B, C, H, W) and w (B, D) to (B, 3, H, W)."""
         return self.conv(x, w).float() + self.bias[:, None, None]
 
 
@@ -111,6 +114,7 @@ class Generator(nn.Module):
         )
 
     def forward(self, z: Tensor, noise: torch.Generator | None = None) -> Tensor:
+        """z (B, D) to textures (B, 3, N, N)."""
         return self.synthesis(self.wplus(self.mapping(z)), noise=noise)
 
     def wplus(self, w: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-CHANNELS = 11
+CHANNELS = 11  # colour 3, coverage, clipping, openness, normal 3, place 2
 # sRGB, of a texel's brightest channel: where a sensor begins to clip, and where it surely does.
 CLIPPED_SRGB = (0.95, 0.985)
 

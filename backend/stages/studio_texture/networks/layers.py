@@ -16,10 +16,11 @@ from torch.nn import functional
 SLOPE = 0.2  # of the leaky ReLU
 GAIN = math.sqrt(2.0)  # keeps the variance through it
 TAPS = (1.0, 3.0, 3.0, 1.0)  # of the filter against aliasing
-EPSILON = 1e-8
+EPSILON = 1e-8  # keeps norms of nothing finite; the paper's
 
 
 def activate(x: Tensor) -> Tensor:
+    """Leaky ReLU of (...), at the same variance."""
     return functional.leaky_relu(x, SLOPE) * GAIN
 
 
@@ -33,6 +34,7 @@ class Linear(nn.Module):
         self.scale, self.pace = pace / math.sqrt(size_in), pace
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., in) to (..., out)."""
         return functional.linear(x, self.weight * self.scale, self.bias * self.pace)
 
 
@@ -50,10 +52,11 @@ class Conv(nn.Module):
         self.halve, self.edge = halve, kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) to (B, out, H, W), or half of H and W."""
         weight = self.weight * self.scale
         if not self.halve:
             return functional.conv2d(x, weight, self.bias, padding=self.edge)
-        if self.edge == 0:  # filter and step in one: only what is kept is reckoned
+        if self.edge == 0:  # filter and step in one: only what is kept is computed
             return functional.conv2d(filtered(x, 1, step=2), weight, self.bias)
         return functional.conv2d(filtered(x, 2), weight, self.bias, stride=2)
 
@@ -103,7 +106,7 @@ class ModulatedConv(nn.Module):
 
 
 def filtered(x: Tensor, padding: int, *, step: int = 1, gain: float = 1.0) -> Tensor:
-    """`x` through the separable filter TAPS, padded by zeros, every `step`-th texel kept."""
+    """`x` (B, C, H, W) through the separable filter TAPS, padded by zeros; each `step`-th texel."""
     channels = x.shape[1]
     taps = x.new_tensor(TAPS)
     kernel = torch.outer(taps, taps) * (gain / float(sum(TAPS)) ** 2)
@@ -112,5 +115,5 @@ def filtered(x: Tensor, padding: int, *, step: int = 1, gain: float = 1.0) -> Te
 
 
 def doubled(x: Tensor) -> Tensor:
-    """Twice the size: bilinear, which is what zeros between the texels and TAPS give."""
+    """(B, C, H, W) to (B, C, 2 H, 2 W), bilinear: what zeros between the texels and TAPS give."""
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SMALLEST, LARGEST = 32, 512
+MIN_SIZE, MAX_SIZE = 32, 512  # texels: below, features have no place; above, no test has been
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class StudioShape:
     feature_sizes: tuple[int, ...] = (32, 64)  # edges at which the encoder changes features
 
     def __post_init__(self) -> None:
-        if not SMALLEST <= self.size <= LARGEST or self.size & (self.size - 1):
+        if not MIN_SIZE <= self.size <= MAX_SIZE or self.size & (self.size - 1):
             raise ValueError(f"A texture of {self.size} texels is no power of two from 32 to 512.")
         unknown = set(self.feature_sizes) - set(self.edges[1:])
         if unknown:

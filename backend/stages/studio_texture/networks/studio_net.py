@@ -60,7 +60,7 @@ def save(net: StudioNet, folder: Path = WEIGHTS, name: str = NAME, **facts: obje
 
 
 def weights_sha256(folder: Path = WEIGHTS, name: str = NAME) -> str:
-    """Of the weights as their description tells it; empty where there is none."""
+    """Of the weights, by their description; empty where there is none."""
     try:
         return json.loads((folder / f"{name}.json").read_text("utf-8"))["sha256"]
     except (OSError, KeyError, TypeError, ValueError):
