@@ -60,7 +60,8 @@ class Hair:
 
 def find_hair(texels: TexelMap, albedo_log: FloatArray, coverage: FloatArray) -> Hair:
     """`albedo_log` (n, 3): the texture without the room's light; `coverage` (n,) in [0, 1]."""
-    no_hair = Hair(*np.zeros((2, len(texels)), np.float32), None, 0.0)
+    none = np.zeros(len(texels), np.float32)
+    no_hair = Hair(none, none, None, 0.0)
     coarse = texel_map(texels.template, COARSE)
     colour = coarse.sample(texels.scatter(albedo_log), cv2.INTER_AREA)
     observed = coarse.sample(texels.scatter(coverage), cv2.INTER_AREA) > OBSERVED_THRESHOLD

@@ -10,7 +10,8 @@ from .filmed_points import FilmedPoints
 
 DARKEST, LIGHTEST = 0.01, 0.9  # linear; noise below, clipping above
 # Alternations, which converge slowly where frames share few points; and log light at which a
-# point's deviation halves its weight (Cauchy): about the shading's own error, so that shine counts little.
+# point's deviation halves its weight (Cauchy): about the shading's own error, so that shine counts
+# little.
 ROUNDS, SPREAD = 30, 0.08
 MAX_OFFSET = 0.7  # log light, a factor of two: beyond, a mismatch is likelier than an exposure
 
