@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from backend.imaging.tensor_color import linear_from_srgb, log_light
+from backend.stages.detail import shipped_weights
 from backend.stages.detail.conditions import (
     BROAD_CHANNELS,
     CONDITION_CHANNELS,
@@ -33,7 +34,6 @@ from backend.stages.detail.diffusion import (
     load,
     save,
     scheduler,
-    shipped,
 )
 from backend.stages.detail.diffusion.pipeline import Prediction
 from backend.stages.detail.diffusion_generator import Diffusion
@@ -225,8 +225,8 @@ def test_weights_go_to_diffusers_layout_and_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["missing", "truncated", "altered", "no description"])
 def test_damaged_weights_are_told_with_a_remedy(tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "weights"
-    shutil.copytree(shipped.WEIGHTS, folder)
-    file = folder / shipped.FILE
+    shutil.copytree(shipped_weights.WEIGHTS, folder)
+    file = folder / shipped_weights.FILE
     if damage == "missing":
         file.unlink()
     elif damage == "truncated":
@@ -236,7 +236,7 @@ def test_damaged_weights_are_told_with_a_remedy(tmp_path: Path, damage: str) -> 
         content[-1] ^= 1
         file.write_bytes(content)
     else:
-        (folder / shipped.ORIGIN).unlink()
+        (folder / shipped_weights.ORIGIN).unlink()
     with pytest.raises(EnvironmentProblem, match=r"diffusion_pytorch_model") as caught:
         load(folder)
     assert "train detail" in caught.value.remedy
