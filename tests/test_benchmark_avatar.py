@@ -12,17 +12,17 @@ from filmed_head import CPU, MOLE_M, QUALITY, Case, Silent, albedo_of
 from numpy.typing import NDArray
 
 from backend.atlas.texel_map import texel_map
-from backend.benchmark.avatar import judge
+from backend.benchmark.avatar import evaluator
 from backend.benchmark.avatar.benchmark_avatar import benchmark_avatar
 from backend.benchmark.avatar.cases import FULL, QUICK, cases_of
 from backend.benchmark.avatar.ceilings import CEILINGS
 from backend.benchmark.avatar.compare import compare_results, differences
-from backend.benchmark.avatar.judge import Judge
+from backend.benchmark.avatar.evaluator import CaptureEvaluator
 from backend.benchmark.avatar.methods import METHODS, PRODUCT
 from backend.benchmark.avatar.results import ResultsError, ResultsFile, Row, Versions, read_results
-from backend.benchmark.avatar.scored_views import TrueViews, eroded, shown_plain, shown_skin
+from backend.benchmark.avatar.scored_views import TrueViews, erode, visible_plain_skin, visible_skin
 from backend.benchmark.avatar.scores import (
-    SEEN_TEXELS,
+    VISIBILITY_TEXELS,
     AtlasTruth,
     Scores,
     score_views,
@@ -37,7 +37,7 @@ from backend.imaging.image_files import (
     srgb_from_linear,
     unit_from_pixels,
 )
-from backend.stages.frame_sampling.posed_head import pose_head, show_texture
+from backend.stages.frame_sampling.posed_head import pose_head, render_texture
 from backend.stages.phone_texture import unwrap
 from backend.stages.studio_texture import studio_texture
 from backend.synthetic.corpus.skin_marks import Moles
@@ -79,14 +79,14 @@ def judged(still_light: Case, light: RoomLight) -> Judged:
         template,
         posed,
         np.stack(filmed),
-        np.stack([show_texture(head, template, color) for head in posed]),
-        np.stack([eroded(shown_skin(head, template)) for head in posed]),
-        np.stack([eroded(shown_plain(head, template)) for head in posed]),
+        np.stack([render_texture(head, template, color) for head in posed]),
+        np.stack([erode(visible_skin(head, template)) for head in posed]),
+        np.stack([erode(visible_plain_skin(head, template)) for head in posed]),
         IDENTITY,
         1.0,
     )
     radius = np.full(len(case.moles_m), MOLE_M / 2, np.float32)
-    seen = texel_map(template, SEEN_TEXELS).sample(phone.coverage) > 0.5
+    seen = texel_map(template, VISIBILITY_TEXELS).sample(phone.coverage) > 0.5
     moles = visible_moles(template, template.vertices_m, Moles(case.moles_m, radius), seen)
     assert moles
     return Judged(
@@ -188,8 +188,8 @@ def test_comparison_tells_change_from_chance(tmp_path: Path) -> None:
         for c in cases
     ]
     found = {d.score: d for d in differences(first, second)}
-    assert found["raw dB"].is_sure and found["raw dB"].change == pytest.approx(1.0, abs=0.4)
-    assert not found["SSIM"].is_sure and "leak" not in found
+    assert found["raw dB"].is_significant and found["raw dB"].change == pytest.approx(1.0, abs=0.4)
+    assert not found["SSIM"].is_significant and "leak" not in found
     for name, rows in (("a", first), ("b", second)):
         kept = ResultsFile(tmp_path / name, VERSIONS)
         for one in rows:
@@ -210,9 +210,9 @@ def test_a_method_that_fails_is_a_row_and_the_rest_goes_on(
 
     monkeypatch.setitem(METHODS, "learned", broken)
     nothing = object()
-    meter = judge.Meter()
+    meter = evaluator.Meter()
     case = cases_of(QUICK)[0]
-    failed = judge._judged(case, "learned", nothing, meter, Judge)
+    failed = evaluator._evaluate(case, "learned", nothing, meter, CaptureEvaluator)
     assert "no such layer" in failed.failure and "Traceback" in capsys.readouterr().err
     told = as_markdown([row("a1", raw_db=25.0), failed], ["# Title"])
     assert "no such layer" in told and "| 25.0 |" in told
@@ -224,7 +224,7 @@ def test_unknown_methods_are_refused(tmp_path: Path) -> None:
 
 
 def test_truth_of_moles_needs_them_seen(template: HeadTemplate) -> None:
-    unseen = np.zeros(len(texel_map(template, SEEN_TEXELS)), bool)
+    unseen = np.zeros(len(texel_map(template, VISIBILITY_TEXELS)), bool)
     cheek = template.vertices_m[[template.landmark_vertices[50, 0]]].astype(np.float32)
     moles = Moles(cheek, np.array([0.002], np.float32))
     assert not visible_moles(template, template.vertices_m, moles, unseen)

@@ -34,7 +34,7 @@ from backend.benchmark.head.reference import (
     ReferenceMissing,
     load_reference,
 )
-from backend.benchmark.head.reference_fit import LARGEST_SD, ReferenceFitter
+from backend.benchmark.head.reference_fit import MAX_IDENTITY_SD, ReferenceFitter
 from backend.benchmark.head.surface_figures import REGIONS, Ruler
 from backend.benchmark.head.wrap import Wrap, cached_wrap, wrap_template
 from backend.cli import developer_commands, main
@@ -173,7 +173,7 @@ def test_fit_follows_identity_but_not_past_its_bounds(template: HeadTemplate, sk
     fitter = ReferenceFitter(template, everywhere)
     width = template.identity_names.index("face_width")
     off_mm = []
-    for size_sd in (2.0, LARGEST_SD + 1.9):
+    for size_sd in (2.0, MAX_IDENTITY_SD + 1.9):
         identity = np.zeros(len(template.identity_names))
         identity[width] = size_sd
         truth = template.neutral_m(identity).astype(np.float64)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from backend.benchmark.texture import benchmark_tone
-from backend.benchmark.texture.light_shown import TEETH_LAB, LightShown, albedo_of_lab
-from backend.benchmark.texture.room_pan import light_on_face, panned
-from backend.benchmark.texture.smiling import CASES, SmileCase
+from backend.benchmark.texture.light_cues import TEETH_LAB, LightCues, albedo_of_lab
+from backend.benchmark.texture.room_pan import light_on_face, pan_over
+from backend.benchmark.texture.smile_cases import CASES, SmileCase
 from backend.benchmark.texture.teeth import teeth_colour
 from backend.detector.landmark_indices import INNER_LIPS
 from backend.stages.frame_sampling.eye_colors import SCLERA_ALBEDO
@@ -46,7 +46,7 @@ def test_a_pan_clips_lamps_and_misses_the_ceiling():
     panorama = np.full((36, 72, 3), 0.2, np.float32)
     panorama[:6] = 5.0  # above 60 degrees
     panorama[18, 36] = 50.0
-    seen = panned(panorama)
+    seen = pan_over(panorama)
     assert seen.shape == panorama.shape
     assert seen[18, 36] == pytest.approx(1.0) and seen[:18] == pytest.approx(0.2)
 
@@ -73,10 +73,10 @@ def test_closed_lips_show_no_teeth():
     assert teeth_colour(*smiling(6.0), SKIN) is None
 
 
-def beside(number: int, albedo: np.ndarray) -> LightShown:
+def beside(number: int, albedo: np.ndarray) -> LightCues:
     """Somebody whose teeth and pan show the light with errors of OFF, whose sclera half of it."""
     off = np.exp(OFF * (-1.0) ** (number // 2 + np.arange(3)))
-    return LightShown(
+    return LightCues(
         case=SmileCase(number), skin=(albedo + MIRRORED) * LIGHT, albedo=albedo,
         sclera=0.5 * SCLERA_ALBEDO * LIGHT, teeth=albedo_of_lab(TEETH_LAB) * LIGHT * off,
         pan=0.1 * LIGHT * off, room=LIGHT * off,
@@ -85,8 +85,8 @@ def beside(number: int, albedo: np.ndarray) -> LightShown:
 
 def test_tables_say_how_far_each_cue_is_off(monkeypatch, tmp_path, capsys):
     shown = iter([beside(k, SKIN_TYPES[k % len(SKIN_TYPES)].astype(float)) for k in range(CASES)])
-    monkeypatch.setattr(benchmark_tone, "filmed_smile", lambda *_: tmp_path)
-    monkeypatch.setattr(benchmark_tone, "light_shown", lambda *_: next(shown))
+    monkeypatch.setattr(benchmark_tone, "render_smile", lambda *_: tmp_path)
+    monkeypatch.setattr(benchmark_tone, "measure_cues", lambda *_: next(shown))
     benchmark_tone.benchmark_tone(None, tmp_path / "found.json")
     found = json.loads((tmp_path / "found.json").read_text("utf-8"))
     told, errors = found["told_off_log"], found["ita_error_deg"]

@@ -18,54 +18,54 @@ from studio_avatar_addon.avatar.errors import StudioAvatarError
 
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
-SomeRun = TypeVar("SomeRun")
-SomeRow = TypeVar("SomeRow")
+RunT = TypeVar("RunT")
+RowT = TypeVar("RowT")
 
 
-def rows_of_all(
-    measured: Callable[[SomeRun], list[SomeRow]],
-    failed: Callable[[SomeRun, str], list[SomeRow]],
-    many: Sequence[SomeRun],
-    timed: Sequence[SomeRun],
-) -> Iterator[SomeRow]:
+def run_all(
+    measure: Callable[[RunT], list[RowT]],
+    on_failure: Callable[[RunT, str], list[RowT]],
+    parallel: Sequence[RunT],
+    sequential: Sequence[RunT],
+) -> Iterator[RowT]:
     """The rows of `many` runs, as many at a time as there are cores, then those of runs whose time
     counts, one by one. `measured` must be a module's own function."""
-    rows_of = partial(_rows_of, measured, failed)
-    with _one_thread_each():
+    run_one = partial(_run_isolated, measure, on_failure)
+    with _single_blas_thread():
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for rows in pool.map(rows_of, many):
+            for rows in pool.map(run_one, parallel):
                 yield from rows
-        for run in timed:
-            yield from rows_of(run)
+        for run in sequential:
+            yield from run_one(run)
 
 
-def _rows_of(
-    measured: Callable[[SomeRun], list[SomeRow]],
-    failed: Callable[[SomeRun, str], list[SomeRow]],
-    run: SomeRun,
-) -> list[SomeRow]:
+def _run_isolated(
+    measure: Callable[[RunT], list[RowT]],
+    on_failure: Callable[[RunT, str], list[RowT]],
+    run: RunT,
+) -> list[RowT]:
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(1, mp_context=context) as process:
-            return process.submit(_in_words, measured, failed, run).result()
+            return process.submit(_run_reported, measure, on_failure, run).result()
     except Exception as error:  # a bug is a row too, and the others go on
         traceback.print_exc()
-        return failed(run, f"{type(error).__name__}: {error}")
+        return on_failure(run, f"{type(error).__name__}: {error}")
 
 
-def _in_words(
-    measured: Callable[[SomeRun], list[SomeRow]],
-    failed: Callable[[SomeRun, str], list[SomeRow]],
-    run: SomeRun,
-) -> list[SomeRow]:
+def _run_reported(
+    measure: Callable[[RunT], list[RowT]],
+    on_failure: Callable[[RunT, str], list[RowT]],
+    run: RunT,
+) -> list[RowT]:
     try:
-        return measured(run)
+        return measure(run)
     except StudioAvatarError as error:
-        return failed(run, error.problem)
+        return on_failure(run, error.problem)
 
 
 @contextmanager
-def _one_thread_each() -> Generator[None]:
+def _single_blas_thread() -> Generator[None]:
     """For processes started inside, as the product does it: more only wait for one another."""
     before = os.environ.get(BLAS_THREADS)
     os.environ[BLAS_THREADS] = "1"

@@ -12,11 +12,11 @@ from ...job.cache_folder import cache_folder
 from ...job.terminal import TerminalProgress
 from ..capture.capture_cases import CaptureCache
 from ..head.reference import DEFAULT_HEADS
-from ..processes import rows_of_all
+from ..processes import run_all
 from .cases import FILMING, QUICK, available, cases_of
 from .compare import compare_results
-from .judge import Run, failed, measured, scores_fingerprint
-from .methods import ALL_METHODS, ASKED_FOR
+from .evaluator import Run, failure_rows, measure_run, scores_fingerprint
+from .methods import DEFAULT_METHODS, SELECTABLE_METHODS
 from .results import ResultsError, ResultsFile, Row, Versions
 from .stage_runs import pipeline_fingerprint
 from .table import as_markdown
@@ -36,10 +36,10 @@ def benchmark_avatar(
     Raises ResultsError for an unknown method or results of another version, EnvironmentProblem
     where nothing can be rendered.
     """
-    heads, chosen = heads or DEFAULT_HEADS, tuple(methods) or ALL_METHODS
-    if unknown := [method for method in chosen if method not in ASKED_FOR]:
+    heads, chosen = heads or DEFAULT_HEADS, tuple(methods) or DEFAULT_METHODS
+    if unknown := [method for method in chosen if method not in SELECTABLE_METHODS]:
         raise ResultsError(
-            f"There is no method {unknown[0]}.", f"Choose of: {', '.join(ASKED_FOR)}."
+            f"There is no method {unknown[0]}.", f"Choose of: {', '.join(SELECTABLE_METHODS)}."
         )
     out = out or cache_folder() / DEFAULT_OUT / chosen_set
     cases = cases_of(chosen_set)
@@ -52,7 +52,7 @@ def benchmark_avatar(
             cache.rendered(case, TerminalProgress())
             sheet = out / SHEETS / f"{case.name}.jpg"
             run = Run(case, cache.folder(case), chosen, sheet, (versions.scores, versions.pipeline))
-            for row in rows_of_all(measured, failed, [], [run]):
+            for row in run_all(measure_run, failure_rows, [], [run]):
                 results.add(row)
                 print(_line(row), flush=True)
         _write_table(out, results.rows, chosen_set, len(cases) - len(shown))

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...synthetic.corpus.person import TYPES
-from ..capture.capture_cases import KINDS, LIGHTS, REFERENCE, TEMPLATE, CaptureCase, CaptureFilming
+from ..capture.capture_cases import (
+    LIGHTS,
+    MOTIONS,
+    REFERENCE,
+    TEMPLATE,
+    CaptureCase,
+    CaptureFilming,
+)
 
 QUICK, FULL = "quick", "full"
 FILMING = CaptureFilming(views=12, size_px=(360, 640), samples=16)
@@ -30,7 +37,7 @@ def available(cases: tuple[CaptureCase, ...], heads: Path) -> tuple[CaptureCase,
 
 
 def _case(block: int, place: int) -> CaptureCase:
-    heads, lights, moves = (TEMPLATE, REFERENCE), tuple(LIGHTS), tuple(KINDS)
+    heads, lights, moves = (TEMPLATE, REFERENCE), tuple(LIGHTS), tuple(MOTIONS)
     return CaptureCase(
         head=heads[((place + 1) // 2 + block) % len(heads)],
         light=lights[(place + block) % len(lights)],

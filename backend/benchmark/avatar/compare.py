@@ -14,8 +14,10 @@ from ..markdown_table import table_head, table_line
 from .results import ResultsError, Row, read_results
 from .table import COLUMNS, Column, methods_of
 
-SURE = 0.99  # of Student's t: a table holds dozens of figures, and some would differ by chance
-FEWEST = 3
+CONFIDENCE = (
+    0.99  # of Student's t: a table holds dozens of figures, and some would differ by chance
+)
+MIN_PAIRS = 3
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Difference:
         return self.second - self.first
 
     @property
-    def is_sure(self) -> bool:
+    def is_significant(self) -> bool:
         return self.change != 0.0 and abs(self.change) > self.spread
 
 
@@ -61,7 +63,7 @@ def compare_results(first: Path, second: Path) -> str:
     )
     for d in found:
         figures = [f"{v:.3f}" for v in (d.first, d.second, d.change, d.spread)]
-        verdict = "more than chance" if d.is_sure else ""
+        verdict = "more than chance" if d.is_significant else ""
         lines.append(table_line(d.method, d.score, str(d.captures), *figures, verdict))
     return "\n".join(lines)
 
@@ -82,11 +84,11 @@ def differences(first: Sequence[Row], second: Sequence[Row]) -> list[Difference]
 
 
 def _difference(method: str, column: Column, pairs: list[tuple[Row, Row]]) -> Difference:
-    values = np.array([[column.tell(row) for row in pair] for pair in pairs], float)
+    values = np.array([[column.value_of(row) for row in pair] for pair in pairs], float)
     values = values[np.isfinite(values).all(1)]
     count, spread = len(values), math.nan
-    if count >= FEWEST:
+    if count >= MIN_PAIRS:
         error = float((values[:, 1] - values[:, 0]).std(ddof=1)) / math.sqrt(count)
-        spread = float(t.ppf(0.5 + SURE / 2.0, count - 1)) * error
+        spread = float(t.ppf(0.5 + CONFIDENCE / 2.0, count - 1)) * error
     first, second = values.mean(0) if count else (math.nan, math.nan)
     return Difference(method, column.title, count, float(first), float(second), spread)

@@ -16,10 +16,10 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ...imaging.log_light import LUMINANCE
 
-DARKEST = 1e-3  # linear luminance, before a logarithm
+MIN_LUMINANCE = 1e-3  # linear luminance, before a logarithm
 SSIM_SIGMA, SSIM_C1, SSIM_C2 = 1.5, 0.01**2, 0.03**2  # Wang et al. 2004
 GRADIENT_SIGMA = 0.8  # px; finer than that is noise of the render
-FLAT = 1e-7  # variance below which an image has no colour to scale
+MIN_VARIANCE = 1e-7  # variance below which an image has no colour to scale
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Alignment:
         middle, wanted = ours.mean(0), theirs.mean(0)
         variance = ((ours - middle) ** 2).mean(0)
         together = ((ours - middle) * (theirs - wanted)).mean(0)
-        scale = np.where(variance > FLAT, together / np.maximum(variance, FLAT), 1.0)
+        scale = np.where(
+            variance > MIN_VARIANCE, together / np.maximum(variance, MIN_VARIANCE), 1.0
+        )
         return cls(scale, wanted - scale * middle)
 
     def __call__(self, srgb: FloatArray) -> FloatArray:
@@ -95,4 +97,4 @@ def correlation(a: FloatArray, b: FloatArray) -> float:
 
 def log_luminance(srgb: FloatArray) -> NDArray[np.float32]:
     luminance = linear_from_srgb(srgb) @ LUMINANCE
-    return np.log(np.maximum(luminance, DARKEST)).astype(np.float32)
+    return np.log(np.maximum(luminance, MIN_LUMINANCE)).astype(np.float32)

@@ -20,13 +20,13 @@ from ...store.texture_files import write_texture_set
 from ...synthetic.render_capture import render_capture
 from ..texture.true_visibility import SKIN_PART
 from .measures import psnr_db, ssim
-from .scored_views import TrueViews, eroded, read_rgb
+from .scored_views import TrueViews, erode, read_rgb
 from .stage_runs import Staged
 
 # Blender's own rooms that neither the captures nor the simulator's panoramas show, how they are
 # turned, and from which side (degrees to the subject's left) the head is seen.
 ROOMS = {"courtyard": (40.0, 25.0), "sunset": (200.0, -25.0)}
-SHARE = 0.75  # of the capture's resolution
+RESOLUTION_SCALE = 0.75  # of the capture's resolution
 SAMPLES, SEED = 24, 1
 AIM_M = (0.0, 0.0, -0.01)  # said in figures: heads of other eyes are looked at alike
 
@@ -40,7 +40,7 @@ class Relit:
 
     def scores(self, truth: Relit) -> dict[str, float]:
         """Raw, where both show skin, away from its borders: a renderer has no slider."""
-        inside = np.stack([eroded(one) for one in self.skin & truth.skin])
+        inside = np.stack([erode(one) for one in self.skin & truth.skin])
         return {
             "relit_db": psnr_db(self.pictures, truth.pictures, inside),
             "relit_ssim": ssim(self.pictures, truth.pictures, inside),
@@ -97,8 +97,8 @@ def _relit(
             "light": light,
             "path": {"kind": "camera_moves", "views": 1, "yaw_pitch_deg": [[yaw_deg, 0.0]]},
             "camera": {
-                "size_px": [round(SHARE * edge) for edge in camera["size_px"]],
-                "focal_px": SHARE * camera["focal_px"],
+                "size_px": [round(RESOLUTION_SCALE * edge) for edge in camera["size_px"]],
+                "focal_px": RESOLUTION_SCALE * camera["focal_px"],
                 "distance_m": camera["distance_m"],
                 "aim_m": AIM_M,
             },

@@ -21,17 +21,17 @@ from ...imaging.image_files import linear_from_srgb, read_image_8bit, unit_from_
 from ...synthetic.corpus.biophysics import ita_deg
 from ...synthetic.corpus.skin_marks import Moles
 from ...training.identity.embedding import SCORE, load
-from ..capture.capture_cases import ATLAS_COLOR, MOLES
+from ..capture.capture_cases import ATLAS_COLOR_FILE, MOLES_FILE
 from ..capture.capture_truth import CaptureTruth
 from ..texture.true_visibility import visible_texels
 from .measures import Alignment, gradient_correlation, log_luminance, psnr_db, shading_leak, ssim
 from .scored_views import TrueViews
 
-SEEN_TEXELS, MOLE_TEXELS, IDENTITY_TEXELS = 512, 1024, 256
+VISIBILITY_TEXELS, MOLE_TEXELS, IDENTITY_TEXELS = 512, 1024, 256
 # A mole is its disc against the ring round it, in radii; it is kept with half of its contrast, a
 # little aside at most: how exactly things lie is for the gradients to tell.
-DISC, RING, KEPT, ASIDE_M = 0.7, (1.6, 2.6), 0.5, 0.001
-LEAST_MOLE_M, LEAST_CONTRAST = 0.0010, 0.15
+DISC_RADII, RING_RADII, MIN_KEPT_CONTRAST, MAX_SHIFT_M = 0.7, (1.6, 2.6), 0.5, 0.001
+MIN_MOLE_RADIUS_M, MIN_MOLE_CONTRAST = 0.0010, 0.15
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,12 @@ class AtlasTruth:
         cls, folder: Path, template: HeadTemplate, truth: CaptureTruth, views: IntArray
     ) -> AtlasTruth:
         """`folder`: the case's; `views`: those of the capture that the fit uses."""
-        color = unit_from_pixels(read_image_8bit(folder / ATLAS_COLOR))
+        color = unit_from_pixels(read_image_8bit(folder / ATLAS_COLOR_FILE))
         if len(truth.vertices_m) != len(template.vertices_m):
             return cls(template, color, None, ())
-        table = texel_map(template, SEEN_TEXELS)
+        table = texel_map(template, VISIBILITY_TEXELS)
         seen = visible_texels(table, truth, views)
-        moles = Moles(**read_arrays(folder / MOLES))
+        moles = Moles(**read_arrays(folder / MOLES_FILE))
         return cls(template, color, seen, visible_moles(template, truth.vertices_m, moles, seen))
 
     def score(self, texture: FloatArray, alignment: Alignment) -> dict[str, float]:
@@ -110,7 +110,7 @@ class AtlasTruth:
         scores = {"identity_distance": identity_distance(texture, self.color_srgb)}
         if self.seen is None:
             return scores
-        table = texel_map(self.template, SEEN_TEXELS)
+        table = texel_map(self.template, VISIBILITY_TEXELS)
         ours, theirs = (table.sample(i, cv2.INTER_AREA) for i in (texture, self.color_srgb))
         ours, skin = alignment(ours), table.is_material("skin")
         for name, inside in (("seen_db", skin & self.seen), ("unseen_db", skin & ~self.seen)):
@@ -124,9 +124,9 @@ class AtlasTruth:
             log_luminance(table.sample(i, cv2.INTER_AREA)) for i in (texture, self.color_srgb)
         )
         kept = [
-            mole.contrast(ours) >= KEPT * mole.contrast(theirs)
+            mole.contrast(ours) >= MIN_KEPT_CONTRAST * mole.contrast(theirs)
             for mole in self.moles
-            if mole.contrast(theirs) >= LEAST_CONTRAST
+            if mole.contrast(theirs) >= MIN_MOLE_CONTRAST
         ]
         return (float(np.mean(kept)) if kept else math.nan), len(kept)
 
@@ -137,17 +137,17 @@ def visible_moles(
     """Those of at least LEAST_MOLE_M on a head (V, 3) whose texels, of SEEN_TEXELS, are seen."""
     coarse, fine = (
         texel_map(template, size).interpolate(vertices_m.astype(np.float32))
-        for size in (SEEN_TEXELS, MOLE_TEXELS)
+        for size in (VISIBILITY_TEXELS, MOLE_TEXELS)
     )
     shown, tree = seen[cKDTree(coarse).query(moles.position_m)[1]], cKDTree(fine)
     found = []
-    for k in np.flatnonzero(shown & (moles.radius_m >= LEAST_MOLE_M)):
+    for k in np.flatnonzero(shown & (moles.radius_m >= MIN_MOLE_RADIUS_M)):
         place, radius = moles.position_m[k], moles.radius_m[k]
-        near = np.array(tree.query_ball_point(place, ASIDE_M + RING[1] * radius), int)
+        near = np.array(tree.query_ball_point(place, MAX_SHIFT_M + RING_RADII[1] * radius), int)
         away = np.linalg.norm(fine[near] - place, axis=1)
-        within = fine[near[away < ASIDE_M]]
-        discs = [np.array(d, int) for d in tree.query_ball_point(within, DISC * radius)]
-        ring = near[away > ASIDE_M + RING[0] * radius]
+        within = fine[near[away < MAX_SHIFT_M]]
+        discs = [np.array(d, int) for d in tree.query_ball_point(within, DISC_RADII * radius)]
+        ring = near[away > MAX_SHIFT_M + RING_RADII[0] * radius]
         if discs and len(ring):
             found.append(Mole(tuple(discs), ring))
     return tuple(found)

@@ -33,7 +33,7 @@ from ..capture.capture_run import peak_mb
 
 STANDARD = QUALITY["standard"]
 CPU = torch.device("cpu")
-_FORGET_PEAK = Path("/proc/self/clear_refs"), "5"
+_CLEAR_PEAK = Path("/proc/self/clear_refs"), "5"
 
 Value = TypeVar("Value")
 
@@ -45,22 +45,22 @@ class Meter:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     peak_mb: dict[str, float] = field(default_factory=dict[str, float])  # of the whole process
 
-    def with_others(self, other: Meter) -> Meter:
+    def joined(self, other: Meter) -> Meter:
         """These costs and those of `other`."""
         return Meter(self.seconds | other.seconds, self.peak_mb | other.peak_mb)
 
     def __call__(self, stage: str, make: Callable[[], Value]) -> Value:
-        forgot = _forget_peak()
+        was_reset = _reset_peak_memory()
         started = time.monotonic()
         value = make()
         self.seconds[stage] = time.monotonic() - started
-        self.peak_mb[stage] = peak_mb() if forgot else math.nan
+        self.peak_mb[stage] = peak_mb() if was_reset else math.nan
         return value
 
 
-def _forget_peak() -> bool:
+def _reset_peak_memory() -> bool:
     """Start the process's peak memory anew, where the system can."""
-    path, word = _FORGET_PEAK
+    path, word = _CLEAR_PEAK
     try:
         path.write_text(word, "ascii")
     except OSError:

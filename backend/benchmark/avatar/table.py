@@ -13,7 +13,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 from ..capture.capture_cases import REFERENCE, TEMPLATE
 from ..figures import Target
 from ..markdown_table import table_head, table_line
-from ..texture.tones import TONE_TITLES, tone_figures, tone_means
+from ..texture.tone_errors import TONE_TITLES, tone_figures, tone_means
 from .methods import PRODUCT
 from .results import Row
 
@@ -25,7 +25,7 @@ class Column:
     """A score as the tables show it."""
 
     title: str
-    tell: Callable[[Row], float]
+    value_of: Callable[[Row], float]
     digits: int = 1
     target: Target | None = None
 
@@ -45,7 +45,7 @@ COLUMNS = (
     Column("relit dB", lambda row: row.scores.relit_db, 1),
     Column("relit SSIM", lambda row: row.scores.relit_ssim, 3),
 )
-TONE_BIAS = Target(2.0)
+TONE_BIAS_TARGET = Target(2.0)
 
 
 def as_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
@@ -63,7 +63,12 @@ def as_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
     if measured:
         lines += ["## All captures", "", *_means(measured), ""]
         lines += ["## Tone, signed ITA error in degrees", "", *_tones(measured), ""]
-        lines += ["## Each capture", "", *_each([row for row in rows if not row.failure]), ""]
+        lines += [
+            "## Each capture",
+            "",
+            *_per_capture([row for row in rows if not row.failure]),
+            "",
+        ]
         lines += ["## Stages", "", *_stages(measured), ""]
         lines += ["## Targets, the worse half", "", *_targets(measured), ""]
     failed = [row for row in rows if row.failure]
@@ -72,9 +77,9 @@ def as_markdown(rows: Sequence[Row], notes: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def mean_of(rows: Sequence[Row], tell: Callable[[Row], float]) -> float:
+def mean_of(rows: Sequence[Row], value_of: Callable[[Row], float]) -> float:
     """Over what was measured; NaN without any."""
-    values = np.array([tell(row) for row in rows], float)
+    values = np.array([value_of(row) for row in rows], float)
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else math.nan
 
@@ -86,9 +91,9 @@ def methods_of(rows: Sequence[Row]) -> list[str]:
 def _means(rows: Sequence[Row]) -> list[str]:
     lines = table_head("method", "captures", *(column.title for column in COLUMNS))
     for method in methods_of(rows):
-        mine = [row for row in rows if row.method == method]
-        cells = [_cell(mean_of(mine, c.tell), c.digits) for c in COLUMNS]
-        lines.append(table_line(method, str(len(mine)), *cells))
+        own = [row for row in rows if row.method == method]
+        cells = [_cell(mean_of(own, c.value_of), c.digits) for c in COLUMNS]
+        lines.append(table_line(method, str(len(own)), *cells))
     return lines
 
 
@@ -106,10 +111,10 @@ def _means_of(rows: Sequence[Row]) -> FloatArray:
     return tone_means(errors, np.array([row.skin_type for row in rows]))
 
 
-def _each(rows: Sequence[Row]) -> list[str]:
+def _per_capture(rows: Sequence[Row]) -> list[str]:
     lines = table_head("capture", "method", *(column.title for column in COLUMNS))
     for row in rows:
-        cells = [_cell(column.tell(row), column.digits) for column in COLUMNS]
+        cells = [_cell(column.value_of(row), column.digits) for column in COLUMNS]
         lines.append(table_line(row.case, row.method, *cells))
     return lines
 
@@ -126,24 +131,24 @@ def _stages(rows: Sequence[Row]) -> list[str]:
 
 def _targets(rows: Sequence[Row]) -> list[str]:
     """Of the product, not of baselines."""
-    mine = [row for row in rows if row.method == PRODUCT]
+    own = [row for row in rows if row.method == PRODUCT]
     lines = table_head("score", "value", "target", "verdict")
     for column in COLUMNS:
         if column.target is None:
             continue
-        halves = [mean_of([r for r in mine if r.head == head], column.tell) for head in HALVES]
-        known = [value for value in halves if math.isfinite(value)]
-        if known:
-            worse = min(known) if column.target.at_least else max(known)
-            lines.append(_judged(column.title, worse, column.digits, column.target))
-    halves = [[row for row in mine if row.head == head] for head in HALVES]
+        halves = [mean_of([r for r in own if r.head == head], column.value_of) for head in HALVES]
+        finite = [value for value in halves if math.isfinite(value)]
+        if finite:
+            worse = min(finite) if column.target.at_least else max(finite)
+            lines.append(_verdict_line(column.title, worse, column.digits, column.target))
+    halves = [[row for row in own if row.head == head] for head in HALVES]
     biases = [float(np.abs(_means_of(half)).max()) for half in halves if half]
     if biases:
-        lines.append(_judged("ITA bias of a tone", max(biases), 1, TONE_BIAS))
+        lines.append(_verdict_line("ITA bias of a tone", max(biases), 1, TONE_BIAS_TARGET))
     return lines
 
 
-def _judged(title: str, value: float, digits: int, target: Target) -> str:
+def _verdict_line(title: str, value: float, digits: int, target: Target) -> str:
     verdict = "met" if target.is_met(value) else "missed"
     return table_line(title, _cell(value, digits), str(target), verdict)
 

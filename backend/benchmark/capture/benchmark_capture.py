@@ -20,15 +20,15 @@ from ...synthetic.sample_capture.film_sample import SAMPLE_FOLDER
 from ..figures import Figure, Section, Target, worse_half
 from ..head.reference import DEFAULT_HEADS, FOLDER
 from ..head.surface_figures import REGIONS
-from ..processes import rows_of_all
+from ..processes import run_all
 from .capture_cases import REFERENCE, CaptureCache, all_cases
-from .capture_run import KEYFRAMES, WHOLE, Row, Run, failed, measured
-from .degrade import degraded_photos
-from .rows import print_and_keep, printed
+from .capture_run import KEYFRAMES, WHOLE, Row, Run, failure_rows, measure_run
+from .degrade import write_degraded_photos
+from .rows import print_and_write, print_rows
 
 CLEAN, PHONE = "clean", "phone"
 CLIPS = DEFAULT_HEADS.parent / "clips"
-JUDGE = "bald_turn_1080p"  # the real clip that shows the whole head
+REFERENCE_CLIP = "bald_turn_1080p"  # the real clip that shows the whole head
 _FACE, _EAR, _CRANIUM, _NECK = range(len(REGIONS))
 # Of the clean captures with all keyframes: name, unit, how a row tells it, and its target.
 SUMMARY: tuple[tuple[str, str, Callable[[Row], float], float | None], ...] = (
@@ -45,7 +45,7 @@ SUMMARY: tuple[tuple[str, str, Callable[[Row], float], float | None], ...] = (
     ("tracks, median", "px", lambda row: row.scores.track_px[0], None),
 )
 CLIP_LIMITS = {"outline, median": 1.0, "outline, p90": 3.0, "tracks, median": 0.5}
-LONGEST_S, LONGEST_DRAFT_S, MOST_MB = 120.0, 45.0, 3072.0
+MAX_FIT_S, MAX_DRAFT_FIT_S, MAX_PEAK_MB = 120.0, 45.0, 3072.0
 
 
 def benchmark_capture(heads: Path | None, out: Path | None) -> None:
@@ -57,8 +57,8 @@ def benchmark_capture(heads: Path | None, out: Path | None) -> None:
     """
     heads = heads or DEFAULT_HEADS
     runs = list(simulated_runs(heads)), list(clip_runs())
-    rows = printed(_HEADINGS, rows_of_all(measured, failed, *runs), _line)
-    print_and_keep(rows, _summary(rows, (heads / FOLDER).is_dir()), out)
+    rows = print_rows(_HEADINGS, run_all(measure_run, failure_rows, *runs), _line)
+    print_and_write(rows, _summary(rows, (heads / FOLDER).is_dir()), out)
 
 
 _HEADINGS = """\
@@ -74,10 +74,10 @@ def simulated_runs(heads: Path) -> Iterator[Run]:
         if case.head == REFERENCE and not (heads / FOLDER).is_dir():
             continue
         truth = cache.rendered(case, TerminalProgress())
-        photos = degraded_photos(truth.frames, truth.folder.parent / PHONE, case.seed)
+        photos = write_degraded_photos(truth.frames, truth.folder.parent / PHONE, case.seed)
         arrays = truth.folder / "cameras.npz"
-        yield Run(case.name, CLEAN, truth.folder / "frames", arrays, in_all_ways=True)
-        yield Run(case.name, PHONE, photos, arrays, in_all_ways=True)
+        yield Run(case.name, CLEAN, truth.folder / "frames", arrays, all_variants=True)
+        yield Run(case.name, PHONE, photos, arrays, all_variants=True)
 
 
 def clip_runs() -> Iterator[Run]:
@@ -85,8 +85,8 @@ def clip_runs() -> Iterator[Run]:
     yield Run("sample (acting)", "standard", sample, SAMPLE_FOLDER / TRUTH_FILE)
     for clip in sorted(CLIPS.glob("*.mp4")) if CLIPS.is_dir() else []:
         yield Run(clip.stem, "standard", clip)
-    if (judge := CLIPS / f"{JUDGE}.mp4").is_file():
-        yield Run(JUDGE, "draft", judge, quality="draft")
+    if (clip := CLIPS / f"{REFERENCE_CLIP}.mp4").is_file():
+        yield Run(REFERENCE_CLIP, "draft", clip, quality="draft")
 
 
 def _line(row: Row) -> str:
@@ -123,8 +123,8 @@ def _summary(rows: list[Row], with_reference: bool) -> list[Section]:
 def _group_section(rows: list[Row], title: str, judged: bool, note: str) -> Section:
     measured = [row for row in rows if not row.failure]
     figures = [Figure("failed", len(rows) - len(measured), "", Target(0) if judged else None)]
-    for name, unit, tell, limit in SUMMARY if measured else ():
-        value = worse_half(np.abs([tell(row) for row in measured]))
+    for name, unit, value_of, limit in SUMMARY if measured else ():
+        value = worse_half(np.abs([value_of(row) for row in measured]))
         target = Target(limit) if judged and limit is not None else None
         figures.append(Figure(name, value, unit, target))
     title = f"{len(rows)} simulated captures, {title}: worse half"
@@ -134,17 +134,17 @@ def _group_section(rows: list[Row], title: str, judged: bool, note: str) -> Sect
 def _clip_section(row: Row) -> Section:
     title = f"{row.case}, {row.footage}"
     if row.failure:
-        failed = Figure("failed", 1, "", Target(0) if row.case == JUDGE else None)
+        failed = Figure("failed", 1, "", Target(0) if row.case == REFERENCE_CLIP else None)
         return Section(title, 0.0, (failed,), row.failure)
     figures = [
         Figure(name, value, unit, Target(CLIP_LIMITS[name]) if name in CLIP_LIMITS else None)
-        for name, unit, tell, _ in SUMMARY
-        if not np.isnan(value := tell(row))
+        for name, unit, value_of, _ in SUMMARY
+        if not np.isnan(value := value_of(row))
     ]
-    longest = LONGEST_DRAFT_S if row.footage == "draft" else LONGEST_S
+    limit_s = MAX_DRAFT_FIT_S if row.footage == "draft" else MAX_FIT_S
     figures += [
         Figure("frames left out", row.left_out, f"/ {row.frames}"),
-        Figure("time", row.seconds, "s", Target(longest)),
-        Figure("memory", row.peak_mb, "MB", Target(MOST_MB)),
+        Figure("time", row.seconds, "s", Target(limit_s)),
+        Figure("memory", row.peak_mb, "MB", Target(MAX_PEAK_MB)),
     ]
     return Section(title, row.seconds, tuple(figures))

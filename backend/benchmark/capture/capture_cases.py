@@ -34,20 +34,20 @@ from ...synthetic.render_capture import render_capture, studio_fingerprint
 from ..head.reference import load_reference
 from ..head.wrap import cached_wrap
 from .capture_truth import CaptureTruth, read_truth
-from .foreign_head import foreign_skin, load_foreign_mesh, write_foreign_head
-from .real_skin import withheld_skin
+from .foreign_head import foreign_skin, load_foreign_mesh, write_reference_person
+from .real_skin import make_withheld_skin
 
 TEMPLATE, REFERENCE = "template", "ict"
 # Soft indoor light, a low sun from the side, a coloured evening: Blender's own, and their turn.
 LIGHTS = {"soft": ("interior", 0.0), "sun": ("sunrise", 90.0), "coloured": ("night", 120.0)}
-KINDS = {"camera": "camera_moves", "head": "head_turns"}
+MOTIONS = {"camera": "camera_moves", "head": "head_turns"}
 FOCAL_RATIOS = (0.85, 1.05, 1.3, 0.95, 1.5)  # over the longer side, case by case
 FACE_SHARE = 0.36  # of the picture's longer side that .2 m of head take up
 TEXELS = 2048
 IDENTITY_BOUND = 1.6  # standard deviations
 # What a capture's folder holds beside what was rendered: its skin in our atlas, whichever head wore
 # it, and the moles of a painted person.
-ATLAS_COLOR, MOLES, FOLDER_OF_RENDERS = "atlas_color.png", "moles.npz", "capture"
+ATLAS_COLOR_FILE, MOLES_FILE, RENDERS_FOLDER = "atlas_color.png", "moles.npz", "capture"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class CaptureCase:
 
 def all_cases() -> tuple[CaptureCase, ...]:
     """Twelve; the first six are a fair half: each head, light and way of moving alike often."""
-    moves = tuple(KINDS)
+    moves = tuple(MOTIONS)
     order = product(range(len(moves)), enumerate(LIGHTS), enumerate((TEMPLATE, REFERENCE)))
     return tuple(
         CaptureCase(head, light, moves[(first + i + j) % len(moves)], seed)
@@ -125,29 +125,33 @@ class CaptureCache:
         work = self.folder(case)
         spec = work / "spec.json"
         if not spec.is_file():
-            head, maps = self._painted(case, work)
+            head, maps = self._write_head_and_skin(case, work)
             write_json(spec, self._spec(case, head, maps))
-        render_capture(spec, work / FOLDER_OF_RENDERS, progress)
-        return read_truth(work / FOLDER_OF_RENDERS / "cameras.npz", self._template)
+        render_capture(spec, work / RENDERS_FOLDER, progress)
+        return read_truth(work / RENDERS_FOLDER / "cameras.npz", self._template)
 
-    def _painted(self, case: CaptureCase, work: Path) -> tuple[dict[str, object], dict[str, str]]:
+    def _write_head_and_skin(
+        self, case: CaptureCase, work: Path
+    ) -> tuple[dict[str, object], dict[str, str]]:
         """The spec's head and skin, their files written."""
         work.mkdir(parents=True, exist_ok=True)
         template = self._template
         if case.head == TEMPLATE:
-            identity, skin, maps = painted_head(template, case.seed, TEXELS)
-            write_arrays(work / MOLES, **asdict(skin.moles))
-            write_png(work / ATLAS_COLOR, maps["base_color"])
+            identity, skin, maps = paint_random_head(template, case.seed, TEXELS)
+            write_arrays(work / MOLES_FILE, **asdict(skin.moles))
+            write_png(work / ATLAS_COLOR_FILE, maps["base_color"])
             head = {"identity": identity.tolist(), "iris_linear": skin.iris_linear}
             return head, write_maps(maps, work)
         reference, mesh = load_reference(self._heads), load_foreign_mesh(self._heads)
         wrap = cached_wrap(template, reference)
-        write_foreign_head(work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed)
+        write_reference_person(
+            work / "head.npz", reference, mesh, wrap.head_from_reference, case.seed
+        )
         anatomy = Anatomy(texel_map(template, TEXELS), template.vertices_m)
-        skin = withheld_skin(self._heads.parent, anatomy, case.skin_type, case.seed)
+        skin = make_withheld_skin(self._heads.parent, anatomy, case.skin_type, case.seed)
         maps = skin_maps(skin, anatomy)
-        write_png(work / ATLAS_COLOR, maps["base_color"])
-        maps = foreign_skin(template, reference, mesh, wrap, TEXELS).carried(maps)
+        write_png(work / ATLAS_COLOR_FILE, maps["base_color"])
+        maps = foreign_skin(template, reference, mesh, wrap, TEXELS).transfer(maps)
         head = {"mesh": "head.npz", "iris_linear": skin.iris_linear}
         return head, write_maps(maps, work)
 
@@ -162,7 +166,7 @@ class CaptureCache:
             "skin": maps,
             "light": {"hdri": hdri, "rotation_deg": rotation_deg},
             "path": {
-                "kind": KINDS[case.moving],
+                "kind": MOTIONS[case.moving],
                 "views": filming.views,
                 "yaw_pitch_deg": filming.yaw_pitch_deg,
             },
@@ -177,17 +181,17 @@ class CaptureCache:
         }
 
 
-def painted_head(
+def paint_random_head(
     template: HeadTemplate, seed: int, texels: int
 ) -> tuple[FloatArray, StudioTexture, dict[str, NDArray[np.uint8]]]:
     """Another person for each seed: identity (P,), skin, and its maps for Blender."""
-    identity = drawn_identity(template, seed)
+    identity = sample_identity(template, seed)
     anatomy = Anatomy(texel_map(template, texels), template.neutral_m(identity))
     skin = paint(draw_person(seed), anatomy, torch.device("cpu"))
     return identity, skin, skin_maps(skin, anatomy)
 
 
-def drawn_identity(template: HeadTemplate, seed: int) -> FloatArray:
+def sample_identity(template: HeadTemplate, seed: int) -> FloatArray:
     """(P,) standard deviations: another person for each seed."""
     drawn = np.random.default_rng(seed).standard_normal(len(template.identity_names))
     return np.clip(drawn, -IDENTITY_BOUND, IDENTITY_BOUND)

@@ -55,31 +55,33 @@ class Run:
     source: Path  # a clip or a folder of photos
     truth: Path | None = None  # a file that `read_truth` takes
     quality: str = "standard"
-    in_all_ways: bool = False
+    all_variants: bool = False
 
 
-def failed(run: Run, problem: str) -> list[Row]:
+def failure_rows(run: Run, problem: str) -> list[Row]:
     """What stands in for a run that came to nothing."""
     return [Row(run.case, run.footage, WHOLE, max(KEYFRAMES), failure=problem)]
 
 
-def measured(run: Run) -> list[Row]:
+def measure_run(run: Run) -> list[Row]:
     """Read, track and fit it in its ways."""
     template, silent = load_template(), Silent()
     with TemporaryDirectory() as scratch:
         capture = read_footage(run.source, Path(scratch), QUALITY[run.quality], silent)
         track = track_face(capture, Path(scratch), silent)
-        ways = _ways(run, len(capture.frame_index))
-        return [_row(run, template, *_chosen(capture, track, n), method, n) for method, n in ways]
+        variants = _variants(run, len(capture.frame_index))
+        return [
+            _row(run, template, *_subset(capture, track, n), method, n) for method, n in variants
+        ]
 
 
-def _ways(run: Run, count: int) -> list[tuple[str, int]]:
-    if not run.in_all_ways:
+def _variants(run: Run, count: int) -> list[tuple[str, int]]:
+    if not run.all_variants:
         return [(WHOLE, count)]
     return [(LANDMARKS, max(KEYFRAMES)), *((WHOLE, n) for n in KEYFRAMES)]
 
 
-def _chosen(capture: Capture, track: FaceTrack, count: int) -> tuple[Capture, FaceTrack]:
+def _subset(capture: Capture, track: FaceTrack, count: int) -> tuple[Capture, FaceTrack]:
     """So many of the chosen frames, evenly over the clip."""
     every = len(capture.frame_index)
     kept: IntArray = np.unique(np.linspace(0, every - 1, min(count, every)).round().astype(int))
@@ -98,16 +100,21 @@ def _chosen(capture: Capture, track: FaceTrack, count: int) -> tuple[Capture, Fa
 
 
 def _row(
-    run: Run, template: HeadTemplate, capture: Capture, track: FaceTrack, method: str, asked: int
+    run: Run,
+    template: HeadTemplate,
+    capture: Capture,
+    track: FaceTrack,
+    method: str,
+    keyframes: int,
 ) -> Row:
-    ways: dict[str, Callable[[], Solution]] = {
+    variants: dict[str, Callable[[], Solution]] = {
         LANDMARKS: lambda: solve_landmarks(capture, track, template, Silent()),
         WHOLE: lambda: solve_head(capture, track, template, Silent(), Corrections()),
     }
-    row = Row(run.case, run.footage, method, asked, len(capture.frame_index))
+    row = Row(run.case, run.footage, method, keyframes, len(capture.frame_index))
     started = time.monotonic()
     try:
-        solution = ways[method]()
+        solution = variants[method]()
         fit = finish_head(capture, track, solution, {})
     except StudioAvatarError as error:
         return replace(row, failure=error.problem)
@@ -116,7 +123,7 @@ def _row(
         scores = score_clip(solution)
     else:
         truth = read_truth(run.truth, template)
-        scores = score_capture(solution, fit, capture, truth, Ruler(template, laid_by=("face",)))
+        scores = score_capture(solution, fit, capture, truth, Ruler(template, aligned_by=("face",)))
     return replace(
         row,
         left_out=len(solution.left_out) - len(solution.frames),

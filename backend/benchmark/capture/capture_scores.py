@@ -14,7 +14,7 @@ from ...geometry.closest import Surface
 from ...stages.fitting.outline_fit import FilmedOutlines, outline_gaps_px
 from ...stages.fitting.silhouette import person_outline
 from ...stages.fitting.solution import Solution
-from ..head.surface_figures import REGIONS, TO_MM, Ruler
+from ..head.surface_figures import MM_PER_M, REGIONS, Ruler
 from .capture_truth import CaptureTruth
 
 
@@ -39,8 +39,8 @@ def score_clip(solution: Solution) -> CaptureScores:
     problem, estimate = solution.problem, solution.estimate
     gaps = outline_gaps_px(problem, estimate, solution.filmed)
     return CaptureScores(
-        outline_px=_spread([gaps[k] for k in solution.frames if k in gaps]),
-        track_px=_spread(_track_errors(solution)),
+        outline_px=_median_and_p90([gaps[k] for k in solution.frames if k in gaps]),
+        track_px=_median_and_p90(_track_errors(solution)),
     )
 
 
@@ -53,12 +53,12 @@ def score_capture(
     found, true = fit.camera_from_head[frames], truth.camera_from_head[views]
     surface = Surface(truth.vertices_m, truth.skin_triangles)
     distances = ruler.measure(fit.neutral_m.astype(np.float64), surface)
-    apart = distances.laid(inverse_rigid(found)[:, :3, 3]) - inverse_rigid(true)[:, :3, 3]
+    apart = distances.alignment(inverse_rigid(found)[:, :3, 3]) - inverse_rigid(true)[:, :3, 3]
     angle = rotation_errors_deg(found[:, :3, :3], true[:, :3, :3])
     clip = score_clip(solution)
     return CaptureScores(
         rotation_deg=(float(np.median(angle)), float(angle.max())),
-        position_mm=TO_MM * float(np.median(np.linalg.norm(apart, axis=1))),
+        position_mm=MM_PER_M * float(np.median(np.linalg.norm(apart, axis=1))),
         focal_percent=100.0 * (fit.camera.focal_px[0] / truth.camera.focal_px[0] - 1.0),
         surface_mm=tuple(zip(distances.median, distances.p90, strict=True)),
         outline_px=_true_outlines(solution, frames, views, truth) or clip.outline_px,
@@ -93,7 +93,7 @@ def _true_outlines(
         return None
     everywhere: BoolArray = np.ones(len(problem.template.vertices_m), bool)
     filmed = FilmedOutlines(person, everywhere)
-    return _spread(list(outline_gaps_px(problem, solution.estimate, filmed).values()))
+    return _median_and_p90(list(outline_gaps_px(problem, solution.estimate, filmed).values()))
 
 
 def _track_errors(solution: Solution) -> list[FloatArray]:
@@ -104,7 +104,7 @@ def _track_errors(solution: Solution) -> list[FloatArray]:
     return errors
 
 
-def _spread(parts: list[FloatArray]) -> tuple[float, float]:
+def _median_and_p90(parts: list[FloatArray]) -> tuple[float, float]:
     values = np.concatenate(parts) if parts else np.zeros(0)
     if not len(values):
         return math.nan, math.nan

@@ -37,7 +37,7 @@ class LengthCost:
     failure: str = ""
 
 
-def cost_of(length: Length) -> list[LengthCost]:
+def measure_cost(length: Length) -> list[LengthCost]:
     """Read a clip of that length; the process should be its own, as the peak is the process's."""
     with TemporaryDirectory() as scratch:
         clip = Path(scratch) / length.clip.name
@@ -47,7 +47,7 @@ def cost_of(length: Length) -> list[LengthCost]:
         return [LengthCost(length.seconds, time.monotonic() - began, peak_mb())]
 
 
-def no_cost(length: Length, problem: str) -> list[LengthCost]:
+def failed_cost(length: Length, problem: str) -> list[LengthCost]:
     """What stands in for a clip that could not be read."""
     return [LengthCost(length.seconds, failure=problem)]
 

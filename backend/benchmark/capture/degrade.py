@@ -25,7 +25,7 @@ GAIN_WOBBLE, WHITE_WOBBLE = 0.08, 0.04  # standard deviations of logarithms, fra
 JPEG_QUALITY = 55
 
 
-def degraded_photos(frames: Sequence[Path], folder: Path, seed: int) -> Path:
+def write_degraded_photos(frames: Sequence[Path], folder: Path, seed: int) -> Path:
     """Write each frame, degraded, as JPEG to a folder in `folder`, unless all are there; returns
     that folder, whose name tells the degradation."""
     folder /= fingerprint(BLUR_PX, SHOT_NOISE, READ_NOISE, GAIN_WOBBLE, WHITE_WOBBLE, JPEG_QUALITY)
@@ -35,11 +35,11 @@ def degraded_photos(frames: Sequence[Path], folder: Path, seed: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
     for frame, photo in zip(frames, photos, strict=True):
-        write_jpeg(photo, degraded(read_image_8bit(frame), random), JPEG_QUALITY)
+        write_jpeg(photo, degrade(read_image_8bit(frame), random), JPEG_QUALITY)
     return folder
 
 
-def degraded(image_srgb: Image8, random: np.random.Generator) -> Image8:
+def degrade(image_srgb: Image8, random: np.random.Generator) -> Image8:
     """(H, W, 3) uint8: another exposure and white balance, blur, shot and read noise."""
     linear = linear_from_srgb(unit_from_pixels(image_srgb))
     gain = np.exp(GAIN_WOBBLE * random.standard_normal() + WHITE_WOBBLE * random.standard_normal(3))

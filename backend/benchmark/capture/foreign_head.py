@@ -81,7 +81,7 @@ class ForeignSkin:
     uv: NDArray[np.float32]  # (M, 2) in the template's atlas
     nearest: NDArray[np.int64]  # (size, size) into texel: continues the charts into the gutters
 
-    def carried(self, maps: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
+    def transfer(self, maps: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
         """Maps of the template's atlas, by name, in the reference's; the normals, which belong to
         the template's own directions of UV, are left out."""
         there = texel_from_uv(self.uv, len(maps["base_color"]))
@@ -151,7 +151,7 @@ def identity_weights(seed: int) -> FloatArray:
     return np.random.default_rng(seed).standard_normal(IDENTITIES)
 
 
-def write_foreign_head(
+def write_reference_person(
     path: Path, reference: ReferenceHead, mesh: ForeignMesh, to_head: Similarity, seed: int
 ) -> None:
     """The reference's person of that seed for `capture_mesh`, laid in our head frame."""

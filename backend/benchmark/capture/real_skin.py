@@ -21,7 +21,7 @@ from ...synthetic.corpus.studio_folder import WITHHELD, open_studio_folder, wrap
 TONE_SD = 0.2
 
 
-def withheld_skin(data: Path, anatomy: Anatomy, skin_type: int, seed: int) -> StudioTexture:
+def make_withheld_skin(data: Path, anatomy: Anatomy, skin_type: int, seed: int) -> StudioTexture:
     """That of the withheld skins nearest to the type, 0 to 5, brought to its luminance and then
     another way for each seed; it keeps its own colours. `data` holds skins and heads.
 

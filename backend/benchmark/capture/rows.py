@@ -14,22 +14,20 @@ from ..figures import Section, as_json, as_table, without_nan
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-SomeRow = TypeVar("SomeRow")
+RowT = TypeVar("RowT")
 
 
-def printed(
-    headings: str, rows: Iterable[SomeRow], line: Callable[[SomeRow], str]
-) -> list[SomeRow]:
+def print_rows(headings: str, rows: Iterable[RowT], line: Callable[[RowT], str]) -> list[RowT]:
     """All rows, each printed under the headings when it comes."""
     print(headings)
-    every: list[SomeRow] = []
+    every: list[RowT] = []
     for row in rows:
         every.append(row)
         print(line(row), flush=True)
     return every
 
 
-def print_and_keep(
+def print_and_write(
     rows: Sequence[DataclassInstance], sections: Sequence[Section], out: Path | None
 ) -> None:
     """Print the summary; write it with the rows to `out` as JSON, where asked for."""

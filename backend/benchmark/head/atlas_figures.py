@@ -19,8 +19,8 @@ from .mesh_figures import quads_in
 
 COVER_PX = 1024
 GAP_PX = 2048
-SAME_UV = 1e-5  # corners closer than this are one point of the atlas
-EDGE_SLACK = 1e-3  # share of a triangle: a texel on an edge two triangles share is no overlap
+SAME_POINT_UV = 1e-5  # corners closer than this are one point of the atlas
+EDGE_TOLERANCE = 1e-3  # share of a triangle: a texel on an edge two triangles share is no overlap
 
 
 def atlas_figures(template: HeadTemplate) -> list[Figure]:
@@ -99,13 +99,13 @@ def _inside(triangle: FloatArray, x: FloatArray, y: FloatArray) -> BoolArray:
         return np.zeros(x.shape, bool)
     first = ((bx - x) * (cy - y) - (cx - x) * (by - y)) / area
     second = ((cx - x) * (ay - y) - (ax - x) * (cy - y)) / area
-    return np.minimum(np.minimum(first, second), 1.0 - first - second) > EDGE_SLACK
+    return np.minimum(np.minimum(first, second), 1.0 - first - second) > EDGE_TOLERANCE
 
 
 def island_of_quads(quad_uv: FloatArray) -> NDArray[np.int32]:
     """(F,) which island each quad of (F, 4, 2) is in: quads that share a point of the atlas."""
     points = quad_uv.reshape(-1, 2)
-    close = KDTree(points).query_pairs(SAME_UV, output_type="ndarray")
+    close = KDTree(points).query_pairs(SAME_POINT_UV, output_type="ndarray")
     quad_pairs = close // 4
     ones = np.ones(len(quad_pairs))
     links = sp.csr_array((ones, quad_pairs.T), shape=(len(quad_uv), len(quad_uv)))

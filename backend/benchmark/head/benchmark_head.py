@@ -20,8 +20,8 @@ from .atlas_figures import atlas_figures
 from .landmark_figures import landmark_figures
 from .mesh_figures import mesh_figures
 from .reference import DEFAULT_HEADS, load_reference
-from .surface_figures import TO_MM, surface_figures
-from .wrap import TRUSTED_M, Wrap, cached_wrap
+from .surface_figures import MM_PER_M, surface_figures
+from .wrap import MAX_WRAP_DISTANCE_M, Wrap, cached_wrap
 
 
 def benchmark_head(heads: Path | None, out: Path | None) -> None:
@@ -66,12 +66,13 @@ def wrap_figures(template: HeadTemplate, wrap: Wrap) -> list[Figure]:
     skin = material_vertices(template, "skin")
     lost = skin & ~wrap.trusted
     face = template.region("face") > 0.5
-    left_mm = TO_MM * wrap.distance_m[wrap.trusted]
+    limit_mm = MM_PER_M * MAX_WRAP_DISTANCE_M
+    left_mm = MM_PER_M * wrap.distance_m[wrap.trusted]
     return [
         Figure("template's size against the reference's", wrap.head_from_reference.scale, ""),
         Figure("distance left", float(left_mm.mean()), "mm", p90=float(np.percentile(left_mm, 90))),
         Figure("skin vertices", int(skin.sum()), ""),
-        Figure(f"  not within {TO_MM * TRUSTED_M:g} mm of their like", int(lost.sum()), ""),
+        Figure(f"  not within {limit_mm:g} mm of their like", int(lost.sum()), ""),
         Figure("  of them on the face", int((lost & face).sum()), ""),
     ]
 

@@ -24,7 +24,7 @@ LIP_RINGS = slice(3, 9)  # vermilion border to the front of the mouth's bag
 SEAL_RINGS = slice(3, 8)  # of either lip, which meets the other
 SHARES = (0.25, 0.5, 0.75)  # where edges are looked at, besides their ends
 # Deeper than this in front of a face of teeth or lips is on their other side, not inside them.
-DEEPEST_M = 0.006
+MAX_DEPTH_M = 0.006
 CORNER_COLUMNS = (10, 30)  # of the mouth's rings: left and right corner
 BESIDE_CORNER = 2  # columns of the other lip that belong to the fold at the corner itself
 
@@ -69,15 +69,15 @@ def contact_of(head: HeadMesh, posed_m: FloatArray) -> Contact:
 
 def lid_gap_mm(head: HeadMesh, posed_m: FloatArray, side: str) -> float:
     """Farthest that the closed lids' edges of side "L" or "R" lie apart or over each other."""
-    return _between_mm(head, posed_m, f"lid_upper_{side}", f"lid_lower_{side}")
+    return _gap_mm(head, posed_m, f"lid_upper_{side}", f"lid_lower_{side}")
 
 
 def lip_gap_mm(head: HeadMesh, posed_m: FloatArray) -> float:
     """Farthest that the lips' contact lines lie apart or over each other."""
-    return _between_mm(head, posed_m, "lip_contact_upper", "lip_contact_lower")
+    return _gap_mm(head, posed_m, "lip_contact_upper", "lip_contact_lower")
 
 
-def _between_mm(head: HeadMesh, posed_m: FloatArray, upper: str, lower: str) -> float:
+def _gap_mm(head: HeadMesh, posed_m: FloatArray, upper: str, lower: str) -> float:
     one, other = posed_m[head.loops[upper]], posed_m[head.loops[lower]]
     return max(_farthest_from(one, other), _farthest_from(other, one)) * MM
 
@@ -157,7 +157,7 @@ def _inside(points: FloatArray, posed_m: FloatArray, triangles: IntArray) -> Flo
     normals = vertex_normals(posed_m, triangles)[triangles[places.triangle]]
     normal = (places.weights[:, :, None] * normals).sum(axis=1)
     behind = ((places.points_m - points) * normal).sum(axis=1) > 0
-    inside: BoolArray = behind & ~surface.on_border(places) & (places.distance_m < DEEPEST_M)
+    inside: BoolArray = behind & ~surface.on_border(places) & (places.distance_m < MAX_DEPTH_M)
     return np.where(inside, places.distance_m, -places.distance_m)
 
 

@@ -13,9 +13,11 @@ from ...geometry.intersections import intersections_between, self_intersections
 from ..figures import Figure, Target
 
 RANDOM_HEADS = 50
-SHARP_DEG = 160.0
-IN_REGION = 0.5
-LIDS_AND_LIPS = 0.3  # their outer rings, not the pockets behind them, which enclose eye and teeth
+MAX_ANGLE_DEG = 160.0
+MIN_REGION_WEIGHT = 0.5
+MIN_LID_OR_LIP_WEIGHT = (
+    0.3  # their outer rings, not the pockets behind them, which enclose eye and teeth
+)
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,18 @@ def mesh_figures(template: HeadTemplate, seed: int = 0) -> list[Figure]:
     skin = template.quad_material == MATERIALS.index("skin")
     for name in ("face", "eyelids_L", "lips", "nose", "nostrils", "ears_L", "cranium", "neck"):
         inside = skin & quads_in(template, name)
-        target = Target(SHARP_DEG) if name == "face" else None
+        target = Target(MAX_ANGLE_DEG) if name == "face" else None
         figures.append(Figure(f"widest angle, {name}", float(angles[inside].max()), "deg", target))
-    wide = (angles > SHARP_DEG).any(axis=1) & skin & quads_in(template, "face")
-    figures.append(Figure(f"face quads wider than {SHARP_DEG:g} deg", wide.sum(), "", Target(0)))
+    wide = (angles > MAX_ANGLE_DEG).any(axis=1) & skin & quads_in(template, "face")
+    title = f"face quads wider than {MAX_ANGLE_DEG:g} deg"
+    figures.append(Figure(title, wide.sum(), "", Target(0)))
     return figures + _crossing_figures(template, seed)
 
 
 def quads_in(template: HeadTemplate, *regions: str) -> BoolArray:
     """(F,) quads that lie chiefly in any of the regions."""
     weights = np.max([template.region(name) for name in regions], axis=0)
-    return weights[template.quads].mean(axis=1) > IN_REGION
+    return weights[template.quads].mean(axis=1) > MIN_REGION_WEIGHT
 
 
 def quad_angles_deg(vertices_m: FloatArray, quads: IntArray) -> FloatArray:
@@ -95,8 +98,8 @@ def _crossing_figures(template: HeadTemplate, seed: int) -> list[Figure]:
 
 
 def _crossings(template: HeadTemplate) -> list[Crossing]:
-    lids = _strong_in(template, "eyelids_L", "eyelids_R")
-    lips = _strong_in(template, "lips")
+    lids = _triangles_in(template, "eyelids_L", "eyelids_R")
+    lips = _triangles_in(template, "lips")
     return [
         Crossing("skin and mouth with themselves", _of(template, "skin", "mouth"), None),
         Crossing("lids with eyeballs", lids, _of(template, "eye")),
@@ -111,8 +114,8 @@ def _of(template: HeadTemplate, *materials: str) -> IntArray:
     return template.triangles[np.isin(template.triangle_material, codes)]
 
 
-def _strong_in(template: HeadTemplate, *regions: str) -> IntArray:
+def _triangles_in(template: HeadTemplate, *regions: str) -> IntArray:
     """(A, 3) triangles of the skin where the regions are strong."""
     triangles = _of(template, "skin")
     weights = np.max([template.region(name) for name in regions], axis=0)
-    return triangles[weights[triangles].mean(axis=1) > LIDS_AND_LIPS]
+    return triangles[weights[triangles].mean(axis=1) > MIN_LID_OR_LIP_WEIGHT]

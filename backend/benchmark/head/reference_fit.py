@@ -19,10 +19,10 @@ from ...stages.fitting.freeform import smooth_modes
 from ...stages.fitting.solve import FREEFORM_MODES
 from .wrap import Wrap
 
-LARGEST_SD = 3.0
+MAX_IDENTITY_SD = 3.0
 ROUNDS = 6
-FARTHEST_M = 0.015
-OFF_SD_M, ALONG_SD_M = 0.001, 0.005
+MAX_DISTANCE_M = 0.015
+NORMAL_SD_M, CORRESPONDENCE_SD_M = 0.001, 0.005
 # What a model cannot follow strays alike over this area, which says no more than one point would.
 INDEPENDENT_M2 = 1e-4
 # Where a neck leans and ends is not who somebody is.
@@ -39,15 +39,15 @@ class ReferenceFitter:
         self._rest, self._used = rest, used
         self._parameters = len(template.identity_names)
         self._basis = np.concatenate([identity, smooth_modes(rest, FREEFORM_MODES)], axis=2)
-        self._seen = np.ascontiguousarray(self._basis[used])
+        self._used_basis = np.ascontiguousarray(self._basis[used])
         area = _vertex_areas(rest, template.triangles)
         self._share = (area * (1.0 - NECK_DISCOUNT * template.region("neck")))[
             used
         ] / INDEPENDENT_M2
-        along = (self._share / ALONG_SD_M**2)[:, None, None] * self._seen
+        along = (self._share / CORRESPONDENCE_SD_M**2)[:, None, None] * self._used_basis
         count = self._basis.shape[2]
         self._along = along.reshape(-1, count)
-        self._along_system = self._along.T @ self._seen.reshape(-1, count)
+        self._along_system = self._along.T @ self._used_basis.reshape(-1, count)
 
     def fit(self, surface: Surface, wrapped_m: FloatArray, with_modes: bool) -> FloatArray:
         """Vertices (V, 3) of the head that fits `surface` best, at its own size and place.
@@ -59,8 +59,8 @@ class ReferenceFitter:
         wrapped = wrapped_m[self._used]
         for _ in range(ROUNDS):
             to_head = fit_similarity(wrapped, vertices[self._used], self._share)
-            found = self._solve(to_head, surface, wrapped, vertices, free)
-            vertices = self._rest + self._basis[:, :, :free] @ found
+            parameters = self._solve(to_head, surface, wrapped, vertices, free)
+            vertices = self._rest + self._basis[:, :, :free] @ parameters
         return fit_similarity(vertices[self._used], wrapped, self._share)(vertices)
 
     def _solve(
@@ -74,32 +74,34 @@ class ReferenceFitter:
         """The first `free` parameters, for the surface moved by `to_head` and the head so far."""
         places = surface.closest(to_head.inverse(vertices_m[self._used]))
         normals = surface.normals[places.triangle] @ to_head.rotation.T
-        near = (places.distance_m < FARTHEST_M) & ~surface.on_border(places)
-        strength = np.where(near, self._share, 0.0) / OFF_SD_M**2
-        rest, basis = self._rest[self._used], self._seen[:, :, :free]
-        off = np.matmul(normals[:, None, :], basis)[:, 0]
+        near = (places.distance_m < MAX_DISTANCE_M) & ~surface.on_border(places)
+        strength = np.where(near, self._share, 0.0) / NORMAL_SD_M**2
+        rest, basis = self._rest[self._used], self._used_basis[:, :, :free]
+        along_normal = np.matmul(normals[:, None, :], basis)[:, 0]
         gap = (normals * (to_head(places.points_m) - rest)).sum(axis=1)
-        system = (strength[:, None] * off).T @ off + self._along_system[:free, :free]
-        right = off.T @ (strength * gap)
-        right += self._along[:, :free].T @ (to_head(wrapped_m) - rest).ravel()
+        system = (strength[:, None] * along_normal).T @ along_normal + self._along_system[
+            :free, :free
+        ]
+        right_side = along_normal.T @ (strength * gap)
+        right_side += self._along[:, :free].T @ (to_head(wrapped_m) - rest).ravel()
         bounded = np.arange(free) < self._parameters
-        return _within_bounds(system + np.eye(free), right, bounded)
+        return _within_bounds(system + np.eye(free), right_side, bounded)
 
 
-def _within_bounds(system: FloatArray, right: FloatArray, bounded: BoolArray) -> FloatArray:
+def _within_bounds(system: FloatArray, right_side: FloatArray, bounded: BoolArray) -> FloatArray:
     """Solve for parameters (G,) of which the `bounded` stay within LARGEST_SD.
 
     Whatever leaves the bounds is fixed at them and the rest is solved again.
     """
-    found = np.zeros(len(right))
-    free = np.ones(len(right), bool)
+    parameters = np.zeros(len(right_side))
+    free = np.ones(len(right_side), bool)
     while True:
-        held = right[free] - system[np.ix_(free, ~free)] @ found[~free]
-        found[free] = np.linalg.solve(system[np.ix_(free, free)], held)
-        outside = free & bounded & (np.abs(found) > LARGEST_SD)
+        remainder = right_side[free] - system[np.ix_(free, ~free)] @ parameters[~free]
+        parameters[free] = np.linalg.solve(system[np.ix_(free, free)], remainder)
+        outside = free & bounded & (np.abs(parameters) > MAX_IDENTITY_SD)
         if not outside.any():
-            return found
-        found[outside] = np.clip(found[outside], -LARGEST_SD, LARGEST_SD)
+            return parameters
+        parameters[outside] = np.clip(parameters[outside], -MAX_IDENTITY_SD, MAX_IDENTITY_SD)
         free &= ~outside
 
 

@@ -25,8 +25,8 @@ NEUTRAL_TARGETS_MM = {"face": 1.5, "ear": 2.0, "cranium": 2.0, "neck": 3.0}
 FITTED_FACE_MM = 0.8
 WORSE_THAN_NEUTRAL = 1.2  # of the plain alternative's distance, over random identities
 RANDOM_HEADS = 20
-LAID_BY_EVERY = 3  # quads: as good as all of them, and faster
-TO_MM = 1e3
+ALIGNMENT_STRIDE = 3  # quads: as good as all of them, and faster
+MM_PER_M = 1e3
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Distances:
     mean: FloatArray  # (4,)
     median: FloatArray  # (4,)
     p90: FloatArray  # (4,)
-    laid: Similarity  # what laid the head on the surface
+    alignment: Similarity  # what laid the head on the surface
 
 
 class Ruler:
@@ -50,7 +50,7 @@ class Ruler:
         self,
         template: HeadTemplate,
         counted: BoolArray | None = None,
-        laid_by: tuple[str, ...] = ("face", "ear", "cranium"),
+        aligned_by: tuple[str, ...] = ("face", "ear", "cranium"),
     ) -> None:
         """`counted` (V,): quads with a vertex that does not count are left out. `laid_by`: regions
         by which heads are laid on the surface; where necks end differs too much to say."""
@@ -60,7 +60,9 @@ class Ruler:
         inside = np.array([quads_in(template, *names) for names in REGIONS.values()])
         self._quads: IntArray = template.quads[usable]
         self._regions: BoolArray = inside[:, usable]
-        self._aligned = self._regions[[list(REGIONS).index(name) for name in laid_by]].any(axis=0)
+        self._aligned = self._regions[[list(REGIONS).index(name) for name in aligned_by]].any(
+            axis=0
+        )
 
     def measure(self, vertices_m: FloatArray, surface: Surface) -> Distances:
         """Distances of a head (V, 3), laid on the surface by a similarity, from it."""
@@ -69,11 +71,11 @@ class Ruler:
         halves = self._quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
         area = np.linalg.norm(triangle_normals(vertices_m, halves), axis=1)
         area = area.reshape(-1, 2).sum(axis=1)
-        few = np.flatnonzero(self._aligned)[::LAID_BY_EVERY]
+        few = np.flatnonzero(self._aligned)[::ALIGNMENT_STRIDE]
         lay = align_to_surface(middles[few], area[few], surface, IDENTITY)
         places = surface.closest(lay(middles))
         area = np.where(surface.on_border(places), 0.0, area)
-        distance = TO_MM * places.distance_m
+        distance = MM_PER_M * places.distance_m
         by_region = [(distance[r], area[r]) for r in self._regions]
         return Distances(
             np.array([np.average(d, weights=w) for d, w in by_region]),

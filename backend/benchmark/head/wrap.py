@@ -27,7 +27,7 @@ from ...registration.reference_head import ReferenceHead
 
 CACHE = Path(__file__).parents[3] / ".cache" / "benchmark"
 CACHE_FORMAT = 1  # one more whenever the way of wrapping changes
-TRUSTED_M = 0.0015  # a wrapped vertex further off than this has no counterpart
+MAX_WRAP_DISTANCE_M = 0.0015  # a wrapped vertex further off than this has no counterpart
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def wrap_template(template: HeadTemplate, reference: ReferenceHead) -> Wrap:
     to_head = to_head.then(from_template.inverse)
     registration = NonRigidRegistration.between(template, reference, to_head)
     vertices = fit_vertices(registration, fit_modes(registration))
-    pairs = registration.find_pairs(vertices, TRUSTED_M)
+    pairs = registration.find_pairs(vertices, MAX_WRAP_DISTANCE_M)
     return Wrap(
         reference.skin_triangles[pairs.places.triangle],
         pairs.places.weights,

@@ -32,12 +32,12 @@ from ...synthetic.sample_capture.film_sample import SAMPLE_FOLDER
 from ..capture.benchmark_capture import CLEAN, PHONE, clip_runs, simulated_runs
 from ..capture.capture_run import Run, peak_mb
 from ..capture.capture_truth import read_truth
-from ..capture.clip_length import LENGTHS_S, Length, LengthCost, cost_of, no_cost
-from ..capture.rows import print_and_keep, printed
+from ..capture.clip_length import LENGTHS_S, Length, LengthCost, failed_cost, measure_cost
+from ..capture.rows import print_and_write, print_rows
 from ..figures import Figure, Section, Target, worse_half
 from ..head.reference import DEFAULT_HEADS
-from ..processes import rows_of_all
-from .plain_blends import plain_textures
+from ..processes import run_all
+from .simple_blends import plain_textures
 from .texture_scores import CoverageScores, ViewScores, hold_back, score_coverage, score_views
 
 OURS = "phone texture"
@@ -80,11 +80,11 @@ def benchmark_texture(heads: Path | None, out: Path | None) -> None:
     `heads` as in `benchmark_capture`. Raises EnvironmentProblem where nothing can be rendered.
     """
     runs = list(simulated_runs(heads or DEFAULT_HEADS)), list(clip_runs())
-    rows = printed(_HEADINGS, rows_of_all(_measured, _failed, *runs), _line)
+    rows = print_rows(_HEADINGS, run_all(_measure_run, _failure_rows, *runs), _line)
     lengths = [Length(SAMPLE_FOLDER / CLIP_FILE, seconds) for seconds in LENGTHS_S]
-    costs = list(rows_of_all(cost_of, no_cost, [], lengths))
+    costs = list(run_all(measure_cost, failed_cost, [], lengths))
     sections = [*_summary(rows), _length_section(costs)]
-    print_and_keep(rows, sections, out)
+    print_and_write(rows, sections, out)
 
 
 _HEADINGS = """\
@@ -93,11 +93,11 @@ case               photos   blend         (sharpness; dB raw, relit, detail; gho
   coverage: precision, recall, recall on the face; bleed, px; seconds"""
 
 
-def _failed(run: Run, problem: str) -> list[TextureRow]:
+def _failure_rows(run: Run, problem: str) -> list[TextureRow]:
     return [TextureRow(run.case, run.footage, OURS, failure=problem)]
 
 
-def _measured(run: Run) -> list[TextureRow]:
+def _measure_run(run: Run) -> list[TextureRow]:
     template, silent = load_template(), Silent()
     with TemporaryDirectory() as scratch:
         quality = QUALITY[run.quality]
@@ -167,8 +167,8 @@ def _summary(rows: list[TextureRow]) -> list[Section]:
 
 def _section(title: str, rows: list[TextureRow], limits: dict[str, float]) -> Section:
     figures = []
-    for name, unit, at_least, tell in SUMMARY:
-        value = worse_half(np.array([tell(row) for row in rows]), at_least)
+    for name, unit, at_least, value_of in SUMMARY:
+        value = worse_half(np.array([value_of(row) for row in rows]), at_least)
         if not math.isnan(value):
             limit = limits.get(name)
             target = None if limit is None else Target(limit, at_least)

@@ -16,15 +16,15 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 TILE_PX, STEP_PX = 48, 24
 NEAREST_PX, FARTHEST_PX = 4, 16  # of the copy; nearer lies what blur does to the spectrum
-COARSEST_PX = 6.0
+DETAIL_SIGMA_PX = 6.0
 FLOOR = 1e-3  # of the tile's mean power
 
 
 def ghosting(luminance: FloatArray, inside: BoolArray) -> float:
     """Highest peak of the cepstrum, mean over the tiles of (H, W) inside; NaN: no tile fits in."""
     known = inside.astype(np.float32)
-    share = np.maximum(cv2.GaussianBlur(known, (0, 0), COARSEST_PX), 1e-3)
-    detail = luminance - cv2.GaussianBlur(luminance * known, (0, 0), COARSEST_PX) / share
+    share = np.maximum(cv2.GaussianBlur(known, (0, 0), DETAIL_SIGMA_PX), 1e-3)
+    detail = luminance - cv2.GaussianBlur(luminance * known, (0, 0), DETAIL_SIGMA_PX) / share
     window = np.outer(np.hanning(TILE_PX), np.hanning(TILE_PX))
     row, column = np.mgrid[:TILE_PX, :TILE_PX] - TILE_PX // 2
     away = np.hypot(row, column)

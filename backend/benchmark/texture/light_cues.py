@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ...detector.landmark_indices import CHEEK_REGIONS, EYE_CONTOURS, IRISES
 from ...imaging.image_files import linear_from_srgb, read_image_8bit, unit_from_pixels
-from ...stages.footage.face_watch import FaceWatch
+from ...stages.footage.face_tracker import FaceTracker
 from ...stages.footage.survey import within_hulls
 from ...stages.frame_sampling.eye_colors import measure_eye
 from ...stages.room_light.filmed_points import bright_half_median
@@ -56,8 +56,8 @@ def measure_cues(case: SmileCase, folder: Path) -> LightCues:
     unlit = [
         _linear(read_image_8bit(folder / "unlit" / f"frame_{k:06d}.png")[..., :3]) for k in (0, 1)
     ]
-    with FaceWatch(consecutive=False) as watch:
-        faces = [watch.look(picture) for picture in pictures]
+    with FaceTracker(consecutive=False) as tracker:
+        faces = [tracker.detect(picture) for picture in pictures]
     if any(len(found) == 0 for found in faces):
         raise StudioAvatarError(f"No face was found in {folder}.", "Look at its renders.")
     looking, smiling = faces[NEUTRAL_VIEW][0], faces[SMILE_VIEW][0]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.types import FloatArray
 
-SEEN_RAD = np.radians(35.0)  # above and below the horizon, by a phone held upright
+HALF_VIEW_RAD = np.radians(35.0)  # above and below the horizon, by a phone held upright
 
 
 def read_room(room: str) -> NDArray[np.float32]:
@@ -44,10 +44,10 @@ def light_on_face(panorama: FloatArray, turn_rad: float) -> NDArray[np.float64]:
     return (panorama * facing[..., None]).sum((0, 1)) / facing.sum()
 
 
-def panned(panorama: FloatArray) -> NDArray[np.float32]:
+def pan_over(panorama: FloatArray) -> NDArray[np.float32]:
     """The panorama (H, W, 3) as a camera tells it that keeps the face's exposure: what is too
     bright is white, and beyond SEEN_RAD the last rows that it saw go on."""
     height = len(panorama)
-    edge = round(height * (0.5 - SEEN_RAD / np.pi))
+    edge = round(height * (0.5 - HALF_VIEW_RAD / np.pi))
     seen = np.clip(panorama, 0.0, 1.0)[edge : height - edge]
     return np.pad(seen, ((edge, edge), (0, 0), (0, 0)), mode="edge").astype(np.float32)

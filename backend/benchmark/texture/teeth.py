@@ -13,11 +13,14 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ...detector.landmark_indices import INNER_LIPS
 
-LEAST_OPENING = 0.12  # of the lips, over the mouth's width
-LEAST_PX = 40
-BRIGHTEST = (0.5, 0.9)  # of what the lips leave open: neither the mouth's dark nor what glints
+MIN_OPENING = 0.12  # of the lips, over the mouth's width
+MIN_TEETH_PX = 40
+BRIGHTNESS_QUANTILES = (
+    0.5,
+    0.9,
+)  # of what the lips leave open: neither the mouth's dark nor what glints
 # Log red over green by which teeth are less red than gums and lips.
-LESS_RED = 0.15
+MIN_REDNESS_GAP = 0.15
 
 
 def teeth_colour(
@@ -26,7 +29,7 @@ def teeth_colour(
     """(3,) of a linear frame (H, W, 3), beside skin filmed as `skin` (3,); None: no teeth show."""
     lips = landmarks_px[list(INNER_LIPS)]
     width = float(np.linalg.norm(lips[10] - lips[0]))
-    if not np.isfinite(lips).all() or np.linalg.norm(lips[5] - lips[15]) < LEAST_OPENING * width:
+    if not np.isfinite(lips).all() or np.linalg.norm(lips[5] - lips[15]) < MIN_OPENING * width:
         return None
     low = np.maximum(np.floor(lips.min(0)), 0).astype(int)
     high = np.minimum(np.ceil(lips.max(0)), [frame.shape[1], frame.shape[0]]).astype(int)
@@ -37,9 +40,9 @@ def teeth_colour(
     outline = cv2.erode(outline, np.ones((3, 3), np.uint8))  # the lips' wet border
     inside = frame[low[1] : high[1], low[0] : high[0]][outline > 0]
     redness = np.log(inside[:, 0] + 1e-3) - np.log(inside[:, 1] + 1e-3)
-    pale = inside[redness < np.log(skin[0] / skin[1]) - LESS_RED]
-    if len(pale) < LEAST_PX:
+    pale = inside[redness < np.log(skin[0] / skin[1]) - MIN_REDNESS_GAP]
+    if len(pale) < MIN_TEETH_PX:
         return None
     bright = pale.sum(1)
-    least, most = np.quantile(bright, BRIGHTEST)
+    least, most = np.quantile(bright, BRIGHTNESS_QUANTILES)
     return np.median(pale[(bright >= least) & (bright <= most)], 0).astype(np.float32)

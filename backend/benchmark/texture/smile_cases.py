@@ -21,7 +21,7 @@ from ...synthetic.corpus.bank import corpus_version
 from ...synthetic.corpus.person import TYPES
 from ...synthetic.corpus.skin_maps import write_maps
 from ...synthetic.render_capture import render_capture, studio_fingerprint
-from ..capture.capture_cases import painted_head
+from ..capture.capture_cases import paint_random_head
 
 ROOMS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
 CASES = 24  # each type meets four rooms, each room three types
@@ -30,7 +30,7 @@ TEXELS, SAMPLES = 1024, 16
 SUBDIVISION = 2
 CAMERA = {"size_px": (432, 768), "focal_px": 720.0, "distance_m": 0.48}
 PATH = {"kind": "camera_moves", "views": 2, "yaw_pitch_deg": [[-4.0, 0.0], [4.0, 0.0]]}
-LOOKS, SMILES = 0, 1  # the two views
+NEUTRAL_VIEW, SMILE_VIEW = 0, 1  # the two views
 SMILE = {
     "mouthSmileLeft": 0.35, "mouthSmileRight": 0.35, "mouthUpperUpLeft": 0.9,
     "mouthUpperUpRight": 0.9, "mouthLowerDownLeft": 0.5, "mouthLowerDownRight": 0.5,
@@ -62,7 +62,7 @@ class SmileCase:
         return TURN_DEG * self.number % 360.0
 
 
-def filmed_smile(case: SmileCase, template: HeadTemplate, cache: Path, progress: Progress) -> Path:
+def render_smile(case: SmileCase, template: HeadTemplate, cache: Path, progress: Progress) -> Path:
     """The folder of the case's renders as `capture_studio` tells, in `cache`; made unless there.
 
     Raises EnvironmentProblem as `render_capture` does.
@@ -80,10 +80,10 @@ def filmed_smile(case: SmileCase, template: HeadTemplate, cache: Path, progress:
 
 def _spec(case: SmileCase, template: HeadTemplate, work: Path) -> dict[str, object]:
     """And the files that it names, in `work`."""
-    identity, skin, maps = painted_head(template, case.seed, TEXELS)
+    identity, skin, maps = paint_random_head(template, case.seed, TEXELS)
     weights = np.zeros((2, len(SHAPE_INDEX)), np.float32)
     for name, weight in SMILE.items():
-        weights[SMILES, SHAPE_INDEX[name]] = weight
+        weights[SMILE_VIEW, SHAPE_INDEX[name]] = weight
     write_arrays(work / "acting.npz", weights=weights)
     return {
         "head": {

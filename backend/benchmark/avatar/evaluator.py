@@ -17,15 +17,15 @@ from ...store.stage_cache import fingerprint
 from ...synthetic.corpus import biophysics, skin_marks
 from ...training.identity import embedding
 from ...training.identity.embedding import SCORE, weights_sha256
-from ..capture.capture_cases import FOLDER_OF_RENDERS, CaptureCase
+from ..capture.capture_cases import RENDERS_FOLDER, CaptureCase
 from ..capture.capture_truth import CaptureTruth, read_truth
 from .ceilings import CEILINGS
-from .methods import ABLATIONS, BASELINES, PRODUCT, TRUE_COLOUR, baseline_of, texture_of
-from .picture import write_sheet
+from .methods import ABLATIONS, BASELINES, PRODUCT, TRUE_COLOUR, baseline_maps, maps_by
 from .relit import Relit, relit_method, relit_truth
 from .results import ResultsError, Row
 from .scored_views import TrueViews
 from .scores import AtlasTruth, Scores, score_views
+from .sheet import write_sheet
 from .stage_runs import Meter, Staged, pipeline_fingerprint, run_stages
 
 
@@ -51,43 +51,45 @@ def scores_fingerprint() -> str:
     return fingerprint(code, weights_sha256(SCORE))
 
 
-def failed(run: Run, problem: str) -> list[Row]:
+def failure_rows(run: Run, problem: str) -> list[Row]:
     """What stands in for a capture that came to nothing."""
     return [_row(run.case, method, failure=problem) for method in run.methods]
 
 
-def measured(run: Run) -> list[Row]:
+def measure_run(run: Run) -> list[Row]:
     """One row a method; what fails is its row's. Raises StudioAvatarError where what they share
     does, and ResultsError where the code is not that which the run was begun with."""
     if run.versions != (scores_fingerprint(), pipeline_fingerprint()):
         raise ResultsError("The code was changed while the benchmark ran.", "Start it again.")
     template, meter = load_template(), Meter()
-    truth = read_truth(run.folder / FOLDER_OF_RENDERS / "cameras.npz", template)
+    truth = read_truth(run.folder / RENDERS_FOLDER / "cameras.npz", template)
     with TemporaryDirectory() as scratch:
         staged = run_stages(truth.folder / "frames", Path(scratch), template, meter)
-        judge = Judge(run.folder, Path(scratch), staged, truth)
-        rows = [_judged(run.case, method, staged, meter, judge) for method in run.methods]
-    if judge.shown:
-        write_sheet(run.sheet, judge.views, judge.shown, judge.relit_truth)
+        evaluator = CaptureEvaluator(run.folder, Path(scratch), staged, truth)
+        rows = [_evaluate(run.case, method, staged, meter, evaluator) for method in run.methods]
+    if evaluator.shown:
+        write_sheet(run.sheet, evaluator.views, evaluator.shown, evaluator.relit_truth)
     return rows
 
 
-def _judged(case: CaptureCase, method: str, staged: Staged, meter: Meter, judge: Judge) -> Row:
+def _evaluate(
+    case: CaptureCase, method: str, staged: Staged, meter: Meter, evaluator: CaptureEvaluator
+) -> Row:
     row = _row(case, method)
     try:
         if method in CEILINGS:
-            in_views, _ = score_views(CEILINGS[method](judge.views), judge.views)
+            in_views, _ = score_views(CEILINGS[method](evaluator.views), evaluator.views)
             return replace(row, scores=Scores(**in_views))
         if method == TRUE_COLOUR:
-            return replace(row, scores=judge.score(method, judge.true_maps()))
+            return replace(row, scores=evaluator.score(method, evaluator.true_maps()))
         if method in ABLATIONS:
-            maps = baseline_of(method, staged)
-            return replace(row, scores=judge.score(method, maps, relights=False))
+            maps = baseline_maps(method, staged)
+            return replace(row, scores=evaluator.score(method, maps, relights=False))
         if method in BASELINES:
-            return replace(row, scores=judge.score(method, baseline_of(method, staged)))
-        maps, own = texture_of(method, staged)
-        costs = meter.with_others(own)
-        scored = judge.score(method, maps)
+            return replace(row, scores=evaluator.score(method, baseline_maps(method, staged)))
+        maps, own = maps_by(method, staged)
+        costs = meter.joined(own)
+        scored = evaluator.score(method, maps)
     except Exception as error:  # the other methods' rows must not be lost with it
         traceback.print_exc()
         told = isinstance(error, StudioAvatarError)
@@ -101,7 +103,7 @@ def _row(case: CaptureCase, method: str, failure: str = "") -> Row:
     )
 
 
-class Judge:
+class CaptureEvaluator:
     """What a capture's methods are measured against; keeps the pictures for the sheet."""
 
     def __init__(self, folder: Path, scratch: Path, staged: Staged, truth: CaptureTruth) -> None:
@@ -116,7 +118,7 @@ class Judge:
 
     def true_maps(self) -> TextureSet:
         """The person's own colours on the fitted head."""
-        maps, _ = texture_of(PRODUCT, self._staged)
+        maps, _ = maps_by(PRODUCT, self._staged)
         return replace(maps, base_color_srgb=self.atlas.color_srgb)
 
     def score(self, method: str, maps: TextureSet, *, relights: bool = True) -> Scores:
