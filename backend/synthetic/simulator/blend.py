@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as functional
 
-from ...imaging.tensor_blur import gaussian_blur
+from ...imaging.tensor_blur import OPENCV_CUT, gaussian_blur
 from ...imaging.tensor_color import luminance
 from ...stages.phone_texture.bands import (
     LOW_SIGMA,
@@ -123,8 +123,8 @@ def low_bands(log_rgb: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     share = functional.avg_pool2d(weight, LOW_SHARE)
     size = share.shape[-1]
     sigma = LOW_SIGMA * size / LOW_SIZE
-    total = gaussian_blur(total, sigma)
-    spread = gaussian_blur(share, sigma)
+    total = gaussian_blur(total, sigma, OPENCV_CUT)
+    spread = gaussian_blur(share, sigma, OPENCV_CUT)
     # Wider, fainter octaves: plain means over cells of the octave's width.
     for octave, strength in OCTAVES[1:]:
         cells = max(int(LOW_SIZE / (octave * LOW_SIGMA * 2.0)), 2)
