@@ -27,7 +27,7 @@ OPERATORS = "studio_avatar"  # their group in bpy.ops, there once the add-on is 
 OUTPUT = Path("demo_output")
 SAMPLE = Path(studio_avatar_addon.__file__).parent / "assets" / "sample" / "sample.mp4"
 RIG = "three_point"
-PLACES = ("city", "sunset")  # HDRIs that Blender ships
+HDRIS = ("city", "sunset")  # HDRIs that Blender ships
 
 
 @dataclass
@@ -38,10 +38,10 @@ class CostTable:
 
     def measure(self, step: str, action: Callable[[], object]) -> None:
         print(f"{step} …", flush=True)
-        began = time.monotonic()
+        started = time.monotonic()
         action()
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        self.rows.append((step, time.monotonic() - began, peak_mb))
+        self.rows.append((step, time.monotonic() - started, peak_mb))
 
     def markdown(self) -> str:
         lines = ["| step | seconds | peak memory (MB) |", "|---|---:|---:|"]
@@ -59,24 +59,26 @@ def main() -> int:
 
 
 def make_demo(clip: Path, quality: str, output: Path) -> None:
+    """The whole way once, into the folder `output`. Raises RuntimeError as Blender does where an
+    operator refuses."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     studio_avatar_addon.register()
     operators = getattr(bpy.ops, OPERATORS)
     avatar, costs = output / "avatar", CostTable()
 
-    began = time.monotonic()
+    started = time.monotonic()
     operators.create_avatar(filepath=str(clip), directory=str(avatar), quality=quality)
     costs.rows += _backend_costs(avatar)
-    costs.rows.append(("create and apply, whole", time.monotonic() - began, 0))
+    costs.rows.append(("create and apply, whole", time.monotonic() - started, 0))
     costs.measure("save avatar.blend", lambda: _save(output / "avatar.blend"))
-    stills = [output / f"still_{light}.png" for light in (RIG, *PLACES)]
+    stills = [output / f"still_{light}.png" for light in (RIG, *HDRIS)]
     operators.add_light_rig(rig=RIG)
     costs.measure(stills[0].name, lambda: operators.render_still(filepath=str(stills[0])))
     turntable = output / "turntable.mp4"
     costs.measure(turntable.name, lambda: operators.render_turntable(filepath=str(turntable)))
     operators.remove_light_rig()
-    for place, still in zip(PLACES, stills[1:], strict=True):
-        operators.set_hdri(environment=place, visible=True)
+    for hdri, still in zip(HDRIS, stills[1:], strict=True):
+        operators.set_hdri(environment=hdri, visible=True)
         costs.measure(still.name, lambda still=still: operators.render_still(filepath=str(still)))
     write_overview(
         output / "overview.jpg", open_avatar(avatar).run / "report" / "versions.png", stills
@@ -91,7 +93,7 @@ def _save(path: Path) -> None:
 
 
 def _backend_costs(avatar: Path) -> list[tuple[str, float, int]]:
-    """The stages' own measurements, from the last event of the newest job."""
+    """Stage, seconds and peak MB as the backend measured them: the last event of the newest job."""
     job = max((avatar / "jobs").glob("*/events.jsonl"))
     last = json.loads(job.read_text("utf-8").splitlines()[-1])
     return [(s["stage"], s["seconds"], s["peak_mb"]) for s in last["result"]["stages"]]

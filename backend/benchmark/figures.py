@@ -12,6 +12,7 @@ import numpy as np
 from studio_avatar_addon.avatar.types import FloatArray
 
 MET, MISSED = "ok", "MISSED"
+MM_PER_M = 1e3  # lengths are measured in metres and reported in millimetres
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def weighted_percentile(values: FloatArray, weights: FloatArray, percent: float)
 
 
 def worse_half(values: FloatArray, at_least: bool = False) -> float:
-    """The mean of the larger half of the values that were measured, NaN without any.
+    """The mean of the larger half of the finite values among (n,); NaN without any.
 
     `at_least`: of the smaller half, where more is better.
     """

@@ -29,8 +29,11 @@ from ...stages.studio_texture.network_guide import predict
 from ...stages.studio_texture.networks import load
 from .stage_runs import CPU, Staged
 
+# Stage 1 at the size at which the studio network is trained, which the detail stage would enlarge.
 BICUBIC_TEXELS = 256
+# As many as latent diffusion samplers take by default; the product takes one (docs/detail.md).
 MANY_STEPS = 50
+# What docs/benchmark.md tells of refined latents was measured with; an artist may wait so long.
 REFINE_S = 10.0
 
 
@@ -42,7 +45,7 @@ def add_detail(staged: Staged, studio: TextureSet, draw: DetailGenerator | None)
 
 
 def no_light_fit(staged: Staged) -> FloatArray:
-    """The network's own low band, without a light that explains it."""
+    """sRGB (N, N, 3): the network's own low band, without a light that explains it."""
     filmed, _, guide = _guide(staged)
     seen = staged.light.plain * filmed.coverage > 0.5
     tone = np.log(staged.light.skin_linear) - np.median(guide[seen], 0)
@@ -50,7 +53,7 @@ def no_light_fit(staged: Staged) -> FloatArray:
 
 
 def no_bounce(staged: Staged) -> FloatArray:
-    """The guided fit as if the head lit nothing of itself."""
+    """sRGB (N, N, 3): the guided fit as if the head lit nothing of itself."""
     filmed, around, guide = _guide(staged)
     alone = replace(around, exchange=around.exchange * 0.0)
     even = hybrid_albedo(alone, staged.light, filmed.low, guide, filmed.coverage, CPU)
@@ -58,7 +61,7 @@ def no_bounce(staged: Staged) -> FloatArray:
 
 
 def refined_latents(method: str, staged: Staged) -> FloatArray:
-    """A method with its latents refined for REFINE_S."""
+    """sRGB (N, N, 3) by a method whose latents are refined for REFINE_S seconds."""
     choices = StudioChoices(method, refine_seconds=REFINE_S)
     studio = studio_texture(
         staged.phone, staged.light, staged.fit, staged.template, staged.quality, choices, CPU,
@@ -75,10 +78,12 @@ def bicubic(staged: Staged, studio: TextureSet) -> FloatArray:
 
 
 def blend_only(staged: Staged, studio: TextureSet) -> FloatArray:
+    """sRGB (N, N, 3): the phone's gradients on stage 1, nothing drawn."""
     return add_detail(staged, studio, None).base_color_srgb
 
 
 def many_steps(staged: Staged, studio: TextureSet) -> FloatArray:
+    """sRGB (N, N, 3): the product with MANY_STEPS of diffusion."""
     draw = Diffusion(load_detail(), CPU, steps=MANY_STEPS)
     return add_detail(staged, studio, draw).base_color_srgb
 

@@ -15,7 +15,9 @@ from ..capture.capture_cases import (
 )
 
 QUICK, FULL = "quick", "full"
+# A capture in minutes on two cores; 16 samples leave less noise than the scores can see.
 FILMING = CaptureFilming(views=12, size_px=(360, 640), samples=16)
+# Both kinds of head, all three lights, three tones; some 40 minutes.
 QUICK_CASES = 3
 # Six blocks of one case a tone; each block has every light twice, and whichever captures a run
 # that was stopped got to differ in everything.

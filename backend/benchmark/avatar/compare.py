@@ -17,6 +17,7 @@ from .table import COLUMNS, Column, methods_of
 CONFIDENCE = (
     0.99  # of Student's t: a table holds dozens of figures, and some would differ by chance
 )
+# Student's t of fewer pairs has a spread that any change stays within.
 MIN_PAIRS = 3
 
 

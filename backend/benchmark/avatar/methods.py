@@ -64,14 +64,15 @@ def phone_base_color(staged: Staged) -> FloatArray:
 
 
 def equalize(staged: Staged) -> FloatArray:
-    """The phone texture with one gain a channel that brings usual skin to the likeliest tone."""
+    """sRGB (N, N, 3): the phone texture with one gain a channel that brings its median skin to the
+    likeliest tone."""
     linear = linear_from_srgb(staged.phone.base_color_srgb)
     gain = staged.light.skin_linear / np.maximum(_median_skin(staged), 1e-4)
     return srgb_from_linear(np.clip(linear * gain, 0.0, 1.0)).astype(np.float32)
 
 
 def flat_tone(staged: Staged) -> FloatArray:
-    """The likeliest tone everywhere: a warning, for blandness scores well in aligned PSNR."""
+    """sRGB (N, N, 3), the likeliest tone: a warning, for blandness scores well in aligned PSNR."""
     size = staged.phone.size
     tone = srgb_from_linear(staged.light.skin_linear).astype(np.float32)
     return np.broadcast_to(tone, (size, size, 3)).copy()

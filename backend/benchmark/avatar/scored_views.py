@@ -28,6 +28,8 @@ from ...stages.phone_texture.fidelity import EROSION_PX
 from ..capture.capture_truth import CaptureTruth
 from ..texture.true_visibility import SKIN_PART
 
+# Pixels a side in which the fitted head is drawn for one of the frame's; with 1 edges of texels
+# alias, and a perfect texture is judged as noise.
 SUPERSAMPLING = 2
 PLAIN_REGIONS = ("cheeks", "forehead")
 SKIN = MATERIALS.index("skin")

@@ -27,6 +27,8 @@ from ..texture.true_visibility import visible_texels
 from .measures import Alignment, gradient_correlation, log_luminance, psnr_db, shading_leak, ssim
 from .scored_views import TrueViews
 
+# Sizes of the atlas: visibility is smooth; a mole of 1 mm in radius wants texels of .5 mm;
+# persons are told apart by what shows at a quarter of the base colour's size.
 VISIBILITY_TEXELS, MOLE_TEXELS, IDENTITY_TEXELS = 512, 1024, 256
 # A mole is its disc against the ring round it, in radii; it is kept with half of its contrast, a
 # little aside at most: how exactly things lie is for the gradients to tell.
@@ -55,7 +57,8 @@ class Scores:
 
 
 def score_views(shown: FloatArray, views: TrueViews) -> tuple[dict[str, float], Alignment]:
-    """The scores of a texture shown in the capture's own views, and what its tone lacks there."""
+    """The scores of a texture as `shown` in the capture's own views, sRGB (T, H, W, 3), by the names
+    of `Scores`, and the alignment that its tone lacks there."""
     truth, inside = views.unlit_srgb, views.inside
     alignment = Alignment.between(shown, truth, inside)
     aligned = alignment(shown)
@@ -96,7 +99,7 @@ class AtlasTruth:
     def of(
         cls, folder: Path, template: HeadTemplate, truth: CaptureTruth, views: IntArray
     ) -> AtlasTruth:
-        """`folder`: the case's; `views`: those of the capture that the fit uses."""
+        """`folder`: the case's; `views` (k,): those of the capture that the fit uses."""
         color = unit_from_pixels(read_image_8bit(folder / ATLAS_COLOR_FILE))
         if len(truth.vertices_m) != len(template.vertices_m):
             return cls(template, color, None, ())
@@ -106,7 +109,7 @@ class AtlasTruth:
         return cls(template, color, seen, visible_moles(template, truth.vertices_m, moles, seen))
 
     def score(self, texture: FloatArray, alignment: Alignment) -> dict[str, float]:
-        """The scores in the atlas."""
+        """The atlas' scores of an sRGB texture (N, N, 3), by the names of `Scores`."""
         scores = {"identity_distance": identity_distance(texture, self.color_srgb)}
         if self.seen is None:
             return scores
@@ -154,7 +157,8 @@ def visible_moles(
 
 
 def identity_distance(texture_srgb: FloatArray, truth_srgb: FloatArray) -> float:
-    """1 - cosine of the scoring network's vectors, which no training's loss leaned on."""
+    """1 - cosine, in [0, 2], of the scoring network's vectors of two textures (N, N, 3); that network
+    is in no training's loss."""
     images = [
         cv2.resize(image, (IDENTITY_TEXELS, IDENTITY_TEXELS), interpolation=cv2.INTER_AREA)
         for image in (texture_srgb, truth_srgb)

@@ -15,8 +15,10 @@ from ...store.report import draw_label
 from .relit import Relit
 from .scored_views import TrueViews
 
+# Eight pictures side by side stay below 2,000 px, which fits a page of documentation.
 CELL_HEIGHT_PX = 400
 ERROR_SPAN = 0.3  # sRGB; a larger error is white
+# Artefacts do not show beside skin's own detail; with less they look like the method's error.
 JPEG_QUALITY = 88
 
 

@@ -33,6 +33,7 @@ from ..capture.capture_run import peak_mb
 
 STANDARD = QUALITY["standard"]
 CPU = torch.device("cpu")
+# Linux' way to start VmHWM anew, proc(5).
 _CLEAR_PEAK = Path("/proc/self/clear_refs"), "5"
 
 Value = TypeVar("Value")

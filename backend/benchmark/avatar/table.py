@@ -30,6 +30,8 @@ class Column:
     target: Target | None = None
 
 
+# Limits are the project's targets, which the worse half has to meet; for SSIM and gradients even
+# the frames with the true broad light fall short (docs/benchmark.md).
 COLUMNS = (
     Column("compared", lambda row: row.scores.compared, 2),
     Column("raw dB", lambda row: row.scores.raw_db, 1, Target(24.0, at_least=True)),
@@ -45,6 +47,7 @@ COLUMNS = (
     Column("relit dB", lambda row: row.scores.relit_db, 1),
     Column("relit SSIM", lambda row: row.scores.relit_ssim, 3),
 )
+# Degrees of ITA: the mean error of one tone; less than neighbouring types of skin lie apart.
 TONE_BIAS_TARGET = Target(2.0)
 
 

@@ -61,6 +61,7 @@ def benchmark_capture(heads: Path | None, out: Path | None) -> None:
     print_and_write(rows, _summary(rows, (heads / FOLDER).is_dir()), out)
 
 
+# Over the columns of `_line`.
 _HEADINGS = """\
                                                rotation, deg camera focal    face, mm  ear  cran
 case                   photos   fit        frames   med    max    mm      %   med   p90   med   med\

@@ -26,6 +26,7 @@ from ..head.surface_figures import Ruler
 from .capture_scores import UNMEASURED, CaptureScores, score_capture, score_clip
 from .capture_truth import read_truth
 
+# Few, as a poor clip gives; some; and all that a simulated capture has.
 KEYFRAMES = (6, 10, 20)
 LANDMARKS, WHOLE = "landmarks", "whole"
 

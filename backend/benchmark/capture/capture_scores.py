@@ -14,7 +14,8 @@ from ...geometry.closest import Surface
 from ...stages.fitting.outline_fit import FilmedOutlines, outline_gaps_px
 from ...stages.fitting.silhouette import person_outline
 from ...stages.fitting.solution import Solution
-from ..head.surface_figures import MM_PER_M, REGIONS, Ruler
+from ..figures import MM_PER_M
+from ..head.surface_figures import REGIONS, Ruler
 from .capture_truth import CaptureTruth
 
 

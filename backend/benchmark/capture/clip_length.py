@@ -16,6 +16,7 @@ from ...job.terminal import Silent
 from ...stages.footage import read_footage
 from .capture_run import peak_mb
 
+# A usual clip, a long one, one that somebody forgot to stop: memory must not grow with length.
 LENGTHS_S = (10, 60, 600)
 
 

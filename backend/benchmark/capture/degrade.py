@@ -22,6 +22,7 @@ from ...store.stage_cache import fingerprint
 BLUR_PX = 0.8  # standard deviation
 SHOT_NOISE, READ_NOISE = 0.02, 0.004  # of linear full scale; the former at full exposure
 GAIN_WOBBLE, WHITE_WOBBLE = 0.08, 0.04  # standard deviations of logarithms, frame by frame
+# Visible blocks, as in a clip that a messenger has compressed once more.
 JPEG_QUALITY = 55
 
 

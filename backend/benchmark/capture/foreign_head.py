@@ -82,7 +82,8 @@ class ForeignSkin:
     nearest: NDArray[np.int64]  # (size, size) into texel: continues the charts into the gutters
 
     def transfer(self, maps: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
-        """Maps of the template's atlas, by name, in the reference's; the normals, which belong to
+        """Maps (N, N, ...) of the template's atlas, by name, as (size, size, ...) in the reference's;
+        the normals, which belong to
         the template's own directions of UV, are left out."""
         there = texel_from_uv(self.uv, len(maps["base_color"]))
         kept = {name: image for name, image in maps.items() if name != "normal"}

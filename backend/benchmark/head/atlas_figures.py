@@ -17,7 +17,9 @@ from ...geometry.normals import triangle_normals
 from ..figures import Figure, Target, weighted_percentile
 from .mesh_figures import quads_in
 
+# Fine enough that an overlap of half a millimetre of skin covers a texel's centre.
 COVER_PX = 1024
+# The product's usual size: gaps and asymmetry count in its texels.
 GAP_PX = 2048
 SAME_POINT_UV = 1e-5  # corners closer than this are one point of the atlas
 EDGE_TOLERANCE = 1e-3  # share of a triangle: a texel on an edge two triangles share is no overlap
@@ -79,7 +81,7 @@ def stretch(corners_m: FloatArray, triangle_uv: FloatArray) -> tuple[FloatArray,
 
 
 def doubly_covered(triangle_uv: FloatArray, size: int = COVER_PX) -> int:
-    """Texels whose centre lies inside more than one triangle."""
+    """Texels of `size` a side whose centre lies in more than one of the triangles (M, 3, 2)."""
     corners = texel_from_uv(triangle_uv, size)
     cover = np.zeros((size, size), np.int32)
     for triangle in corners:

@@ -15,12 +15,12 @@ from studio_avatar_addon.avatar.template import HeadTemplate, load_template
 from ...detector.landmark_table import load_landmark_table
 from ...registration.correspondence import material_vertices
 from ...registration.reference_head import ReferenceHead
-from ..figures import Figure, Section, as_json, as_table
+from ..figures import MM_PER_M, Figure, Section, as_json, as_table
 from .atlas_figures import atlas_figures
 from .landmark_figures import landmark_figures
 from .mesh_figures import mesh_figures
 from .reference import DEFAULT_HEADS, load_reference
-from .surface_figures import MM_PER_M, surface_figures
+from .surface_figures import surface_figures
 from .wrap import MAX_WRAP_DISTANCE_M, Wrap, cached_wrap
 
 

@@ -30,10 +30,14 @@ from .reference import DEFAULT_HEADS, load_reference
 from .shape_agreement import agreement_figures, agreements
 from .wrap import cached_wrap
 
+# More heads find rarer contacts; each costs its shapes made again and some 300 poses.
 RANDOM_HEADS = 5
+# Any: the same heads in every run.
 HEAD_SEED = 3
+# Half-way as well: lids that meet at 1 may cut the eye on their way.
 STRENGTHS = (0.5, 1.0)
 RECORDING = Path("performance") / "livelinkface_rom.csv"
+# Of a few thousand, enough to meet every expression of the recording.
 RECORDED_FRAMES = 200
 DEPTH_TARGET = Target(0.5)  # mm
 # Alone it is meant to overlap: it undoes an open jaw.

@@ -17,8 +17,8 @@ from ...geometry.closest import Surface
 from ...geometry.intersections import self_intersections
 from ...geometry.normals import vertex_normals
 from ...template.mesh import HeadMesh
+from ..figures import MM_PER_M
 
-MM = 1e3
 LID_RINGS = slice(3, 8)  # crease to the lids' inside
 LIP_RINGS = slice(3, 9)  # vermilion border to the front of the mouth's bag
 SEAL_RINGS = slice(3, 8)  # of either lip, which meets the other
@@ -38,7 +38,7 @@ class Depth:
     @classmethod
     def of(cls, inside_m: FloatArray) -> Depth:
         """`inside_m` (n,): depth of each point, negative outside."""
-        return cls(float(np.maximum(inside_m, 0.0).max() * MM))
+        return cls(float(np.maximum(inside_m, 0.0).max() * MM_PER_M))
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,19 @@ def contact_of(head: HeadMesh, posed_m: FloatArray) -> Contact:
 
 
 def lid_gap_mm(head: HeadMesh, posed_m: FloatArray, side: str) -> float:
-    """Farthest that the closed lids' edges of side "L" or "R" lie apart or over each other."""
+    """Farthest that the closed lids' edges of side "L" or "R" lie apart or over each other, with
+    vertices (V, 3)."""
     return _gap_mm(head, posed_m, f"lid_upper_{side}", f"lid_lower_{side}")
 
 
 def lip_gap_mm(head: HeadMesh, posed_m: FloatArray) -> float:
-    """Farthest that the lips' contact lines lie apart or over each other."""
+    """Farthest that the lips' contact lines lie apart or over each other, with vertices (V, 3)."""
     return _gap_mm(head, posed_m, "lip_contact_upper", "lip_contact_lower")
 
 
 def _gap_mm(head: HeadMesh, posed_m: FloatArray, upper: str, lower: str) -> float:
     one, other = posed_m[head.loops[upper]], posed_m[head.loops[lower]]
-    return max(_farthest_from(one, other), _farthest_from(other, one)) * MM
+    return max(_farthest_from(one, other), _farthest_from(other, one)) * MM_PER_M
 
 
 def _farthest_from(points: FloatArray, line: FloatArray) -> float:

@@ -16,13 +16,14 @@ from ...detector.landmark_indices import FACE_OVAL
 from ...detector.landmark_table import LandmarkTable
 from ...template_build.learn_landmarks import CAMERA, FOCAL_PX, YAW_STEPS_DEG, pose
 from ...template_build.portrait import draw_portrait
-from ..figures import Figure, Target
+from ..figures import MM_PER_M, Figure, Target
 
+# Detection is counted in tenths; more heads cost a portrait and a detection for each yaw.
 HEADS = 10
+# Another than that by which the landmark table was learned.
 SEED = 4711
 # The oval slides along the outline and counts for little in a fit.
 INNER = np.setdiff1d(np.arange(FIRST_IRIS_LANDMARK), FACE_OVAL)
-MM_PER_M = 1e3
 
 
 def landmark_figures(template: HeadTemplate, table: LandmarkTable) -> list[Figure]:
@@ -44,6 +45,7 @@ def landmark_figures(template: HeadTemplate, table: LandmarkTable) -> list[Figur
     return rates + before + after
 
 
+# The project's target: the detector finds the template at every yaw up to 60 degrees.
 _ALL_FOUND = Target(100.0, at_least=True)
 
 

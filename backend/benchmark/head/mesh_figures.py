@@ -12,8 +12,11 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 from ...geometry.intersections import intersections_between, self_intersections
 from ..figures import Figure, Target
 
+# So many that crossings of one head in fifty show.
 RANDOM_HEADS = 50
+# The project's target: a wider quad folds when it is subdivided or bent.
 MAX_ANGLE_DEG = 160.0
+# Mean over a quad's corners: each quad of a border belongs to one side of it.
 MIN_REGION_WEIGHT = 0.5
 MIN_LID_OR_LIP_WEIGHT = (
     0.3  # their outer rings, not the pockets behind them, which enclose eye and teeth

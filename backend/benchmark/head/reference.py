@@ -19,6 +19,7 @@ from studio_avatar_addon.avatar.types import IntArray
 
 from ...registration.reference_head import HEAD_FROM_Y_UP, ReferenceHead
 
+# Beside the checkout: the reference's licence and size keep it out of the repository.
 DEFAULT_HEADS = Path(__file__).parents[4] / "shared" / "data" / "heads"
 FOLDER, DELTAS, MESH, INDICES = (
     "ict_facekit", "ict_deltas_f16.npz", "generic_neutral_mesh.obj", "vertex_indices.json",

@@ -19,9 +19,14 @@ from ...stages.fitting.freeform import smooth_modes
 from ...stages.fitting.solve import FREEFORM_MODES
 from .wrap import Wrap
 
+# Of a normal prior three in a thousand lie further out; unbounded, odd heads' features would cross.
 MAX_IDENTITY_SD = 3.0
+# Each looks for the closest points anew: fewer end short of the surface, more only cost time.
 ROUNDS = 6
+# What lies further off has no counterpart (a neck's end, hair); less loses ears that start apart.
 MAX_DISTANCE_M = 0.015
+# To the surface, and along it to the wrap's places: the first is to be met, the second only keeps
+# the template from sliding. Tighter along it, the wrap's own errors would be fitted.
 NORMAL_SD_M, CORRESPONDENCE_SD_M = 0.001, 0.005
 # What a model cannot follow strays alike over this area, which says no more than one point would.
 INDEPENDENT_M2 = 1e-4

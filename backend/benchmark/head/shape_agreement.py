@@ -14,6 +14,7 @@ from ...registration.reference_head import ReferenceHead
 from ..figures import Figure, Target
 from .wrap import Wrap
 
+# The project's targets; below .6 a shape is another movement than ARKit's of that name.
 MEAN_COSINE_TARGET, MIN_COSINE_TARGET = Target(0.85, at_least=True), Target(0.6, at_least=True)
 AMPLITUDE_TOLERANCE = 0.25  # how far from 1
 MIN_SUPPORT = 0.05  # of a shape's largest movement: what moves less does not count

@@ -13,7 +13,7 @@ from ...geometry.closest import Surface
 from ...geometry.normals import triangle_normals
 from ...geometry.similarity import IDENTITY, Similarity, align_to_surface
 from ...registration.reference_head import ReferenceHead
-from ..figures import Figure, Target, weighted_percentile
+from ..figures import MM_PER_M, Figure, Target, weighted_percentile
 from .mesh_figures import quads_in
 from .reference_fit import ReferenceFitter
 from .wrap import Wrap
@@ -21,12 +21,14 @@ from .wrap import Wrap
 REGIONS = {
     "face": ("face",), "ear": ("ears_L", "ears_R"), "cranium": ("cranium",), "neck": ("neck",),
 }  # fmt: skip
+# The project's targets, means after a similarity: to ICT-FaceKit's neutral head, and of the face
+# with the identity fitted (docs/head.md).
 NEUTRAL_TARGETS_MM = {"face": 1.5, "ear": 2.0, "cranium": 2.0, "neck": 3.0}
 FITTED_FACE_MM = 0.8
 WORSE_THAN_NEUTRAL = 1.2  # of the plain alternative's distance, over random identities
+# As many as the target names: over 20 random identities no worse than WORSE_THAN_NEUTRAL.
 RANDOM_HEADS = 20
 ALIGNMENT_STRIDE = 3  # quads: as good as all of them, and faster
-MM_PER_M = 1e3
 
 
 @dataclass(frozen=True)

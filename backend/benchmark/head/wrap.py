@@ -25,6 +25,7 @@ from ...registration.correspondence import landmark_similarity, material_vertice
 from ...registration.nonrigid import NonRigidRegistration, fit_modes, fit_vertices
 from ...registration.reference_head import ReferenceHead
 
+# In the checkout, as the reference is known to developers only.
 CACHE = Path(__file__).parents[3] / ".cache" / "benchmark"
 CACHE_FORMAT = 1  # one more whenever the way of wrapping changes
 MAX_WRAP_DISTANCE_M = 0.0015  # a wrapped vertex further off than this has no counterpart

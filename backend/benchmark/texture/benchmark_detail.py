@@ -46,6 +46,8 @@ from ...training.detail.train_detail import filmed_persons
 from ..markdown_table import table_head, table_line
 
 PROCESSOR = torch.device("cpu")
+# Minutes on two cores: variants are told apart, not judged as products. No real skin, so that it
+# runs without any.
 BUDGET = replace(CPU, corpus=5, real=0, steps=400)
 TEXEL_M = 0.00025  # of an atlas of 2048
 
@@ -172,6 +174,7 @@ def _normals_off_deg(height_m: Tensor, crops: Crops) -> float:
     skin = crops.weight[:, 3] > 0.5
 
     def normals(height: Tensor) -> Tensor:
+        """Unit vectors (B, 3, c, c) of a height (B, c, c) in metres."""
         slopes = forward_differences(height[:, None]) / TEXEL_M
         return functional.normalize(torch.cat([-slopes, torch.ones_like(slopes[:, :1])], 1), dim=1)
 

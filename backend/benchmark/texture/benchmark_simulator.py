@@ -45,14 +45,23 @@ from ..figures import Figure, Section, Target
 from ..head.reference import DEFAULT_HEADS
 from .skin_spectrum import WAVELENGTHS, detail_by_octave
 
+# Of the studio network's input, for which pairs are simulated while it trains.
 SIZE = 256
 CPU = torch.device("cpu")
+# Few, as each pair of a head and a panorama is a render in Cycles. The seed is any.
 LIT_HEADS, LIT_HDRIS, LIT_SEED = 2, 3, 300
+# Ten persons a type, for a median; tone needs no finer texels.
 TONED, TONED_SIZE = 60, 512
+# By device, what keeps it busy and fits beside a network; the first batch, which compiles, is not
+# counted.
 BATCH, BATCHES = {"cpu": 16, "cuda": 256}, 4
 SPEED_FLOOR = {"cpu": 20.0, "cuda": 2000.0}  # pairs a second
+# Texels of 1 mm: with finer ones the cameras' resolution would be compared. Pairs for a median, and
+# how many of them are held in memory at once.
 SPECTRUM_SIZE, SPECTRUM_PAIRS, SPECTRUM_BATCH = 512, 24, 4
+# Simulated textures of each person that are to be told apart.
 LOOKS = 5
+# Of coverage: skin filled in has no detail of its own and would lower the spectrum.
 COVERED = 0.9
 PLAIN = ("cheeks", "forehead")
 

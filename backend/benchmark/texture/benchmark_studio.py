@@ -38,11 +38,15 @@ from ...training.texture_pool import TexturePool, load_or_paint_bank, load_simul
 from ..head.reference import DEFAULT_HEADS
 from ..markdown_table import table_head, table_line
 
+# Any, but the same for all variants.
 SEED, DEVICE = 1, torch.device("cpu")
+# Persons to learn from, the seed of the first (the held-out ones have lower seeds), real skins,
+# pairs, and held-out pairs of each kind: small, so that two cores can train all variants.
 PERSONS, FIRST_PERSON, REAL, STOCK, ASKED = 240, 1000, 48, 768, 24
 BUDGET = replace(
     CPU, phone_steps=60, encoder_steps=240, studio_steps=40, pairs=STOCK, stock_steps=10**6
 )  # fmt: skip
+# Two streams of captures for the pairs that are asked about, apart from those of training.
 PAINTED_SEED, REAL_SEED = 5, 7
 
 
@@ -56,6 +60,7 @@ class Variant:
     features: bool = True  # the answer by the encoder's features, not by W+ alone
 
 
+# The product's training, then each time without one part of it.
 VARIANTS: Mapping[str, Variant] = {
     "whole": Variant(),
     "no encoder features": Variant(lambda p: replace(p, plain_share=1.0), features=False),

@@ -14,8 +14,10 @@ import numpy as np
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
+# Three times the farthest copy; half overlapping, as a Hann window forgets the tile's rim.
 TILE_PX, STEP_PX = 48, 24
 NEAREST_PX, FARTHEST_PX = 4, 16  # of the copy; nearer lies what blur does to the spectrum
+# Standard deviation beyond which structure is shading: coarser, its slope leaks into the peaks.
 DETAIL_SIGMA_PX = 6.0
 FLOOR = 1e-3  # of the tile's mean power
 

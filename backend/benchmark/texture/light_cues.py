@@ -25,6 +25,7 @@ from .room_pan import light_on_face, pan_over, read_room
 from .smile_cases import NEUTRAL_VIEW, SMILE_VIEW, SmileCase
 from .teeth import teeth_colour
 
+# Part images hold 0 for the background, then materials in order.
 TEETH_PART = 1 + MATERIALS.index("teeth")
 # CIELAB of grown people's front teeth, mean and standard deviation: amid what clinics' instruments
 # tell, which differ from each other more than people do.
@@ -45,7 +46,7 @@ class LightCues:
 
     @property
     def light(self) -> FloatArray:
-        """White, matte paper beside the cheeks, in truth."""
+        """Linear (3,) of white, matte paper beside the cheeks, in truth."""
         return self.skin / (self.albedo + MIRRORED)
 
 

@@ -12,6 +12,7 @@ from ...imaging.log_light import light_from_log
 from ...stages.frame_sampling.frame_sampler import Frames
 
 AVERAGE, BEST_VIEW = "average", "best view"
+# Lambert's foreshortening of a texel in both directions: views from the side count little.
 COSINE_POWER = 2
 
 

@@ -26,9 +26,13 @@ from ..capture.capture_cases import paint_random_head
 ROOMS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
 CASES = 24  # each type meets four rooms, each room three types
 FIRST_SEED, TURN_DEG = 96, 100.0  # a multiple of TYPES, among persons that are nobody's training
+# Only light is of interest, by medians over areas: coarser and noisier than the captures.
 TEXELS, SAMPLES = 1024, 16
+# Viewport and render subdivision of our own heads in all captures.
 SUBDIVISION = 2
+# A phone at arm's length: the face fills half of the height.
 CAMERA = {"size_px": (432, 768), "focal_px": 720.0, "distance_m": 0.48}
+# Two views almost from the front, so that teeth and both eyes show.
 PATH = {"kind": "camera_moves", "views": 2, "yaw_pitch_deg": [[-4.0, 0.0], [4.0, 0.0]]}
 NEUTRAL_VIEW, SMILE_VIEW = 0, 1  # the two views
 SMILE = {

@@ -14,6 +14,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 from ...detector.landmark_indices import INNER_LIPS
 
 MIN_OPENING = 0.12  # of the lips, over the mouth's width
+# Fewer are one tooth's edge, mixed with lips by the camera's filter.
 MIN_TEETH_PX = 40
 BRIGHTNESS_QUANTILES = (
     0.5,

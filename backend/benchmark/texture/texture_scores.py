@@ -36,11 +36,17 @@ from ..capture.capture_truth import CaptureTruth
 from .ghosting import ghosting
 from .true_visibility import visible_texels
 
+# Enough for a median, few enough that the blend hardly lacks them.
 HELD_BACK_VIEWS = 4
 HELD_BACK_REASON = "held back"
+# From side to side; a median of more only costs time.
 VIEWS = 6
+# Coverage is smooth; rendered truth has no more pixels of the face than this.
 COVERAGE_TEXELS = 512
-MAX_MARKS, LEAST_CONTRAST, WINDOW, PYRAMID = 600, 0.02, 15, 3
+# Of the tracker: corners, their least contrast in the normalised image, its window (px) and levels:
+# larger windows blur over marks, more levels reach so far that other marks would match.
+MAX_MARKS, MIN_MARK_CONTRAST, WINDOW, PYRAMID = 600, 0.02, 15, 3
+# Standard deviation (px): what is coarser is shade and shine, in which lights of views differ.
 DETAIL_SIGMA_PX = 8.0
 MIN_BLEED_WEIGHT = 0.1  # a sample that counts this much may be seen in the blend
 
@@ -133,7 +139,9 @@ def _misplaced_px(rerendered: Rerendering) -> float:
         normalise_contrast(255.0 * (image @ LUMINANCE)[part], inside[part])
         for image in (rerendered.shown, rerendered.frame)
     )
-    marks = track_features(theirs, ours, inside[part], MAX_MARKS, LEAST_CONTRAST, WINDOW, PYRAMID)
+    marks = track_features(
+        theirs, ours, inside[part], MAX_MARKS, MIN_MARK_CONTRAST, WINDOW, PYRAMID
+    )
     distance = np.linalg.norm(marks.offsets, axis=1)
     return float(np.percentile(distance, 90)) if len(distance) else math.nan
 

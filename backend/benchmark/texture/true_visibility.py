@@ -14,7 +14,10 @@ from ...geometry.normals import vertex_normals
 from ...stages.frame_sampling.texel_views import MIN_COSINE
 from ..capture.capture_truth import CaptureTruth
 
+# Between a texel and what was rendered there: more than subdivision moves skin, less than lips or
+# lids lie apart.
 SAME_DEPTH_M = 0.003
+# Part images hold 0 for the background, then materials in order.
 SKIN_PART = 1 + MATERIALS.index("skin")
 
 
