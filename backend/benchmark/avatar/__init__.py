@@ -6,7 +6,7 @@ stage_runs.py       the pipeline's stages, run once a case, with their seconds a
 methods.py          the ways to a base colour that are compared
 ablations.py        the product without one part or another
 ceilings.py         what a texture that lost nothing of the frames would show
-scored_views.py     what the capture's own frames show, and where the truth and the fitted head agree
+scored_views.py     what the own frames show, and where the truth and the fitted head agree
 measures.py         PSNR, SSIM, leak, gradients: what two images have in common
 scores.py           a texture's scores in views and in the atlas
 relit.py            the head under rooms that no stage saw, beside the true one

@@ -71,7 +71,7 @@ def refined_latents(method: str, staged: Staged) -> FloatArray:
 
 
 def bicubic(staged: Staged, studio: TextureSet) -> FloatArray:
-    """Stage 1 of BICUBIC_FROM texels, enlarged."""
+    """sRGB (N, N, 3): stage 1 reduced to BICUBIC_TEXELS a side and enlarged."""
     size, full = (BICUBIC_TEXELS, BICUBIC_TEXELS), (studio.size, studio.size)
     small = cv2.resize(studio.base_color_srgb, size, interpolation=cv2.INTER_AREA)
     return np.clip(cv2.resize(small, full, interpolation=cv2.INTER_CUBIC), 0.0, 1.0)

@@ -32,7 +32,8 @@ def benchmark_avatar(
     write rows, table and sheets there and print the table.
 
     `heads`: the folder of the reference heads, beside that of the real skins; without it only our
-    own heads are shown, and the table says so. `methods`: of ASKED_FOR; none: ALL_METHODS.
+    own heads are shown, and the table says so. `methods`: of SELECTABLE_METHODS;
+    none: DEFAULT_METHODS.
     Raises ResultsError for an unknown method or results of another version, EnvironmentProblem
     where nothing can be rendered.
     """

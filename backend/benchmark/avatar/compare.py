@@ -30,7 +30,7 @@ class Difference:
     captures: int
     first: float
     second: float
-    spread: float  # what chance alone stays within, SURE of the time; NaN for fewer than FEWEST
+    spread: float  # what chance alone stays within, at CONFIDENCE; NaN for fewer than MIN_PAIRS
 
     @property
     def change(self) -> float:

@@ -92,8 +92,10 @@ def _evaluate(
         scored = evaluator.score(method, maps)
     except Exception as error:  # the other methods' rows must not be lost with it
         traceback.print_exc()
-        told = isinstance(error, StudioAvatarError)
-        return replace(row, failure=error.problem if told else f"{type(error).__name__}: {error}")
+        is_expected = isinstance(error, StudioAvatarError)
+        return replace(
+            row, failure=error.problem if is_expected else f"{type(error).__name__}: {error}"
+        )
     return replace(row, scores=scored, seconds=costs.seconds, peak_mb=costs.peak_mb)
 
 

@@ -31,7 +31,7 @@ class Alignment:
 
     @classmethod
     def between(cls, shown: FloatArray, truth: FloatArray, inside: BoolArray) -> Alignment:
-        """The least-squares one from `shown` to `truth`, over `inside`; (T, H, W, 3) and (T, H, W)."""
+        """The least-squares one from `shown` to `truth` (T, H, W, 3), over `inside` (T, H, W)."""
         ours, theirs = (linear_from_srgb(image[inside]) for image in (shown, truth))
         middle, wanted = ours.mean(0), theirs.mean(0)
         variance = ((ours - middle) ** 2).mean(0)

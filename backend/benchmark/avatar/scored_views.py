@@ -40,7 +40,7 @@ class TrueViews:
     """The T frames that the fit uses, as they are and as they would be without light."""
 
     template: HeadTemplate
-    posed: tuple[PosedHead, ...]  # at FINER times the frames' resolution or at theirs
+    posed: tuple[PosedHead, ...]  # at SUPERSAMPLING times the frames' resolution or at theirs
     filmed_srgb: NDArray[np.float32]  # (T, H, W, 3)
     unlit_srgb: NDArray[np.float32]  # (T, H, W, 3) base colour
     inside: BoolArray  # (T, H, W) skin in truth and fit, away from their borders
@@ -111,7 +111,7 @@ def visible_skin(posed: PosedHead, template: HeadTemplate) -> BoolArray:
 
 
 def visible_plain_skin(posed: PosedHead, template: HeadTemplate) -> BoolArray:
-    """(H, W) where the fitted head shows PLAIN regions, which hardly any hair covers."""
+    """(H, W) where the fitted head shows PLAIN_REGIONS, which hardly any hair covers."""
     share = region(template, *PLAIN_REGIONS)[:, None]
     shown = interpolate_vertices(posed.raster, template.triangles[posed.opaque_triangles], share)
     return shown[..., 0] > 0.5

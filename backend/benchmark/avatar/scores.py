@@ -57,8 +57,8 @@ class Scores:
 
 
 def score_views(shown: FloatArray, views: TrueViews) -> tuple[dict[str, float], Alignment]:
-    """The scores of a texture as `shown` in the capture's own views, sRGB (T, H, W, 3), by the names
-    of `Scores`, and the alignment that its tone lacks there."""
+    """The scores of a texture as `shown` in the capture's own views, sRGB (T, H, W, 3), by the
+    names of `Scores`, and the alignment that its tone lacks there."""
     truth, inside = views.unlit_srgb, views.inside
     alignment = Alignment.between(shown, truth, inside)
     aligned = alignment(shown)
@@ -92,7 +92,7 @@ class AtlasTruth:
 
     template: HeadTemplate
     color_srgb: NDArray[np.float32]  # (N, N, 3)
-    seen: BoolArray | None  # (n,) texels of SEEN_TEXELS; None for a head that is not ours
+    seen: BoolArray | None  # (n,) texels of VISIBILITY_TEXELS; None for a head that is not ours
     moles: tuple[Mole, ...]
 
     @classmethod
@@ -137,7 +137,8 @@ class AtlasTruth:
 def visible_moles(
     template: HeadTemplate, vertices_m: FloatArray, moles: Moles, seen: BoolArray
 ) -> tuple[Mole, ...]:
-    """Those of at least LEAST_MOLE_M on a head (V, 3) whose texels, of SEEN_TEXELS, are seen."""
+    """Those of MIN_MOLE_RADIUS_M or more on a head (V, 3) that lie on `seen` (n,) texels of
+    VISIBILITY_TEXELS."""
     coarse, fine = (
         texel_map(template, size).interpolate(vertices_m.astype(np.float32))
         for size in (VISIBILITY_TEXELS, MOLE_TEXELS)
@@ -157,8 +158,8 @@ def visible_moles(
 
 
 def identity_distance(texture_srgb: FloatArray, truth_srgb: FloatArray) -> float:
-    """1 - cosine, in [0, 2], of the scoring network's vectors of two textures (N, N, 3); that network
-    is in no training's loss."""
+    """1 - cosine, in [0, 2], of the scoring network's vectors of two textures (N, N, 3); it is
+    in no training's loss."""
     images = [
         cv2.resize(image, (IDENTITY_TEXELS, IDENTITY_TEXELS), interpolation=cv2.INTER_AREA)
         for image in (texture_srgb, truth_srgb)

@@ -82,9 +82,9 @@ class ForeignSkin:
     nearest: NDArray[np.int64]  # (size, size) into texel: continues the charts into the gutters
 
     def transfer(self, maps: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
-        """Maps (N, N, ...) of the template's atlas, by name, as (size, size, ...) in the reference's;
-        the normals, which belong to
-        the template's own directions of UV, are left out."""
+        """Maps (N, N, ...) of the template's atlas, by name, as (size, size, ...) in the
+        reference's; the normals, which belong to the template's own directions of UV, are left
+        out."""
         there = texel_from_uv(self.uv, len(maps["base_color"]))
         kept = {name: image for name, image in maps.items() if name != "normal"}
         out = {
@@ -266,9 +266,9 @@ def _skin_places(
     raster = rasterize_uv(corner_uv, size)
     texel = np.flatnonzero(raster.covered)
     points = interpolate_vertices(raster, corners, reference.vertices_m).reshape(-1, 3)[texel]
-    known = wrap.trusted[template.triangles].all(axis=1)
-    known &= template.triangle_material == MATERIALS.index("skin")
-    return texel, _nearest_uv(template, wrap.transfer(reference.vertices_m), known, points)
+    valid = wrap.trusted[template.triangles].all(axis=1)
+    valid &= template.triangle_material == MATERIALS.index("skin")
+    return texel, _nearest_uv(template, wrap.transfer(reference.vertices_m), valid, points)
 
 
 def _eye_places(template: HeadTemplate, radius_m: float, size: int) -> tuple[IntArray, FloatArray]:
@@ -290,8 +290,8 @@ def _eye_places(template: HeadTemplate, radius_m: float, size: int) -> tuple[Int
         )
         texels.append(texel)
         places.append(template.eye_centre_m[eye] + ours * direction)
-    known = template.triangle_material == MATERIALS.index("eye")
-    uv = _nearest_uv(template, _as_balls(template), known, np.concatenate(places))
+    valid = template.triangle_material == MATERIALS.index("eye")
+    uv = _nearest_uv(template, _as_balls(template), valid, np.concatenate(places))
     return np.concatenate(texels), uv
 
 
@@ -313,10 +313,10 @@ def _as_balls(template: HeadTemplate) -> FloatArray:
 
 
 def _nearest_uv(
-    template: HeadTemplate, vertices_m: FloatArray, known: NDArray[np.bool_], points_m: FloatArray
+    template: HeadTemplate, vertices_m: FloatArray, valid: NDArray[np.bool_], points_m: FloatArray
 ) -> FloatArray:
     """UV (M, 2) of the places nearest to points (M, 3) on the `known` (2F,) triangles."""
-    of_known = np.flatnonzero(known)
-    places = Surface(vertices_m, template.triangles[of_known]).closest(points_m)
-    uv = template.triangle_uv[of_known[places.triangle]]
+    valid_triangles = np.flatnonzero(valid)
+    places = Surface(vertices_m, template.triangles[valid_triangles]).closest(points_m)
+    uv = template.triangle_uv[valid_triangles[places.triangle]]
     return np.einsum("nk,nkc->nc", places.weights, uv)

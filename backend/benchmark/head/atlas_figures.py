@@ -144,5 +144,5 @@ def asymmetry_px(template: HeadTemplate, size: int = GAP_PX) -> float:
     mirrored = corner_uv * [-1.0, 1.0] + [1.0, 0.0]
     # The vertex as a third coordinate far apart: only the twin's own places are near.
     twins = KDTree(np.column_stack([corner_uv, corner_vertex * 10.0]))
-    asked = np.column_stack([mirrored, template.mirror[corner_vertex] * 10.0])
-    return float(twins.query(asked)[0].max() * size)
+    mirrored_corners = np.column_stack([mirrored, template.mirror[corner_vertex] * 10.0])
+    return float(twins.query(mirrored_corners)[0].max() * size)

@@ -34,22 +34,26 @@ def landmark_figures(template: HeadTemplate, table: LandmarkTable) -> list[Figur
         template.neutral_m(template.random_identity(random)).astype(np.float64)
         for _ in range(HEADS)
     ]
-    rates, before, after = [], [], []
+    rates, raw, without_bias = [], [], []
     with FaceMesh(tracking=False) as detector:
         for yaw in YAW_STEPS_DEG:
-            stray = _stray_m(template, table, heads, yaw, detector)
+            deviations_m = _deviations_m(template, table, heads, yaw, detector)
             bias = table.at_yaw(yaw)[0][INNER]
-            rates.append(Figure(f"found at yaw {yaw}", 100 * len(stray) / HEADS, "%", _ALL_FOUND))
-            before.append(Figure(f"noise at yaw {yaw}", _sd_mm(stray), "mm"))
-            after.append(Figure(f"noise at yaw {yaw}, bias out", _sd_mm(stray - bias), "mm"))
-    return rates + before + after
+            rates.append(
+                Figure(f"found at yaw {yaw}", 100 * len(deviations_m) / HEADS, "%", _ALL_FOUND)
+            )
+            raw.append(Figure(f"noise at yaw {yaw}", _sd_mm(deviations_m), "mm"))
+            without_bias.append(
+                Figure(f"noise at yaw {yaw}, bias out", _sd_mm(deviations_m - bias), "mm")
+            )
+    return rates + raw + without_bias
 
 
 # The project's target: the detector finds the template at every yaw up to 60 degrees.
 _ALL_FOUND = Target(100.0, at_least=True)
 
 
-def _stray_m(
+def _deviations_m(
     template: HeadTemplate,
     table: LandmarkTable,
     heads: list[FloatArray],
@@ -58,7 +62,7 @@ def _stray_m(
 ) -> FloatArray:
     """(found, inner landmarks, 2) detected minus true, metres at the head."""
     camera_from_head = pose(yaw_deg, 0.0)
-    stray = []
+    deviations_m = []
     for head in heads:
         portrait = draw_portrait(template, head, camera_from_head, CAMERA)
         faces = detector.detect(portrait.image_srgb)
@@ -66,10 +70,12 @@ def _stray_m(
             points = np.einsum("lk,lkc->lc", table.weights, head[table.vertices])
             in_camera = transform(camera_from_head, points)[INNER]
             error_px = faces[0][INNER] - CAMERA.project(in_camera)
-            stray.append(error_px * in_camera[:, 2:] / FOCAL_PX)
-    return np.array(stray).reshape(-1, len(INNER), 2)
+            deviations_m.append(error_px * in_camera[:, 2:] / FOCAL_PX)
+    return np.array(deviations_m).reshape(-1, len(INNER), 2)
 
 
-def _sd_mm(stray_m: FloatArray) -> float:
+def _sd_mm(deviations_m: FloatArray) -> float:
     """Per axis about zero; NaN where nothing was found."""
-    return MM_PER_M * float(np.sqrt((stray_m**2).mean())) if stray_m.size else float("nan")
+    return (
+        MM_PER_M * float(np.sqrt((deviations_m**2).mean())) if deviations_m.size else float("nan")
+    )

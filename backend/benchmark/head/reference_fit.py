@@ -94,7 +94,7 @@ class ReferenceFitter:
 
 
 def _within_bounds(system: FloatArray, right_side: FloatArray, bounded: BoolArray) -> FloatArray:
-    """Solve for parameters (G,) of which the `bounded` stay within LARGEST_SD.
+    """Solve for parameters (G,) of which the `bounded` stay within MAX_IDENTITY_SD.
 
     Whatever leaves the bounds is fixed at them and the rest is solved again.
     """

@@ -54,8 +54,8 @@ class Ruler:
         counted: BoolArray | None = None,
         aligned_by: tuple[str, ...] = ("face", "ear", "cranium"),
     ) -> None:
-        """`counted` (V,): quads with a vertex that does not count are left out. `laid_by`: regions
-        by which heads are laid on the surface; where necks end differs too much to say."""
+        """`counted` (V,): quads with a vertex that does not count are left out. `aligned_by`:
+        regions by which heads are laid on the surface; where necks end differs too much to say."""
         usable = template.quad_material == MATERIALS.index("skin")
         if counted is not None:
             usable = usable & counted[template.quads].all(axis=1)

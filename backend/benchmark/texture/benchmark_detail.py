@@ -64,7 +64,7 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
     keep_freed_memory()
     source = inspect(SIMULATED, SIMULATED)
     cache = cache_folder() / "training"
-    learnt, asked = filmed_persons(BUDGET, source, None, cache, PROCESSOR, Silent())
+    training, held_out = filmed_persons(BUDGET, source, None, cache, PROCESSOR, Silent())
     shipped = load().unet
     rows: dict[str, Figures] = {}
 
@@ -75,19 +75,23 @@ def benchmark_detail(heads: Path | None, out: Path | None = None) -> None:
             write_json(out, rows)
 
     started = time.monotonic()
-    add("stage 1 as it is", _judged([believed(p, 0.0) for p in asked], _plain), started)
-    add("the phone's gradients on it", _judged(asked, _plain), started)
-    add("the same without relief", _judged(asked, _flat), started)
-    add("shipped network", _judged(asked, partial(_product, shipped)), started)
+    add(
+        "stage 1 as it is",
+        _score([with_uniform_trust(p, 0.0) for p in held_out], _conditions_alone),
+        started,
+    )
+    add("the phone's gradients on it", _score(held_out, _conditions_alone), started)
+    add("the same without relief", _score(held_out, _without_relief), started)
+    add("shipped network", _score(held_out, partial(_product, shipped)), started)
     for name, (steps, start) in DRAWINGS.items():
         started = time.monotonic()
-        how = partial(_drawn, shipped, steps=steps, start=start)
-        add(name, _judged(asked, how), started)
-    for name, sees in VARIANTS.items():
+        how = partial(_draw_everywhere, shipped, steps=steps, start=start)
+        add(name, _score(held_out, how), started)
+    for name, change in VARIANTS.items():
         started = time.monotonic()
-        net = _trained(BUDGET, [sees(person) for person in learnt])
-        describe = [sees(person) for person in asked]
-        add(name, _judged(describe, partial(_drawn, net, steps=1, start=1.0)), started)
+        net = _trained(BUDGET, [change(person) for person in training])
+        changed = [change(person) for person in held_out]
+        add(name, _score(changed, partial(_draw_everywhere, net, steps=1, start=1.0)), started)
     columns = [f"{kind}: {what}" for kind in STUDIO_KINDS for what in FIGURES.values()]
     lines = table_head("", *columns)
     lines += [table_line(name, *_cells(found)) for name, found in rows.items()]
@@ -101,7 +105,7 @@ def _cells(found: Figures) -> list[str]:
     return cells
 
 
-def _judged(persons: list[FilmedPerson], made: Callable[[Crops], tuple[Tensor, Tensor]]) -> Figures:
+def _score(persons: list[FilmedPerson], made: Callable[[Crops], tuple[Tensor, Tensor]]) -> Figures:
     """`made`: log light of the pieces and the height of their relief in metres."""
     found: Figures = {}
     for kind in STUDIO_KINDS:
@@ -112,7 +116,7 @@ def _judged(persons: list[FilmedPerson], made: Callable[[Crops], tuple[Tensor, T
     return found
 
 
-def believed(person: FilmedPerson, trust: float) -> FilmedPerson:
+def with_uniform_trust(person: FilmedPerson, trust: float) -> FilmedPerson:
     """As if the phone's gradients were trusted so far everywhere: 0 leaves stage 1 as it is."""
     size = person.skin.shape[-1]
     phone, albedo = (
@@ -135,7 +139,7 @@ def believed(person: FilmedPerson, trust: float) -> FilmedPerson:
     )
 
 
-def _plain(crops: Crops) -> tuple[Tensor, Tensor]:
+def _conditions_alone(crops: Crops) -> tuple[Tensor, Tensor]:
     """What is told, and its dark lines taken for furrows, as a draft has it."""
     made = crops.blended_log + crops.broad_residual
     return made, _furrows_m(made)
@@ -147,23 +151,25 @@ def _furrows_m(made: Tensor) -> Tensor:
     return RELIEF_M * MAX_SWING * torch.tanh(band / MAX_SWING)[:, 0]
 
 
-def _flat(crops: Crops) -> tuple[Tensor, Tensor]:
+def _without_relief(crops: Crops) -> tuple[Tensor, Tensor]:
     return crops.blended_log + crops.broad_residual, torch.zeros_like(crops.drawn[:, 3])
 
 
 def _product(net: DetailNet, crops: Crops) -> tuple[Tensor, Tensor]:
     """As the stage has it: likely detail where trusted, drawn elsewhere, both kinds of relief."""
     trust = trust_of(crops.conditions)
-    made, height_m = _with(crops, predict_detail(net, crops).beside(trust))
+    made, height_m = _add_detail(crops, predict_detail(net, crops).beside(trust))
     return made, height_m + trust[:, 0] * _furrows_m(made)
 
 
-def _drawn(net: DetailNet, crops: Crops, steps: int, start: float) -> tuple[Tensor, Tensor]:
+def _draw_everywhere(
+    net: DetailNet, crops: Crops, steps: int, start: float
+) -> tuple[Tensor, Tensor]:
     """The drawing everywhere, whatever was seen."""
-    return _with(crops, predict_detail(net, crops, steps, start).drawn)
+    return _add_detail(crops, predict_detail(net, crops, steps, start).drawn)
 
 
-def _with(crops: Crops, drawn: Tensor) -> tuple[Tensor, Tensor]:
+def _add_detail(crops: Crops, drawn: Tensor) -> tuple[Tensor, Tensor]:
     made = crops.blended_log + crops.broad_residual + COLOUR_SCALE * drawn[:, :3]
     return made, HEIGHT_SCALE_M * drawn[:, 3]
 
@@ -201,6 +207,8 @@ DRAWINGS: Mapping[str, tuple[int, float]] = {
 # What a network is told that is trained from one seed for BUDGET; judged by what it finds likely.
 VARIANTS: Mapping[str, Callable[[FilmedPerson], FilmedPerson]] = {
     "small budget: whole": lambda person: person,
-    "small budget: without trust, all gradients believed": lambda person: believed(person, 1.0),
-    "small budget: without gradients": lambda person: believed(person, 0.0),
+    "small budget: without trust, all gradients believed": lambda person: with_uniform_trust(
+        person, 1.0
+    ),
+    "small budget: without gradients": lambda person: with_uniform_trust(person, 0.0),
 }

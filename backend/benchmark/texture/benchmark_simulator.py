@@ -38,6 +38,7 @@ from ...training.identity.embedding import LOSS, SCORE, load
 from ...training.identity.score import measure_recognition
 from ...training.identity.train_identity import SCORED_PERSONS, SCORED_SEED, film_pool
 from ...training.texture_pool import TexturePool, load_or_paint_bank, load_simulator
+from ..avatar.scored_views import PLAIN_REGIONS
 from ..capture.benchmark_capture import clip_runs
 from ..capture.capture_run import Run
 from ..capture.rows import print_and_write
@@ -51,7 +52,7 @@ CPU = torch.device("cpu")
 # Few, as each pair of a head and a panorama is a render in Cycles. The seed is any.
 LIT_HEADS, LIT_HDRIS, LIT_SEED = 2, 3, 300
 # Ten persons a type, for a median; tone needs no finer texels.
-TONED, TONED_SIZE = 60, 512
+TONE_PERSONS, TONE_TEXELS = 60, 512
 # By device, what keeps it busy and fits beside a network; the first batch, which compiles, is not
 # counted.
 BATCH, BATCHES = {"cpu": 16, "cuda": 256}, 4
@@ -60,10 +61,9 @@ SPEED_FLOOR = {"cpu": 20.0, "cuda": 2000.0}  # pairs a second
 # how many of them are held in memory at once.
 SPECTRUM_SIZE, SPECTRUM_PAIRS, SPECTRUM_BATCH = 512, 24, 4
 # Simulated textures of each person that are to be told apart.
-LOOKS = 5
+TEXTURES_PER_PERSON = 5
 # Of coverage: skin filled in has no detail of its own and would lower the spectrum.
 COVERED = 0.9
-PLAIN = ("cheeks", "forehead")
 
 
 def benchmark_simulator(heads: Path | None, out: Path | None) -> None:
@@ -117,13 +117,16 @@ def _light_section(template: HeadTemplate, hdris: Path) -> list[Section]:
 def _tone_section(template: HeadTemplate) -> Section:
     """The corpus' skin tones beside the grid of Fitzpatrick's types, and its variation."""
     started = time.monotonic()
-    anatomy = Anatomy(texel_map(template, TONED_SIZE), template.vertices_m)
+    anatomy = Anatomy(texel_map(template, TONE_TEXELS), template.vertices_m)
     measured = [
-        skin_statistics(paint(draw_person(seed), anatomy, CPU), anatomy) for seed in range(TONED)
+        skin_statistics(paint(draw_person(seed), anatomy, CPU), anatomy)
+        for seed in range(TONE_PERSONS)
     ]
     figures: list[Figure] = []
     for kind in range(TYPES):
-        mine = np.median([measured[i].median_linear for i in range(kind, TONED, TYPES)], axis=0)
+        mine = np.median(
+            [measured[i].median_linear for i in range(kind, TONE_PERSONS, TYPES)], axis=0
+        )
         grid = SKIN_TYPES[kind]
         away = float(ita_deg(mine) - ita_deg(grid))
         worst = float(np.abs(mine / grid - 1).max())
@@ -132,7 +135,7 @@ def _tone_section(template: HeadTemplate) -> Section:
             Figure(f"type {kind + 1}, worst channel's error", 100 * worst, "%", Target(10.0)),
         ]
     return Section(
-        f"{TONED} persons of the corpus",
+        f"{TONE_PERSONS} persons of the corpus",
         time.monotonic() - started,
         (*figures, *_variation(measured)),
     )
@@ -153,7 +156,7 @@ def _real_skin_section(template: HeadTemplate, data: Path) -> list[Section]:
         folder = open_studio_folder(
             data / "skins" / "makehuman", data / "heads" / "makehuman" / "base.obj"
         )
-        anatomy = Anatomy(texel_map(template, TONED_SIZE), template.vertices_m)
+        anatomy = Anatomy(texel_map(template, TONE_TEXELS), template.vertices_m)
         textures: list[StudioTexture] = wrapped_textures(folder, anatomy, CPU)
     except StudioAvatarError as error:
         return [Section(title, 0.0, (), error.problem)]
@@ -242,7 +245,9 @@ def phone_texture_of(run: Run, template: HeadTemplate) -> TextureSet:
 
 def _detail(template: HeadTemplate, srgb: FloatArray, coverage: FloatArray) -> NDArray[np.float64]:
     texels = texel_map(template, len(srgb))
-    plain = texels.scatter(texels.interpolate(region(template, *PLAIN)), gutters=False) > 0.5
+    plain = (
+        texels.scatter(texels.interpolate(region(template, *PLAIN_REGIONS)), gutters=False) > 0.5
+    )
     luminance = linear_from_srgb(srgb) @ LUMINANCE
     return detail_by_octave(np.log(np.maximum(luminance, 1e-3)), plain & (coverage > COVERED))
 
@@ -270,7 +275,7 @@ def _identity_section(simulator: Simulator, skins: TexturePool) -> Section:
         networks = {name: load(name) for name in (LOSS, SCORE)}
     except StudioAvatarError as error:
         return Section(title, 0.0, (), error.problem)
-    album = film_pool(simulator, skins, LOOKS, SCORED_SEED, TerminalProgress())
+    album = film_pool(simulator, skins, TEXTURES_PER_PERSON, SCORED_SEED, TerminalProgress())
     for name, network in networks.items():
         score = measure_recognition(network, album)
         figures += [

@@ -42,7 +42,7 @@ from ..markdown_table import table_head, table_line
 SEED, DEVICE = 1, torch.device("cpu")
 # Persons to learn from, the seed of the first (the held-out ones have lower seeds), real skins,
 # pairs, and held-out pairs of each kind: small, so that two cores can train all variants.
-PERSONS, FIRST_PERSON, REAL, STOCK, ASKED = 240, 1000, 48, 768, 24
+PERSONS, FIRST_PERSON, REAL, STOCK, HELD_OUT = 240, 1000, 48, 768, 24
 BUDGET = replace(
     CPU, phone_steps=60, encoder_steps=240, studio_steps=40, pairs=STOCK, stock_steps=10**6
 )  # fmt: skip
@@ -55,7 +55,7 @@ class Variant:
     """What differs from the whole."""
 
     preset: Callable[[Preset], Preset] = lambda preset: preset
-    sees_shape: bool = True  # normals and openness among the encoder's inputs
+    uses_shape: bool = True  # normals and openness among the encoder's inputs
     real_skins: bool = True
     features: bool = True  # the answer by the encoder's features, not by W+ alone
 
@@ -68,7 +68,7 @@ VARIANTS: Mapping[str, Variant] = {
     "no pair loss in the last phase": Variant(lambda p: replace(p, studio_pairs=0.0)),
     "nothing frozen": Variant(lambda p: replace(p, frozen_edge=0)),
     "frozen up to 16": Variant(lambda p: replace(p, frozen_edge=16)),
-    "no normals and openness": Variant(sees_shape=False),
+    "no normals and openness": Variant(uses_shape=False),
 }
 
 
@@ -79,7 +79,7 @@ class Exam:
     painted: Pairs  # to learn from, by whether real skins are among them
     with_real: Pairs
     real_skins: torch.Tensor  # (P, 3, N, N) uint8
-    asked: Mapping[str, Pairs]
+    held_out: Mapping[str, Pairs]
     facts: AtlasFacts
 
 
@@ -100,12 +100,14 @@ def benchmark_studio(heads: Path | None, out: Path | None = None) -> None:
     for name, variant in VARIANTS.items():
         started = time.monotonic()
         net = _trained(variant, exam, folder / name.replace(" ", "_"))
-        found = {kind: _asked(net, variant, pairs, exam) for kind, pairs in exam.asked.items()}
+        found = {
+            kind: _test_psnr_db(net, variant, pairs, exam) for kind, pairs in exam.held_out.items()
+        }
         rows.append((name, found))
         print(f"{name}: {found} in {time.monotonic() - started:.0f} s", flush=True)
         if out:
             write_json(out, dict(rows))
-    lines = table_head("variant", *(f"{kind} dB" for kind in exam.asked))
+    lines = table_head("variant", *(f"{kind} dB" for kind in exam.held_out))
     lines += [table_line(name, *(f"{v:.2f}" for v in found.values())) for name, found in rows]
     print("\n".join(lines))
 
@@ -120,10 +122,10 @@ def _exam(data: Path, cache: Path) -> Exam:
     )
     real = TexturePool.from_folder(open_studio_folder(skins, mesh), range(REAL), large, DEVICE)
     unseen = TexturePool.from_bank(
-        load_or_paint_bank(cache, range(ASKED), 2 * large), DEVICE
+        load_or_paint_bank(cache, range(HELD_OUT), 2 * large), DEVICE
     ).downsample(large)
     withheld = TexturePool.from_folder(
-        open_studio_folder(skins, mesh, WITHHELD), range(ASKED), large, DEVICE
+        open_studio_folder(skins, mesh, WITHHELD), range(HELD_OUT), large, DEVICE
     )
     simulator = load_simulator(cache, DEVICE, large, None, Silent())
 
@@ -134,9 +136,9 @@ def _exam(data: Path, cache: Path) -> Exam:
         painted=pairs(painted, STOCK, "painted"),
         with_real=pairs(painted.concatenate(real), STOCK, "with real"),
         real_skins=real.downsample(size).albedo_srgb,
-        asked={
-            "painted": pairs(unseen, ASKED, PAINTED_SEED),
-            "real": pairs(withheld, ASKED, REAL_SEED),
+        held_out={
+            "painted": pairs(unseen, HELD_OUT, PAINTED_SEED),
+            "real": pairs(withheld, HELD_OUT, REAL_SEED),
         },
         facts=AtlasFacts.of(load_template(), simulator, size),
     )
@@ -147,7 +149,7 @@ def _trained(variant: Variant, exam: Exam, folder: Path) -> StudioNet:
     learned = exam.with_real if variant.real_skins else exam.painted
     sources = Sources(
         facts=_facts(variant, exam),
-        held_out=exam.asked["painted"],
+        held_out=exam.held_out["painted"],
         simulate=lambda _: learned,
         pool_steps=preset.stock_steps,
         studio=exam.real_skins if variant.real_skins else None,
@@ -162,14 +164,14 @@ def _trained(variant: Variant, exam: Exam, folder: Path) -> StudioNet:
 
 
 def _facts(variant: Variant, exam: Exam) -> AtlasFacts:
-    if variant.sees_shape:
+    if variant.uses_shape:
         return exam.facts
     blind = torch.zeros_like
     return replace(exam.facts, normal=blind(exam.facts.normal), openness=blind(exam.facts.openness))
 
 
 @torch.no_grad()
-def _asked(net: StudioNet, variant: Variant, pairs: Pairs, exam: Exam) -> float:
+def _test_psnr_db(net: StudioNet, variant: Variant, pairs: Pairs, exam: Exam) -> float:
     batch = gather_batch(pairs, _facts(variant, exam), torch.arange(len(pairs)))
     made = net(batch.inputs, features=variant.features)
     return round(float(np.float64(psnr_db(made, batch.studio_srgb, exam.facts.skin))), 3)

@@ -141,8 +141,10 @@ def _line(row: TextureRow) -> str:
     )
     cover = row.coverage
     steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in row.step_seconds.items())
-    told = f"{cover.precision:.2f} {cover.recall:.2f} {cover.face_recall:.2f} {cover.bleed_px:.1f}"
-    return f"{start} {views}  {told}  {steps}"
+    shares = (
+        f"{cover.precision:.2f} {cover.recall:.2f} {cover.face_recall:.2f} {cover.bleed_px:.1f}"
+    )
+    return f"{start} {views}  {shares}  {steps}"
 
 
 def _summary(rows: list[TextureRow]) -> list[Section]:

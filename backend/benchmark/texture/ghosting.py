@@ -24,9 +24,9 @@ FLOOR = 1e-3  # of the tile's mean power
 
 def ghosting(luminance: FloatArray, inside: BoolArray) -> float:
     """Highest peak of the cepstrum, mean over the tiles of (H, W) inside; NaN: no tile fits in."""
-    known = inside.astype(np.float32)
-    share = np.maximum(cv2.GaussianBlur(known, (0, 0), DETAIL_SIGMA_PX), 1e-3)
-    detail = luminance - cv2.GaussianBlur(luminance * known, (0, 0), DETAIL_SIGMA_PX) / share
+    valid = inside.astype(np.float32)
+    share = np.maximum(cv2.GaussianBlur(valid, (0, 0), DETAIL_SIGMA_PX), 1e-3)
+    detail = luminance - cv2.GaussianBlur(luminance * valid, (0, 0), DETAIL_SIGMA_PX) / share
     window = np.outer(np.hanning(TILE_PX), np.hanning(TILE_PX))
     row, column = np.mgrid[:TILE_PX, :TILE_PX] - TILE_PX // 2
     away = np.hypot(row, column)

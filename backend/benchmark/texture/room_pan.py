@@ -46,7 +46,7 @@ def light_on_face(panorama: FloatArray, turn_rad: float) -> NDArray[np.float64]:
 
 def pan_over(panorama: FloatArray) -> NDArray[np.float32]:
     """The panorama (H, W, 3) as a camera tells it that keeps the face's exposure: what is too
-    bright is white, and beyond SEEN_RAD the last rows that it saw go on."""
+    bright is white, and beyond HALF_VIEW_RAD the last rows that it saw go on."""
     height = len(panorama)
     edge = round(height * (0.5 - HALF_VIEW_RAD / np.pi))
     seen = np.clip(panorama, 0.0, 1.0)[edge : height - edge]

@@ -111,14 +111,14 @@ def score_views(
 
 
 def _finite_median(values: FloatArray) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else math.nan
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else math.nan
 
 
 def _detail_db(rerendered: Rerendering) -> float:
-    known = rerendered.compared.astype(np.float32)
-    share = np.maximum(cv2.GaussianBlur(known, (0, 0), DETAIL_SIGMA_PX), 1e-3)
-    error = (rerendered.shown - rerendered.frame) * known[..., None]
+    valid = rerendered.compared.astype(np.float32)
+    share = np.maximum(cv2.GaussianBlur(valid, (0, 0), DETAIL_SIGMA_PX), 1e-3)
+    error = (rerendered.shown - rerendered.frame) * valid[..., None]
     error -= cv2.GaussianBlur(error, (0, 0), DETAIL_SIGMA_PX) / share[..., None]
     return float(-10.0 * np.log10(np.mean(error[rerendered.compared] ** 2)))
 
@@ -156,13 +156,13 @@ def score_coverage(texture: TextureSet, frames: Frames, truth: CaptureTruth) -> 
     seen_by = frames.capture.frame_index[frames.fit.frame_used]
     visible = visible_texels(texels, truth, seen_by)
     skin = texels.is_material("skin")
-    told = texels.sample(texture.coverage) > COVERED
-    right = float((told & visible & skin).sum())
+    covered = texels.sample(texture.coverage) > COVERED
+    true_positives = float((covered & visible & skin).sum())
     face = skin & visible & (texels.interpolate(region(template, "face")) > COVERED)
     return CoverageScores(
-        right / max(float((told & skin).sum()), 1.0),
-        right / max(float((visible & skin).sum()), 1.0),
-        float(told[face].mean()) if face.any() else math.nan,
+        true_positives / max(float((covered & skin).sum()), 1.0),
+        true_positives / max(float((visible & skin).sum()), 1.0),
+        float(covered[face].mean()) if face.any() else math.nan,
         bleed,
     )
 
