@@ -22,6 +22,7 @@ from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ...job.terminal import Silent
 from ...stages.detail import generator_for
 from ...stages.studio_texture import studio_texture
+from ..texture.skin_spectrum import PLAIN_REGIONS
 from .ablations import (
     add_detail,
     bicubic,
@@ -32,7 +33,6 @@ from .ablations import (
     refined_latents,
 )
 from .ceilings import CEILINGS
-from .scored_views import PLAIN_REGIONS
 from .stage_runs import CPU, Meter, Staged
 
 PRODUCT = STUDIO_METHODS[0]  # what an artist gets who chooses nothing

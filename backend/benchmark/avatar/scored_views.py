@@ -26,12 +26,12 @@ from ...imaging.image_files import (
 from ...stages.frame_sampling.posed_head import PosedHead, pose_head, render_texture
 from ...stages.phone_texture.fidelity import EROSION_PX
 from ..capture.capture_truth import CaptureTruth
+from ..texture.skin_spectrum import PLAIN_REGIONS
 from ..texture.true_visibility import SKIN_PART
 
 # Pixels a side in which the fitted head is drawn for one of the frame's; with 1 edges of texels
 # alias, and a perfect texture is judged as noise.
 SUPERSAMPLING = 2
-PLAIN_REGIONS = ("cheeks", "forehead")
 SKIN = MATERIALS.index("skin")
 
 

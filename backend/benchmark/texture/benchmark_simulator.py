@@ -38,13 +38,12 @@ from ...training.identity.embedding import LOSS, SCORE, load
 from ...training.identity.score import measure_recognition
 from ...training.identity.train_identity import SCORED_PERSONS, SCORED_SEED, film_pool
 from ...training.texture_pool import TexturePool, load_or_paint_bank, load_simulator
-from ..avatar.scored_views import PLAIN_REGIONS
 from ..capture.benchmark_capture import clip_runs
 from ..capture.capture_run import Run
 from ..capture.rows import print_and_write
 from ..figures import Figure, Section, Target
 from ..head.reference import DEFAULT_HEADS
-from .skin_spectrum import WAVELENGTHS, detail_by_octave
+from .skin_spectrum import PLAIN_REGIONS, WAVELENGTHS, detail_by_octave
 
 # Of the studio network's input, for which pairs are simulated while it trains.
 SIZE = 256

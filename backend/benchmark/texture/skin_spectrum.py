@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 TILE = 32  # texels
+# Bare skin with hardly any hair, whose colour and detail are a person's own.
+PLAIN_REGIONS = ("cheeks", "forehead")
 WAVELENGTHS = (2.0, 4.0, 8.0, 16.0)  # texels; octaves between them
 
 
