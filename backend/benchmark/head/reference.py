@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.arrays import read_arrays
 from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.files import sha256_file
-from studio_avatar_addon.avatar.types import IntArray
 
+from ...geometry.wavefront import parse_wavefront
 from ...registration.reference_head import HEAD_FROM_Y_UP, ReferenceHead
 
 # Beside the checkout: the reference's licence and size keep it out of the repository.
@@ -77,11 +77,6 @@ def _in_head_frame(values: NDArray) -> NDArray:
 
 
 def _skin_triangles(text: str) -> NDArray[np.int32]:
-    """The outer skin's faces of a Wavefront file, quads split along their first diagonal."""
-    made: list[IntArray] = []
-    for line in text.splitlines():
-        if line.startswith("f "):
-            face = np.array([int(corner.split("/")[0]) - 1 for corner in line.split()[1:]])
-            if face.max() < SKIN_VERTICES:
-                made += [face[[0, k, k + 1]] for k in range(1, len(face) - 1)]
-    return np.array(made, np.int32)
+    """(M, 3) the outer skin's triangles of a Wavefront file."""
+    triangles = parse_wavefront(text).triangles
+    return triangles[triangles.max(axis=1) < SKIN_VERTICES].astype(np.int32)

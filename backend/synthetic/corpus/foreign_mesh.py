@@ -15,13 +15,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
-from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...atlas.texel_map import TexelMap
 from ...detector.landmark_indices import IBUG_51
 from ...geometry.closest import Surface
 from ...geometry.normals import vertex_normals
 from ...geometry.similarity import IDENTITY, Similarity, align_to_surface, fit_similarity
+from ...geometry.wavefront import WavefrontMesh, parse_wavefront
 from ...registration.correspondence import FREE, material_vertices, template_landmarks_m
 from ...registration.nonrigid import NonRigidRegistration, fit_modes, fit_vertices
 from ...registration.reference_head import HEAD_FROM_Y_UP
@@ -29,7 +30,7 @@ from .errors import CorpusError
 
 # MakeHuman's base mesh: the vertices at IBUG_51, where the detector sees them on 15
 # views of the mesh in one of its own skins; the median of the views, 1.7 mm apart.
-_MAKEHUMAN_VERTICES, _MAKEHUMAN_GROUP = 19158, "body"
+_MAKEHUMAN_VERTICES = 19158
 _MAKEHUMAN_LANDMARKS = (
     261, 225, 206, 177, 181, 6957, 6953, 6954, 6982, 7023, 133, 5063, 5134, 297, 5136, 285, 316,
     7054, 11750, 6780, 1343, 1330, 72, 1321, 1350, 13360, 8022, 8046, 6812, 8023, 8021, 424, 5351,
@@ -74,51 +75,35 @@ def read_foreign_mesh(path: Path) -> ForeignMesh:
             "Name the Wavefront file (.obj) to which the textures belong.",
         ) from error
     try:
-        vertices, places, corners = _parsed(text)
+        mesh = parse_wavefront(text)
     except (ValueError, IndexError) as error:
         raise CorpusError(
             f"The mesh {path.name} is damaged ({error}).", "Export it as Wavefront (.obj) again."
         ) from error
-    if not len(places) or not len(corners) or (corners[:, :, 1] < 0).any():
+    body = _without_clothes(mesh)
+    triangles, triangle_uv = mesh.triangles[body], mesh.triangle_uv[body]
+    if not len(mesh.uv) or not len(triangles) or (triangle_uv < 0).any():
         raise CorpusError(
             f"The mesh {path.name} has no UV coordinates.",
             "Unwrap it and export it with UV, or name the mesh to which the textures belong.",
         )
-    if corners[:, :, 0].max() >= len(vertices) or corners[:, :, 1].max() >= len(places):
+    if triangles.max() >= len(mesh.vertices) or triangle_uv.max() >= len(mesh.uv):
         raise CorpusError(
             f"The faces of the mesh {path.name} name vertices that it does not have.",
             "Export it as Wavefront (.obj) again.",
         )
     return ForeignMesh(
-        vertices @ HEAD_FROM_Y_UP.T,
-        corners[:, :, 0].astype(np.int32),
-        places[corners[:, :, 1]].astype(np.float32),
-        _landmarks(path, len(vertices)),
+        mesh.vertices @ HEAD_FROM_Y_UP.T,
+        triangles.astype(np.int32),
+        mesh.uv[triangle_uv].astype(np.float32),
+        _landmarks(path, len(mesh.vertices)),
     )
 
 
-def _parsed(text: str) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Vertices (N, 3), UV (K, 2) and corners (M, 3, 2) as vertex and UV number, -1: no UV."""
-    vertices: list[list[float]] = []
-    places: list[list[float]] = []
-    corners: list[list[list[int]]] = []
-    group = _MAKEHUMAN_GROUP
-    for line in text.splitlines():
-        word, *rest = line.split() or [""]
-        if word == "v":
-            vertices.append([float(value) for value in rest[:3]])
-        elif word == "vt":
-            places.append([float(value) for value in rest[:2]])
-        elif word == "g" and rest:
-            group = rest[0]
-        elif word == "f" and not group.startswith(("helper", "joint")):  # MakeHuman's clothes, rig
-            face = [[int(number or 0) - 1 for number in f"{c}/".split("/")[:2]] for c in rest]
-            corners += [[face[0], face[k], face[k + 1]] for k in range(1, len(face) - 1)]
-    return (
-        np.array(vertices, np.float64).reshape(-1, 3),
-        np.array(places, np.float64).reshape(-1, 2),
-        np.array(corners, np.int64).reshape(-1, 3, 2),
-    )
+def _without_clothes(mesh: WavefrontMesh) -> BoolArray:
+    """(M,) False for the triangles of MakeHuman's clothes and rig."""
+    body = [not name.startswith(("helper", "joint")) for name in mesh.groups]
+    return np.array(body)[mesh.group]
 
 
 def _landmarks(path: Path, count: int) -> NDArray[np.int64]:
