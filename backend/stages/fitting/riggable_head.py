@@ -65,23 +65,12 @@ def make_riggable(
     Raises FitError where the vertices are not finite or folded past smoothing, TemplateError as
     `personalize_blendshapes` does.
     """
-    eyes = _eyeballs(template)
     scale = DEFAULT_INTERPUPILLARY_M / float(np.linalg.norm(eye_centre_m[0] - eye_centre_m[1]))
-    neutral = fitted_m * scale
     rest_distance = np.linalg.norm(template.eye_centre_m[0] - template.eye_centre_m[1])
     growth = DEFAULT_INTERPUPILLARY_M / float(rest_distance)
     radius = template.eye_radius_m.astype(np.float64) * growth
-    around = ~eyes.any(axis=0)
-    centre = np.empty((2, 3))
-    rest = template.vertices_m
-    for e in range(2):
-        clearance = _clearance(rest, template.eye_centre_m[e], template.eye_radius_m[e])
-        centre[e] = _seat_eyeball(
-            neutral, eye_centre_m[e] * scale, radius[e], clearance * growth, around
-        )
-        _keep_clearance(neutral, centre[e], radius[e], clearance * growth, around)
-        ball = rest[eyes[e]] - template.eye_centre_m[e]
-        neutral[eyes[e]] = centre[e] + growth * ball
+    neutral = fitted_m * scale
+    centre = _seat_eyeballs(template, neutral, eye_centre_m * scale, growth)
     relaxed = remove_self_intersections(template, neutral)
     neutral = relaxed.vertices_m
     _seat_caruncles(template, neutral, centre, radius)
@@ -97,6 +86,26 @@ def make_riggable(
         smoothed_m=relaxed.largest_move_m,
         smoothed_shapes=shapes.smoothed,
     )
+
+
+def _seat_eyeballs(
+    template: HeadTemplate, neutral_m: FloatArray, start_m: FloatArray, growth: float
+) -> FloatArray:
+    """Eyeball centres (2, 3) between the lids; lids and eyeballs of `neutral_m` (V, 3) are placed.
+
+    `start_m` (2, 3): about where they are; `growth`: of the eyeballs against the template's.
+    """
+    eyes, rest = _eyeballs(template), template.vertices_m
+    radius = template.eye_radius_m.astype(np.float64) * growth
+    around = ~eyes.any(axis=0)
+    centre = np.empty((2, 3))
+    for e in range(2):
+        clearance = _clearance(rest, template.eye_centre_m[e], template.eye_radius_m[e]) * growth
+        centre[e] = _seat_eyeball(neutral_m, start_m[e], radius[e], clearance, around)
+        _keep_clearance(neutral_m, centre[e], radius[e], clearance, around)
+        ball = rest[eyes[e]] - template.eye_centre_m[e]
+        neutral_m[eyes[e]] = centre[e] + growth * ball
+    return centre
 
 
 def _eyeballs(template: HeadTemplate) -> BoolArray:

@@ -74,15 +74,15 @@ def solve_head(
     Raises FitError where no frame shows a face that a head can be fitted to, CorrectionError
     where a correction names what is not there.
     """
-    problem, estimate, frames = _by_landmarks(capture, track, template, progress, corrections)
-    problem, estimate = _with_freeform(problem, estimate)
-    filmed, every = _filmed_outlines(track, problem), FreeParameters()
+    problem, estimate, frames = _fit_landmarks(capture, track, template, progress, corrections)
+    problem, estimate = _add_freeform_modes(problem, estimate)
+    filmed, every = _read_outlines(track, problem), FreeParameters()
     gates = (WIDE_GATE_M, MIDDLE_GATE_M)
     estimate = fit_outlines(problem, estimate, frames, filmed, gates, WIDE_STEPS, every)
-    filmed = replace(filmed, skin=_bare_skin(capture, track, problem, estimate))
+    filmed = replace(filmed, skin=_vote_on_skin(capture, track, problem, estimate))
     gates = (MIDDLE_GATE_M, NARROW_GATE_M)
     estimate = fit_outlines(problem, estimate, frames, filmed, gates, NARROW_STEPS, every)
-    views, points = _views(capture, track, problem, frames), ()
+    views, points = _read_views(capture, track, problem, frames), ()
     for _ in range(TRACK_ROUNDS):
         points = track_skin(problem, estimate, frames, views)
         if points:  # there are none on skin as smooth as a ball's
@@ -99,8 +99,8 @@ def solve_landmarks(
 
     Raises FitError as `solve_head` does.
     """
-    problem, estimate, frames = _by_landmarks(capture, track, template, progress, Corrections())
-    filmed = _filmed_outlines(track, problem)
+    problem, estimate, frames = _fit_landmarks(capture, track, template, progress, Corrections())
+    filmed = _read_outlines(track, problem)
     return _solution(problem, filmed, estimate, (), frames)
 
 
@@ -119,7 +119,7 @@ def solve_from_previous(
     """
     problem = _problem(capture, track, template, progress, corrections)
     problem = problem.with_modes(_modes(template))
-    filmed = replace(_filmed_outlines(track, problem), skin=previous.bare_skin)
+    filmed = replace(_read_outlines(track, problem), skin=previous.bare_skin)
     estimate = previous.estimate
     if problem.focal.is_fixed:
         estimate = estimate.with_focal(problem.focal.focal_px)
@@ -130,7 +130,7 @@ def solve_from_previous(
     return _solution(problem, filmed, estimate, points, frames)
 
 
-def _by_landmarks(
+def _fit_landmarks(
     capture: Capture,
     track: FaceTrack,
     template: HeadTemplate,
@@ -214,7 +214,7 @@ def _problem(
     )
 
 
-def _with_freeform(problem: Problem, estimate: SolverState) -> tuple[Problem, SolverState]:
+def _add_freeform_modes(problem: Problem, estimate: SolverState) -> tuple[Problem, SolverState]:
     modes = _modes(problem.template)
     shape = np.concatenate([estimate.shape, np.zeros(modes.shape[2])])
     return problem.with_modes(modes), replace(estimate, shape=shape)
@@ -225,10 +225,10 @@ def _modes(template: HeadTemplate) -> FloatArray:
     return smooth_modes(template.vertices_m.astype(np.float64), FREEFORM_MODES)
 
 
-def _filmed_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
+def _read_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
     """The outlines of all frames with a face, the whole head counting as bare.
 
-    `_bare_skin` finds where it is not, once the first fit to these outlines has placed the head.
+    `_vote_on_skin` finds where it is not, once the first fit to these outlines has placed the head.
     """
     person = {}
     for k in np.flatnonzero(problem.landmarks.found):
@@ -239,7 +239,7 @@ def _filmed_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
     return FilmedOutlines(person, np.ones(len(problem.template.vertices_m), bool))
 
 
-def _bare_skin(
+def _vote_on_skin(
     capture: Capture, track: FaceTrack, problem: Problem, estimate: SolverState
 ) -> BoolArray:
     vote = HairlineVote(problem.template, problem.head)
@@ -256,7 +256,7 @@ def _bare_skin(
     return vote.result()
 
 
-def _views(
+def _read_views(
     capture: Capture, track: FaceTrack, problem: Problem, frames: IntArray
 ) -> dict[int, FrameView]:
     return {
