@@ -20,7 +20,7 @@ from .charts import head_uv
 from .identity_space import build_identity, build_warps
 from .regions import REGION_NAMES, build_regions
 
-UNKNOWN_NOISE_M = 0.05
+UNKNOWN_NOISE_M = 0.05  # so wide that a fit ignores landmarks that are not learned yet
 
 
 def build_template(out: Path = DEFAULT_TEMPLATE) -> Path:

@@ -9,7 +9,6 @@ margins, teeth and gums as the jaw they stand in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,60 +16,51 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 from ..imaging.smooth_step import smooth_step
 from ..template.mesh import MM, HeadMesh
-from ..template.shape_space import FaceSpace, FieldValues
+from ..template.shape_space import FaceSpace, FieldValues, GaussianDisplacement
 from .trends import TRENDS
 from .warps import ASYMMETRIES, PROPORTIONS, WARPS
 
-
-@dataclass(frozen=True)
-class Bump:
-    """A smooth local push: Gaussian of radii `reach` (mm) round `at`, peak `push` (mm) per sd."""
-
-    at: tuple[float, float, float]
-    reach: tuple[float, float, float]
-    push: tuple[float, float, float]
-
-
-# Standard deviations follow adult anthropometry, both sexes together.
-BUMPS: dict[str, tuple[Bump, ...]] = {
-    "face_width": (Bump((68, -35, 6), (26, 40, 38), (2.9, 0, 0)),),
-    "jaw_width": (Bump((58, -25, -55), (24, 34, 30), (3.2, 0, 0)),),
-    "jaw_angle": (Bump((58, -18, -56), (26, 26, 22), (0.6, 2.0, -4.5)),),
-    "chin_height": (Bump((0, -92, -88), (34, 30, 20), (0, 0, -5.2)),),
-    "chin_projection": (Bump((0, -98, -80), (26, 26, 20), (0, -3.0, 0)),),
-    "chin_width": (Bump((22, -88, -82), (15, 22, 18), (2.2, -0.4, 0)),),
-    "cheekbones": (Bump((54, -72, 4), (20, 26, 17), (1.6, -1.7, 0.3)),),
-    "cheek_fullness": (Bump((54, -60, -34), (18, 28, 22), (2.6, -1.8, 0)),),
-    "nose_length": (Bump((0, -116, -18), (17, 24, 15), (0, 0, -3.4)),),
-    "nose_width": (Bump((16.5, -102, -14), (8, 13, 11), (1.6, 0, 0)),),
-    "nose_projection": (Bump((0, -124, -10), (14, 22, 20), (0, -2.9, 0)),),
-    "nose_bridge": (Bump((0, -112, 14), (9, 18, 13), (0, -2.5, 0)),),
-    "nose_root": (Bump((0, -102, 28), (10, 16, 12), (0, -2.0, 0)),),
-    "nose_tip": (Bump((0, -123, -12), (10, 12, 10), (0, -0.3, 2.0)),),
-    "nose_tip_width": (Bump((9, -119, -10), (7, 11, 9), (1.3, 0, 0)),),
-    "brow_ridge": (Bump((24, -96, 41), (26, 24, 12), (0, -2.2, 0)),),
-    "brow_height": (Bump((34, -92, 42), (30, 30, 11), (0, 0, 2.0)),),
-    "forehead_slope": (Bump((0, -88, 88), (55, 40, 32), (0, 4.2, 0)),),
-    "forehead_bulge": (Bump((0, -97, 66), (38, 30, 20), (0, -2.2, 0)),),
-    "temple_width": (Bump((68, -44, 42), (18, 30, 26), (2.4, 0, 0)),),
-    "eye_spacing": (Bump((31, -80, 26), (17, 26, 16), (1.5, 0, 0)),),
-    "eye_depth": (Bump((31, -80, 26), (20, 26, 14), (0, 2.2, 0)),),
-    "eye_height": (Bump((31, -80, 26), (26, 30, 16), (0, 0, 1.8)),),
-    "mouth_height": (Bump((0, -100, -45), (38, 30, 17), (0, 0, 2.6)),),
-    "mouth_projection": (Bump((0, -106, -45), (32, 28, 22), (0, -3.2, 0)),),
-    "occiput": (Bump((0, 92, 40), (52, 46, 44), (0, 7.0, 0)),),
-    "parietal_width": (Bump((74, 22, 72), (26, 50, 42), (3.0, 0, 0)),),
-    "under_eye": (Bump((33, -90, 7), (15, 22, 9), (0, -1.5, 0)),),
-    "nasolabial": (Bump((31, -96, -22), (11, 20, 13), (0.7, -2.3, 0)),),
-    "prejowl": (Bump((40, -72, -76), (17, 24, 17), (1.6, -1.2, 0)),),
-    "throat": (Bump((0, -66, -96), (42, 34, 22), (0, -2.4, -6.0)),),
+# Millimetres in the head frame, of the left half: where, the shift per standard deviation, and over
+# how much. Standard deviations follow adult anthropometry, both sexes together (docs/head.md).
+LOCAL_FIELDS: dict[str, tuple[GaussianDisplacement, ...]] = {
+    "face_width": (GaussianDisplacement((68, -35, 6), (2.9, 0, 0), (26, 40, 38)),),
+    "jaw_width": (GaussianDisplacement((58, -25, -55), (3.2, 0, 0), (24, 34, 30)),),
+    "jaw_angle": (GaussianDisplacement((58, -18, -56), (0.6, 2.0, -4.5), (26, 26, 22)),),
+    "chin_height": (GaussianDisplacement((0, -92, -88), (0, 0, -5.2), (34, 30, 20)),),
+    "chin_projection": (GaussianDisplacement((0, -98, -80), (0, -3.0, 0), (26, 26, 20)),),
+    "chin_width": (GaussianDisplacement((22, -88, -82), (2.2, -0.4, 0), (15, 22, 18)),),
+    "cheekbones": (GaussianDisplacement((54, -72, 4), (1.6, -1.7, 0.3), (20, 26, 17)),),
+    "cheek_fullness": (GaussianDisplacement((54, -60, -34), (2.6, -1.8, 0), (18, 28, 22)),),
+    "nose_length": (GaussianDisplacement((0, -116, -18), (0, 0, -3.4), (17, 24, 15)),),
+    "nose_width": (GaussianDisplacement((16.5, -102, -14), (1.6, 0, 0), (8, 13, 11)),),
+    "nose_projection": (GaussianDisplacement((0, -124, -10), (0, -2.9, 0), (14, 22, 20)),),
+    "nose_bridge": (GaussianDisplacement((0, -112, 14), (0, -2.5, 0), (9, 18, 13)),),
+    "nose_root": (GaussianDisplacement((0, -102, 28), (0, -2.0, 0), (10, 16, 12)),),
+    "nose_tip": (GaussianDisplacement((0, -123, -12), (0, -0.3, 2.0), (10, 12, 10)),),
+    "nose_tip_width": (GaussianDisplacement((9, -119, -10), (1.3, 0, 0), (7, 11, 9)),),
+    "brow_ridge": (GaussianDisplacement((24, -96, 41), (0, -2.2, 0), (26, 24, 12)),),
+    "brow_height": (GaussianDisplacement((34, -92, 42), (0, 0, 2.0), (30, 30, 11)),),
+    "forehead_slope": (GaussianDisplacement((0, -88, 88), (0, 4.2, 0), (55, 40, 32)),),
+    "forehead_bulge": (GaussianDisplacement((0, -97, 66), (0, -2.2, 0), (38, 30, 20)),),
+    "temple_width": (GaussianDisplacement((68, -44, 42), (2.4, 0, 0), (18, 30, 26)),),
+    "eye_spacing": (GaussianDisplacement((31, -80, 26), (1.5, 0, 0), (17, 26, 16)),),
+    "eye_depth": (GaussianDisplacement((31, -80, 26), (0, 2.2, 0), (20, 26, 14)),),
+    "eye_height": (GaussianDisplacement((31, -80, 26), (0, 0, 1.8), (26, 30, 16)),),
+    "mouth_height": (GaussianDisplacement((0, -100, -45), (0, 0, 2.6), (38, 30, 17)),),
+    "mouth_projection": (GaussianDisplacement((0, -106, -45), (0, -3.2, 0), (32, 28, 22)),),
+    "occiput": (GaussianDisplacement((0, 92, 40), (0, 7.0, 0), (52, 46, 44)),),
+    "parietal_width": (GaussianDisplacement((74, 22, 72), (3.0, 0, 0), (26, 50, 42)),),
+    "under_eye": (GaussianDisplacement((33, -90, 7), (0, -1.5, 0), (15, 22, 9)),),
+    "nasolabial": (GaussianDisplacement((31, -96, -22), (0.7, -2.3, 0), (11, 20, 13)),),
+    "prejowl": (GaussianDisplacement((40, -72, -76), (1.6, -1.2, 0), (17, 24, 17)),),
+    "throat": (GaussianDisplacement((0, -66, -96), (0, -2.4, -6.0), (42, 34, 22)),),
 }  # fmt: skip
 
 
 LID_PARTS = ("lashes_upper", "lashes_lower", "tear", "caruncle")
-EAR_FADE_MM = 7.0
+EAR_FADE_MM = 7.0  # over which the ear's fields end in the skin around it
 # How far the eye's rings 2 to 8 go with the eyeball rather than with the skin around
-LID_HOLD = (0.3, 0.7, 0.95, 1.0, 1.0, 1.0, 1.0)
+EYEBALL_SHARE = (0.3, 0.7, 0.95, 1.0, 1.0, 1.0, 1.0)
 
 
 def build_identity(head: HeadMesh) -> tuple[tuple[str, ...], FloatArray]:
@@ -79,16 +69,23 @@ def build_identity(head: HeadMesh) -> tuple[tuple[str, ...], FloatArray]:
     points = head.vertices_m / MM
     for name, field in (_whole_head_fields() | PROPORTIONS).items():
         fields[name] = field(points)
-    for name, bumps in BUMPS.items():
-        fields[name] = sum((_bump(points, bump) for bump in bumps), np.zeros_like(points))
+    for name, displacements in LOCAL_FIELDS.items():
+        fields[name] = sum(
+            (_symmetric_displacement(points, displacement) for displacement in displacements),
+            np.zeros_like(points),
+        )
     fields |= _eye_fields(head, points)
     fields |= _lip_fields(head, points)
     fields |= _ear_fields(head, points)
-    seated = {name: _symmetric(head, _seated(head, field)) for name, field in fields.items()}
+    parameters = {
+        name: _symmetric(head, _seat_parts(head, field)) for name, field in fields.items()
+    }
     for trend, shares in TRENDS.items():
-        seated[trend] = sum((s * seated[n] for n, s in shares.items()), np.zeros_like(points))
-    seated |= {name: _seated(head, warp(points)) for name, warp in ASYMMETRIES.items()}
-    return tuple(seated), np.stack(list(seated.values())) * MM
+        parameters[trend] = sum(
+            (s * parameters[n] for n, s in shares.items()), np.zeros_like(points)
+        )
+    parameters |= {name: _seat_parts(head, warp(points)) for name, warp in ASYMMETRIES.items()}
+    return tuple(parameters), np.stack(list(parameters.values())) * MM
 
 
 def build_warps(head: HeadMesh) -> FloatArray:
@@ -96,7 +93,7 @@ def build_warps(head: HeadMesh) -> FloatArray:
     points = head.vertices_m / MM
     deltas = []
     for name, warp in WARPS.items():
-        field = _seated(head, warp(points))
+        field = _seat_parts(head, warp(points))
         deltas.append(field if name.startswith("skew_") else _symmetric(head, field))
     return np.stack(deltas) * MM
 
@@ -109,7 +106,10 @@ def _whole_head_fields() -> dict[str, Callable[[FloatArray], FloatArray]]:
     """Proportions of head, face and neck: stretches with soft borders."""
 
     def stretch(axis: int, rate: Callable[[FloatArray], FloatArray]):
+        """The field of `rate` (n,) along one axis, both of points (n, 3)."""
+
         def field(p: FloatArray) -> FloatArray:
+            """(n, 3) mm at points (n, 3)."""
             delta = np.zeros_like(p)
             delta[:, axis] = rate(p)
             return delta
@@ -141,14 +141,19 @@ def _neck_girth(p: FloatArray) -> FloatArray:
     return delta
 
 
-def _bump(points: FloatArray, bump: Bump) -> FloatArray:
-    """The push on both sides, x mirrored; a bump on the midline counts once."""
+def _symmetric_displacement(points: FloatArray, displacement: GaussianDisplacement) -> FloatArray:
+    """The displacement (n, 3) in mm of points (n, 3), on both sides, x mirrored; one on the midline
+    counts once."""
 
     def weight(at: FloatArray) -> FloatArray:
-        away = ((points - at) / np.array(bump.reach)) ** 2
+        """(n,) Gaussian in (0, 1]."""
+        away = ((points - at) / np.array(displacement.reach)) ** 2
         return np.exp(-0.5 * away.sum(axis=1))
 
-    at, push = np.array(bump.at, dtype=np.float64), np.array(bump.push, dtype=np.float64)
+    at, push = (
+        np.array(displacement.at, dtype=np.float64),
+        np.array(displacement.push, dtype=np.float64),
+    )
     if at[0] == 0.0:
         return weight(at)[:, None] * push
     mirror = np.array([-1.0, 1.0, 1.0])
@@ -178,11 +183,11 @@ def _eye_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
                 on_ball = push - (push * radial).sum(axis=1, keepdims=True) * radial
                 fields[name][ring] = share * on_ball
         for part in LID_PARTS:
-            _follow_margin(head, fields, f"{part}_{side}", side, points)
+            _move_with_margin(head, fields, f"{part}_{side}", side, points)
     return fields
 
 
-def _follow_margin(
+def _move_with_margin(
     head: HeadMesh, fields: dict[str, FloatArray], part: str, side: str, points: FloatArray
 ) -> None:
     """What stands on the lids moves with the margin near its root."""
@@ -254,27 +259,30 @@ def _ear_fields(head: HeadMesh, points: FloatArray) -> dict[str, FloatArray]:
         ):
             held.setdefault(name, []).append((ids, push))
     space = FaceSpace.of_mean(head)
-    return {name: space.solve_membrane(space.zero_field(), values, EAR_FADE_MM) for name, values in held.items()}
+    return {
+        name: space.solve_membrane(space.zero_field(), values, EAR_FADE_MM)
+        for name, values in held.items()
+    }
 
 
-def _seated(head: HeadMesh, field: FloatArray) -> FloatArray:
+def _seat_parts(head: HeadMesh, field: FloatArray) -> FloatArray:
     """The field with eyeballs, lid margins, teeth and gums moved as pieces."""
-    seated = field.copy()
+    parameters = field.copy()
     for side in "LR":
         ball = np.concatenate([head.parts[f"eyeball_{side}"], head.parts[f"cornea_{side}"]])
         shift = field[head.parts[f"eyeball_{side}"]].mean(axis=0)
         if not shift.any():  # a field of the lids alone, which slide over a still ball
             continue
-        seated[ball] = shift
-        seated[head.ends[f"eye_{side}"]] = shift
-        for ring, hold in zip(head.rings[f"eye_{side}"][2:], LID_HOLD, strict=True):
-            seated[ring] = hold * shift + (1 - hold) * field[ring]
+        parameters[ball] = shift
+        parameters[head.ends[f"eye_{side}"]] = shift
+        for ring, share_of_ball in zip(head.rings[f"eye_{side}"][2:], EYEBALL_SHARE, strict=True):
+            parameters[ring] = share_of_ball * shift + (1 - share_of_ball) * field[ring]
         for part in LID_PARTS:
-            seated[head.parts[f"{part}_{side}"]] = shift
+            parameters[head.parts[f"{part}_{side}"]] = shift
     for jaw in ("upper", "lower"):
         ids = np.concatenate([head.parts[f"teeth_{jaw}"], head.parts[f"gums_{jaw}"]])
-        seated[ids] = _affine_fit(head.vertices_m[ids], field[ids])
-    return seated
+        parameters[ids] = _affine_fit(head.vertices_m[ids], field[ids])
+    return parameters
 
 
 def _affine_fit(positions: FloatArray, field: FloatArray) -> FloatArray:

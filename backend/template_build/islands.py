@@ -53,22 +53,22 @@ class Island:
 def islands(head: HeadMesh, layout: HalfLayout) -> list[Island]:
     """All islands of the left half."""
     quads = head.quads[: len(head.quads) // 2]
-    made = [
-        _disk(head, quads, name, _nested(layout, hole, first))
+    found_islands = [
+        _disk(head, quads, name, _nested_rings(layout, hole, first))
         for name, hole, first in (
             ("mouth_bag", "mouth", 6), ("socket", "eye", 6), ("nostril", "nostril", 2),
         )
     ]  # fmt: skip
-    made += _eye(head, quads)
-    made += _teeth(head, quads)
-    made.append(_disk(head, quads, "tongue", _tongue(head)))
+    found_islands += _eye(head, quads)
+    found_islands += _teeth(head, quads)
+    found_islands.append(_disk(head, quads, "tongue", _tongue(head)))
     for name in ("gums_upper", "gums_lower"):
-        made.append(_block(head, quads, name, _left(head, name), 5))
+        found_islands.append(_block(head, quads, name, _left(head, name), 5))
     for lid in ("upper", "lower"):
-        made.append(_lashes(head, quads, lid))
-    made.append(_disk(head, quads, "tear", _tear_line(head)))
-    made.append(_block(head, quads, "caruncle", _left(head, "caruncle"), CARUNCLE_ACROSS))
-    return made
+        found_islands.append(_lashes(head, quads, lid))
+    found_islands.append(_disk(head, quads, "tear", _tear_line(head)))
+    found_islands.append(_block(head, quads, "caruncle", _left(head, "caruncle"), CARUNCLE_ACROSS))
+    return found_islands
 
 
 def _left(head: HeadMesh, part: str) -> IntArray:
@@ -79,30 +79,30 @@ def _left(head: HeadMesh, part: str) -> IntArray:
     return ids[ids < head.half_count]
 
 
-def _covered(quads: IntArray, flat: dict[int, FloatArray]) -> IntArray:
-    known = np.zeros(int(quads.max()) + 1, dtype=bool)
-    known[list(flat)] = True
-    return np.flatnonzero(known[quads].all(axis=1)).astype(np.int32)
+def _placed_quads(quads: IntArray, places: dict[int, FloatArray]) -> IntArray:
+    is_placed = np.zeros(int(quads.max()) + 1, dtype=bool)
+    is_placed[list(places)] = True
+    return np.flatnonzero(is_placed[quads].all(axis=1)).astype(np.int32)
 
 
-def _island(name: str, quads: IntArray, flat: dict[int, FloatArray], mirror_u: float) -> Island:
+def _island(name: str, quads: IntArray, places: dict[int, FloatArray], mirror_u: float) -> Island:
     """Quads whose corners are all placed; turned over about `mirror_u` when they face away."""
-    chosen = _covered(quads, flat)
-    uv = np.array([[flat[int(vertex)] for vertex in quad] for quad in quads[chosen]])
+    chosen = _placed_quads(quads, places)
+    uv = np.array([[places[int(vertex)] for vertex in quad] for quad in quads[chosen]])
     first, second = uv[:, 2] - uv[:, 0], uv[:, 3] - uv[:, 1]
     if (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]).sum() < 0:
         uv = np.array([2 * mirror_u, 0.0]) + uv * np.array([-1.0, 1.0])
     return Island(name, chosen, uv)
 
 
-def _disk(head: HeadMesh, quads: IntArray, name: str, flat: dict[int, FloatArray]) -> Island:
+def _disk(head: HeadMesh, quads: IntArray, name: str, places: dict[int, FloatArray]) -> Island:
     """Unit-disk places to the atlas."""
     centre, radius = DISKS[name]
-    placed = {vertex: np.array(centre) + radius * at for vertex, at in flat.items()}
+    placed = {vertex: np.array(centre) + radius * at for vertex, at in places.items()}
     return _island(name, quads, placed, centre[0])
 
 
-def _nested(layout: HalfLayout, hole: str, first: int) -> dict[int, FloatArray]:
+def _nested_rings(layout: HalfLayout, hole: str, first: int) -> dict[int, FloatArray]:
     """Rings from `first` inwards as nested circles, the closing patch in the middle."""
     rings, patch = layout.rings[hole][first:], layout.ends[hole]
     count = rings.shape[1]
@@ -110,29 +110,29 @@ def _nested(layout: HalfLayout, hole: str, first: int) -> dict[int, FloatArray]:
     angle = np.pi * (np.arange(count) / (count - 1) - 0.5) if half else (
         2 * np.pi * np.arange(count) / count
     )  # fmt: skip
-    flat: dict[int, FloatArray] = {}
+    places: dict[int, FloatArray] = {}
     for step, ring in enumerate(rings):
         share = 1.0 - 0.55 * step / (len(rings) - 1)
         for vertex, turn in zip(ring, angle, strict=True):
-            flat[int(vertex)] = share * np.array([np.cos(turn), np.sin(turn)])
+            places[int(vertex)] = share * np.array([np.cos(turn), np.sin(turn)])
             if half and abs(abs(turn) - np.pi / 2) < 1e-9:
-                flat[int(vertex)][0] = 0.0
-    _fill(flat, patch, half)
-    return flat
+                places[int(vertex)][0] = 0.0
+    _relax_patch(places, patch, half)
+    return places
 
 
-def _fill(flat: dict[int, FloatArray], patch: IntArray, half: bool) -> None:
+def _relax_patch(places: dict[int, FloatArray], patch: IntArray, half: bool) -> None:
     """Places inside a patch whose border is placed: harmonic, by plain relaxation."""
     wide, high = patch.shape
     inside = [(i, j) for i in range(0 if half else 1, wide - 1) for j in range(1, high - 1)]
     for i, j in inside:
-        flat[int(patch[i, j])] = np.zeros(2)
+        places[int(patch[i, j])] = np.zeros(2)
     for _ in range(400):
         for i, j in inside:
-            near = [patch[i + 1, j], patch[i, j - 1], patch[i, j + 1]]
-            near.append(patch[i - 1, j] if i > 0 else patch[1, j])
-            mean = np.mean([flat[int(vertex)] for vertex in near], axis=0)
-            flat[int(patch[i, j])] = mean if i > 0 else np.array([0.0, mean[1]])
+            neighbours = [patch[i + 1, j], patch[i, j - 1], patch[i, j + 1]]
+            neighbours.append(patch[i - 1, j] if i > 0 else patch[1, j])
+            mean = np.mean([places[int(vertex)] for vertex in neighbours], axis=0)
+            places[int(patch[i, j])] = mean if i > 0 else np.array([0.0, mean[1]])
 
 
 def _eye(head: HeadMesh, quads: IntArray) -> list[Island]:
@@ -151,16 +151,16 @@ def _eye(head: HeadMesh, quads: IntArray) -> list[Island]:
     corneal = head.parts["cornea_L"]
     over = (head.vertices_m[corneal] - head.eye_centre_m[0])[:, [0, 2]]
     over = over / np.linalg.norm(over, axis=1).max()
-    flat = {int(vertex): at for vertex, at in zip(corneal, over, strict=True)}
+    places = {int(vertex): at for vertex, at in zip(corneal, over, strict=True)}
     return [
         _disk(head, quads, "eyeball", front),
         _disk(head, quads, "eyeball_back", behind),
-        _disk(head, quads, "cornea", flat),
+        _disk(head, quads, "cornea", places),
     ]
 
 
 def _teeth(head: HeadMesh, quads: IntArray) -> list[Island]:
-    made = []
+    found_islands = []
     angle = -3 * np.pi / 4 + 2 * np.pi * np.arange(8) / 8
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     for jaw, teeth in (("upper", UPPER_TEETH), ("lower", LOWER_TEETH)):
@@ -168,27 +168,27 @@ def _teeth(head: HeadMesh, quads: IntArray) -> list[Island]:
         for number, tooth in enumerate(ids):
             start = np.array(TOOTH_START[jaw], dtype=np.float64)
             start += np.array([TOOTH_PITCH * number, 0.0])
-            flat: dict[int, FloatArray] = {int(tooth[24]): start}
+            places: dict[int, FloatArray] = {int(tooth[24]): start}
             for ring, share in enumerate((1.0, 0.72, 0.4)):
                 for vertex, at in zip(tooth[8 * ring : 8 * ring + 8], circle, strict=True):
-                    flat[int(vertex)] = start + TOOTH_RADIUS * share * at
-            made.append(_island(f"tooth_{jaw}_{number}", quads, flat, start[0]))
-    return made
+                    places[int(vertex)] = start + TOOTH_RADIUS * share * at
+            found_islands.append(_island(f"tooth_{jaw}_{number}", quads, places, start[0]))
+    return found_islands
 
 
 def _tongue(head: HeadMesh) -> dict[int, FloatArray]:
     ids = _left(head, "tongue")
     rings, tip = ids[:-2].reshape(-1, 7), ids[-2:]
     angle = np.linspace(-np.pi / 2, np.pi / 2, 7)
-    flat: dict[int, FloatArray] = {}
+    places: dict[int, FloatArray] = {}
     for step, ring in enumerate(rings):
         share = 1.0 - 0.85 * step / (len(rings) - 1)
         for vertex, turn in zip(ring, angle, strict=True):
-            flat[int(vertex)] = share * np.array([np.cos(turn), np.sin(turn)])
+            places[int(vertex)] = share * np.array([np.cos(turn), np.sin(turn)])
     for vertex in rings[:, [0, -1]].ravel():
-        flat[int(vertex)][0] = 0.0
-    flat[int(tip[0])], flat[int(tip[1])] = np.array([0.0, 0.0]), np.array([0.08, 0.0])
-    return flat
+        places[int(vertex)][0] = 0.0
+    places[int(tip[0])], places[int(tip[1])] = np.array([0.0, 0.0]), np.array([0.08, 0.0])
+    return places
 
 
 def _tear_line(head: HeadMesh) -> dict[int, FloatArray]:
@@ -206,19 +206,19 @@ def _block(head: HeadMesh, quads: IntArray, name: str, ids: IntArray, high: int)
     """A grid of ids (columns of `high`) on a rectangle."""
     low, top = (np.array(corner, dtype=np.float64) for corner in BLOCKS[name])
     grid = ids.reshape(-1, high)
-    flat: dict[int, FloatArray] = {
+    places: dict[int, FloatArray] = {
         int(vertex): low + (top - low) * np.array([i / (len(grid) - 1), j / (high - 1)])
         for i, column in enumerate(grid)
         for j, vertex in enumerate(column)
     }
-    return _island(name, quads, flat, float((low[0] + top[0]) / 2))
+    return _island(name, quads, places, float((low[0] + top[0]) / 2))
 
 
 def _lashes(head: HeadMesh, quads: IntArray, lid: str) -> Island:
     low, top = (np.array(corner) for corner in BLOCKS[f"lashes_{lid}"])
     ids = head.parts[f"lashes_{lid}_L"].reshape(LASHES[lid][0], 3, 2)
     width = (top[0] - low[0]) / len(ids)
-    flat = {
+    places = {
         int(vertex): np.array(
             [low[0] + width * (lash + side), low[1] + (top[1] - low[1]) * step / 2]
         )
@@ -226,4 +226,4 @@ def _lashes(head: HeadMesh, quads: IntArray, lid: str) -> Island:
         for step, pair in enumerate(strip)
         for side, vertex in enumerate(pair)
     }
-    return _island(f"lashes_{lid}", quads, flat, float((low[0] + top[0]) / 2))
+    return _island(f"lashes_{lid}", quads, places, float((low[0] + top[0]) / 2))

@@ -2,7 +2,7 @@
 
 The detector's points are not the anatomy their names suggest, and they slide as the head turns.
 So the detector is run on portraits of the template itself, whose truth is known: frontal ones say
-where each point lies, turned ones how far it strays. The bias of detector and table cancel.
+where each point lies, turned ones how far it deviates. The bias of detector and table cancel.
 """
 
 from __future__ import annotations
@@ -32,22 +32,25 @@ from ..detector.landmark_table import TABLE_FILE, LandmarkTable
 from ..geometry.raster import Raster, rasterize
 from .portrait import draw_portrait, drawn_triangles
 
+# Poses of the portraits: the detector finds the template up to about 60 degrees.
 YAW_STEPS_DEG = (-60, -45, -30, -15, 0, 15, 30, 45, 60)
-TURNED_PITCH_DEG = (-12, 0, 12)
+PITCH_STEPS_DEG = (-12, 0, 12)
 FRONTAL_DEG = (-8, 0, 8)  # yaw and pitch of the portraits that give the table
+# Heads of random identity and slight expression, so that the table does not learn one face.
 IDENTITIES = 11
-SLIGHT_SHAPES = (
+SUBTLE_SHAPES = (
     "jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthPucker", "browInnerUp",
     "browDownLeft", "browDownRight", "eyeSquintLeft", "eyeSquintRight",
 )  # fmt: skip
-SLIGHT_WEIGHT = 0.25
+MAX_SUBTLE_WEIGHT = 0.25
+# A portrait lens: the head fills two thirds of the picture.
 PORTRAIT_PX = 448
 FOCAL_PX = 1000.0
 DISTANCE_M = 0.9
-FARTHEST_M = 100.0
+DISTANT_VIEW_M = 100.0  # nearly parallel rays
 # Spread that no average removes: the template's landmarks are worth no more than this.
-SMALLEST_NOISE_M = 0.0008
-MAD_TO_SD = 1.4826
+MIN_NOISE_M = 0.0008
+MAD_TO_SD = 1.4826  # median absolute deviation to standard deviation, of a normal distribution
 
 CAMERA = Camera(
     (PORTRAIT_PX, PORTRAIT_PX), (FOCAL_PX, FOCAL_PX), (PORTRAIT_PX / 2, PORTRAIT_PX / 2)
@@ -85,19 +88,19 @@ def learn_landmarks(template: HeadTemplate, seed: int = 0) -> LandmarkTable:
             for yaw in FRONTAL_DEG
             for pitch in FRONTAL_DEG
         ]
-        vertices, weights = _points_on_head(template, [s for s in frontal if s.found])
+        vertices, weights = _points_on_head(template, [s for s in frontal if s.has_face])
         bias, noise = [], []
         for yaw in YAW_STEPS_DEG:
-            turned = [
+            observed = [
                 _Observation.take(template, head, pose(yaw, pitch), detector)
                 for head in heads
-                for pitch in TURNED_PITCH_DEG
+                for pitch in PITCH_STEPS_DEG
             ]
-            stray = _stray_m([s for s in turned if s.found], vertices, weights, yaw)
-            middle = np.median(stray, axis=0)
-            spread = MAD_TO_SD * np.median(np.abs(stray - middle), axis=0)
+            deviation = _deviations_m([s for s in observed if s.has_face], vertices, weights, yaw)
+            middle = np.median(deviation, axis=0)
+            spread = MAD_TO_SD * np.median(np.abs(deviation - middle), axis=0)
             bias.append(middle)
-            noise.append(np.maximum(np.hypot(*spread.T) / np.sqrt(2.0), SMALLEST_NOISE_M))
+            noise.append(np.maximum(np.hypot(*spread.T) / np.sqrt(2.0), MIN_NOISE_M))
     return LandmarkTable(
         vertices,
         weights,
@@ -128,7 +131,7 @@ class _Observation:
     detected_px: FloatArray | None  # (478, 2)
 
     @property
-    def found(self) -> bool:
+    def has_face(self) -> bool:
         return self.detected_px is not None
 
     @classmethod
@@ -139,6 +142,7 @@ class _Observation:
         camera_from_head: FloatArray,
         detector: FaceMesh,
     ) -> _Observation:
+        """Draw vertices (V, 3) seen by camera_from_head (4, 4), and detect them."""
         portrait = draw_portrait(template, vertices_m, camera_from_head, CAMERA)
         faces = detector.detect(portrait.image_srgb)
         detected = faces[0].astype(np.float64) if len(faces) else None
@@ -149,8 +153,8 @@ def _sample_heads(template: HeadTemplate, random: np.random.Generator) -> list[F
     heads = []
     for _ in range(IDENTITIES):
         head = template.neutral_m(template.random_identity(random)).astype(np.float64)
-        for name in SLIGHT_SHAPES:
-            weight = random.uniform(0.0, SLIGHT_WEIGHT)
+        for name in SUBTLE_SHAPES:
+            weight = random.uniform(0.0, MAX_SUBTLE_WEIGHT)
             head += weight * template.shape_deltas_m[SHAPE_INDEX[name]]
         heads.append(head)
     return heads
@@ -171,12 +175,12 @@ def _points_on_head(
         fine = (
             np.asarray(observation.detected_px) * observation.raster.triangle.shape[0] / PORTRAIT_PX
         )
-        triangle, weights = _pick(observation.raster, fine, allowed)
-        rest.append(_on_mesh(template, template.vertices_m, triangle, weights))
+        triangle, weights = _nearest_surface(observation.raster, fine, allowed)
+        rest.append(_surface_points(template, template.vertices_m, triangle, weights))
     mean = np.median(np.array(rest), axis=0)
     # Seen from far in front, where the face hides nothing of itself that the detector marks.
-    view = pose(0.0, 0.0, FARTHEST_M)
-    far_focal_px = FARTHEST_M * 8000.0
+    view = pose(0.0, 0.0, DISTANT_VIEW_M)
+    far_focal_px = DISTANT_VIEW_M * 8000.0
     far = Camera((2048, 2048), (far_focal_px, far_focal_px), (1024.0, 1024.0))
     in_camera = transform(view, template.vertices_m)
     drawn = np.flatnonzero(drawn_triangles(template))
@@ -185,7 +189,7 @@ def _points_on_head(
     )
     named = np.where(raster.covered, drawn[raster.triangle], -1).astype(np.int32)
     raster = Raster(named, raster.barycentric, raster.depth)
-    triangle, weights = _pick(raster, far.project(transform(view, mean)), allowed)
+    triangle, weights = _nearest_surface(raster, far.project(transform(view, mean)), allowed)
     return template.triangles[triangle], weights.astype(np.float32)
 
 
@@ -195,7 +199,7 @@ def _allowed_triangles(template: HeadTemplate) -> NDArray[np.bool_]:
     return np.stack([material == MATERIALS.index("skin"), material == MATERIALS.index("eye")])
 
 
-def _pick(
+def _nearest_surface(
     raster: Raster, points_px: FloatArray, allowed: NDArray[np.bool_]
 ) -> tuple[IntArray, FloatArray]:
     """Triangle (478,) and barycentric (478, 3) at the pixel nearest to each point."""
@@ -219,13 +223,13 @@ def _pick(
     return triangle, weights
 
 
-def _on_mesh(
+def _surface_points(
     template: HeadTemplate, vertices_m: FloatArray, triangle: IntArray, weights: FloatArray
 ) -> FloatArray:
     return np.einsum("lk,lkc->lc", weights, vertices_m[template.triangles[triangle]])
 
 
-def _stray_m(
+def _deviations_m(
     observations: list[_Observation], vertices: IntArray, weights: FloatArray, yaw_deg: float
 ) -> FloatArray:
     """(N, 478, 2) detected minus true position, metres at the head."""
@@ -234,10 +238,10 @@ def _stray_m(
             f"The face detector finds no face on the head template turned by {yaw_deg} degrees.",
             "Look at its portraits: a region's colour or the nose may be out of place.",
         )
-    stray = []
+    deviation = []
     for observation in observations:
         points = np.einsum("lk,lkc->lc", weights, observation.vertices_m[vertices])
         in_camera = transform(observation.camera_from_head, points)
         error_px = np.asarray(observation.detected_px) - CAMERA.project(in_camera)
-        stray.append(error_px * in_camera[:, 2:] / FOCAL_PX)
-    return np.array(stray)
+        deviation.append(error_px * in_camera[:, 2:] / FOCAL_PX)
+    return np.array(deviation)

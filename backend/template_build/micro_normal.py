@@ -20,9 +20,9 @@ from ..imaging.band_noise import band_response, periodic_noise
 from ..imaging.image_files import pixels_8bit, write_png
 from ..imaging.normal_map import normals_from_slopes
 
-SIDE_PX = 512
+SIDE_PX = 512  # the finest furrows are then some five texels wide
 TEXEL_UM = TILE_M * 1e6 / SIDE_PX
-_SEED = 3
+_SEED = 3  # of everything: another one is another tile
 _PATCH_PX = 16  # beyond it a pore ends
 
 
@@ -83,10 +83,10 @@ def _lines_um(relief: MicroRelief, random: np.random.Generator) -> FloatArray:
         field = _noise(random, 0.7 * wave, 1.4 * wave, direction, relief.line_spread_deg)
         slope = np.hypot(*((np.roll(field, -1, a) - np.roll(field, 1, a)) / 2.0 for a in (0, 1)))
         # Where two lines would run into one another the field is flat: both fade out.
-        usual = np.sqrt((slope**2).mean())
-        distance_um = TEXEL_UM * np.abs(field) / np.hypot(slope, 0.25 * usual)
-        strong = np.clip(0.55 + 0.4 * _noise(random, 900.0, 3500.0), 0.0, 1.0)
-        furrow = relief.line_depth_um * strong * _profile(distance_um, relief.line_width_um)
+        typical = np.sqrt((slope**2).mean())
+        distance_um = TEXEL_UM * np.abs(field) / np.hypot(slope, 0.25 * typical)
+        strength = np.clip(0.55 + 0.4 * _noise(random, 900.0, 3500.0), 0.0, 1.0)
+        furrow = relief.line_depth_um * strength * _profile(distance_um, relief.line_width_um)
         depth = np.maximum(depth, furrow) + 0.3 * np.minimum(depth, furrow)
     return depth
 
@@ -101,30 +101,30 @@ def _cells_um(relief: MicroRelief, random: np.random.Generator) -> FloatArray:
     texels = (np.indices((SIDE_PX, SIDE_PX)).transpose(1, 2, 0) + shift) % SIDE_PX
     distance, nearest = cKDTree(points, boxsize=SIDE_PX).query(texels.reshape(-1, 2), k=2)
     # Squared distances to two points differ by twice their gap times the way to their border.
-    gap = np.linalg.norm(_around(points[nearest[:, 0]] - points[nearest[:, 1]]), axis=-1)
+    gap = np.linalg.norm(_wrap_px(points[nearest[:, 0]] - points[nearest[:, 1]]), axis=-1)
     border_um = TEXEL_UM * (distance[:, 1] ** 2 - distance[:, 0] ** 2) / (2.0 * gap)
-    strong = np.clip(0.8 + 0.3 * _noise(random, 500.0, 3000.0), 0.1, 1.0)
+    strength = np.clip(0.8 + 0.3 * _noise(random, 500.0, 3000.0), 0.1, 1.0)
     profile = _profile(border_um, relief.cell_width_um).reshape(SIDE_PX, SIDE_PX)
-    return relief.cell_depth_um * strong * profile
+    return relief.cell_depth_um * strength * profile
 
 
 def _pores_um(
     relief: MicroRelief, furrows_um: FloatArray, random: np.random.Generator
 ) -> FloatArray:
     """Depth of round pits, near where furrows meet."""
-    meeting = gaussian_filter(furrows_um, 2.5, mode="wrap")
+    blurred_furrows = gaussian_filter(furrows_um, 2.5, mode="wrap")
     depth = np.zeros((SIDE_PX, SIDE_PX))
-    for dart in _scattered(relief.pore_apart_um / TEXEL_UM, random):
-        patch, away_um = _surroundings(dart)
+    for point in _scatter_points(relief.pore_apart_um / TEXEL_UM, random):
+        patch, away_um = _surroundings(point)
         drawn = np.linalg.norm(away_um, axis=-1) < relief.pore_to_furrow_um
-        deepest = np.where(drawn, meeting[patch], -1.0).argmax()
-        patch, away_um = _surroundings(dart + away_um.reshape(-1, 2)[deepest] / TEXEL_UM)
+        deepest = np.where(drawn, blurred_furrows[patch], -1.0).argmax()
+        patch, away_um = _surroundings(point + away_um.reshape(-1, 2)[deepest] / TEXEL_UM)
         depth[patch] = np.maximum(depth[patch], _pit_um(relief, away_um, random))
     return depth
 
 
 def _surroundings(middle: FloatArray) -> tuple[tuple[IntArray, ...], FloatArray]:
-    """Indices of the texels about a place (row, column), and their way from it (n, n, 2) in um."""
+    """Indices of texels about a place (row, column), and their offsets from it (n, n, 2) in um."""
     steps = np.arange(-_PATCH_PX, _PATCH_PX + 1)
     corner = np.rint(middle).astype(int)
     away = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1) + corner - middle
@@ -143,12 +143,12 @@ def _pit_um(relief: MicroRelief, away_um: FloatArray, random: np.random.Generato
     return deep * 0.5 ** (np.hypot(along, across) / radius) ** 2
 
 
-def _scattered(apart_px: float, random: np.random.Generator) -> FloatArray:
+def _scatter_points(apart_px: float, random: np.random.Generator) -> FloatArray:
     """Points (n, 2) on the torus, random but none nearer than `apart_px`: thrown like darts."""
     kept = np.empty((0, 2))
-    for dart in random.uniform(0.0, SIDE_PX, (4000, 2)):
-        if np.all(np.linalg.norm(_around(kept - dart), axis=-1) >= apart_px):
-            kept = np.vstack([kept, dart])
+    for point in random.uniform(0.0, SIDE_PX, (4000, 2)):
+        if np.all(np.linalg.norm(_wrap_px(kept - point), axis=-1) >= apart_px):
+            kept = np.vstack([kept, point])
     return kept
 
 
@@ -177,6 +177,6 @@ def _profile(distance_um: FloatArray, width_um: float) -> FloatArray:
     return np.exp(-0.5 * (distance_um / width_um) ** 2)
 
 
-def _around(difference_px: FloatArray) -> FloatArray:
+def _wrap_px(difference_px: FloatArray) -> FloatArray:
     """The shortest way between two places on the torus."""
     return (difference_px + SIDE_PX / 2) % SIDE_PX - SIDE_PX / 2

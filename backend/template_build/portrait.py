@@ -24,6 +24,8 @@ from studio_avatar_addon.avatar.types import Camera, FloatArray
 from ..geometry.normals import vertex_normals
 from ..geometry.raster import Raster, interpolate_vertices, rasterize
 
+# What the detector is shown: light skin before a grey wall, told apart clearly. The table is
+# learned from them, so that a change asks for learning it again.
 SUPERSAMPLING = 2
 BACKGROUND_SRGB = (0.55, 0.57, 0.60)
 MATERIAL_SRGB = {
@@ -41,7 +43,7 @@ REGION_SRGB = {
     "nostrils": (0.16, 0.08, 0.07),
 }
 # Regions fade out softly; paint only what clearly belongs to them.
-FIRST_PAINTED = 0.6
+MIN_PAINTED_WEIGHT = 0.6
 IRIS_SRGB = (0.22, 0.16, 0.12)
 PUPIL_SRGB = (0.02, 0.02, 0.02)
 PUPIL_RADIUS_M = 0.0022
@@ -60,8 +62,8 @@ class Portrait:
 
 def drawn_triangles(template: HeadTemplate) -> NDArray[np.bool_]:
     """(2F,) True for what a portrait shows: nothing clear, nor lashes, opaque here."""
-    left_out = [MATERIALS.index(name) for name in SEE_THROUGH]
-    return ~np.isin(template.triangle_material, left_out)
+    excluded = [MATERIALS.index(name) for name in SEE_THROUGH]
+    return ~np.isin(template.triangle_material, excluded)
 
 
 def draw_portrait(
@@ -74,21 +76,21 @@ def draw_portrait(
     width, height = camera.size_px
     fine = camera.scaled((width * SUPERSAMPLING, height * SUPERSAMPLING))
     raster = rasterize(fine.project(in_camera), in_camera[:, 2], triangles, fine.size_px)
-    seen = raster.covered
+    covered = raster.covered
     color = _vertex_colors(template)
-    linear = np.empty((*seen.shape, 3), np.float32)
+    linear = np.empty((*covered.shape, 3), np.float32)
     linear[:] = np.array(BACKGROUND_SRGB) ** 2.2
     normals = vertex_normals(in_camera, triangles)
-    normal = interpolate_vertices(raster, triangles, normals)[seen]
-    albedo = interpolate_vertices(raster, triangles, color)[seen]
-    corners = template.vertices_m[triangles[raster.triangle[seen]]]
-    rest = np.einsum("nk,nkc->nc", raster.barycentric[seen], corners)
-    material = template.triangle_material[drawn[raster.triangle[seen]]]
+    normal = interpolate_vertices(raster, triangles, normals)[covered]
+    albedo = interpolate_vertices(raster, triangles, color)[covered]
+    corners = template.vertices_m[triangles[raster.triangle[covered]]]
+    rest = np.einsum("nk,nkc->nc", raster.barycentric[covered], corners)
+    material = template.triangle_material[drawn[raster.triangle[covered]]]
     _paint_irises(albedo, rest, material == MATERIALS.index("eye"), template)
-    linear[seen] = albedo * _irradiance(normal)[:, None]
+    linear[covered] = albedo * _irradiance(normal)[:, None]
     coarse = cv2.resize(linear, camera.size_px, interpolation=cv2.INTER_AREA)
     image = np.clip(coarse, 0.0, 1.0) ** (1 / 2.2) * 255.0 + 0.5
-    drawn_index = np.where(seen, drawn[raster.triangle], -1).astype(np.int32)
+    drawn_index = np.where(covered, drawn[raster.triangle], -1).astype(np.int32)
     return Portrait(image.astype(np.uint8), Raster(drawn_index, raster.barycentric, raster.depth))
 
 
@@ -110,7 +112,7 @@ def _vertex_colors(template: HeadTemplate) -> FloatArray:
     for name, weights in zip(template.region_names, template.region_weights, strict=True):
         painted = REGION_SRGB.get(name)
         if painted is not None:
-            share = np.clip((weights - FIRST_PAINTED) / (1.0 - FIRST_PAINTED), 0.0, 1.0)
+            share = np.clip((weights - MIN_PAINTED_WEIGHT) / (1.0 - MIN_PAINTED_WEIGHT), 0.0, 1.0)
             color += share[:, None] * (np.array(painted) ** 2.2 - color)
     return color
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ..template.layout import CAP, COLUMNS, HOLES, ROWS, HalfLayout
 from ..template.mesh import HeadMesh
 
-SOFTENING_STEPS = 4
+SOFTENING_STEPS = 4  # of half-and-half averaging with the neighbours: an edge some three quads wide
 
 REGION_NAMES = (
     "face", "forehead", "brows", "eyelids_L", "eyelids_R", "nose", "nostrils", "lips", "cheeks",
@@ -78,15 +79,25 @@ def build_regions(head: HeadMesh, layout: HalfLayout) -> FloatArray:
     return np.clip(weights, 0.0, 1.0)
 
 
-def _left_half(layout: HalfLayout) -> dict[str, FloatArray]:
-    """Hard weights (N,) on the left half's skin."""
-    column, row = layout_places(layout).T
-    rings = layout.rings
+def _pockets(layout: HalfLayout) -> NDArray[np.bool_]:
+    """(N,) True inside mouth, eye and nostril."""
     hidden = np.zeros(layout.count, dtype=bool)
     for name, first in (("mouth", 7), ("eye", 7), ("nostril", 3)):
-        hidden[rings[name][first:]] = True
+        hidden[layout.rings[name][first:]] = True
         end = layout.ends[name]
         hidden[end[end >= 0]] = True
+    return hidden
+
+
+def _left_half(layout: HalfLayout) -> dict[str, FloatArray]:
+    """Hard weights (N,) on the left half's skin.
+
+    The numbers are columns and rows of `template.layout`, off the mesh: where hairline, jaw and
+    nape lie on the typed head.
+    """
+    column, row = layout_places(layout).T
+    rings = layout.rings
+    hidden = _pockets(layout)
     ear = np.zeros(layout.count, dtype=bool)
     ear[rings["ear"][1:]] = True
     ear[layout.ends["ear"]] = True

@@ -27,6 +27,7 @@ from ..geometry.raster import interpolate_vertices, rasterize
 from ..geometry.subdivide import subdivide
 from ..imaging.image_files import Image8
 
+# For the eye alone: plain colours under three lamps, as smooth as a render of the subdivided head.
 SUBDIVISIONS = 2
 SUPERSAMPLING = 2
 BACKGROUND_LINEAR = 0.05
@@ -46,7 +47,7 @@ LIGHTS = (((-0.55, -0.75, 0.55), 0.95), ((0.85, -0.45, 0.15), 0.25), ((0.3, 0.8,
 
 @dataclass(frozen=True)
 class View:
-    """Orthographic: the head turned by `yaw_deg` and nodded by `pitch_deg`, `span_m` wide."""
+    """An orthographic view: the head turned by `yaw_deg`, nodded by `pitch_deg`, `span_m` wide."""
 
     yaw_deg: float
     pitch_deg: float
@@ -65,7 +66,7 @@ class Surface:
     color_linear: FloatArray  # (n, 3)
 
 
-def drawable(template: HeadTemplate, vertices_m: FloatArray, clay: bool = False) -> Surface:
+def build_surface(template: HeadTemplate, vertices_m: FloatArray, clay: bool = False) -> Surface:
     """The head with vertices (V, 3), subdivided and coloured; `clay`: all in one grey."""
     drawn = ~np.isin(template.quad_material, [MATERIALS.index(name) for name in CLEAR])
     material = template.quad_material[drawn]
@@ -102,39 +103,39 @@ def _paint(template: HeadTemplate, vertices_m: FloatArray) -> FloatArray:
 def _iris(template: HeadTemplate, points_m: FloatArray, vertices_m: FloatArray) -> FloatArray:
     """Colours of eyeball points by their distance from the gaze axis."""
     color = np.tile(np.array(MATERIAL_LINEAR["eye"]), (len(points_m), 1))
-    moved = vertices_m - template.vertices_m
+    shift = vertices_m - template.vertices_m
     for eye, bone in enumerate(EYE_BONES):
-        carried = template.bone_weights[BONES.index(bone)] > 0.5
-        centre = template.eye_centre_m[eye] + moved[carried].mean(axis=0)
+        moves_with_eye = template.bone_weights[BONES.index(bone)] > 0.5
+        centre = template.eye_centre_m[eye] + shift[moves_with_eye].mean(axis=0)
         arm = points_m - centre
-        away = np.hypot(arm[:, 0], arm[:, 2])
+        from_axis = np.hypot(arm[:, 0], arm[:, 2])
         front = (arm[:, 1] < 0) & (np.abs(arm).max(axis=1) < 0.02)
-        color[front & (away < IRIS_RADIUS_M)] = IRIS_LINEAR
-        color[front & (away < PUPIL_RADIUS_M)] = PUPIL_LINEAR
+        color[front & (from_axis < IRIS_RADIUS_M)] = IRIS_LINEAR
+        color[front & (from_axis < PUPIL_RADIUS_M)] = PUPIL_LINEAR
     return color
 
 
-def _placed(points_m: FloatArray, view: View) -> FloatArray:
+def _to_view(points_m: FloatArray, view: View) -> FloatArray:
     """Picture frame: x right, y into the picture, z up, metres from the view's centre."""
     turn = rotation_about(np.array([0.0, 0.0, 1.0]), np.deg2rad(view.yaw_deg))
     nod = rotation_about(np.array([1.0, 0.0, 0.0]), np.deg2rad(view.pitch_deg))
     return (points_m - np.array(view.centre_m)) @ (nod @ turn).T
 
 
-def _pixels(placed: FloatArray, view: View, scale: int) -> FloatArray:
+def _pixels(in_view: FloatArray, view: View, scale: int) -> FloatArray:
     per_metre = view.size_px[0] * scale / view.span_m
     middle = np.array(view.size_px) * scale / 2
-    return middle + per_metre * placed[:, [0, 2]] * np.array([1.0, -1.0])
+    return middle + per_metre * in_view[:, [0, 2]] * np.array([1.0, -1.0])
 
 
 def draw(surface: Surface, view: View) -> Image8:
     """The shaded head (H, W, 3)."""
-    placed = _placed(surface.vertices_m, view)
+    in_view = _to_view(surface.vertices_m, view)
     size = (view.size_px[0] * SUPERSAMPLING, view.size_px[1] * SUPERSAMPLING)
-    pixels = _pixels(placed, view, SUPERSAMPLING)
-    raster = rasterize(pixels, placed[:, 1] + 1.0, surface.triangles, size)
-    turned = _placed(surface.normals + np.array(view.centre_m), view)
-    normal = interpolate_vertices(raster, surface.triangles, turned)
+    pixels = _pixels(in_view, view, SUPERSAMPLING)
+    raster = rasterize(pixels, in_view[:, 1] + 1.0, surface.triangles, size)
+    normals_in_view = _to_view(surface.normals + np.array(view.centre_m), view)
+    normal = interpolate_vertices(raster, surface.triangles, normals_in_view)
     normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-9)
     color = interpolate_vertices(raster, surface.triangles, surface.color_linear)
     light = np.full(normal.shape[:2], 0.18)
@@ -155,12 +156,12 @@ def draw_wireframe(template: HeadTemplate, view: View, size: int) -> Image8:
     """Quads (size, size, 3), those that face away left out, which hides most hidden lines."""
     image = np.full((size, size, 3), 255, np.uint8)
     large = View(view.yaw_deg, view.pitch_deg, view.centre_m, view.span_m, (size, size))
-    placed = _placed(template.vertices_m.astype(float), large)
-    pixels = _pixels(placed, large, 1)
+    in_view = _to_view(template.vertices_m.astype(float), large)
+    pixels = _pixels(in_view, large, 1)
     corners = pixels[template.quads]
     one, two = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
     facing = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] < 0
-    far_first = np.argsort(-placed[template.quads, 1].mean(axis=1), kind="stable")
+    far_first = np.argsort(-in_view[template.quads, 1].mean(axis=1), kind="stable")
     for quad in far_first[facing[far_first]]:
         outline = np.round(corners[quad] * 16).astype(np.int32)
         cv2.fillConvexPoly(image, outline, (238, 238, 238), cv2.LINE_AA, 4)

@@ -23,9 +23,10 @@ from ..synthetic.corpus.painter import paint
 from ..synthetic.corpus.person import draw_person
 from ..synthetic.corpus.skin_maps import skin_maps, write_maps
 from ..synthetic.render_capture import CHECKOUT, render_capture
-from .sheet_drawing import View, draw, draw_atlas, draw_wireframe, drawable
+from .sheet_drawing import View, build_surface, draw, draw_atlas, draw_wireframe
 
 SHEET_FILE = CHECKOUT / "docs" / "head.jpg"
+# The sheet's layout; places are in metres in the head frame.
 TILE_PX = 480
 COLUMNS = 6
 IDENTITIES_ACROSS, IDENTITY_ROWS = 8, 2
@@ -62,8 +63,8 @@ def render_sheet(out: Path = SHEET_FILE) -> Path:
     package is missing.
     """
     template = load_template()
-    coloured = drawable(template, template.vertices_m)
-    clay = drawable(template, template.vertices_m, clay=True)
+    coloured = build_surface(template, template.vertices_m)
+    clay = build_surface(template, template.vertices_m, clay=True)
     size = TILE_PX * COLUMNS // 3
     rows = [
         np.hstack([draw(clay, view) for view in VIEWS]),
@@ -91,7 +92,7 @@ def _identities(template: HeadTemplate) -> list[Image8]:
         heads = [
             template.neutral_m(template.random_identity(random)) for _ in range(IDENTITIES_ACROSS)
         ]
-        rows.append(np.hstack([draw(drawable(template, head), view) for head in heads]))
+        rows.append(np.hstack([draw(build_surface(template, head), view) for head in heads]))
     return rows
 
 

@@ -17,8 +17,8 @@ from scipy.sparse.linalg import spsolve
 
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
-ITERATIONS = 60
-PROXIMAL = 1e-4
+ITERATIONS = 60  # at most; the line search ends it sooner, when nothing gets better
+PROXIMAL = 1e-4  # the paper's: keeps the system regular
 
 
 @dataclass(frozen=True)

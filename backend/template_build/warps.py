@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.types import FloatArray
 
 Warp = Callable[[FloatArray], FloatArray]
 
-# The head's box, to which coordinates are normalised
+# The head's box in mm, to which coordinates are normalised
 MIDDLE = np.array([0.0, 0.0, 10.0])
 HALF = np.array([75.0, 100.0, 120.0])
 
@@ -24,6 +24,7 @@ def _monomial(axis: int, powers: tuple[int, int, int], size_mm: float) -> Warp:
     """Displacement along `axis` by x^a y^b z^c of the normalised coordinates."""
 
     def warp(points: FloatArray) -> FloatArray:
+        """(n, 3) mm at points (n, 3) mm."""
         unit = np.clip((points - MIDDLE) / HALF, -1.4, 1.4)
         delta = np.zeros_like(points)
         delta[:, axis] = size_mm * np.prod(unit ** np.array(powers), axis=1)
@@ -32,6 +33,8 @@ def _monomial(axis: int, powers: tuple[int, int, int], size_mm: float) -> Warp:
     return warp
 
 
+# Powers of x, y, z and millimetres at the box's edge per deviation, by judgement: larger ones
+# let a fit bend heads further than adults differ.
 PROPORTIONS: dict[str, Warp] = {
     "head_taper": _monomial(0, (1, 0, 1), 3.0),
     "skull_taper": _monomial(0, (1, 1, 0), 3.0),
@@ -40,6 +43,7 @@ PROPORTIONS: dict[str, Warp] = {
     "height_balance": _monomial(2, (0, 0, 2), 5.0),
 }
 
+# Faces are uneven by a millimetre or two.
 ASYMMETRIES: dict[str, Warp] = {
     "asymmetry_bend": _monomial(0, (0, 0, 2), 1.5),
     "asymmetry_turn": _monomial(0, (0, 1, 0), 1.5),
@@ -49,6 +53,7 @@ ASYMMETRIES: dict[str, Warp] = {
     "asymmetry_breadth": _monomial(0, (2, 0, 0), 1.2),
 }
 
+# A fit's own freedom.
 WARPS: dict[str, Warp] = {
     "warp_waist": _monomial(0, (1, 0, 2), 2.5),
     "warp_waist_back": _monomial(0, (1, 2, 0), 2.5),

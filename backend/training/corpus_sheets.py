@@ -19,8 +19,7 @@ from ..synthetic.simulator import draw_sheet
 from .texture_pool import TexturePool, load_or_paint_bank, load_simulator
 
 DOCS = CHECKOUT / "docs"
-# What the documentation's pictures show: enough persons to judge the spread of tones by, in files
-# of some 300 kB.
+# What the documentation's pictures show: enough persons to judge the spread of tones by.
 PERSONS, SIZE, CLOSE = 64, 256, 6
 HEADS_SIZE, HEAD_PX = 1024, 320
 ACROSS, TILE_PX = 8, 160

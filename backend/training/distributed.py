@@ -49,7 +49,7 @@ def optimizer_step(
     *optimizers: torch.optim.Optimizer,
     max_gradient_norm: float | None = None,
 ) -> None:
-    """One step down the mean of all processes' losses () of one batch each.
+    """One step down the mean of all processes' losses, tensors of shape ().
 
     Gradients longer than `max_gradient_norm` in all are shortened to it.
     """

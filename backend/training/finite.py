@@ -14,7 +14,7 @@ class NotFinite(StudioAvatarError):
 
 
 def require_finite(loss: Tensor, step: int | str) -> float:
-    """The loss () as a number. Raises NotFinite with the step's number."""
+    """The loss, a tensor of shape (), as a number. Raises NotFinite with the step's number."""
     value = loss.item()
     if not math.isfinite(value):
         raise NotFinite(

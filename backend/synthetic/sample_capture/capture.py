@@ -39,7 +39,7 @@ TRUTH_TEXELS = 512
 
 
 @dataclass(frozen=True)
-class Filming:
+class CaptureSettings:
     """How the sample is filmed."""
 
     size_px: tuple[int, int] = (432, 768)
@@ -68,26 +68,26 @@ class _Share:
         self.whole.warn(finding)
 
 
-def make_sample(out: Path, progress: Progress, filming: Filming | None = None) -> Path:
+def make_sample(out: Path, progress: Progress, settings: CaptureSettings | None = None) -> Path:
     """Make the sample in the folder `out` and return the clip's path.
 
     Takes some 20 minutes of two cores; interrupted, it goes on where it stopped. Raises
     EnvironmentProblem where Blender's package is missing or the rendering fails.
     """
-    filming = filming or Filming()
+    settings = settings or CaptureSettings()
     template = load_template()
     work = Path(tempfile.gettempdir()) / f"studio_avatar_sample-{template.sha256[:12]}"
     identity = identity_of(template)
     progress(0, 1, "painting the skin")
     work.mkdir(parents=True, exist_ok=True)
-    anatomy = Anatomy(texel_map(template, filming.texels), template.neutral_m(identity))
+    anatomy = Anatomy(texel_map(template, settings.texels), template.neutral_m(identity))
     skin = paint(draw_person(SEED), anatomy, torch.device("cpu"))
     maps = write_maps(skin_maps(skin, anatomy), work)
-    spec = _write_spec(work, template, identity, skin, maps, filming)
+    spec = _write_spec(work, template, identity, skin, maps, settings)
     render_capture(spec, work / "capture", _Share(progress, 0.1, 0.99))
     progress(0.99, 1, "encoding")
     frames = sorted((work / "capture" / "frames").glob("frame_*.png"))
-    clip = encode_clip(frames, filming.fps, out / CLIP_FILE, SEED)
+    clip = encode_clip(frames, settings.fps, out / CLIP_FILE, SEED)
     _write_truth(out, template, skin, work / "capture")
     progress(1, 1, "sample made")
     return clip
@@ -99,10 +99,10 @@ def _write_spec(
     identity: np.ndarray,
     skin: StudioTexture,
     maps: dict[str, str],
-    filming: Filming,
+    settings: CaptureSettings,
 ) -> Path:
     """The capture's spec, with the files it names, in `work`; `maps`: the skin's files there."""
-    acting = act(filming.views, filming.fps)
+    acting = act(settings.views, settings.fps)
     neutral = template.neutral_m(identity)
     eyes = template.eye_centres_m(neutral)
     shapes = personalize_blendshapes(template, neutral, eyes, template.eye_radius_m)
@@ -122,23 +122,23 @@ def _write_spec(
             "expression": "acting.npz",
         },
         "skin": maps,
-        "light": {"hdri": filming.hdri, "rotation_deg": filming.rotation_deg},
+        "light": {"hdri": settings.hdri, "rotation_deg": settings.rotation_deg},
         "path": {
             "kind": "head_turns",
-            "views": filming.views,
-            "fps": filming.fps,
+            "views": settings.views,
+            "fps": settings.fps,
             "yaw_pitch_deg": PATH_DEG,
         },
         "camera": {
-            "size_px": filming.size_px,
-            "focal_px": filming.focal_px,
-            "distance_m": filming.distance_m,
+            "size_px": settings.size_px,
+            "focal_px": settings.focal_px,
+            "distance_m": settings.distance_m,
         },
-        "samples": filming.samples,
+        "samples": settings.samples,
         "seed": SEED,
         "subdivision": 2,
     }
-    write_json(work / "filming.json", asdict(filming))
+    write_json(work / "filming.json", asdict(settings))
     write_json(work / "spec.json", spec)
     return work / "spec.json"
 

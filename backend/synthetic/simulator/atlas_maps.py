@@ -20,7 +20,7 @@ from ...stages.phone_texture.hair_mask import LOWEST_M, NEVER_HAIR, PLAIN
 from ...stages.phone_texture.painted_parts import FLAT, IN_MOUTH
 from .tables import GRID
 
-SCALP_THRESHOLD = 0.5
+SCALP_THRESHOLD = 0.5  # of a soft region's weight: the middle of its edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,29 +50,25 @@ class AtlasMaps:
 
     @classmethod
     def of(cls, template: HeadTemplate, size: int, device: torch.device) -> AtlasMaps:
+        """Of the template at rest, at `size` texels a side."""
         texels = texel_map(template, size)
         rest = texels.interpolate(template.vertices_m)
         skin = texels.is_material("skin")
         eyes = template.eye_centre_m
-        scalp = texels.interpolate(region(template, "scalp"))
-        is_scalp = scalp > SCALP_THRESHOLD
-        outside = cKDTree(rest[skin & is_scalp][::7]).query(rest)[0]
-        inside = cKDTree(rest[skin & ~is_scalp][::7]).query(rest)[0]
         twin = twin_coordinates(texels)
         has_twin = np.isfinite(twin[:, 0])
 
         def image(values: np.ndarray) -> torch.Tensor:
+            """Texel values (n,) or (n, C) as an image (1, C, N, N)."""
             atlas_image = np.ascontiguousarray(texels.scatter(values.astype(np.float32)))
             layers = atlas_image[None] if atlas_image.ndim == 2 else atlas_image.transpose(2, 0, 1)
             return torch.from_numpy(np.ascontiguousarray(layers))[None].to(device)
 
         def part(*names: str) -> torch.Tensor:
+            """Weights (1, 1, N, N) of regions, on skin."""
             return image(texels.interpolate(region(template, *names)) * skin)
 
         height = rest[:, 2] - eyes[:, 2].mean()
-        never = texels.interpolate(region(template, *NEVER_HAIR)) > SCALP_THRESHOLD
-        ear = texels.interpolate(region(template, "ears")) > SCALP_THRESHOLD
-        hair_candidate = skin & ~never & ((height > LOWEST_M) | is_scalp | ear)
         plain = skin & (texels.interpolate(region(template, *PLAIN)) > SCALP_THRESHOLD)
         painted, painted_albedo = _painted_texels(texels, rest)
         point_texel, nearest_point = _skin_points(template)
@@ -83,11 +79,11 @@ class AtlasMaps:
             bare=image((1.0 - texels.interpolate(region(template, *NOT_BARE))) * skin),
             doubtful_rims=part(*RIM_PARTS),
             scalp=part("scalp"),
-            hair_candidate=image(hair_candidate),
+            hair_candidate=image(_hair_candidates(texels, height)),
             plain_texel=torch.from_numpy(texels.texel[plain][::4].astype(np.int64)).to(device),
             forehead=part("forehead"),
             ears=part("ears"),
-            scalp_distance_m=image(np.where(is_scalp, -inside, outside)),
+            scalp_distance_m=image(_scalp_distance_m(texels, rest)),
             height_m=image(height),
             lateral_from_eye_m=image(np.abs(rest[:, 0]) - np.abs(eyes[:, 0]).mean()),
             front=image((rest[:, 1] < eyes[:, 1].mean()) * skin),
@@ -108,6 +104,25 @@ class AtlasMaps:
         """Images (B, C, N, N) at the skin points: (B, n, C)."""
         coarse = functional.interpolate(image, size=(GRID, GRID), mode="area")
         return coarse.flatten(2)[:, :, self.point_texel].transpose(1, 2)
+
+
+def _hair_candidates(texels: TexelMap, height_m: FloatArray) -> NDArray[np.bool_]:
+    """Where (n,) the stage looks for hair, given heights (n,) above the eyes."""
+
+    def inside(*names: str) -> NDArray[np.bool_]:
+        return texels.interpolate(region(texels.template, *names)) > SCALP_THRESHOLD
+
+    above = (height_m > LOWEST_M) | inside("scalp") | inside("ears")
+    return texels.is_material("skin") & ~inside(*NEVER_HAIR) & above
+
+
+def _scalp_distance_m(texels: TexelMap, rest_m: FloatArray) -> FloatArray:
+    """Distance (n,) of texels at (n, 3) from the scalp's edge, negative on the scalp."""
+    skin = texels.is_material("skin")
+    is_scalp = texels.interpolate(region(texels.template, "scalp")) > SCALP_THRESHOLD
+    outside = cKDTree(rest_m[skin & is_scalp][::7]).query(rest_m)[0]
+    inside = cKDTree(rest_m[skin & ~is_scalp][::7]).query(rest_m)[0]
+    return np.where(is_scalp, -inside, outside)
 
 
 def _painted_texels(

@@ -11,18 +11,18 @@ import torch.nn.functional as functional
 def uniform(
     generator: torch.Generator, shape: Sequence[int], low: float, high: float
 ) -> torch.Tensor:
-    """Evenly between `low` and `high`."""
+    """Numbers (*shape,) drawn evenly between `low` and `high`, on the generator's device."""
     return low + (high - low) * torch.rand(*shape, generator=generator, device=generator.device)
 
 
 def normal(generator: torch.Generator, shape: Sequence[int]) -> torch.Tensor:
-    """Of mean 0 and deviation 1."""
+    """Numbers (*shape,) of mean 0 and deviation 1, on the generator's device."""
     return torch.randn(*shape, generator=generator, device=generator.device)
 
 
 def smooth_field(
     generator: torch.Generator, shape: tuple[int, int], cells: int, size: int
 ) -> torch.Tensor:
-    """Smooth noise (*shape, size, size) of deviation about 1 and `cells` blobs a side."""
+    """Smooth noise (B, C, size, size) for `shape` (B, C): deviation 1, `cells` blobs a side."""
     field = normal(generator, (*shape, cells, cells))
     return functional.interpolate(field, size=(size, size), mode="bicubic", align_corners=False)

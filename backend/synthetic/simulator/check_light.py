@@ -28,8 +28,8 @@ from .sphere import Sphere
 from .tables import GRID, HeadTables, bake_tables
 
 BAKE_MODULE = "studio_avatar_addon.scene.bake_light"
-ALBEDO = 0.5
-CYCLES_SAMPLES = 256
+ALBEDO = 0.5  # so that the bounce, which depends on it, is checked too
+CYCLES_SAMPLES = 256  # more take longer; fewer leave noise that counts as our error
 # Where almost no light comes in, as in a nostril, a relative error tells nothing.
 MIN_OPENNESS = 0.2
 

@@ -18,16 +18,18 @@ from .sphere import DIRECTIONS
 
 # Lights of high, medium and low frequency, as OpenDelight draws its HDRIs.
 SOFTNESS_ODDS = (5.0, 3.0, 1.0)
-# Room, outdoors, ring light, night with a screen.
+# How often a room, outdoors, a ring light, a night with a screen: where people film themselves, by
+# judgement. Rare ones must not be missing, or the networks fail there.
 KIND_ODDS = (0.55, 0.28, 0.07, 0.10)
-WINDOWS, LAMPS = 3, 4
+WINDOWS, LAMPS = 3, 4  # of a room, at most
 # Linear Rec.709 of black bodies, luminance 1 (kelvin).
 WARM, NEUTRAL, COOL = (1.48, 0.92, 0.48), (1.0, 1.0, 1.0), (0.87, 1.01, 1.28)
+# The ground's colours, luminance about 1.
 STONE, GRASS = (1.1, 1.0, 0.85), (0.95, 1.05, 0.62)
-SUN_RADIUS_RAD = 0.005
+SUN_RADIUS_RAD = 0.005  # a quarter of a degree
 # Soft edges of what is drawn into directions that lie 9 degrees apart.
 SOFT_EDGE_RAD = 0.10
-CORNER_SHADE = 0.45  # of a room's walls
+CORNER_SHADE = 0.45  # share of light that a room's walls lose in its corners
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,7 @@ class Environments:
         return len(self.radiance)
 
     def take(self, index: torch.Tensor) -> Environments:
-        """Those of `index` (B,)."""
+        """Those of `index` (B,) int64."""
         return Environments(*(part[index] for part in _fields(self)))
 
     def to(self, device: torch.device) -> Environments:
@@ -79,7 +81,9 @@ def draw_environments(generator: torch.Generator, count: int) -> Environments:
     light = torch.where(lamp, draw.log_between(0.2, 1.2), draw.log_between(0.3, 3.0))
     warm = draw.between(0.0, 1.0)[:, None]
     sunlight = torch.where(
-        lamp[:, None], draw.white(), _mix(draw.of(NEUTRAL), draw.of((1.5, 0.95, 0.5)), warm * warm)
+        lamp[:, None],
+        draw.white(),
+        _mix(draw.repeat(NEUTRAL), draw.repeat((1.5, 0.95, 0.5)), warm * warm),
     )
     low = torch.where(lamp, torch.full_like(light, 0.2), torch.full_like(light, 0.05))
     return Environments(
@@ -95,7 +99,7 @@ def draw_environments(generator: torch.Generator, count: int) -> Environments:
 
 @dataclass(frozen=True, eq=False)
 class _Draw:
-    """Random values of `count` environments."""
+    """Random values of E = `count` environments."""
 
     generator: torch.Generator
     count: int
@@ -106,28 +110,31 @@ class _Draw:
         return torch.from_numpy(even_directions(DIRECTIONS)).to(self.generator.device)[None]
 
     def between(self, low: float, high: float) -> torch.Tensor:
+        """(E,) evenly."""
         return uniform(self.generator, (self.count,), low, high)
 
     def log_between(self, low: float, high: float) -> torch.Tensor:
+        """(E,) evenly by the logarithm."""
         return low * (high / low) ** self.between(0.0, 1.0)
 
     def choice(self, weights: Sequence[float]) -> torch.Tensor:
-        """(count,) int64 by weight."""
+        """(E,) int64 index into `weights`, drawn by them."""
         limits = torch.tensor(weights, device=self.generator.device).cumsum(0)
         return torch.bucketize(self.between(0.0, 1.0) * limits[-1], limits[:-1])
 
-    def of(self, colour: tuple[float, float, float]) -> torch.Tensor:
+    def repeat(self, colour: tuple[float, float, float]) -> torch.Tensor:
+        """(E, 3) the same linear colour for all."""
         return torch.tensor(colour, device=self.generator.device).expand(self.count, 3)
 
     def white(self) -> torch.Tensor:
-        """(count, 3) a lamp's colour, from warm to cool; most are near neutral."""
+        """(E, 3) a lamp's colour, from warm to cool; most are near neutral."""
         bend = self.between(-1.0, 1.0)[:, None]
         bend = bend * bend.abs().sqrt()
         warm, cool = bend.clamp(min=0.0), (-bend).clamp(min=0.0)
-        return _mix(_mix(self.of(NEUTRAL), self.of(WARM), warm), self.of(COOL), cool)
+        return _mix(_mix(self.repeat(NEUTRAL), self.repeat(WARM), warm), self.repeat(COOL), cool)
 
     def direction(self, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-        """(count, 3) unit; its height's sine evenly between `low` and `high` (count,)."""
+        """(E, 3) unit; its height's sine evenly between `low` and `high` (E,)."""
         height = low + (high - low) * self.between(0.0, 1.0)
         azimuth = self.between(-pi, pi)
         ring = (1.0 - height * height).sqrt()
@@ -182,7 +189,7 @@ def _window(
     upright = _soft_inside((hit_point[..., 2] - 0.5 * (bottom + top)).abs(), 0.5 * (top - bottom))
     present = (draw.between(0.0, 1.0) < (0.75 if number == 0 else 0.3)).float()
     strength = present * draw.log_between(3.0, 25.0) * 0.6**softness
-    colour = _mix(draw.of(NEUTRAL), draw.of(COOL), draw.between(0.0, 0.8)[:, None])
+    colour = _mix(draw.repeat(NEUTRAL), draw.repeat(COOL), draw.between(0.0, 0.8)[:, None])
     share = across * upright * (wall == side).float()
     return share[..., None] * (strength[:, None] * colour)[:, None]
 
@@ -207,11 +214,13 @@ def _sky(draw: _Draw, softness: torch.Tensor) -> torch.Tensor:
     ray = draw.directions
     height = ray[..., 2]
     blue = draw.between(0.0, 1.0)[:, None] * (1.0 - 0.5 * softness[:, None])
-    colour = _mix(draw.of(NEUTRAL), draw.of((0.55, 0.95, 1.9)), blue.clamp(0.0))
-    horizon = _mix(draw.of(NEUTRAL), draw.of((1.15, 1.0, 0.85)), draw.between(0.0, 1.0)[:, None])
+    colour = _mix(draw.repeat(NEUTRAL), draw.repeat((0.55, 0.95, 1.9)), blue.clamp(0.0))
+    horizon = _mix(
+        draw.repeat(NEUTRAL), draw.repeat((1.15, 1.0, 0.85)), draw.between(0.0, 1.0)[:, None]
+    )
     up = height.clamp(min=0.0)[..., None]
     sky = _mix(horizon[:, None], colour[:, None], up.sqrt()) * (1.3 - 0.6 * up)
-    soil = _mix(draw.of(STONE), draw.of(GRASS), draw.between(0.0, 1.0)[:, None] ** 2)
+    soil = _mix(draw.repeat(STONE), draw.repeat(GRASS), draw.between(0.0, 1.0)[:, None] ** 2)
     soil = soil * draw.between(0.1, 0.45)[:, None]
     radiance = torch.where(height[..., None] > 0.0, sky, soil[:, None])
     for _ in range(3):  # houses and trees, which hide the sky up to some height
@@ -250,7 +259,7 @@ def _night(draw: _Draw) -> torch.Tensor:
         (ray[..., 0] - aside).abs(), draw.between(0.2, 0.45)[:, None], SOFT_EDGE_RAD
     )
     screen = screen * (ray[..., 1] < 0.0)
-    colour = _mix(draw.of(COOL), draw.white(), draw.between(0.0, 1.0)[:, None])
+    colour = _mix(draw.repeat(COOL), draw.white(), draw.between(0.0, 1.0)[:, None])
     dim = 0.15 * draw.white()
     lamp = _lamp(draw, torch.zeros(draw.count, device=ray.device), 1)
     light = 6.0 * screen[..., None] * colour[:, None] + dim[:, None] + 0.6 * lamp

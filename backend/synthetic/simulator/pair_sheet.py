@@ -11,7 +11,7 @@ from ...imaging.image_files import pixels_8bit
 from .simulate import Pair
 
 ACROSS = 8  # pairs a row
-TILE_PX = 128
+TILE_PX = 128  # small enough for a screen, large enough to see a seam
 UNSEEN_BRIGHTNESS = 0.45  # brightness left to what no view saw, in the third column
 
 

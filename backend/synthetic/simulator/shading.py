@@ -11,7 +11,7 @@ from .environments import Environments
 from .sphere import DIRECTIONS, Sphere, unpack
 from .tables import NEIGHBOURS, HeadTables
 
-# Openness towards a direction is told by directions 9 degrees apart; its edge lies halfway.
+# Openness is interpolated from directions 9 degrees apart; its edge lies halfway.
 EDGE = 0.14
 # Principled's IOR level at which a surface mirrors 4 % of what meets it head on.
 DEFAULT_SPECULAR = 0.5
@@ -55,14 +55,17 @@ class Heads:
 
     @property
     def points_m(self) -> torch.Tensor:
+        """(B, n, 3) head frame."""
         return self.tables.points_m[self.index]
 
     @property
     def normals(self) -> torch.Tensor:
+        """(B, n, 3) unit."""
         return self.tables.normals[self.index]
 
     @property
     def bits(self) -> torch.Tensor:
+        """(B, n, D / 8) uint8: which of the sphere's directions are open sky."""
         return self.tables.bits[self.index]
 
     @property
@@ -170,7 +173,7 @@ def _sun_highlight(
     half = half / half.norm(dim=3, keepdim=True).clamp(min=1e-6)
     cosine = (normals[:, :, None] * half).sum(3).clamp(0.0, 1.0)
     alpha = (roughness**2)[..., None]
-    # Over pi, as the sun's light is told.
+    # Over pi, as the sun's light is given.
     distribution = alpha**2 / (cosine**2 * (alpha**2 - 1.0) + 1.0) ** 2
     view_cosine, sun_cosine, k = visibility.cosine.clamp(0.05, 1.0), sun.sun_cosine, 0.5 * alpha
     masking = 0.25 / ((view_cosine * (1.0 - k) + k) * (sun_cosine * (1.0 - k) + k))

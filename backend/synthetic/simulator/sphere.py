@@ -1,6 +1,6 @@
-"""The 512 directions of the simulator's light in; quick looks towards any direction out.
+"""The 512 directions of the simulator's light in; quick look-ups in any direction out.
 
-Light and visibility are told in these directions. A look between them is weighed over the nearest
+Light and visibility are given in these directions. A ray between them is weighed over the nearest
 ones: by a picture of the sphere where all points look at the same light, by a table of neighbours
 where every point has a visibility of its own.
 """
@@ -16,10 +16,12 @@ import torch.nn.functional as functional
 
 from ...stages.room_light.visibility import even_directions
 
+# Fibonacci directions, 9 degrees apart. Against 4096 of them panoramas come to 37 to 56 dB on the
+# skin, with 256 to 31 to 49; a sun needs more and is traced by itself.
 DIRECTIONS = 512
 MAP_SIZE = (48, 96)  # rows from -Z to +Z, columns by azimuth from -X over -Y, +X and +Y
-NEIGHBOURS = 4
-TABLE_SIZE = (128, 256)
+NEIGHBOURS = 4  # nearest directions over which visibility is weighed
+TABLE_SIZE = (128, 256)  # cells by height and azimuth: 1.4 degrees, far finer than directions lie
 # Of the interpolation between directions that lie 9 degrees apart: of their light, which must not
 # leak from windows, and of what a point sees there, whose edges must not show steps.
 LIGHT_SPREAD_RAD, OPEN_SPREAD_RAD = 0.065, 0.10
@@ -48,6 +50,7 @@ class Sphere:
         near = np.exp((np.take_along_axis(at_table, neighbour, 1) - 1.0) / OPEN_SPREAD_RAD**2)
 
         def tensor(values: np.ndarray) -> torch.Tensor:
+            """The same values (...) on the device."""
             return torch.as_tensor(np.ascontiguousarray(values), device=device)
 
         return cls(

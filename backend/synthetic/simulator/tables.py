@@ -23,12 +23,13 @@ from ...stages.room_light.visibility import NOTHING, Visibility, cast_visibility
 from ...store.source_fingerprint import source_fingerprint
 from .sphere import DIRECTIONS, pack
 
+# Side of the coarse atlas whose skin texels are the points: light on skin is smooth but for cast
+# shadows. Costs grow with its square.
 GRID = 96
-PATCHES = 256
-NEIGHBOURS = 6
+PATCHES = 256  # of skin that throw light on the points: a bounce is broad
+NEIGHBOURS = 6  # points over which skin spreads light
 # Gaussian by which skin spreads light, red, green, blue; between the published radii' extremes.
 SUBSURFACE_M = (0.0030, 0.0009, 0.0006)
-# What decides the tables' content, besides the template; a change of the rest leaves them good.
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from .filmed_persons import HEIGHT_STEP, FilmedPerson
 # often its stage 1 is the studio network's own smooth answer, which hybrid may fall back to.
 HALF_SIZE_CHANCE = 0.3
 NETWORK_CHANCE = 0.3
-MAX_TRIES = 30  # to meet skin, which fills more than half of the atlas
+MAX_TRIES = 30  # to meet skin, which fills most of the atlas
 MAX_TARGET = 8.0  # of what the network draws: 8 deviations are a texel's fault, not skin
 SKIN_ONLY = 0.99  # share of a texel of the smaller atlas: mixed ones do not count
 

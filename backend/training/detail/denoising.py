@@ -25,7 +25,7 @@ from .crops import draw_crops
 from .detail_presets import Preset
 from .filmed_persons import FilmedPerson
 
-SEED = 1
+SEED = 1  # of the first weights and of all batches
 # Of the signal-to-noise ratio, by which a clean image's error counts: min-SNR with gamma 5, and no
 # less than 1, so that steps of much noise are learnt too.
 LOSS_WEIGHT_RANGE = (1.0, 5.0)

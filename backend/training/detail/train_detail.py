@@ -67,10 +67,8 @@ def train_detail(
     preset, folder = PRESETS[preset_name], out or cache / f"detail_{preset_name}"
     source = inspect(SIMULATED, studio)
     accelerator = accelerator_for_training()
-    origin = Origin.of(
-        preset_name, preset, SEED, film_mark(preset.size, hdris), source.content_hashes()[1],
-        processes=accelerator.num_processes,
-    )  # fmt: skip
+    hashes = film_mark(preset.size, hdris), source.content_hashes()[1]
+    origin = Origin.of(preset_name, preset, SEED, *hashes, processes=accelerator.num_processes)
     resume_point = find_resume_point(folder, origin, resume=resume)
     keep_freed_memory()
     progress, device = main_process_progress(accelerator), accelerator.device
@@ -80,16 +78,7 @@ def train_detail(
     training = DetailTraining(nets, preset, persons, accelerator)
     if resume_point is not None:
         read_checkpoint(folder, resume_point, nets, training)
-    loop = Loop(
-        accelerator,
-        save_checkpoint=lambda step: write_checkpoint(folder, origin, nets, training, step),
-        sheet=lambda step: write_prediction_sheet(
-            folder / SAMPLES / f"{training.name}_{step:06d}.jpg", nets.mean, held_out
-        ),
-        log=TrainingLog(folder),
-        progress=progress,
-        stop_at_s=stop_at_s,
-    )
+    loop = _loop(training, origin, folder, held_out, progress, stop_at_s)
     schedule = Schedule(preset.steps, preset.log_every, preset.keep_every, preset.sheet_every)
     if not loop.run(training, schedule, resume_point.step if resume_point else 0):
         message = f"The time is up; go on with --resume. The training is kept in {folder}."
@@ -101,6 +90,25 @@ def train_detail(
         save(net, weights, preset=preset_name, studio=origin.studio)
         write_card(weights, _card_facts(preset_name, source, net, weights) | figures)
     return finish(accelerator, str(weights))
+
+
+def _loop(
+    training: DetailTraining, origin: Origin, folder: Path, held_out: list[FilmedPerson],
+    progress: Progress, stop_at_s: float | None,
+) -> Loop:  # fmt: skip
+    """The loop that keeps checkpoints, logs and sheets in `folder`."""
+    return Loop(
+        training.accelerator,
+        save_checkpoint=lambda step: write_checkpoint(
+            folder, origin, training.nets, training, step
+        ),
+        sheet=lambda step: write_prediction_sheet(
+            folder / SAMPLES / f"{training.name}_{step:06d}.jpg", training.nets.mean, held_out
+        ),
+        log=TrainingLog(folder),
+        progress=progress,
+        stop_at_s=stop_at_s,
+    )
 
 
 def _card_facts(

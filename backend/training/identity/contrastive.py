@@ -17,7 +17,7 @@ from ..finite import require_finite
 from .album import Album
 from .embedding import IdentityNet
 
-TEMPERATURE = 0.1
+TEMPERATURE = 0.1  # the paper's
 WARM_UP_SHARE = 0.05  # of the steps
 # A person's whole texture made lighter, darker or tinted: exposure must not tell who it is.
 EXPOSURE_SD, TINT_SD = 0.25, 0.06  # standard deviations of log gain
@@ -27,13 +27,14 @@ EXPOSURE_SD, TINT_SD = 0.25, 0.06  # standard deviations of log gain
 class Preset:
     corpus: int  # painted persons
     real: int  # variations of real textures, where a studio gives some
-    album: int  # looks of each of them, the studio's among them
+    album: int  # views of each of them, the studio's among them
     persons: int  # a batch
     views: int  # of each in a batch
     steps: int
     learning_rate: float
 
 
+# For two cores, and for one large card.
 CPU = Preset(corpus=480, real=96, album=5, persons=24, views=3, steps=1500, learning_rate=2e-3)
 GPU = Preset(corpus=6000, real=1200, album=9, persons=192, views=4, steps=8000, learning_rate=3e-3)
 
@@ -64,7 +65,7 @@ def train_identity(
 
 
 def contrastive_loss(vectors: Tensor, person: Tensor) -> Tensor:
-    """Unit vectors (B, D) of persons (B,): how badly one's looks stand out from the others'."""
+    """How badly a person's views stand out: unit vectors (B, D) of persons (B,) int64."""
     similarity = vectors @ vectors.T / TEMPERATURE
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
     log_share = similarity - torch.logsumexp(similarity.masked_fill(itself, -math.inf), 1, True)

@@ -21,7 +21,8 @@ from ...atlas.texel_map import texel_map
 
 WEIGHTS = Path(__file__).parent / "weights"
 LOSS, SCORE = "loss", "score"  # names of the two networks
-# Of sRGB texels over the atlas, roughly: the first layer meets values round 0.
+# Of sRGB texels over the atlas, roughly, so that the first layer gets values of mean 0 and
+# deviation 1.
 SRGB_MEAN, SRGB_SD = 0.5, 0.25
 
 
@@ -39,7 +40,7 @@ class IdentityNet(nn.Module):
     """sRGB textures (B, 3, N, N) in [0, 1] to unit vectors (B, D).
 
     Texels have fixed places in the atlas, so the last layer reads a small plan of it instead of
-    pooling the places away. Eyes and mouth are not looked at: the phone texture's stage draws them,
+    pooling the places away. Eyes and mouth are masked out: the phone texture's stage draws them,
     and simulated pairs share them, which would give a person away.
     """
 
@@ -61,6 +62,7 @@ class IdentityNet(nn.Module):
         self.register_buffer("skin", _skin_mask(self.shape.texels), persistent=False)
 
     def forward(self, srgb: Tensor) -> Tensor:
+        """Unit vectors (B, D) of textures (B, 3, N, N) sRGB in [0, 1], of any size."""
         edge = self.shape.texels
         if srgb.shape[-1] != edge:
             srgb = functional.interpolate(srgb, (edge, edge), mode="bilinear", antialias=True)
@@ -94,6 +96,7 @@ class _Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, width_in, N, N) to (B, width, N / stride, N / stride)."""
         return functional.relu(self.main(x) + self.aside(x), inplace=True)
 
 

@@ -15,12 +15,13 @@ from .embedding import IdentityNet
 class Recognition:
     """Shares in [0, 1]."""
 
-    found: float  # phone looks whose nearest studio texture, of all persons, is their own
-    equal_error: float  # where as many strangers are accepted as own looks are refused
+    found: float  # phone views whose nearest studio texture, of all persons, is their own
+    equal_error: float  # where as many strangers are accepted as own views are refused
 
 
 @torch.no_grad()
 def measure_recognition(net: IdentityNet, album: Album) -> Recognition:
+    """How well phone views are told from those of all other persons of the album."""
     vectors = torch.stack([net(views.float() / 255) for views in album.views])  # (P, L, D)
     studio, phone = vectors[:, 0], vectors[:, 1:]
     similarity = torch.einsum("pld,qd->plq", phone, studio)

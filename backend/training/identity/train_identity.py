@@ -19,11 +19,12 @@ from .embedding import LOSS, SCORE, WEIGHTS, Shape, save
 from .score import measure_recognition
 
 PRESETS = {"cpu": CPU, "gpu": GPU}
-SEEDS = {LOSS: 1, SCORE: 2}
+SEEDS = {LOSS: 1, SCORE: 2}  # of initial weights and batches
+# Persons of no training, on whom the networks are scored: one wrong answer is a per cent.
 SCORED_PERSONS = 96
-SIZE = 256
-BATCH = 16
-SCORED_SEED, ALBUM_SEED = 5, 6
+SIZE = 256  # texels a side of what is filmed; the networks read half of it
+BATCH = 16  # filmed at a time
+SCORED_SEED, ALBUM_SEED = 5, 6  # of heads, lights and clips
 
 
 def train_identities(
@@ -65,12 +66,13 @@ def train_identities(
 def film_pool(
     simulator: Simulator, skins: TexturePool, views: int, seed: int, progress: Progress
 ) -> Album:
-    """Each of `skins` in the studio and filmed `looks - 1` times."""
+    """Each of `skins` in the studio and filmed `views - 1` times."""
     progress(0, 1, f"filming {len(skins)} persons")
     device = skins.albedo_srgb.device
     generator = torch.Generator(device).manual_seed(seed)
 
     def film(persons: torch.Tensor) -> torch.Tensor:
+        """One phone texture (B, 3, N, N) sRGB of each of `persons` (B,)."""
         return simulator.simulate(skins.take(persons.to(device)), generator).phone_srgb.cpu()
 
     return film_album(skins.albedo_srgb.cpu(), film, views, Shape().texels, BATCH)

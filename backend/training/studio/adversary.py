@@ -25,7 +25,8 @@ def lazy_adam(
 
 
 class Adversary:
-    """`strength` of the augmentation follows how sure the discriminator is of real textures."""
+    """`strength` of the augmentation follows the share of real textures that are recognized as such
+    (the overfitting heuristic r_t of Karras and others 2020)."""
 
     def __init__(
         self, judge: Discriminator, settings: Adversarial, accelerator: Accelerator
@@ -38,7 +39,10 @@ class Adversary:
     def train_step(
         self, real: Tensor, fake: Tensor, step: int, random: torch.Generator
     ) -> dict[str, float]:
-        """One step; raises NotFinite with its number."""
+        """One step on real and drawn textures (B, 3, N, N); losses by name.
+
+        Raises NotFinite with the step's number.
+        """
         self.judge.requires_grad_(True)
         is_penalty_step = step % self.settings.r1_every == 0
         real = augment(real, self.strength, random).requires_grad_(is_penalty_step)
@@ -62,5 +66,5 @@ class Adversary:
         return logged | {"augment": self.strength}
 
     def loss(self, fake: Tensor, random: torch.Generator) -> Tensor:
-        """The generator's."""
+        """The generator's loss on drawn textures (B, 3, N, N)."""
         return generator_loss(self.judge(augment(fake, self.strength, random)).float())

@@ -3,7 +3,7 @@
 After Karras and others, "Training Generative Adversarial Networks with Limited Data", NeurIPS
 2020, but only what leaves the atlas aligned: real and drawn textures are treated alike before the
 discriminator sees them, and a share of them stays untouched, so that it does not leak. The mirror
-is no part of it: a mirrored face is a face (`pairs.mirrored`).
+is no part of it: a mirrored face is a face (`pairs.mirror_skin`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from torch.nn import functional
 
 from ...imaging.log_light import LUMINANCE
 
-EXPOSURE_SD, TINT_SD, CONTRAST_SD, SATURATION_SD = 0.2, 0.06, 0.25, 0.5  # standard deviations
+# Standard deviations of log factors, somewhat weaker than the paper's; no skin has the hues that it
+# turns to, so tints stand in for them.
+EXPOSURE_SD, TINT_SD, CONTRAST_SD, SATURATION_SD = 0.2, 0.06, 0.25, 0.5
 MAX_SHIFT_SHARE = 1 / 32  # of the edge, at most
 
 
@@ -25,6 +27,7 @@ def augment(srgb: Tensor, strength: float, random: torch.Generator) -> Tensor:
     count, device = len(srgb), srgb.device
 
     def draw_change(channels: int, spread: float) -> Tensor:
+        """(B, channels, 1, 1), 0 where the change does not meet the texture."""
         affected = torch.rand(count, 1, 1, 1, generator=random, device=device) < strength
         values = torch.randn(count, channels, 1, 1, generator=random, device=device)
         return torch.where(affected, spread * values, 0.0)

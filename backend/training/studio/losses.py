@@ -1,4 +1,4 @@
-"""What the networks are judged by. Textures are sRGB (B, 3, N, N), about in [0, 1]."""
+"""Textures or scores in, losses out. Textures are sRGB (B, 3, N, N), about in [0, 1]."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 from ...stages.studio_texture.networks import Discriminator
 from ..identity.embedding import IdentityNet
 
-EPSILON = 1e-6
+EPSILON = 1e-6  # of a squared length, so that features of 0 can be divided by it
 
 
 def generator_loss(fake_scores: Tensor) -> Tensor:
@@ -21,13 +21,13 @@ def generator_loss(fake_scores: Tensor) -> Tensor:
 
 
 def discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """The discriminator's logistic loss."""
+    """The discriminator's logistic loss of scores (B,) each."""
     return functional.softplus(-real_scores).mean() + functional.softplus(fake_scores).mean()
 
 
 def r1_penalty(real: Tensor, scores: Tensor) -> Tensor:
     """Squared gradient of the scores at real textures (Mescheder and others 2018, equation 9);
-    `real` must have been asked for gradients before `scores` were made of it."""
+    `real` must require gradients before `scores` were made of it."""
     (gradient,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
     return gradient.square().sum((1, 2, 3)).mean()
 
@@ -41,7 +41,7 @@ def path_lengths(textures: Tensor, wplus: Tensor, random: torch.Generator) -> Te
 
 
 def pixel_loss(generated: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute difference; `weight` (N, N) of mean 1."""
+    """Mean absolute difference of (B, 3, N, N); `weight` (N, N) of mean 1."""
     return ((generated - truth).abs() * weight).mean()
 
 
@@ -70,7 +70,7 @@ def _unit(features: Tensor) -> Tensor:
 
 
 def identity_loss(net: IdentityNet, generated: Tensor, truth: Tensor) -> Tensor:
-    """1 less the cosine between embeddings: 0 for the same person."""
+    """1 less the cosine between embeddings of textures (B, 3, N, N): 0 for the same person."""
     with torch.autocast(generated.device.type, enabled=False):
         generated, truth = generated.float().clamp(0.0, 1.0), truth.float().clamp(0.0, 1.0)
         return 1.0 - (net(generated) * net(truth)).sum(1).mean()

@@ -19,7 +19,7 @@ Licence: CC0 1.0. They were made by `python -m backend train studio` and may be 
 - **What it is for.** To guide the fit of the room's light and to stand in where nothing was seen.
   By itself it is smooth: it has no pores, moles or lines.
 - **Trained on** {phone} phone textures and {studio}, {steps} steps of preset `{preset}`.
-- **Held-out persons**, {asked} painted ones: {psnr:.1f} dB over the skin, {psnr_wplus:.1f} dB by
+- **Held-out persons**, {held_out} painted ones: {psnr:.1f} dB over the skin, {psnr_wplus:.1f} dB by
   W+ alone, {psnr_phone:.1f} dB the phone texture itself. What that is worth on whole captures
   stands in the benchmark's documentation.
 - **Limits.** Skin, heads and light are simulated: no measured light transport, six broad tones, few

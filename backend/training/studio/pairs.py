@@ -134,12 +134,12 @@ class Sources:
         return gather_batch(pool, self.facts, _random_index(len(pool), count, random), random)
 
     def phone_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
-        """(count, 3, N, N) in [0, 1], mirrored now and then."""
+        """Phone textures (B, 3, N, N) in [0, 1], B = `count`, half of them mirrored."""
         stored = self.pair_pool(step).phone_srgb if self.phone is None else self.phone
         return self._textures(stored, count, random)
 
     def studio_textures(self, step: int, count: int, random: torch.Generator) -> Tensor:
-        """(count, 3, N, N) in [0, 1], mirrored now and then."""
+        """Studio textures (B, 3, N, N) in [0, 1], B = `count`, half of them mirrored."""
         stored = self.pair_pool(step).studio_srgb if self.studio is None else self.studio
         return self._textures(stored, count, random)
 

@@ -22,8 +22,9 @@ from .nets import Nets
 from .pairs import Batch, Sources
 from .studio_presets import Adversarial, PairWeights, Preset
 
-LATENT_MEAN_RATE = 0.005  # of the mean of w
-PATH_MEAN_RATE = 0.01  # of the usual path length
+# Running means a step, as StyleGAN2 has them: of w, and of path lengths.
+LATENT_MEAN_RATE = 0.005
+PATH_MEAN_RATE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +69,16 @@ class Phase(ABC):
 
     def random(self, number: int) -> torch.Generator:
         """Of this process alone: each learns from textures of its own."""
-        who = self.context.accelerator
-        return stream(who.device, self.context.seed, self.name, number, who.process_index)
+        process = self.context.accelerator
+        seed = self.context.seed
+        return stream(process.device, seed, self.name, number, process.process_index)
 
 
 def draw_wplus(generator: Generator, count: int, share: float, random: torch.Generator) -> Tensor:
-    """W+ (count, layers, D) of drawn latents; a `share` of batches changes the latent midway."""
+    """W+ (count, layers, D) of drawn latents; a `share` of batches changes the latent midway.
+
+    That is StyleGAN's style mixing, for a whole batch at once.
+    """
     shape, device = generator.shape, random.device
     z = torch.randn(2, count, shape.latent, generator=random, device=device)
     first = generator.wplus(generator.mapping(z[0]))
@@ -123,9 +128,8 @@ class PhonePhase(Phase):
             loss = self.adversary.loss(fake, random)
         logged["generator"] = require_finite(loss, number)
         if number % self.settings.path_every == 0:
-            loss = loss + self.settings.path_every * self._path_penalty(
-                count, number, random, logged
-            )
+            penalty = self._path_penalty(count, number, random, logged)
+            loss = loss + self.settings.path_every * penalty
         optimizer_step(context.accelerator, loss, self.optimizer)
         with torch.no_grad():
             middle = mean_over_processes(context.accelerator, wplus[:, 0].mean(0))
@@ -163,7 +167,8 @@ class PairLosses:
     def draw(
         self, generator: Generator, batch: Batch, random: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Textures, and offsets of W+; a share of batches without the encoder's features."""
+        """Textures (B, 3, N, N), and offsets (B, layers, D) of W+; a share of batches without the
+        encoder's features."""
         code = self.context.nets.encoder(batch.inputs)
         plain = torch.rand((), generator=random, device=random.device).item()
         changes = None if plain < self.context.preset.plain_share else code.changes
@@ -172,6 +177,10 @@ class PairLosses:
     def loss(
         self, generated: Tensor, offset: Tensor, batch: Batch, number: int, logged: dict[str, float]
     ) -> Tensor:
+        """Weighted sum for textures (B, 3, N, N) and offsets (B, layers, D); parts go to `logged`.
+
+        Raises NotFinite with the step's number.
+        """
         truth, weights = batch.studio_srgb, self.weights
         pixel_error = pixel_loss(generated, truth, self.context.sources.facts.weight)
         perceptual_error = self.perceptual(generated, truth)

@@ -14,8 +14,8 @@ from ..random_stream import stream
 from .pairs import Sources, gather_batch
 from .phases import draw_wplus
 
-ACROSS = 8
-QUALITY = 90
+ACROSS = 8  # textures a row
+QUALITY = 90  # JPEG
 MIN_SQUARED_ERROR = 1e-10  # of a squared error, so that its logarithm is finite
 
 
@@ -45,6 +45,7 @@ def write_prediction_sheet(path: Path, net: StudioNet, sources: Sources) -> dict
 
 
 def psnr_db(generated: Tensor, truth: Tensor, skin: Tensor) -> float:
+    """Mean PSNR over the skin (N, N) of textures (B, 3, N, N) against the truth, in [0, 1]."""
     error = ((generated.clamp(0, 1) - truth).square().mean(1) * skin).sum((1, 2)) / skin.sum()
     return float((-10.0 * error.clamp(min=MIN_SQUARED_ERROR).log10()).mean())
 

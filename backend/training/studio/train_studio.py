@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Progress
 
-from ...stages.studio_texture.networks import save, weights_sha256
+from ...stages.studio_texture.networks import StudioNet, save, weights_sha256
 from ...stages.studio_texture.networks.studio_net import WEIGHTS
 from ...synthetic.simulator import Simulator, keep_freed_memory
 from ..checkpoint import Origin, find_resume_point
@@ -31,7 +31,8 @@ from .studio_sheets import write_prediction_sheet
 from .train_phases import Run, train
 
 RESULT = "samples/result.jpg"
-SEED = 1
+SEED = 1  # of the first weights and of all batches
+# Painted persons of no training, whose figures stand in the model card; two rows of a sheet.
 HELD_OUT, HELD_OUT_SEED = 16, 5
 
 
@@ -47,7 +48,7 @@ def train_studio(
     minutes: float | None = None,
 ) -> str:
     """Train in the folder `out`, else in one of the cache, and store the weights there, else among
-    the sources; tells where, or how to go on.
+    the sources; returns where, or how to go on.
 
     `phone`, `studio`: "simulated" or a folder. Raises CorpusError and EnvironmentProblem for what
     cannot be used, NotFinite where training goes wrong.
@@ -57,14 +58,8 @@ def train_studio(
     # First what may be refused.
     source = inspect(phone, studio)
     accelerator = accelerator_for_training()
-    origin = Origin.of(
-        preset_name,
-        preset,
-        SEED,
-        *source.content_hashes(),
-        identity_sha256(LOSS),
-        accelerator.num_processes,
-    )
+    hashes = *source.content_hashes(), identity_sha256(LOSS)
+    origin = Origin.of(preset_name, preset, SEED, *hashes, accelerator.num_processes)
     resume_point = find_resume_point(folder, origin, resume=resume)
     keep_freed_memory()
     device, progress = accelerator.device, main_process_progress(accelerator)
@@ -80,18 +75,22 @@ def train_studio(
     weights = out or WEIGHTS
     if accelerator.is_main_process:
         figures = write_prediction_sheet(folder / RESULT, net.to(device), sources)
-        save(
-            net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
-            identity_sha256=origin.identity,
-        )  # fmt: skip
+        _store(net, weights, preset_name, origin)
         write_card(weights, card_facts(preset_name, source, figures, weights_sha256(weights)))
     return finish(accelerator, str(weights))
+
+
+def _store(net: StudioNet, weights: Path, preset_name: str, origin: Origin) -> None:
+    save(
+        net, weights, preset=preset_name, phone=origin.phone, studio=origin.studio,
+        identity_sha256=origin.identity,
+    )  # fmt: skip
 
 
 def card_facts(
     preset_name: str, source: DataSource, figures: dict[str, float], sha256: str
 ) -> dict[str, object]:
-    """What the model card tells; `figures` as of `write_prediction_sheet`."""
+    """What the model card says; `figures` as of `write_prediction_sheet`."""
     preset = PRESETS[preset_name]
     return {
         "sha256": sha256,
@@ -100,7 +99,7 @@ def card_facts(
         "studio": source.describe(preset.corpus, preset.real),
         "steps": " + ".join(str(preset.steps(phase)) for phase in PHASES),
         "preset": preset_name,
-        "asked": HELD_OUT,
+        "held_out": HELD_OUT,
         **figures,
     }
 
