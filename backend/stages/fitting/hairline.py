@@ -16,7 +16,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...geometry.normals import vertex_normals
-from ...imaging.image_files import Pixels
+from ...imaging.image_files import Pixels, linear_from_srgb
 from .head_model import LinearHead, SolverState, skin_triangles
 
 # Of normal and line of sight: beyond some 70 degrees a rim shows light and background, not skin.
@@ -127,5 +127,5 @@ def _matches_face_color(srgb: FloatArray, face_srgb: FloatArray) -> BoolArray:
 
 def _chroma(srgb: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Shares of red and blue (N, 2) and luminance (N,) of colours (N, 3) in 0..255."""
-    linear = (np.asarray(srgb, np.float64) / 255.0) ** 2.2 + 1e-4
+    linear = linear_from_srgb(np.asarray(srgb, np.float64) / 255.0) + 1e-4
     return linear[:, [0, 2]] / linear.sum(axis=1, keepdims=True), linear @ LUMINANCE_WEIGHTS
