@@ -48,7 +48,8 @@ class Stage:
     """One step of the way from clip to avatar.
 
     `inputs`: names of the earlier stages whose values `run` takes, in its order, after context and
-    folder. `settings`: what of the context the result depends on, as values that JSON can hold.
+    folder. `settings`: what of the context the result depends on, and the hash of every data file
+    that it reads, as values that JSON can hold.
     """
 
     name: str
@@ -59,5 +60,5 @@ class Stage:
 
     @property
     def module(self) -> str:
-        """Full name of the module that declares it: all that it imports is the stage's code."""
+        """Full name of the module that holds `run`: all that it imports is the stage's code."""
         return self.run.__module__

@@ -3,14 +3,14 @@
 tables.py       what coarse skin points of a bank of heads see of the room and of the head
 sphere.py       the directions in which light and visibility are told
 environments.py, hdri.py   the light: made up, or from panoramas
-light.py        light and shine on the points
-filming.py      where the phone and the light stand in each view
-hiding.py       hair, glasses, clothes
-blend.py, fill.py   the phone texture's stage, on a batch
+shading.py      light and shine on the points
+view_placement.py   where the phone and the light stand in each view
+occluders.py    hair, glasses, clothes
+blend.py, batch_inpaint.py   the phone texture's stage, on a batch
 phone_camera.py tone curve, noise and codec
 simulate.py     all of it
 check_light.py  how far the light is from that of Cycles
-sheet.py        pairs to look at
+pair_sheet.py   pairs to look at
 """
 
 from .environments import Environments, concatenate, draw_environments
