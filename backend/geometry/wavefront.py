@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
-NO_UV = -1
-
 
 @dataclass(frozen=True)
 class WavefrontMesh:
@@ -19,7 +17,7 @@ class WavefrontMesh:
     vertices: FloatArray  # (N, 3) float64
     uv: FloatArray  # (K, 2) float64, origin bottom left
     triangles: NDArray[np.int64]  # (M, 3) vertices, from 0
-    triangle_uv: NDArray[np.int64]  # (M, 3) places in UV, from 0; NO_UV where a corner has none
+    triangle_uv: NDArray[np.int64]  # (M, 3) places in UV, from 0; -1 where a corner has none
     group: IntArray  # (M,) into `groups`
     groups: tuple[str, ...]  # as named by `g` lines; the first, "", before any
 
