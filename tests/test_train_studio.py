@@ -22,6 +22,7 @@ from backend.imaging.image_files import write_png
 from backend.job.terminal import Silent
 from backend.stages.studio_texture.networks import Generator, StudioShape
 from backend.synthetic.simulator import Simulator, bake_tables, draw_environments
+from backend.training import ema
 from backend.training.checkpoint import Origin, read_resume_point
 from backend.training.data_source import inspect
 from backend.training.finite import NotFinite
@@ -231,6 +232,21 @@ def test_processes_that_learn_together_stay_alike_and_one_writes(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "run" / LOG).read_text().splitlines()]
     steps = [(line["phase"], line["step"]) for line in lines if "generator" in line]
     assert len(steps) == len(set(steps)) > 0
+
+
+def test_the_running_mean_forgets_half_over_its_half_life_and_copies_buffers():
+    net = torch.nn.BatchNorm1d(1)
+    mean = torch.nn.BatchNorm1d(1)
+    net.weight.data.fill_(0.0)
+    mean.weight.data.fill_(1.0)
+    net.running_mean = torch.full((1,), 3.0)
+    for _ in range(10):
+        ema.update(mean, net, images=8, half_life=80, seen=10**6)
+    assert mean.weight.item() == pytest.approx(0.5, rel=1e-5)
+    assert mean.state_dict()["running_mean"].item() == 3.0
+    # Of 160 images seen a twentieth is 8: half goes at once, whatever the half-life.
+    ema.update(mean, net, images=8, half_life=80, seen=160)
+    assert mean.weight.item() == pytest.approx(0.25, rel=1e-5)
 
 
 def test_penalties_of_known_answers():

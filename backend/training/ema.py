@@ -18,8 +18,8 @@ def update(mean: nn.Module, net: nn.Module, images: int, half_life: int, seen: i
     `half_life`: images over which half is forgotten, once `seen` images in all are many. Buffers
     are copied, since the networks keep running means of their own in them.
 
-    Torch's AveragedModel has a fixed decay, starts with a copy instead of a ramp, and adds a
-    prefix and a counter to what checkpoints hold; its averaging alone is used.
+    Torch's AveragedModel does not fit: it begins with a copy, knows of updates but not of images,
+    and adds a prefix and a counter to what checkpoints hold. Its averaging alone is used.
     """
     decay = 0.5 ** (images / max(min(half_life, RAMP_UP * seen), 1e-8))
     average = get_ema_multi_avg_fn(decay)
