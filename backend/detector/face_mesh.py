@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.types import LANDMARK_COUNT
+from studio_avatar_addon.avatar.layout import LANDMARK_COUNT
 
 from ..imaging.image_files import Image8
 

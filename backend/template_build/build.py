@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from studio_avatar_addon.avatar.arrays import write_arrays
+from studio_avatar_addon.avatar.layout import LANDMARK_COUNT
 from studio_avatar_addon.avatar.template import DEFAULT_TEMPLATE, TEMPLATE_FORMAT
-from studio_avatar_addon.avatar.types import LANDMARK_COUNT
 
 from ..detector.landmark_table import TABLE_FILE, LandmarkTable, load_landmark_table
 from ..template.control_points import ROW_INDEX

@@ -17,15 +17,10 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.errors import TemplateError
 from studio_avatar_addon.avatar.frames import rotation_about, transform
+from studio_avatar_addon.avatar.layout import FIRST_IRIS_LANDMARK, LANDMARK_COUNT
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_template
-from studio_avatar_addon.avatar.types import (
-    FIRST_IRIS_LANDMARK,
-    LANDMARK_COUNT,
-    Camera,
-    FloatArray,
-    IntArray,
-)
+from studio_avatar_addon.avatar.types import Camera, FloatArray, IntArray
 
 from ..detector.face_mesh import FaceMesh
 from ..detector.landmark_table import TABLE_FILE, LandmarkTable

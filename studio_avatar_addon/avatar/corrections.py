@@ -19,7 +19,7 @@ from typing import Any
 
 from .errors import AvatarFolderError, StudioAvatarError
 from .files import write_json
-from .types import FIRST_IRIS_LANDMARK
+from .layout import FIRST_IRIS_LANDMARK
 
 CORRECTIONS_FILE = "corrections.json"
 # What may be measured with a ruler, in metres, and what is possible.

@@ -20,3 +20,6 @@ STUDIO_METHODS = ("hybrid", "physical", "stylegan")
 TEXTURE_ORIGINS = ("phone", "studio", "detail")
 QUALITIES = ("draft", "standard", "high")
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+
+# Of MediaPipe's Face Mesh with irises: how many landmarks, and where the irises' ten begin.
+LANDMARK_COUNT, FIRST_IRIS_LANDMARK = 478, 468

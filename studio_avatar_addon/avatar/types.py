@@ -18,9 +18,6 @@ FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 
-# Of MediaPipe's Face Mesh with irises: how many landmarks, and where the irises' ten begin.
-LANDMARK_COUNT, FIRST_IRIS_LANDMARK = 478, 468
-
 
 @dataclass(frozen=True)
 class Quality:

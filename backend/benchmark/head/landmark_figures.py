@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from studio_avatar_addon.avatar.frames import transform
+from studio_avatar_addon.avatar.layout import FIRST_IRIS_LANDMARK
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import FIRST_IRIS_LANDMARK, FloatArray
+from studio_avatar_addon.avatar.types import FloatArray
 
 from ...detector.face_mesh import FaceMesh
 from ...detector.landmark_indices import FACE_OVAL

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from studio_avatar_addon.avatar.errors import FitError
+from studio_avatar_addon.avatar.layout import FIRST_IRIS_LANDMARK
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import FIRST_IRIS_LANDMARK, BoolArray, FloatArray, IntArray
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...detector.landmark_indices import FACE_OVAL
 from ...detector.landmark_table import LandmarkTable

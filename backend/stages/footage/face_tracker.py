@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.types import LANDMARK_COUNT
+from studio_avatar_addon.avatar.layout import LANDMARK_COUNT
 
 from ...detector.face_mesh import FaceDetector, FaceMesh
 from .head_view import face_centre_px, face_width_px

@@ -8,10 +8,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from studio_avatar_addon.avatar.errors import FaceNotFound
+from studio_avatar_addon.avatar.layout import FIRST_IRIS_LANDMARK
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import (
-    FIRST_IRIS_LANDMARK,
     Camera,
     Capture,
     FaceTrack,

@@ -8,15 +8,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from studio_avatar_addon.avatar.frames import head_turn_rad
+from studio_avatar_addon.avatar.layout import FIRST_IRIS_LANDMARK
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import (
-    FIRST_IRIS_LANDMARK,
-    BoolArray,
-    Camera,
-    FloatArray,
-    HeadFit,
-)
+from studio_avatar_addon.avatar.types import BoolArray, Camera, FloatArray, HeadFit
 
 MIN_NOISE_M = 0.0012  # what the fitted head itself is off: no landmark is trusted beyond it
 FACING_FROM, FACING_TO = -0.1, 0.5  # cosine to the camera: hidden … fully trusted
