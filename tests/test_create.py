@@ -33,7 +33,7 @@ from studio_avatar_addon.avatar.corrections import (
 )
 from studio_avatar_addon.avatar.errors import JobBusy, JobCancelled
 from studio_avatar_addon.avatar.job import EVENTS_FILE, Done, Request, Stage, parse_event
-from studio_avatar_addon.avatar.layout import JOBS_FOLDER, MAPS
+from studio_avatar_addon.avatar.layout import AVATAR_FILE, JOBS_FOLDER, MAPS
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.job_client import Backend, JobSession
 
@@ -225,9 +225,17 @@ def run_backend(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
-def test_refit_without_the_frames_says_so(avatar: AvatarFolder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["frames", "provenance"])
+def test_refit_without_what_it_needs_says_so(
+    avatar: AvatarFolder, tmp_path: Path, lost: str
+) -> None:
     root = tmp_path / "moved"
     shutil.copytree(avatar.root, root, ignore=shutil.ignore_patterns("stages"))
+    if lost == "provenance":
+        shutil.copytree(avatar.root / "stages", root / "stages")
+        description = json.loads((root / AVATAR_FILE).read_text("utf-8"))
+        del description["provenance"]
+        (root / AVATAR_FILE).write_text(json.dumps(description), "utf-8")
     refused = run_backend("refit", str(root))
     assert refused.returncode == 1
     assert "no longer holds the frames" in refused.stderr and "Create it again" in refused.stderr

@@ -41,16 +41,15 @@ def refit_avatar(avatar: AvatarFolder, request: CorrectionRequest, reporter: Rep
     made from are gone.
     """
     cache = StageCache(avatar.root / STAGES_FOLDER, reporter)
-    provenance = avatar.description["provenance"]
     for name in STAGES[: STAGES.index("fitting")]:
-        cache.recall(stage_of(name), provenance["stages"].get(name, ""))
+        cache.recall(stage_of(name), avatar.stage_fingerprints.get(name, ""))
     capture, track = cache.values["footage"], cache.values["tracking"]
     merged = merge_corrections(avatar.root, capture, request, reporter)
     template = load_template()
     context = StageContext(
         footage=capture.source,
         footage_sha256=capture.sha256,
-        quality=QUALITY[provenance["quality"]],
+        quality=QUALITY["standard"],  # of textures and of the frames, which are chosen
         template=template,
         device=torch.device("cpu"),
         progress=reporter,

@@ -45,9 +45,13 @@ def import_closure(module: str) -> frozenset[Path]:
     Imports inside functions count, and those for type checkers as well: which of them run is not
     decided here. A package's `__init__.py` counts where something is taken from it by name: that a
     module lies below a package does not make it use what the package exports. So an `__init__.py`
-    may hold names and exports, but no code that changes what other modules do.
+    may hold names and exports, but no code that changes what other modules do. Raises ValueError
+    for what is no module of ours.
     """
-    return frozenset(_closure(module).values())
+    files = frozenset(_closure(module).values())
+    if not files:
+        raise ValueError(f"{module} is no module of ours: what it runs would never count.")
+    return files
 
 
 @cache

@@ -130,6 +130,14 @@ class AvatarFolder:
             ),
         )
 
+    @property
+    def stage_fingerprints(self) -> Mapping[str, str]:
+        """Of the stages that made the current run, by name; empty where the avatar says nothing."""
+        provenance = self.description.get("provenance")
+        known = cast("dict[str, Any]", provenance) if isinstance(provenance, dict) else {}
+        stages = known.get("stages")
+        return cast("dict[str, str]", stages) if isinstance(stages, dict) else {}
+
     def texture(self, origin: str, map_name: str) -> Path | None:
         """The PNG of a map (one of MAPS), or None where this version has none."""
         path = self.run / "textures" / origin / f"{map_name}.png"

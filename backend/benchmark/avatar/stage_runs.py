@@ -27,7 +27,7 @@ from studio_avatar_addon.avatar.types import (
 from ...job.terminal import Silent
 from ...stages import STAGES, detail, stage_of, studio_texture
 from ...stages.declaration import StageContext, StageFolder
-from ...store.source_fingerprint import source_fingerprint
+from ...store.source_fingerprint import package_versions, source_fingerprint
 from ...store.stage_cache import fingerprint
 from ..capture.capture_run import peak_mb
 
@@ -85,10 +85,11 @@ class Staged:
 def run_stages(source: Path, scratch: Path, template: HeadTemplate, meter: Meter) -> Staged:
     """The stages up to the phone texture. Raises StudioAvatarError as they do."""
     context = StageContext(source, "", STANDARD, template, CPU, Silent(), StudioChoices())
-    folder = StageFolder(scratch, scratch / "memory.npz", "")
     values: dict[str, Any] = {}
     for name in STAGES[: STAGES.index("phone_texture") + 1]:
         stage = stage_of(name)
+        folder = StageFolder(scratch / name, scratch / f"{name}_memory.npz", "")
+        folder.images.mkdir()
         run = partial(stage.run, context, folder, *(values[source] for source in stage.inputs))
         values[name] = meter(name.replace("_", " "), run)
     return Staged(
@@ -98,6 +99,7 @@ def run_stages(source: Path, scratch: Path, template: HeadTemplate, meter: Meter
 
 
 def pipeline_fingerprint() -> str:
-    """Changes with the code of any stage and with the networks' weights."""
-    code = source_fingerprint(*(stage_of(name).module for name in STAGES))
-    return fingerprint(code, studio_texture.weights_sha256(), detail.weights_sha256())
+    """Changes with the code of any stage, the packages that it uses and the networks' weights."""
+    modules = [stage_of(name).module for name in STAGES]
+    code = source_fingerprint(*modules), [dict(package_versions(module)) for module in modules]
+    return fingerprint(*code, studio_texture.weights_sha256(), detail.weights_sha256())

@@ -15,6 +15,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...detector.landmark_indices import FACE_OVAL
 from ...detector.landmark_table import LandmarkTable
+from ..footage.head_view import MAX_YAW_STEP_DEG
 from .bundle_adjustment import Observation
 from .head_model import (
     FACING,
@@ -38,8 +39,6 @@ CAUCHY = 2.0  # sigmas at which a point has lost half its weight
 # start's focal length and mean identity need.
 FRONTAL_YAW_DEG = 28.0
 MIN_FRONTAL_FRAMES, MAX_FRONTAL_FRAMES = 3, 10
-# Between neighbouring frames; a head turns by less, a detector that mirrors a profile by more.
-MAX_YAW_JUMP_DEG = 16.0
 # The artist's points are as exact as a hand is, and never outliers.
 PINNED_SIGMA_PX, PINNED_CAUCHY = 0.3, 1e3
 OUTLIER_RATIO = 2.5  # of a frame's error to the median frame's
@@ -204,7 +203,7 @@ def plausible_frames(
     step = np.diff(frame_index[index])
     # Frames far apart may turn further: the limit holds for the median distance.
     limit = (
-        MAX_YAW_JUMP_DEG * np.maximum(step / max(np.median(step), 1.0), 1.0) if len(step) else step
+        MAX_YAW_STEP_DEG * np.maximum(step / max(np.median(step), 1.0), 1.0) if len(step) else step
     )
     jump = np.diff(yaw[index])
     for place in range(1, len(index) - 1):
