@@ -15,6 +15,8 @@ from studio_avatar_addon.avatar.arrays import read_arrays
 from studio_avatar_addon.avatar.errors import TemplateError
 from studio_avatar_addon.avatar.types import FloatArray
 
+# Between neighbouring frames no head turns this far: the detector was misled.
+MAX_YAW_STEP_DEG = 16.0
 TABLE_FILE = Path(__file__).with_name("landmarks.npz")
 
 

@@ -14,8 +14,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...detector.landmark_indices import FACE_OVAL
-from ...detector.landmark_table import LandmarkTable
-from ..footage.head_view import MAX_YAW_STEP_DEG
+from ...detector.landmark_table import MAX_YAW_STEP_DEG, LandmarkTable
 from .bundle_adjustment import Observation
 from .head_model import (
     FACING,

@@ -19,7 +19,8 @@ from ...detector.landmark_indices import (
     RIGHT_EYE_OUTER,
     RIGHT_LID_MIDDLE,
 )
-from .head_view import MAX_YAW_STEP_DEG, HeadView
+from ...detector.landmark_table import MAX_YAW_STEP_DEG
+from .head_view import HeadView
 from .survey import FaceObservation
 
 # Views show the less of the same skin the farther they are apart, by e over this angle; a sharper

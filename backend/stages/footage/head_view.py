@@ -45,8 +45,6 @@ ANATOMY_MM = {
 LANDMARK_NUMBERS = np.array(list(ANATOMY_MM))
 POINTS_M = np.array(list(ANATOMY_MM.values()), float) / 1000.0
 NO_DISTORTION = np.zeros(5)  # of the lens: far below what an average head is off
-# Between neighbouring frames no head turns this far: the detector was misled.
-MAX_YAW_STEP_DEG = 16.0
 
 
 @dataclass(frozen=True)

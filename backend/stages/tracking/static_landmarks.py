@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...detector.face_mesh import FaceMesh
+from ...detector.landmark_table import MAX_YAW_STEP_DEG
 from ...imaging.image_files import Image8
-from ..footage.head_view import MAX_YAW_STEP_DEG, HeadView, face_centre_px, face_width_px
+from ..footage.head_view import HeadView, face_centre_px, face_width_px
 
 # In face widths. A judgement: tighter, a face that the tracker misplaced is cut off; wider, it has
 # fewer pixels.
