@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from studio_avatar_addon.avatar import live_link
 from studio_avatar_addon.avatar.errors import ShapeError
 from studio_avatar_addon.avatar.live_link import read_live_link
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX, SHAPE_NAMES
@@ -68,6 +70,31 @@ def test_gaps_and_damage(tmp_path: Path) -> None:
     path.write_text("\n".join(lines[:2]), "utf-8")
     with pytest.raises(ShapeError, match="fewer than two"):
         read_live_link(path)
+
+
+@pytest.mark.parametrize(
+    ("codes", "values", "says"),
+    [
+        (["01:00:00:00", "04:00:10:00"], {}, r"gap of 180:10 \(min:s\) at 0:00"),
+        (["00:00:00:00", "1e308:00:01:00"], {}, "no time of a day"),
+        (["00:00:00:00", "00:00:01:-1e308"], {}, "no time of a day"),
+        (["00:00:00:00", "00:00:01:00"], {"JawOpen": 1e308}, "values of jawOpen are impossible"),
+        (["00:00:00:00", "00:00:01:00"], {"LeftEyeYaw": 1e308}, "LeftEyeYaw are impossible"),
+    ],
+)
+def test_impossible_takes(tmp_path: Path, codes: list[str], values: dict, says: str) -> None:
+    path = recording(tmp_path / "take.csv", codes, **values)
+    with pytest.raises(ShapeError, match=says):
+        read_live_link(path)
+
+
+def test_files_that_would_hang_or_fill_memory(tmp_path: Path, monkeypatch) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(ShapeError, match="no regular file"):
+        read_live_link(tmp_path / "pipe.csv")
+    monkeypatch.setattr(live_link, "LIMIT_BYTES", 1000)
+    with pytest.raises(ShapeError, match="MB, more than"):
+        read_live_link(recording(tmp_path / "take.csv", ["00:00:00:00", "00:00:01:00"]))
 
 
 def test_missing_shape_and_turned_head(tmp_path: Path) -> None:

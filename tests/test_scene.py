@@ -17,6 +17,7 @@ from studio_avatar_addon.avatar.errors import (
     ShapeError,
 )
 from studio_avatar_addon.avatar.frames import gaze_rotation, rotation_about, transform
+from studio_avatar_addon.avatar.performances import MAX_FRAMES
 from studio_avatar_addon.avatar.shapes import CORRECTIVES, SHAPE_NAMES, corrective_name
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate, pose_vertices
 from studio_avatar_addon.avatar.types import Performance
@@ -90,13 +91,6 @@ def test_scatter_is_sized_by_the_head(avatar: AppliedAvatar) -> None:
     assert shader.subsurface_method == "RANDOM_WALK_SKIN"
     assert shader.inputs["Subsurface Scale"].default_value == pytest.approx(0.0025, rel=0.02)
     assert shader.inputs["Subsurface Weight"].default_value == 1.0
-
-
-def test_weights_out_of_range_are_refused(avatar: AppliedAvatar, scene) -> None:
-    values = still_performance(2, 24.0)
-    values["weights"][1, 3] = 5.0
-    with pytest.raises(ShapeError, match="run from 0 to 5"):
-        animation.apply_performance(scene, avatar.head, Performance(**values), "wild")
 
 
 def test_every_bone_can_be_grabbed(avatar: AppliedAvatar) -> None:
@@ -274,10 +268,45 @@ def test_long_performance_is_quick_and_replaces_itself(avatar: AppliedAvatar, sc
     assert applied.last_frame == 595
 
 
-def test_performance_that_is_not_one_is_refused(avatar: AppliedAvatar, scene) -> None:
-    values = still_performance(3, 30.0) | {"weights": np.zeros((3, 51))}
-    with pytest.raises(ShapeError, match="weights"):
+@pytest.mark.parametrize(
+    ("field", "frame", "value", "words"),
+    [
+        ("weights", 1, 5.0, "run from 0 to 5"),
+        ("weights", 1, np.nan, "weights .* finite numbers"),
+        ("time_s", 1, np.nan, "time_s .* finite numbers"),
+        ("time_s", 2, np.inf, "time_s .* finite numbers"),
+        ("time_s", 2, 1e300, "time_s .* finite numbers"),
+        ("time_s", 2, 3.0, "do not increase at frame 2"),
+        ("time_s", 2, 3.0 + 3 * 3600.0, r"gap of 180:00 \(min:s\) at 0:00.*Split it there"),
+        ("neck_from_head", 1, 2.0, "rotations"),
+        ("gaze_rad", 1, 4.0, "half a turn"),
+    ],
+)
+def test_performance_that_cannot_be_keyed_is_refused(
+    avatar: AppliedAvatar, scene, field: str, frame: int, value: float, words: str
+) -> None:
+    values = still_performance(3, 30.0)
+    values[field][frame] = value
+    with pytest.raises(ShapeError, match=words):
         animation.apply_performance(scene, avatar.head, Performance(**values), "bad")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"weights": np.zeros((3, 51))}, "weights"),
+        ({"time_s": np.zeros(())}, "time_s"),
+        ({"weights": np.full((3, 52), "0.5")}, "weights"),
+        (still_performance(MAX_FRAMES + 1, 60.0), "Split it into takes"),
+        ({"time_s": np.array([0.0, 59.0, 118.0])}, "Lower the scene's frame rate"),
+    ],
+)
+def test_performance_of_another_size_is_refused(avatar, scene, change, words) -> None:
+    scene.render.fps, scene.render.fps_base = 24, 0.01
+    with pytest.raises(ShapeError, match=words):
+        animation.apply_performance(
+            scene, avatar.head, Performance(**still_performance(3, 30.0) | change), "bad"
+        )
 
 
 def test_gaze_target_comes_and_goes(avatar: AppliedAvatar) -> None:

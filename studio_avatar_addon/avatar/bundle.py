@@ -31,6 +31,7 @@ from .arrays import read_arrays
 from .errors import AvatarFolderError, TemplateError
 from .files import sha256_file
 from .layout import AVATAR_FILE, FORMAT, MAPS, RUNS_FOLDER, TEXTURE_ORIGINS
+from .performances import check_performance
 from .template import HeadTemplate, installed_template, template_path
 from .types import Camera, Performance
 
@@ -258,12 +259,15 @@ def verify_files(folder: AvatarFolder) -> None:
 
 
 def read_performance(path: Path) -> Performance:
-    """Read `performances/<clip>.npz`. Raises AvatarFolderError where it is damaged or missing."""
+    """Read `performances/<clip>.npz`.
+
+    Raises AvatarFolderError where it is damaged or missing, ShapeError as `check_performance`.
+    """
     try:
         stored = read_arrays(path)
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
-    return _from_arrays(
+    performance = _from_arrays(
         path,
         lambda: Performance(
             time_s=stored["time_s"],
@@ -272,6 +276,8 @@ def read_performance(path: Path) -> Performance:
             gaze_rad=stored["gaze_rad"],
         ),
     )
+    check_performance(performance, path.stem)
+    return performance
 
 
 def camera_from_arrays(stored: Mapping[str, NDArray[Any]]) -> Camera:

@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from io import BytesIO, TextIOWrapper
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ShapeError
+from .files import read_bytes
 from .frames import rotation_about
+from .performances import MAX_FRAMES, check_performance
 from .shapes import SHAPE_NAMES
 from .types import Performance
 
 RECORDING_SUFFIX = ".csv"
 RATES = (30.0, 60.0)  # of the timecode's frame count; the app's own is 60
 DAY_S = 86400.0  # timecodes begin anew at midnight
+TIMECODE_ENDS = (24.0, 60.0, 60.0, 1000.0)  # of hours, minutes, seconds and their frames
+LIMIT_BYTES = 512 << 20  # twice an hour's take
+LARGEST = 100.0  # of weights and of angles in radians: what is beyond was never recorded
 REMEDY = "Export the take from Live Link Face again, as CSV."
 
 
@@ -32,9 +39,11 @@ def read_live_link(path: Path) -> Performance:
     export, taken for the head alike). Raises ShapeError where the file is no such recording.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig", errors="strict") as stream:
-            rows = [row for row in csv.reader(stream) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        content = BytesIO(read_bytes(path, LIMIT_BYTES))
+        with TextIOWrapper(content, newline="", encoding="utf-8-sig", errors="strict") as stream:
+            # One more than `check_performance` lets pass, and the columns' names.
+            rows = list(islice(filter(None, csv.reader(stream)), MAX_FRAMES + 2))
+    except (OSError, ValueError, csv.Error) as error:
         raise ShapeError(f"The recording {path.name} cannot be read ({error}).", REMEDY) from error
     columns = {name.strip().lower(): place for place, name in enumerate(rows[0])} if rows else {}
     missing = [name for name in SHAPE_NAMES if name.lower() not in columns]
@@ -56,12 +65,14 @@ def read_live_link(path: Path) -> Performance:
     kept = finite[np.unique(time_s[finite], return_index=True)[1]]
     if len(kept) < 2:
         raise ShapeError(f"The recording {path.name} has fewer than two whole rows.", REMEDY)
-    return Performance(
+    performance = Performance(
         time_s=time_s[kept] - time_s[kept[0]],
         weights=np.clip(weights[kept], 0.0, 1.0).astype(np.float32),
         neck_from_head=np.stack([_about_the_neck(turn) for turn in turns[kept]]),
         gaze_rad=gaze[kept].astype(np.float32),
     )
+    check_performance(performance, path.name)
+    return performance
 
 
 class _Table:
@@ -74,7 +85,10 @@ class _Table:
         place = self.columns.get(name.lower())
         if place is None:
             return np.zeros(len(self.rows))
-        return np.array([float(row[place]) for row in self.rows])
+        values = np.array([float(row[place]) for row in self.rows])
+        if (np.abs(values[np.isfinite(values)]) > LARGEST).any():
+            raise ValueError(f"values of {name} are impossible")
+        return values
 
     def turn(self, part: str) -> NDArray[np.float64]:
         """(T, 2) yaw to the subject's left and pitch up."""
@@ -86,6 +100,8 @@ def _seconds(timecodes: Sequence[str]) -> NDArray[np.float64]:
     parts = np.array([[float(part) for part in code.split(":")] for code in timecodes])
     if parts.ndim != 2 or parts.shape[1] != 4:
         raise ValueError("timecodes are not HH:MM:SS:FF")
+    if (parts < 0.0).any() or (parts > TIMECODE_ENDS).any():
+        raise ValueError("a timecode is no time of a day")
     whole = parts[:, :3] @ [3600.0, 60.0, 1.0]
     slow = len(np.unique(whole)) > 2 and np.nanmax(parts[:, 3]) < RATES[0]
     seconds = whole + parts[:, 3] / RATES[0 if slow else 1]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..avatar.errors import ShapeError
 from ..avatar.frames import gaze_rotation
+from ..avatar.performances import MAX_FRAMES, check_performance
 from ..avatar.shapes import SHAPE_NAMES
 from ..avatar.template import EYE_BONES
 from ..avatar.types import Performance
@@ -22,7 +23,6 @@ from .rig import rig_of
 
 FACE_ACTION, POSE_ACTION = "{} Face", "{} Pose"  # names, with the performance's
 NECK_SHARE = 0.4  # of the head's rotation; the joint below the skull does the rest
-WEIGHT_SLACK = 1e-3  # beyond 0 to 1, for what was rounded
 _LINEAR = 1  # Blender's number for linear interpolation (BEZT_IPO_LIN)
 _CONSTANT_BELOW = 1e-6  # a curve that spans less needs one key
 
@@ -44,13 +44,20 @@ def apply_performance(
 
     The scene's range is extended where needed, never cut. The same `name` replaces its Actions;
     other Actions that drove the avatar stay in the file.
-    Raises ShapeError where the performance is empty or malformed.
+    Raises ShapeError where `check_performance` refuses it, or it is too long at the scene's rate.
     """
-    _check_performance(performance)
+    check_performance(performance, name)
     first = scene.frame_start
     rate = scene.render.fps / scene.render.fps_base
     time_s = performance.time_s - performance.time_s[0]
-    frames = first + np.arange(int(np.floor(time_s[-1] * rate + 1e-6)) + 1)
+    count = int(np.floor(time_s[-1] * rate + 1e-6)) + 1
+    if count > MAX_FRAMES:
+        raise ShapeError(
+            f"At the scene's {rate:g} frames a second the performance {name} has {count} frames, "
+            f"more than the {MAX_FRAMES} allowed.",
+            "Lower the scene's frame rate, or split the recording into takes.",
+        )
+    frames = first + np.arange(count)
     key_time_s = (frames - first) / rate
     face = _face_action(head, performance, name, frames, time_s, key_time_s)
     rig = rig_of(head)
@@ -58,29 +65,6 @@ def apply_performance(
     last = int(frames[-1])
     scene.frame_end = max(scene.frame_end, last)
     return AppliedPerformance(face, pose, first, last)
-
-
-def _check_performance(performance: Performance) -> None:
-    """Raise ShapeError where arrays are empty, misshapen, not finite, or weights beyond 0 to 1."""
-    count = len(performance.time_s)
-    shapes = {
-        "weights": (count, len(SHAPE_NAMES)),
-        "neck_from_head": (count, 4, 4),
-        "gaze_rad": (count, 2, 2),
-    }
-    for name, shape in shapes.items():
-        array = getattr(performance, name)
-        if count == 0 or array.shape != shape or not np.isfinite(array).all():
-            raise ShapeError(
-                f"The performance's {name} are not {shape} finite numbers.",
-                "Make the performance again from its recording.",
-            )
-    low, high = float(performance.weights.min()), float(performance.weights.max())
-    if low < -WEIGHT_SLACK or high > 1.0 + WEIGHT_SLACK:
-        raise ShapeError(
-            f"The performance's weights run from {low:.3g} to {high:.3g}, not from 0 to 1.",
-            "Make the performance again from its recording.",
-        )
 
 
 def _face_action(
