@@ -43,6 +43,7 @@ from studio_avatar_addon.avatar.version import extension_version
 
 from ..job.cache_folder import cache_folder
 from ..job.event_log import EventLog
+from ..job.memory import lack_of_memory, means_lack_of_memory
 from .commands import COMMANDS, command_of
 from .commands.declaration import MADE_AVATAR
 from .developer_commands import CHECKOUT_COMMANDS, add_checkout_commands, run_checkout_command
@@ -130,18 +131,11 @@ def _run_request(job: Path, request: Request, events: EventLog) -> int:
     except (JobCancelled, KeyboardInterrupt):
         events.write(Cancelled())
         return 130
-    except StudioAvatarError as error:
-        return _write_failure(events, error)
-    except MemoryError:
-        events.write(
-            Failed(
-                "EnvironmentProblem",
-                "The computer ran out of memory.",
-                "Close other programs or choose a lower quality.",
-            )
-        )
-        return 1
     except Exception as error:
+        if means_lack_of_memory(error):
+            return _write_failure(events, lack_of_memory())
+        if isinstance(error, StudioAvatarError):
+            return _write_failure(events, error)
         traceback.print_exc()
         events.write(
             Failed(

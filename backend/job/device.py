@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.layout import DEVICES
 
+from .memory import lack_of_memory, means_lack_of_memory
+
 if TYPE_CHECKING:
     import torch
 
@@ -54,6 +56,8 @@ def _import_torch() -> Any:
     try:
         return importlib.import_module("torch")
     except ImportError as error:
+        if means_lack_of_memory(error):
+            raise lack_of_memory() from error
         raise EnvironmentProblem(
             f"The backend's Python interpreter lacks Torch ({error}).",
             "Choose an interpreter with the backend installed, or run `python build.py setup`.",

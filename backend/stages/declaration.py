@@ -49,7 +49,8 @@ class Stage:
 
     `inputs`: names of the earlier stages whose values `run` takes, in its order, after context and
     folder. `settings`: what of the context the result depends on, and the hash of every data file
-    that it reads, as values that JSON can hold.
+    that it reads, as values that JSON can hold. `memory_bytes`: what `run` needs on top of what the
+    process has; 0 where that is little beside the other stages.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Stage:
     output: type  # a frozen dataclass of arrays and plain values, or a TextureSet
     run: Callable[..., Any]  # (StageContext, StageFolder, *inputs) -> output
     settings: Callable[[StageContext], tuple[object, ...]] = lambda context: ()
+    memory_bytes: Callable[[StageContext], int] = lambda context: 0
 
     @property
     def module(self) -> str:
