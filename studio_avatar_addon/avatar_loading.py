@@ -9,7 +9,7 @@ import bpy
 from .avatar.bundle import AvatarFolder, open_avatar, read_performance
 from .avatar.errors import AvatarFolderError
 from .avatar.live_link import RECORDING_SUFFIX, read_live_link
-from .scene.animation import AppliedPerformance, apply_performance
+from .scene.animation import AppliedPerformance, apply_performance, checked_frames
 from .scene.apply import AppliedAvatar, apply_avatar
 from .scene.parts import avatar_root
 from .scene.shape_test import end_shape_test
@@ -18,15 +18,18 @@ from .scene.shape_test import end_shape_test
 def load_avatar(scene: bpy.types.Scene, root: Path) -> AppliedAvatar:
     """Build or refresh the avatar of a folder in the scene, moving as in its own footage.
 
-    Raises AvatarFolderError or TemplateError; the scene is then as it was.
+    Raises AvatarFolderError, TemplateError or ShapeError; the scene is then as it was.
     """
     folder = open_avatar(root)
     recorded = own_performance(folder)
-    performance = read_performance(recorded) if recorded is not None else None
+    performance, name = None, ""
+    if recorded is not None:
+        performance, name = read_performance(recorded), _animation_name(folder, recorded)
+        checked_frames(scene, performance, name)
     applied = apply_avatar(scene, folder)
     end_shape_test(applied.head)
-    if recorded is not None and performance is not None:
-        apply_performance(scene, applied.head, performance, _animation_name(folder, recorded))
+    if performance is not None:
+        apply_performance(scene, applied.head, performance, name)
     for layer in scene.view_layers:
         if applied.head.name in layer.objects:
             layer.objects.active = applied.head
@@ -54,9 +57,10 @@ def apply_performance_file(
             f"The avatar {folder.name} holds no performance.", "Choose a clip of the person."
         )
     read = read_live_link if path.suffix.lower() == RECORDING_SUFFIX else read_performance
-    performance = read(path)
+    performance, name = read(path), _animation_name(folder, path)
+    checked_frames(scene, performance, name)
     end_shape_test(head)
-    return apply_performance(scene, head, performance, _animation_name(folder, path))
+    return apply_performance(scene, head, performance, name)
 
 
 def _animation_name(folder: AvatarFolder, performance: Path) -> str:

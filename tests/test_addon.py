@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -64,10 +67,87 @@ def test_avatar_folder_that_does_not_fit(operators, scene, avatar, change, words
     assert not avatars(scene)
 
 
-def test_damaged_head_leaves_the_scene_as_it_was(operators, scene, avatar):
-    (avatar / "runs" / "a1" / "head.npz").write_bytes(b"PK damaged")
-    assert "damaged" in refused(lambda: operators.load_avatar(directory=str(avatar)))
-    assert not scene.objects
+HEAD, CLIP = "runs/a1/head.npz", "runs/a1/performances/clip.npz"
+MAP = "runs/a1/textures/detail/roughness.png"
+
+
+def changed_array(file: str, name: str, change: Callable[[np.ndarray], object]):
+    """`change` works in place, or returns another array."""
+
+    def damage(avatar: Path) -> None:
+        arrays = read_arrays(avatar / file)
+        other = change(arrays[name])
+        write_arrays(avatar / file, **(arrays | ({} if other is None else {name: other})))
+
+    return damage
+
+
+def changed_bytes(file: str, change: Callable[[bytearray], object]):
+    def damage(avatar: Path) -> None:
+        content = bytearray((avatar / file).read_bytes())
+        change(content)
+        (avatar / file).write_bytes(content)
+
+    return damage
+
+
+def pipe(file: str):
+    """Whoever opens it to read would wait for ever."""
+
+    def damage(avatar: Path) -> None:
+        (avatar / file).unlink()
+        os.mkfifo(avatar / file)
+
+    return damage
+
+
+def flip_bit(content: bytearray) -> None:
+    content[len(content) // 2] ^= 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (changed_bytes(HEAD, bytearray.clear), "head.npz is damaged"),
+        (changed_array(HEAD, "neutral_m", lambda m: m[0].fill(np.nan)), "neutral_m .* finite"),
+        (changed_array(HEAD, "neutral_m", lambda m: m[:-1]), "neutral_m are not"),
+        (
+            changed_array(HEAD, "shape_deltas_m", lambda m: np.full(m.shape, "x")),
+            "head.npz is damaged",
+        ),
+        (changed_array(HEAD, "joints_m", lambda m: m.fill(0.0)), "has no size"),
+        (changed_array(CLIP, "time_s", lambda t: t.fill(np.nan)), "time_s .* finite"),
+        (changed_array(CLIP, "time_s", lambda t: 7200.0 * (t > 0.5) + t), "gap of 120:00"),
+        (changed_array(CLIP, "time_s", lambda t: 1700.0 * t), "At the scene's 240 frames"),
+        (changed_bytes(MAP, flip_bit), "roughness.png is damaged.*checksum"),
+        (changed_bytes(MAP, lambda png: png.__delitem__(slice(-12, None))), "cut off"),
+        (changed_bytes(MAP, lambda png: png.__setitem__(slice(0, 9), b"GIF89a---")), "no PNG"),
+        (pipe(HEAD), "head.npz is damaged.*no regular file"),
+        (pipe(CLIP), "clip.npz is damaged.*no regular file"),
+        (pipe(MAP), "roughness.png is damaged.*no regular file"),
+    ],
+)
+def test_damaged_avatar_leaves_the_scene_as_it_was(operators, scene, avatar, damage, words):
+    damage(avatar)
+    scene.render.fps_base = 0.1
+    before = data_blocks()
+    assert re.search(words, refused(lambda: operators.load_avatar(directory=str(avatar))))
+    assert data_blocks() == before
+
+
+def data_blocks() -> dict[str, int]:
+    """How many there are of each kind."""
+    kinds = (prop for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION")
+    return {kind.identifier: len(getattr(bpy.data, kind.identifier)) for kind in kinds}
+
+
+def test_map_that_another_program_wrote_is_loaded(operators, scene, avatar):
+    edited = bpy.data.images.new("edited", 48, 16, alpha=True)
+    edited.file_format, edited.filepath_raw = "PNG", str(avatar / MAP)
+    edited.save()
+    operators.load_avatar(directory=str(avatar))
+    shown = next(i for i in bpy.data.images if Path(i.filepath).resolve() == avatar / MAP)
+    assert tuple(shown.size) == (48, 16)
 
 
 def test_performances(operators, scene, avatar, fake, clip):

@@ -32,12 +32,11 @@ from .errors import AvatarFolderError, TemplateError
 from .files import sha256_file
 from .layout import AVATAR_FILE, FORMAT, MAPS, RUNS_FOLDER, TEXTURE_ORIGINS
 from .performances import check_performance
+from .png_files import check_png
 from .template import HeadTemplate, installed_template, template_path
 from .types import Camera, Performance
 
 _Value = TypeVar("_Value")
-
-PNG_END = b"IEND\xaeB`\x82"  # the last chunk, which holds nothing, with its checksum
 
 AGAIN = "Create the avatar again from its footage; finished stages are reused."
 
@@ -148,11 +147,14 @@ class AvatarFolder:
     def maps(self) -> dict[str, dict[str, Path]]:
         """The PNGs by version and map name.
 
-        Raises AvatarFolderError where a base colour is missing or a picture was cut off.
+        Raises AvatarFolderError where a base colour is missing or a picture is not whole.
         """
         found = {
             origin: {
-                name: path for name in MAPS if (path := self.texture(origin, name)) is not None
+                # Whatever lies there: what cannot be read is no map that this version lacks.
+                name: path
+                for name in MAPS
+                if (path := self.run / f"textures/{origin}/{name}.png").exists()
             }
             for origin in TEXTURE_ORIGINS
         }
@@ -161,8 +163,10 @@ class AvatarFolder:
                 missing = FileNotFoundError("the file is missing")
                 raise damaged(Path(origin) / "base_color.png", missing)
             for path in pictures.values():
-                if not path.read_bytes().endswith(PNG_END):
-                    raise damaged(path, ValueError("it was cut off"))
+                try:
+                    check_png(path)
+                except (OSError, ValueError) as error:
+                    raise damaged(path, error) from error
         return found
 
     @property
@@ -309,5 +313,5 @@ def damaged(path: Path, error: Exception) -> AvatarFolderError:
 def _from_arrays(path: Path, build: Callable[[], _Value]) -> _Value:
     try:
         return build()
-    except KeyError as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, error) from error

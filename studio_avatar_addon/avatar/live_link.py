@@ -42,7 +42,8 @@ def read_live_link(path: Path) -> Performance:
         content = BytesIO(read_bytes(path, LIMIT_BYTES))
         with TextIOWrapper(content, newline="", encoding="utf-8-sig", errors="strict") as stream:
             # One more than `check_performance` lets pass, and the columns' names.
-            rows = list(islice(filter(None, csv.reader(stream)), MAX_FRAMES + 2))
+            filled = (row for row in csv.reader(stream) if row)
+            rows = list(islice(filled, MAX_FRAMES + 2))
     except (OSError, ValueError, csv.Error) as error:
         raise ShapeError(f"The recording {path.name} cannot be read ({error}).", REMEDY) from error
     columns = {name.strip().lower(): place for place, name in enumerate(rows[0])} if rows else {}

@@ -44,27 +44,40 @@ def apply_performance(
 
     The scene's range is extended where needed, never cut. The same `name` replaces its Actions;
     other Actions that drove the avatar stay in the file.
-    Raises ShapeError where `check_performance` refuses it, or it is too long at the scene's rate.
+    Raises ShapeError as `checked_frames`, before anything is made.
     """
-    check_performance(performance, name)
+    count = checked_frames(scene, performance, name)
     first = scene.frame_start
-    rate = scene.render.fps / scene.render.fps_base
     time_s = performance.time_s - performance.time_s[0]
-    count = int(np.floor(time_s[-1] * rate + 1e-6)) + 1
-    if count > MAX_FRAMES:
-        raise ShapeError(
-            f"At the scene's {rate:g} frames a second the performance {name} has {count} frames, "
-            f"more than the {MAX_FRAMES} allowed.",
-            "Lower the scene's frame rate, or split the recording into takes.",
-        )
     frames = first + np.arange(count)
-    key_time_s = (frames - first) / rate
+    key_time_s = (frames - first) / _rate(scene)
     face = _face_action(head, performance, name, frames, time_s, key_time_s)
     rig = rig_of(head)
     pose = None if rig is None else _pose_action(rig, performance, name, frames, time_s, key_time_s)
     last = int(frames[-1])
     scene.frame_end = max(scene.frame_end, last)
     return AppliedPerformance(face, pose, first, last)
+
+
+def checked_frames(scene: bpy.types.Scene, performance: Performance, name: str) -> int:
+    """How many of the scene's frames it spans.
+
+    Raises ShapeError where `check_performance` refuses it, or it is too long at the scene's rate.
+    """
+    check_performance(performance, name)
+    rate = _rate(scene)
+    count = int(np.floor((performance.time_s[-1] - performance.time_s[0]) * rate + 1e-6)) + 1
+    if count > MAX_FRAMES:
+        raise ShapeError(
+            f"At the scene's {rate:g} frames a second the performance {name} has {count} frames, "
+            f"more than the {MAX_FRAMES} allowed.",
+            "Lower the scene's frame rate, or split the recording into takes.",
+        )
+    return count
+
+
+def _rate(scene: bpy.types.Scene) -> float:
+    return scene.render.fps / scene.render.fps_base
 
 
 def _face_action(

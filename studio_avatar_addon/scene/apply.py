@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 
 from ..avatar.bundle import AvatarFolder, HeadData, template_of
+from ..avatar.heads import check_head
 from ..avatar.template import HeadTemplate
 from . import parts
 from .bust import build_bust
@@ -35,7 +36,7 @@ def apply_avatar(scene: bpy.types.Scene, folder: AvatarFolder) -> AppliedAvatar:
     """Build or refresh the avatar of `folder` in the scene.
 
     Raises TemplateError where its template is missing or of another version, AvatarFolderError
-    where the folder is damaged.
+    where the folder is damaged; the scene is then as it was.
     """
     template = template_of(folder)
     return build_avatar(scene, folder.name, template, folder.head, folder.maps, folder.root)
@@ -49,7 +50,11 @@ def build_avatar(
     maps: Maps,
     root: Path | None = None,
 ) -> AppliedAvatar:
-    """Build or refresh an avatar from explicit values; `root`: the folder that they came from."""
+    """Build or refresh an avatar from explicit values; `root`: the folder that they came from.
+
+    Raises AvatarFolderError where `fit` is no head of the template; the scene is then as it was.
+    """
+    check_head(fit, template)
     if bpy.context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     collection = _collection(scene, name)

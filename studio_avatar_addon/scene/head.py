@@ -48,14 +48,8 @@ def build_head(
 ) -> bpy.types.Object:
     """The avatar's head object in `collection`; `materials` is keyed by `MATERIALS`.
 
-    Raises TemplateError where fit and template do not belong together.
+    Raises TemplateError where Blender cannot use the template's faces.
     """
-    if fit.neutral_m.shape != template.vertices_m.shape:
-        raise TemplateError(
-            f"The head has {len(fit.neutral_m)} vertices, its template {template.name} "
-            f"{len(template.vertices_m)}.",
-            "Create the avatar again with this version of the extension.",
-        )
     mesh = _mesh(name, template, fit.neutral_m)
     for material in MATERIALS:
         mesh.materials.append(materials[material])
