@@ -8,7 +8,6 @@ through the operators an artist uses, in the `bpy` package.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import time
@@ -20,6 +19,7 @@ import bpy
 
 import studio_avatar_addon
 from studio_avatar_addon.avatar.bundle import open_avatar
+from studio_avatar_addon.job_timer import SESSION
 
 from .overview import write_overview
 
@@ -68,7 +68,7 @@ def make_demo(clip: Path, quality: str, output: Path) -> None:
 
     started = time.monotonic()
     operators.create_avatar(filepath=str(clip), directory=str(avatar), quality=quality)
-    costs.rows += _backend_costs(avatar)
+    costs.rows += _backend_costs()
     costs.rows.append(("create and apply, whole", time.monotonic() - started, 0))
     costs.measure("save avatar.blend", lambda: _save(output / "avatar.blend"))
     stills = [output / f"still_{light}.png" for light in (RIG, *HDRIS)]
@@ -92,11 +92,10 @@ def _save(path: Path) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
 
 
-def _backend_costs(avatar: Path) -> list[tuple[str, float, int]]:
-    """Stage, seconds and peak MB as the backend measured them: the last event of the newest job."""
-    job = max((avatar / "jobs").glob("*/events.jsonl"))
-    last = json.loads(job.read_text("utf-8").splitlines()[-1])
-    return [(s["stage"], s["seconds"], s["peak_mb"]) for s in last["result"]["stages"]]
+def _backend_costs() -> list[tuple[str, float, int]]:
+    """Stage, seconds and peak MB as the backend measured them and told at the job's end."""
+    stages = SESSION.results["create"]["stages"]
+    return [(s["stage"], s["seconds"], s["peak_mb"]) for s in stages]
 
 
 if __name__ == "__main__":

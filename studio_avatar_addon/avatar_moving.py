@@ -7,7 +7,6 @@ deletes them. A record of what was moved lets other .blend files find theirs whe
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -18,13 +17,13 @@ from pathlib import Path
 import bpy
 
 from .avatar.errors import AvatarFolderError
-from .avatar.files import write_json
+from .avatar.files import read_json, write_json
 from .places import AVATARS, RENDERS, unsaved_folder, user_folder
 from .properties import scene_settings
 from .scene.parts import FOLDER
 
 _RECORD = "moved.json"  # {former absolute path: present one}
-_SCENE_PATHS = ("directory", "last_job", "performance", "render_folder", "footage")
+_SCENE_PATHS = ("directory", "performance", "render_folder", "footage")
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def _delete(path: Path) -> None:
 def _record() -> Mapping[Path, Path]:
     """Former to present places; empty where nothing was moved."""
     try:
-        stored = json.loads((unsaved_folder() / _RECORD).read_text("utf-8"))
+        stored = read_json(unsaved_folder() / _RECORD)
         return {Path(former): Path(now) for former, now in stored.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}

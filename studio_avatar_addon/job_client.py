@@ -18,8 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from .avatar.errors import EnvironmentProblem, JobBusy, JobCancelled, JobError, StudioAvatarError
-from .avatar.files import cannot_write
-from .avatar.job import CANCEL_FILE, LOG_FILE, Done, Failed, Request, new_job_folder
+from .avatar.job import (
+    CANCEL_FILE,
+    LOG_FILE,
+    Done,
+    Failed,
+    Request,
+    cannot_write_job,
+    new_job_folder,
+)
 from .job_endings import CHOOSE_INTERPRETER, crash, failure
 from .job_status import EventReader, JobStatus, read_record
 
@@ -159,8 +166,8 @@ class JobSession:
     def start(self, backend: Backend, request: Request, jobs: Path) -> Job:
         """Start a job in a new folder below `jobs`.
 
-        Raises JobBusy while another one runs, AvatarFolderError where `jobs` cannot be written,
-        EnvironmentProblem where the interpreter does not start.
+        Raises JobBusy while another one runs, EnvironmentProblem where `jobs` cannot be written or
+        the interpreter does not start.
         """
         if self.running:
             raise JobBusy(
@@ -235,7 +242,7 @@ def _start_backend(backend: Backend, request: Request, jobs: Path) -> Job:
     try:
         log = (folder / LOG_FILE).open("wb")
     except OSError as error:
-        raise cannot_write(folder / LOG_FILE, error) from error
+        raise cannot_write_job(folder, error) from error
     with log:
         try:
             process = _start_process(command, backend, log.fileno())

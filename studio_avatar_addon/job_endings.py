@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .avatar.errors import BackendCrashed, JobCancelled, JobError, StudioAvatarError
+from .avatar.files import open_regular
 from .avatar.job import Failed
 
 LOG_TAIL_LINES = 20  # enough for a traceback's end, and to be pasted into a report
@@ -111,8 +113,8 @@ def crash(
 def tail(log: Path) -> str:
     """The last lines of a log, "" where there is none."""
     try:
-        with log.open("rb") as stream:
-            stream.seek(max(0, log.stat().st_size - _LOG_TAIL_BYTES))
+        with open_regular(log) as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
             text = stream.read().decode("utf-8", "replace")
     except OSError:
         return ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .avatar.files import open_regular
 from .avatar.job import (
     EVENTS_FILE,
     Cancelled,
@@ -104,7 +105,7 @@ class EventReader:
         Raises JobError for a line that is no event, ProtocolMismatch for another protocol.
         """
         try:
-            with self._path.open("rb") as stream:
+            with open_regular(self._path) as stream:
                 stream.seek(self._offset)
                 text = stream.read(READ_LIMIT)
                 if b"\n" not in text:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import bpy
 
 from .avatar.errors import StudioAvatarError
-from .avatar.job import Request
+from .avatar.job import Request, is_job_name
 from .avatar.layout import JOBS_FOLDER
 from .job_client import Job, JobSession
 from .job_status import JobStatus
@@ -24,17 +23,15 @@ Arguments = Mapping[str, str | int | float | bool | None]
 FollowUp = Callable[[Mapping[str, Any]], None]
 
 
-def start_job(
-    scene: bpy.types.Scene, command: str, arguments: Arguments, avatar: Path | None
-) -> Job:
-    """Start a job in `avatar`'s folder of jobs, or in the cache's where it is about none.
+def start_job(scene: bpy.types.Scene | None, command: str, arguments: Arguments) -> Job:
+    """Start a job; `scene` remembers it as its last one, None where it is about no avatar.
 
     Raises EnvironmentProblem where no interpreter is set, and as `JobSession.start` does.
     """
-    jobs = (avatar or cache_folder()) / JOBS_FOLDER
-    job = SESSION.start(configured_backend(), Request(command, arguments), jobs)
-    if avatar is not None:
-        scene_settings(scene).last_job = str(job.folder)
+    request = Request(command, arguments)
+    job = SESSION.start(configured_backend(), request, cache_folder() / JOBS_FOLDER)
+    if scene is not None:
+        scene_settings(scene).last_job = job.folder.name
     return job
 
 
@@ -93,6 +90,10 @@ def stage_name(status: JobStatus) -> str:
 
 
 def show_last_job(last_job: str) -> None:
-    """Show how a job of an earlier session ended; nothing where its folder is gone."""
-    if last_job and not SESSION.running and Path(last_job).is_dir():
-        SESSION.load_record(Path(last_job))
+    """Show how a job of an earlier session ended; nothing where its folder is gone.
+
+    Only its name is told by the .blend, which may be a stranger's: no path of it is followed.
+    """
+    folder = cache_folder() / JOBS_FOLDER / last_job
+    if is_job_name(last_job) and not SESSION.running and folder.is_dir():
+        SESSION.load_record(folder)

@@ -30,7 +30,7 @@ def user_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """For what can be made again: compiled kernels, the folders of system checks."""
+    """For what can be made again, and the folders of jobs."""
     chosen = backend_choice().cache_folder
     return Path(bpy.path.abspath(chosen)) if chosen else user_folder() / "cache"
 

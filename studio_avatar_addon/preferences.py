@@ -38,7 +38,8 @@ class StudioAvatarPreferences(bpy.types.AddonPreferences):
         )
         cache_folder: StringProperty(
             name="Cache Folder",
-            description="For what can be made again; empty: the extension's own user folder",
+            description="For what can be made again, and the logs of jobs; empty: the extension's "
+            "own user folder",
             subtype="DIR_PATH",
         )
 

@@ -156,6 +156,7 @@ def fake(monkeypatch, small_avatar, tmp_path) -> Callable[[str], None]:
 
     backend = Backend(Path(sys.executable), "fake_backend", Path(__file__).parent, tmp_path)
     monkeypatch.setattr(job_timer, "configured_backend", lambda: backend)
+    monkeypatch.setattr(job_timer, "cache_folder", lambda: tmp_path)
     monkeypatch.setenv("FAKE_AVATAR", str(small_avatar))
     return partial(monkeypatch.setenv, "FAKE")
 

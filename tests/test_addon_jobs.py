@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,6 +46,10 @@ def face_curves(head: bpy.types.Object) -> int:
     return len(data.action.fcurves)
 
 
+def request_of_last_job(scene: bpy.types.Scene, cache: Path) -> dict:
+    return json.loads((cache / "jobs" / scene.studio_avatar.last_job / "request.json").read_text())
+
+
 def test_create_brings_the_whole_avatar(operators, scene, fake, clip, tmp_path):
     fake("work")
     out = tmp_path / "avatars" / "näme with 'quotes'"
@@ -57,7 +62,7 @@ def test_create_brings_the_whole_avatar(operators, scene, fake, clip, tmp_path):
     assert rig_of(head).animation_data.action is not None
     assert bpy.context.view_layer.objects.active == head
     assert SESSION.error is None
-    request = json.loads((Path(scene.studio_avatar.last_job) / "request.json").read_text())
+    request = request_of_last_job(scene, tmp_path)
     assert request["command"] == "create"
     assert request["arguments"] == {
         "footage": str(clip),
@@ -79,7 +84,7 @@ def test_create_takes_what_the_panel_holds(operators, scene, fake, clip, tmp_pat
     scene.studio_avatar.neutral_is = "0.18"
     assert "studio_avatar.clear_neutral" in draw_tab()
     operators.create_avatar()
-    request = json.loads((Path(scene.studio_avatar.last_job) / "request.json").read_text())
+    request = request_of_last_job(scene, tmp_path)
     arguments = request["arguments"]
     assert arguments["quality"] == "high"
     chosen = StudioChoices("physical", 0.5, neutral=NeutralSpot(12, 40.0, 60.0, 0.18))
@@ -113,9 +118,9 @@ def test_timer_path_applies_without_holding_blender(scene, fake, clip, tmp_path)
     """Timers do not run in the bpy module: the test calls what the timer would call."""
     fake("work")
     out = tmp_path / "out"
-    job = job_timer.start_job(scene, "create", {"footage": str(clip), "out": str(out)}, out)
+    job = job_timer.start_job(scene, "create", {"footage": str(clip), "out": str(out)})
     with pytest.raises(JobBusy):
-        job_timer.start_job(scene, "create", {}, out)
+        job_timer.start_job(scene, "create", {})
     applied = []
 
     def on_done(result):
@@ -137,7 +142,7 @@ def test_timer_path_applies_without_holding_blender(scene, fake, clip, tmp_path)
 
 def test_timer_keeps_a_failure_for_the_panel(scene, fake, clip, tmp_path):
     fake("fail")
-    job = job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job = job_timer.start_job(scene, "create", {"footage": str(clip)})
     while job_timer._poll_job(job, pytest.fail) is not None:
         time.sleep(0.01)
     assert isinstance(SESSION.error, FaceNotFound)
@@ -183,25 +188,25 @@ def test_footage_that_is_missing_or_not_chosen(operators, scene, tmp_path):
     assert "Choose the clip again" in refused(lambda: operators.choose_footage(filepath=gone))
 
 
-def test_output_folder_that_cannot_be_written(operators, fake, clip, tmp_path):
+def test_cache_folder_that_cannot_be_written(operators, fake, clip, tmp_path, monkeypatch):
     fake("work")
     (tmp_path / "taken").write_text("a file")
-    message = refused(
-        lambda: operators.create_avatar(filepath=str(clip), directory=str(tmp_path / "taken"))
-    )
-    assert "Choose an output folder" in message
+    monkeypatch.setattr(job_timer, "cache_folder", lambda: tmp_path / "taken")
+    message = refused(lambda: operators.create_avatar(filepath=str(clip)))
+    assert f"The cache folder {tmp_path / 'taken'} cannot be written" in message
+    assert "choose another cache folder in the extension's preferences" in message
 
 
 def test_second_job_is_refused_while_one_runs(operators, scene, fake, clip, tmp_path):
     fake("hang")
-    job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job_timer.start_job(scene, "create", {"footage": str(clip)})
     assert "still running" in refused(lambda: operators.create_avatar(filepath=str(clip)))
     assert SESSION.running
 
 
 def test_cancel(operators, scene, fake, clip, tmp_path):
     fake("work")
-    job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job_timer.start_job(scene, "create", {"footage": str(clip)})
     operators.cancel_job()
     with pytest.raises(JobCancelled):
         job_timer.wait_for_job()
@@ -220,11 +225,24 @@ def test_reopened_file_tells_of_its_interrupted_job(operators, scene, fake, clip
     assert SESSION.status.stage == "fitting"
 
 
+def test_last_job_of_a_strangers_file_leads_nowhere(scene, fake, tmp_path):
+    fake("work")
+    name = "20260101T000000-abcdef"
+    for folder in (tmp_path / "elsewhere" / name, tmp_path / "jobs" / name):
+        folder.mkdir(parents=True)
+        os.mkfifo(folder / "events.jsonl")
+    for stored in (str(tmp_path / "elsewhere" / name), f"../elsewhere/{name}", ".."):
+        job_timer.show_last_job(stored)
+        assert SESSION.error is None
+    job_timer.show_last_job(name)  # a pipe does not hold Blender
+    assert "interrupted" in str(SESSION.error)
+
+
 def test_disabling_the_addon_ends_its_job(scene, fake, clip, tmp_path):
     import addon_utils
 
     fake("hang")
-    job = job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job = job_timer.start_job(scene, "create", {"footage": str(clip)})
     addon_utils.disable("studio_avatar_addon")
     try:
         assert job._process.poll() is not None
@@ -241,7 +259,7 @@ def test_check_system(operators, fake):
 
 def test_panel_of_a_running_job_and_of_its_error(operators, scene, fake, clip, tmp_path):
     fake("hang")
-    job_timer.start_job(scene, "create", {"footage": str(clip)}, tmp_path / "out")
+    job_timer.start_job(scene, "create", {"footage": str(clip)})
     while not job_timer.SESSION.poll().stage:
         time.sleep(0.01)
     drawn = draw_tab()

@@ -200,7 +200,7 @@ def test_documents_that_cannot_be_written(operators, scene, former, home):
 
 def test_nothing_moves_while_a_job_runs(operators, scene, former, fake, clip, tmp_path):
     fake("hang")
-    job_timer.start_job(scene, "create", {"footage": str(clip)}, former / "avatars" / "clip")
+    job_timer.start_job(scene, "create", {"footage": str(clip)})
     assert not operators.move_avatars.poll()
 
 

@@ -46,7 +46,9 @@ def test_file_keeps_them(tmp_path: Path) -> None:
     assert read_corrections(tmp_path) == given
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"leave_out": ["x"]}', '{"landmarks_px": 3}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "[" * 100_000, '{"leave_out": ["x"]}', '{"landmarks_px": 3}']
+)
 def test_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / CORRECTIONS_FILE).write_text(text, "utf-8")
     with pytest.raises(AvatarFolderError, match=r"corrections\.json is damaged"):

@@ -13,7 +13,6 @@ import pytest
 
 from studio_avatar_addon import job_client
 from studio_avatar_addon.avatar.errors import (
-    AvatarFolderError,
     BackendCrashed,
     EnvironmentProblem,
     FaceNotFound,
@@ -22,7 +21,7 @@ from studio_avatar_addon.avatar.errors import (
     JobError,
     ProtocolMismatch,
 )
-from studio_avatar_addon.avatar.job import Cancelled, Done, Request
+from studio_avatar_addon.avatar.job import Cancelled, Done, Request, new_job_folder, read_request
 from studio_avatar_addon.job_client import Backend, Job, JobSession
 from studio_avatar_addon.job_status import read_record
 
@@ -267,13 +266,29 @@ def test_no_poll_holds_the_caller(start, session):
 @pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_folder(backend, session, tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(AvatarFolderError):
+    with pytest.raises(EnvironmentProblem):
         session.start(backend, REQUEST, tmp_path / "jobs")
 
 
 def test_folder_that_cannot_be_made(backend, session, tmp_path):
     """The same refusal where root may write anywhere: a file stands in the folder's place."""
-    (tmp_path / "avatar").write_text("")
-    with pytest.raises(AvatarFolderError) as caught:
-        session.start(backend, REQUEST, tmp_path / "avatar" / "jobs")
-    assert "output folder" in caught.value.remedy
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(EnvironmentProblem, match="cache cannot be written") as caught:
+        session.start(backend, REQUEST, tmp_path / "cache" / "jobs")
+    assert "another cache folder" in caught.value.remedy
+
+
+def test_new_job_removes_old_ones_but_nothing_else(tmp_path):
+    old, kept, other = "20200101T000000-0a1b2c", "20200101T000000-ffffff", "20200101"
+    for name in (old, kept, other, "20990101T000000-0a1b2c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "request.json").write_text("{}")
+    (tmp_path / kept / "mine.txt").write_text("")
+    (tmp_path / "20200101T000000-00aaff").symlink_to(tmp_path / other)
+    new = new_job_folder(tmp_path, REQUEST)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        kept, other, "20990101T000000-0a1b2c", "20200101T000000-00aaff", new.name,
+    }  # fmt: skip
+    assert [path.name for path in (tmp_path / kept).iterdir()] == ["mine.txt"]
+    assert (tmp_path / other / "request.json").exists()
+    assert read_request(new) == REQUEST

@@ -10,7 +10,6 @@ mesh's 468, pixels those of the stored frame, from its top left corner.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import AvatarFolderError, StudioAvatarError
-from .files import write_json
+from .files import read_json, write_json
 from .layout import FIRST_IRIS_LANDMARK
 
 CORRECTIONS_FILE = "corrections.json"
@@ -164,10 +163,10 @@ def read_corrections(avatar: Path) -> Corrections:
     Raises AvatarFolderError where the file is damaged, CorrectionError where it cannot be meant.
     """
     path = avatar / CORRECTIONS_FILE
-    if not path.is_file():
+    if not path.exists():
         return Corrections()
     try:
-        return corrections_from_json(json.loads(path.read_text("utf-8")))
+        return corrections_from_json(read_json(path))
     except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise AvatarFolderError(
             f"{path} is damaged ({error}).", "Mend it, or delete it to fit without corrections."

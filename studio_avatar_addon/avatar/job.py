@@ -1,9 +1,13 @@
 """The job folder: request, events and cancel file, as both processes read and write them.
 
-    jobs/<utc>-<id>/request.json    {"protocol": 1, "command": "create", "arguments": {…}}
-                    events.jsonl    one event a line, appended by the backend
-                    cancel          created by the add-on to ask for the end
-                    backend.log     the backend's stdout and stderr, where the add-on started it
+    <cache>/jobs/
+      <utc>-<id>/request.json  {"protocol": 1, "command": "create", "arguments": {…}}
+                 events.jsonl  one event a line, appended by the backend
+                 cancel        created by the add-on to ask for the end
+                 backend.log   the backend's stdout and stderr, where the add-on started it
+
+It holds paths of this machine, so that it lies in the cache and not in an avatar, which may be
+given away. A new one removes those that are older than KEPT_DAYS.
 
 `hello` comes first; exactly one of `done`, `failed`, `cancelled` ends a job whose folder can be
 written. Unknown fields are ignored, so that newer sides can add some; an unknown event is an
@@ -13,15 +17,17 @@ error. Another protocol is refused by whichever side reads it.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from .errors import JobError, ProtocolMismatch
-from .files import cannot_write, write_json
+from .errors import EnvironmentProblem, JobError, ProtocolMismatch
+from .files import read_json
 
 PROTOCOL = 1  # changes when one side would misread what an older other side writes
 
@@ -29,6 +35,10 @@ REQUEST_FILE = "request.json"
 EVENTS_FILE = "events.jsonl"
 CANCEL_FILE = "cancel"
 LOG_FILE = "backend.log"
+
+KEPT_DAYS = 30.0  # long enough to report what went wrong
+_STAMP = "%Y%m%dT%H%M%S"
+_NAME = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,7 @@ def parse_event(line: str) -> Event:
     """Read one line. Raises ProtocolMismatch for another protocol, JobError for garbage."""
     try:
         loaded: object = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         loaded = None
     values = cast("dict[str, Any]", loaded) if isinstance(loaded, dict) else {}
     kind = _EVENT_TYPES.get(str(values.get("event")))
@@ -168,21 +178,49 @@ def protocol_mismatch(found: object, *, theirs: str, ours: str) -> ProtocolMisma
 
 
 def new_job_folder(jobs: Path, request: Request) -> Path:
-    """Make `jobs/<utc>-<id>/` with its request. Raises AvatarFolderError if it can't be written."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = jobs / f"{stamp}-{secrets.token_hex(3)}"
+    """Make `jobs/<utc>-<id>/` with its request.
+
+    Raises EnvironmentProblem where it cannot be written.
+    """
+    now = datetime.now(UTC)
+    folder = jobs / f"{now.strftime(_STAMP)}-{secrets.token_hex(3)}"
     try:
         folder.mkdir(parents=True)
+        _remove_before(jobs, (now - timedelta(days=KEPT_DAYS)).strftime(_STAMP))
+        text = json.dumps({"protocol": PROTOCOL, **asdict(request)}, indent=1)
+        (folder / REQUEST_FILE).write_text(text, "utf-8")
     except OSError as error:
-        raise cannot_write(jobs, error) from error
-    write_json(folder / REQUEST_FILE, {"protocol": PROTOCOL, **asdict(request)})
+        raise cannot_write_job(folder, error) from error
     return folder
+
+
+def is_job_name(name: str) -> bool:
+    """Is it one that `new_job_folder` gives?"""
+    return _NAME.fullmatch(name) is not None
+
+
+def cannot_write_job(job: Path, error: OSError) -> EnvironmentProblem:
+    """What the disk refused, for a folder `jobs/<utc>-<id>` of the cache."""
+    return EnvironmentProblem(
+        f"The cache folder {job.parents[1]} cannot be written ({error.strerror or error}).",
+        "Free some space there, or choose another cache folder in the extension's preferences.",
+    )
+
+
+def _remove_before(jobs: Path, stamp: str) -> None:
+    """Our own files of older jobs, as far as it goes; what else lies there keeps its folder."""
+    for folder in jobs.iterdir():
+        if is_job_name(folder.name) and folder.name < stamp and not folder.is_symlink():
+            with suppress(OSError):
+                for name in (REQUEST_FILE, EVENTS_FILE, CANCEL_FILE, LOG_FILE):
+                    (folder / name).unlink(missing_ok=True)
+                folder.rmdir()
 
 
 def read_request(job: Path) -> Request:
     """Raises ProtocolMismatch, or JobError where the folder holds no readable request."""
     try:
-        loaded: object = json.loads((job / REQUEST_FILE).read_text("utf-8"))
+        loaded: object = read_json(job / REQUEST_FILE)
     except (OSError, ValueError) as error:
         raise JobError(
             f"The job folder {job} holds no readable request ({error}).", "Start the job again."

@@ -145,7 +145,7 @@ class STUDIO_AVATAR_OT_create_avatar(JobOperator, bpy.types.Operator):
             "device": backend_choice().device,
             **skin_choices(settings).as_arguments(),
         }
-        return start_job(context.scene, "create", arguments, avatar)
+        return start_job(context.scene, "create", arguments)
 
     def result_handler(self):
         return load_created_avatar
@@ -194,7 +194,7 @@ class STUDIO_AVATAR_OT_apply_performance(JobOperator, bpy.types.Operator):
         footage = existing_footage(self.filepath)
         avatar = avatar_root(head_of(context))
         arguments = {"avatar": str(avatar), "footage": str(footage)}
-        return start_job(context.scene, "perform", arguments, avatar)
+        return start_job(context.scene, "perform", arguments)
 
     def result_handler(self):
         return apply_created_performance
@@ -226,7 +226,7 @@ class STUDIO_AVATAR_OT_check_system(JobOperator, bpy.types.Operator):
         return no_job_running(cls)
 
     def start(self, context):
-        return start_job(context.scene, "doctor", {"device": backend_choice().device}, None)
+        return start_job(None, "doctor", {"device": backend_choice().device})
 
 
 class STUDIO_AVATAR_OT_dismiss_error(bpy.types.Operator):
