@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -187,6 +188,31 @@ def test_photos_with_focal_length(tmp_path: Path) -> None:
     assert capture.camera_guess.focal_px[0] == pytest.approx(50 * 600 / 43.27)
     (told,) = (f.message for f in capture.findings if f.code == "photos_skipped")
     assert told.startswith("2 photos were left out (breaks_off.jpg, cropped.png)")
+
+
+def test_photos_of_200_megapixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone's are used, others as large are told; so are a link to nowhere and a pipe."""
+    monkeypatch.setattr("backend.stages.footage.photos.MAX_SIDE_PX", 480)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index, frame in enumerate(turning_face(9)):
+        large = cv2.resize(frame, (16320, 12240)) if index == 4 else frame
+        Image.fromarray(large).save(folder / f"{index}.jpg", quality=95)
+    (folder / "gone.jpg").symlink_to("nowhere")
+    Image.new("L", (9000, 8000)).save(folder / "huge.png")
+    os.mkfifo(folder / "pipe.jpg")
+    capture = read(folder, tmp_path / "frames")
+    assert len(capture.time_s) == 9
+    (told,) = (f.message for f in capture.findings if f.code == "photos_skipped")
+    assert told.startswith("3 photos were left out (gone.jpg, huge.png, pipe.jpg)")
+    for photo in folder.glob("?.jpg"):
+        photo.unlink()
+    with pytest.raises(FootageUnreadable, match="None of the 3 photos"):
+        read(folder, tmp_path / "frames")
+    (folder / "gone.jpg").unlink()
+    (folder / "pipe.jpg").unlink()
+    with pytest.raises(FootageUnreadable, match="more than 70 megapixels"):
+        read(folder, tmp_path / "frames")
 
 
 def test_no_face(tmp_path: Path) -> None:

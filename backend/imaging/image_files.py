@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.errors import AvatarFolderError
-from studio_avatar_addon.avatar.files import whole_file
+from studio_avatar_addon.avatar.files import read_bytes, write_bytes
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray
 
 Image8 = NDArray[np.uint8]
@@ -25,17 +25,20 @@ def read_image(path: Path) -> Pixels:
     Raises AvatarFolderError where the file is missing or damaged.
     """
     try:
-        stored = np.frombuffer(path.read_bytes(), np.uint8)
+        stored = np.frombuffer(read_bytes(path), np.uint8)
     except OSError as error:
         raise AvatarFolderError(
             f"The picture {path} cannot be read ({error.strerror or error}).",
             "Create the avatar again.",
         ) from error
-    found = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if stored.size else None
-    if found is None or found.dtype not in (np.uint8, np.uint16):
+    try:
+        found = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED)  # raises where it is empty or too large
+        if found is None or found.dtype not in (np.uint8, np.uint16):
+            raise ValueError("no picture of 8 or 16 bits")
+    except (cv2.error, ValueError) as error:
         raise AvatarFolderError(
             f"The picture {path} is damaged.", "Delete it and create the avatar again."
-        )
+        ) from error
     depth = np.uint8 if found.dtype == np.uint8 else np.uint16
     return _swap_red_and_blue(np.asarray(found, depth))
 
@@ -51,8 +54,7 @@ def write_png(path: Path, pixels: Pixels, compression: int = 3) -> None:
     _, encoded = cv2.imencode(
         ".png", _swap_red_and_blue(pixels), [cv2.IMWRITE_PNG_COMPRESSION, compression]
     )
-    with whole_file(path) as partial:
-        partial.write_bytes(encoded.tobytes())
+    write_bytes(path, encoded.data)
 
 
 def write_jpeg(path: Path, pixels: Image8, quality: int = 90) -> None:
@@ -60,8 +62,7 @@ def write_jpeg(path: Path, pixels: Image8, quality: int = 90) -> None:
     _, encoded = cv2.imencode(
         ".jpg", _swap_red_and_blue(pixels), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
-    with whole_file(path) as partial:
-        partial.write_bytes(encoded.tobytes())
+    write_bytes(path, encoded.data)
 
 
 def _swap_red_and_blue(pixels: Pixels) -> Pixels:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from studio_avatar_addon.avatar.files import read_json
 
 WEIGHTS = Path(__file__).parent / "diffusion" / "weights"
 ORIGIN = "origin.json"
@@ -13,6 +14,6 @@ FILE = Path("unet") / "diffusion_pytorch_model.fp16.safetensors"
 def weights_sha256(folder: Path = WEIGHTS) -> str:
     """Of the weights, by their description; empty where there is none."""
     try:
-        return json.loads((folder / ORIGIN).read_text("utf-8"))["sha256"]
+        return read_json(folder / ORIGIN)["sha256"]
     except (OSError, KeyError, TypeError, ValueError):
         return ""

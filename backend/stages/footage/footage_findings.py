@@ -55,8 +55,8 @@ def _about_file(facts: SourceFacts, survey: Survey) -> list[Finding]:
         findings.append(
             Finding(
                 "photos_skipped",
-                f"{len(facts.skipped)} photos were left out ({names}): unreadable, or of another "
-                "size than most. Export them all as jpg in one size to use them.",
+                f"{len(facts.skipped)} photos were left out ({names}): unreadable, too large or "
+                "of another size than most. Export them all as plain jpg in one size to use them.",
             )
         )
     return findings

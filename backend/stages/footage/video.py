@@ -7,7 +7,7 @@ and files that end too early.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.errors import FootageUnreadable
+from studio_avatar_addon.avatar.files import open_regular
 
 from .source import SourceFacts, focal_from_equivalent
 from .transfer import srgb_from_signal
@@ -130,21 +131,33 @@ def _decode_frames(container: InputContainer) -> Iterator[av.VideoFrame]:
         try:
             frames = packet.decode()
             broken = 0
+        except MemoryError:  # one of FFmpeg's, too; the packet is not to blame
+            raise
         except FFmpegError:
             broken += 1
             if broken > MAX_BROKEN_PACKETS:
                 return
             continue
         yield from frames
-    with suppress(FFmpegError):
+    with _damage_tolerated():
         yield from stream.codec_context.decode(None)  # what the decoder still holds
 
 
 def _readable_packets(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
     """Packets up to the end of the file, or to where a truncated one cannot be read on; the
     empty one that asks for the decoder's last frames is left out, as not every file gives it."""
-    with suppress(FFmpegError):
+    with _damage_tolerated():
         yield from (packet for packet in packets if packet.size)
+
+
+@contextmanager
+def _damage_tolerated() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except FFmpegError:
+        pass
 
 
 def _facts(
@@ -217,7 +230,7 @@ def _preview_table(transfer: str) -> NDArray[np.uint8]:
 
 
 def _not_a_video(path: Path, error: FFmpegError) -> FootageUnreadable:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         head = stream.read(SIGNATURE_BYTES)
     if not head:
         return FootageUnreadable(f"{path.name} is an empty file.", COPY_AGAIN)

@@ -10,14 +10,13 @@ origin.json                                     how it was made, with the weight
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 
 import safetensors
 import torch
 
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
-from studio_avatar_addon.avatar.files import sha256_file, write_json
+from studio_avatar_addon.avatar.files import read_json, sha256_file, write_json
 
 from ..shipped_weights import FILE, ORIGIN, WEIGHTS
 from .network import DetailNet
@@ -44,7 +43,7 @@ def load(folder: Path = WEIGHTS) -> DetailPipeline:
     """
     file = folder / FILE
     try:
-        origin = json.loads((folder / ORIGIN).read_text("utf-8"))
+        origin = read_json(folder / ORIGIN)
         if sha256_file(file) != origin["sha256"]:
             raise EnvironmentProblem(f"{file.name} is not the file its description means.", REMEDY)
         net = DetailNet.from_pretrained(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
-from studio_avatar_addon.avatar.files import sha256_file, whole_file, write_json
+from studio_avatar_addon.avatar.files import read_json, sha256_file, write_bytes, write_json
 
 from .encoder import Encoder
 from .generator import Generator
@@ -53,8 +52,7 @@ def save(net: StudioNet, folder: Path = WEIGHTS, name: str = NAME, **facts: obje
     """
     file = folder / f"{name}.safetensors"
     state = {key: value.half().contiguous() for key, value in net.cpu().state_dict().items()}
-    with whole_file(file) as partial:
-        partial.write_bytes(safetensors.torch.save(state))
+    write_bytes(file, safetensors.torch.save(state))
     description = {"shape": asdict(net.shape), "sha256": sha256_file(file), **facts}
     write_json(folder / f"{name}.json", description)
 
@@ -62,7 +60,7 @@ def save(net: StudioNet, folder: Path = WEIGHTS, name: str = NAME, **facts: obje
 def weights_sha256(folder: Path = WEIGHTS, name: str = NAME) -> str:
     """Of the weights, by their description; empty where there is none."""
     try:
-        return json.loads((folder / f"{name}.json").read_text("utf-8"))["sha256"]
+        return read_json(folder / f"{name}.json")["sha256"]
     except (OSError, KeyError, TypeError, ValueError):
         return ""
 
@@ -74,7 +72,7 @@ def load(folder: Path = WEIGHTS, name: str = NAME) -> StudioNet:
     """
     file = folder / f"{name}.safetensors"
     try:
-        description = json.loads((folder / f"{name}.json").read_text("utf-8"))
+        description = read_json(folder / f"{name}.json")
         if sha256_file(file) != description["sha256"]:
             raise EnvironmentProblem(f"{file.name} is not the file its description means.", REMEDY)
         stored = description["shape"]
