@@ -138,7 +138,7 @@ class StudioAvatarSettings(bpy.types.PropertyGroup):
                 ("0.18", "Grey Card", "Reflects 18 % of the light"),
             ],
         )
-        last_job: StringProperty(options={"HIDDEN"})
+        last_job: StringProperty(options={"HIDDEN"})  # its folder's name in the cache
         performance: StringProperty(
             name="Performance",
             description="A clip, a finished performance or a Live Link Face CSV; "
