@@ -31,7 +31,7 @@ def check_head(head: HeadData, template: HeadTemplate) -> None:
     for field, shape in shapes.items():
         array = getattr(head, field)
         if array.shape != shape or array.dtype.kind not in "fi":
-            raise _no_head(f"its {field} are not {shape} numbers")
+            raise _no_head(f"its {field} are not {' x '.join(map(str, shape))} numbers")
         if not (np.abs(array) <= LARGEST_M).all():  # NaN is not either
             raise _no_head(f"its {field} are not all finite and of a head's size")
     bones_m: FloatArray = np.linalg.norm(head.joints_m[:, 1] - head.joints_m[:, 0], axis=1)

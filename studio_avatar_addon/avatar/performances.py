@@ -57,8 +57,10 @@ def _check_arrays(performance: Performance, name: str) -> None:
         array = getattr(performance, field)
         fits = count > 0 and array.shape == shape and array.dtype.kind in "fi"
         if not fits or not (np.abs(array) <= _LARGEST).all():  # NaN is not either
+            wanted = " x ".join(map(str, shape))
             raise ShapeError(
-                f"The {field} of the performance {name} are not {shape} finite numbers.", AGAIN
+                f"The performance {name} is damaged: its {field} are not {wanted} finite numbers.",
+                AGAIN,
             )
     if count > MAX_FRAMES:
         raise ShapeError(
