@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -26,11 +27,17 @@ from PIL import Image
 
 from backend.cli import main
 from backend.detector.landmark_indices import LEFT_IRIS, RIGHT_IRIS
+from backend.job.memory import require_memory
 from backend.stages.footage import read_footage
 from backend.stages.footage.zoom import zoom_share
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
 from studio_avatar_addon.avatar.bundle import open_avatar
-from studio_avatar_addon.avatar.errors import AvatarFolderError, BackendCrashed, FootageUnreadable
+from studio_avatar_addon.avatar.errors import (
+    AvatarFolderError,
+    BackendCrashed,
+    EnvironmentProblem,
+    FootageUnreadable,
+)
 from studio_avatar_addon.avatar.job import Request, new_job_folder
 from studio_avatar_addon.avatar.types import QUALITY, Capture
 from studio_avatar_addon.job_endings import crash
@@ -329,3 +336,100 @@ def test_avatar_that_is_not_whole_leaves_the_scene_alone(
     with pytest.raises(RuntimeError, match=f"{file.name} is damaged or missing"):
         bpy.ops.studio_avatar.load_avatar(directory=str(root))
     assert not bpy.context.scene.objects
+
+
+def test_lack_of_memory_is_told(tmp_path):
+    code = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))\n"
+        "from backend.cli.main import main\n"
+        f"sys.exit(main(['create', 'clip.mp4', '--out', {str(tmp_path / 'out')!r}]))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "ran out of memory. Close other programs or choose a lower quality." in ended.stderr
+    with pytest.raises(EnvironmentProblem, match=r"Fitting needs about 1000.0 GB of memory, \d"):
+        require_memory(10**12, "Fitting")
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "The disk is full; settings could not be written to /home/zoe. Free"),
+        (errno.EROFS, "settings in /home/zoe could not be read or written (Read-only"),
+    ],
+)
+def test_disk_that_refuses_what_nobody_foresaw(tmp_path, capfd, monkeypatch, number, told):
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "/home/zoe/settings")
+
+    monkeypatch.setattr("backend.cli.run_request.run_request", refused)
+    assert main.main(["create", "clip.mp4", "--out", str(tmp_path / "out")]) == 1
+    assert told in capfd.readouterr().err
+
+
+NOISE = """
+import sys
+from pathlib import Path
+from backend.job.kernel_cache import checked_kernels
+with checked_kernels(Path(sys.argv[1]), print):
+    import numpy as np
+    from backend.atlas import solid_noise
+    print(solid_noise.solid_noise(np.full((1, 3), 0.5), 1.0, 0))
+    print("compiled", sum(solid_noise._noise.stats.cache_misses.values()))
+"""
+
+
+def noise(kernels: Path) -> list[str]:
+    ended = subprocess.run(
+        [sys.executable, "-c", NOISE, str(kernels)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return ended.stdout.splitlines()
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_bit(path: Path) -> None:
+    stored = bytearray(path.read_bytes())
+    stored[len(stored) // 2] ^= 4
+    path.write_bytes(stored)
+
+
+@pytest.mark.parametrize(
+    ("damage", "pattern"),
+    [
+        (cut_short, "*/*_noise-*.nbc"),
+        (flip_a_bit, "*/*_noise-*.nbc"),
+        (Path.unlink, "*/*_noise-*.nbi"),
+        (cut_short, "hashes.json"),
+    ],
+)
+def test_damaged_machine_code_is_never_loaded(compiled, tmp_path, damage, pattern):
+    (folder, value), kernels = compiled, tmp_path / "kernels"
+    shutil.copytree(folder, kernels)
+    (damaged,) = kernels.glob(pattern)
+    damage(damaged)
+    assert noise(kernels) == [value, "compiled 1"]
+    assert noise(kernels) == [value, "compiled 0"]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    kernels = tmp_path_factory.mktemp("compiled") / "numba"
+    value, count = noise(kernels)
+    assert count == "compiled 1"
+    return kernels, value
+
+
+def test_machine_code_that_cannot_be_kept(tmp_path):
+    kernels = tmp_path / "kernels"
+    kernels.touch()
+    told, _, count = noise(kernels)
+    assert str(kernels) in told
+    assert told.endswith("Make it writable to keep it.")
+    assert count == "compiled 1"

@@ -42,7 +42,9 @@ from studio_avatar_addon.avatar.layout import (
 from studio_avatar_addon.avatar.version import extension_version
 
 from ..job.cache_folder import cache_folder
+from ..job.disk_refusal import disk_refusal
 from ..job.event_log import EventLog
+from ..job.kernel_cache import VARIABLE, checked_kernels
 from ..job.memory import lack_of_memory, means_lack_of_memory
 from .commands import COMMANDS, command_of
 from .commands.declaration import MADE_AVATAR
@@ -122,20 +124,21 @@ def _jobs_folder(request: Request) -> Path:
 
 def _run_request(job: Path, request: Request, events: EventLog) -> int:
     """Run the command; exactly one final event is written, whatever happens."""
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
     # Its threads spin while they wait: on a busy machine two of them made the fit 2.5 times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    kernels = Path(os.environ.get(VARIABLE) or cache_folder() / "numba")
     try:
-        with third_party_packages():
+        with (
+            third_party_packages(),
+            checked_kernels(kernels, lambda told: events.write(Warned("kernels_not_kept", told))),
+        ):
             result = module("cli.run_request").run_request(job, request, events)
     except (JobCancelled, KeyboardInterrupt):
         events.write(Cancelled())
         return 130
     except Exception as error:
-        if means_lack_of_memory(error):
-            return _write_failure(events, lack_of_memory())
-        if isinstance(error, StudioAvatarError):
-            return _write_failure(events, error)
+        if (failure := _known_failure(error)) is not None:
+            return _write_failure(events, failure)
         traceback.print_exc()
         events.write(
             Failed(
@@ -147,6 +150,13 @@ def _run_request(job: Path, request: Request, events: EventLog) -> int:
         return 3
     events.write(Done(result))
     return 0
+
+
+def _known_failure(error: Exception) -> StudioAvatarError | None:
+    """None: a bug."""
+    if means_lack_of_memory(error):
+        return lack_of_memory()
+    return error if isinstance(error, StudioAvatarError) else disk_refusal(error)
 
 
 def _write_failure(events: EventLog, failure: StudioAvatarError) -> int:
