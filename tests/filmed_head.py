@@ -108,7 +108,7 @@ def film(template: HeadTemplate, folder: Path, *, moves_with_camera: bool) -> Ca
         write_png(masks[-1], pixels_8bit(posed.raster.covered.astype(np.float32)))
     points = np.full((count, 478, 2), np.nan, np.float32)
     capture = Capture(
-        source=folder / "clip.mp4", sha256="0" * 64, size_px=SIZE_PX, fps=30.0, rotation_deg=0,
+        source_name="clip.mp4", sha256="0" * 64, size_px=SIZE_PX, fps=30.0, rotation_deg=0,
         transfer="srgb", time_s=np.arange(count) / 30.0, detections_px=points,
         sharpness=np.ones(count, np.float32), frame_index=np.arange(count),
         frame_paths=tuple(frames), frame_gain=np.ones((count, 3), np.float32),

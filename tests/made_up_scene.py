@@ -57,7 +57,7 @@ def make_scene(template: HeadTemplate, folder: Path, textured: bool) -> Scene:
         write_png(pictures[-1], np.where(covered[..., None], skin, 60).astype(np.uint8))
     count = len(YAW_DEG)
     capture = Capture(
-        Path("made_up.mp4"), "0" * 64, CAMERA.size_px, 30.0, 0, "srgb", np.arange(count) / 30.0,
+        "made_up.mp4", "0" * 64, CAMERA.size_px, 30.0, 0, "srgb", np.arange(count) / 30.0,
         landmarks, np.ones(count, np.float32), np.arange(count), tuple(pictures),
         np.ones((count, 3), np.float32), CAMERA, True, False, True,
     )  # fmt: skip

@@ -44,6 +44,7 @@ from studio_avatar_addon.job_endings import crash
 
 ROOT = Path(__file__).parents[1]
 CLIP = 'Zoë\'s "clip" 頭 ; $HOME.mp4'
+JOBS = Path("cache/studio_avatar/jobs")
 NO_SPACE = Path("/dev/full")  # refuses every write as a full disk does
 
 
@@ -103,7 +104,7 @@ def test_clip_that_cannot_be_used(tmp_path, capfd, make, problem, remedy):
         ["create", str(clip), "--out", str(out), "--quality", "draft", "--device", "cpu"]
     )
     assert status == 1
-    told = last_event(out / "jobs")
+    told = last_event(tmp_path / JOBS)
     assert told["event"] == "failed"
     assert problem in str(told["problem"])
     assert remedy in str(told["remedy"])
@@ -244,7 +245,7 @@ def test_interruption_at_the_terminal(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr("backend.cli.run_request.run_request", interrupted)
     out = tmp_path / "out"
     assert main.main(["create", "clip.mp4", "--out", str(out)]) == 130
-    assert last_event(out / "jobs")["event"] == "cancelled"
+    assert last_event(tmp_path / JOBS)["event"] == "cancelled"
     assert "Finished stages are kept" in capfd.readouterr().err
 
 
@@ -262,7 +263,7 @@ def test_interpreter_that_lacks_a_package(tmp_path, package):
     assert package in ended.stderr
     assert "Choose an interpreter with the backend installed" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert last_event(tmp_path / "out" / "jobs")["kind"] == "EnvironmentProblem"
+    assert last_event(tmp_path / JOBS)["kind"] == "EnvironmentProblem"
 
 
 @pytest.mark.skipif(not NO_SPACE.exists(), reason="needs a device that is always full")

@@ -33,7 +33,13 @@ from studio_avatar_addon.avatar.corrections import (
 )
 from studio_avatar_addon.avatar.errors import JobBusy, JobCancelled
 from studio_avatar_addon.avatar.job import EVENTS_FILE, Done, Request, Stage, parse_event
-from studio_avatar_addon.avatar.layout import AVATAR_FILE, JOBS_FOLDER, MAPS
+from studio_avatar_addon.avatar.layout import (
+    AVATAR_FILE,
+    JOBS_FOLDER,
+    MAPS,
+    PERFORMANCES_FOLDER,
+)
+from studio_avatar_addon.avatar.ownership import MADE
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.job_client import Backend, JobSession
 
@@ -45,7 +51,7 @@ PATIENCE_S = 240.0
 
 def start(backend: Backend, avatar: Path, clip: Path = SAMPLE, **skin: float) -> JobSession:
     session = JobSession()
-    session.start(backend, create_request(avatar, clip, **skin), avatar / JOBS_FOLDER)
+    session.start(backend, create_request(avatar, clip, **skin), backend.cache / JOBS_FOLDER)
     return session
 
 
@@ -103,22 +109,36 @@ def test_folder_is_whole(avatar: AvatarFolder) -> None:
         assert (avatar.run / "report" / name).is_file(), name
 
 
-def test_second_run_skips_everything(avatar: AvatarFolder, backend: Backend) -> None:
+def test_second_run_changes_nothing(avatar: AvatarFolder, backend: Backend) -> None:
     (own,) = avatar.performances
-    shutil.copyfile(own, own.with_name("another clip.npz"))
     before = own.read_bytes()
     namesake = add_performance(avatar, own.stem, read_performance(own))
     assert namesake.stem == f"{own.stem} 2"
     assert own.read_bytes() == before, "a clip of the same name took a performance's place"
+    notes = avatar.run / "notes.txt"
+    notes.write_text("the artist's own")
+    listed = files_of(avatar.root)
     session = start(backend, avatar.root)
     session.wait()
     assert skipped_stages(session) == list(STAGES)
+    assert files_of(avatar.root) == listed
     again = open_avatar(avatar.root)
-    assert again.run == avatar.run
-    stems = {path.stem for path in again.performances}
-    assert stems == {"another clip", own.stem, namesake.stem}
+    assert [path.stem for path in again.performances] == [own.stem, namesake.stem]
     verify_files(again)
-    assert [run.name for run in again.run.parent.iterdir()] == [again.run.name]
+    notes.unlink()
+
+
+def files_of(root: Path) -> dict[Path, tuple[int, int]]:
+    """Every file's inode and time of change."""
+    found = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+
+def test_every_file_that_is_made_is_known_as_ours(avatar: AvatarFolder) -> None:
+    """Or it would never be removed."""
+    places = {path.relative_to(avatar.root).as_posix() for path in files_of(avatar.root)}
+    unknown = {place for place in places if "/" in place and not MADE.fullmatch(place)}
+    assert unknown == {f"{PERFORMANCES_FOLDER}/sample 2.npz"}, "which other clips' are not"
 
 
 def test_another_tone_renews_the_last_stages_only(
@@ -130,6 +150,7 @@ def test_another_tone_renews_the_last_stages_only(
     session.wait()
     assert set(STEPS) - set(skipped_stages(session)) == {"studio_texture", "detail", "avatar"}
     darker = open_avatar(root)
+    assert [path.name for path in darker.performances] == [p.name for p in avatar.performances]
     assert darker.description["provenance"]["skin"]["skin_exposure"] == -1.0
     before, after = (read_image(a.texture("detail", "base_color")) for a in (avatar, darker))
     assert np.median(after) < 0.85 * np.median(before)
@@ -138,7 +159,7 @@ def test_another_tone_renews_the_last_stages_only(
 def test_killed_backend_leaves_the_last_good_set(avatar: AvatarFolder, backend: Backend) -> None:
     session = JobSession()
     arguments = {"footage": str(SAMPLE), "out": str(avatar.root), "quality": "standard"}
-    job = session.start(backend, Request("create", arguments), avatar.root / JOBS_FOLDER)
+    job = session.start(backend, Request("create", arguments), backend.cache / JOBS_FOLDER)
     wait_for_stage(session, "footage")
     with pytest.raises(JobBusy, match=r"Another job"):
         start(backend, avatar.root).wait()
@@ -246,7 +267,7 @@ def test_a_view_of_the_phone_texture_is_nearest_to_its_own_frame(
 ) -> None:
     assert main(["view", str(avatar.root), "--texture", "phone", "--out", str(tmp_path)]) == 0
     names = [f"frame_{index:06d}.png" for index in avatar.cameras.frame_index]
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == names
     filmed, shown = (
         [np.asarray(read_image(folder / name), np.float32)[::4, ::4] / 255 for name in names]
         for folder in (avatar.run / "frames", tmp_path)
@@ -288,6 +309,7 @@ def request_for(command: str, avatar: Path, out: Path) -> Request:
         "perform": {"avatar": str(avatar), "footage": str(SAMPLE)},
         "view": {"avatar": str(avatar), "texture": "detail", "out": str(out)},
         "report": {"avatar": str(avatar)},
+        "tidy": {"avatar": str(avatar), "remove": True},
         "doctor": {"device": "cpu"},
     }
     assert command in arguments, f"tell this test what a request for {command!r} looks like"
@@ -300,7 +322,7 @@ def test_every_command_runs_from_a_job_folder(
 ) -> None:
     session = JobSession()
     request = request_for(command, worked_on, tmp_path / "out")
-    job = session.start(backend, request, worked_on / JOBS_FOLDER)
+    job = session.start(backend, request, backend.cache / JOBS_FOLDER)
     status = session.wait()
     assert isinstance(status.final, Done) and status.result
     lines = (job.folder / EVENTS_FILE).read_text("utf-8").splitlines()

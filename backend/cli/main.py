@@ -34,11 +34,7 @@ from studio_avatar_addon.avatar.job import (
     new_job_folder,
     read_request,
 )
-from studio_avatar_addon.avatar.layout import (
-    AVATAR_FILE,
-    FORMAT,
-    JOBS_FOLDER,
-)
+from studio_avatar_addon.avatar.layout import FORMAT, JOBS_FOLDER
 from studio_avatar_addon.avatar.version import extension_version
 
 from ..job.cache_folder import cache_folder
@@ -47,7 +43,6 @@ from ..job.event_log import EventLog
 from ..job.kernel_cache import VARIABLE, checked_kernels
 from ..job.memory import lack_of_memory, means_lack_of_memory
 from .commands import COMMANDS, command_of
-from .commands.declaration import MADE_AVATAR
 from .developer_commands import CHECKOUT_COMMANDS, add_checkout_commands, run_checkout_command
 from .lazy_imports import module, third_party_packages
 
@@ -98,28 +93,15 @@ def _run_from_blender(job: Path, parent_pid: int | None) -> int:
 
 
 def _run_here(command: str, arguments: dict[str, Any]) -> int:
-    for name in ("footage", "out", "avatar"):
-        if name in arguments:
-            arguments[name] = str(Path(arguments[name]).absolute())
-    request = Request(command, command_of(command).request_of(arguments))
-    job = new_job_folder(_jobs_folder(request), request)
+    declared = command_of(command)
+    for name in declared.paths:
+        arguments[name] = str(Path(arguments[name]).absolute())
+    request = Request(command, declared.request_of(arguments))
+    # Not in the avatar folder, which may be read-only, or given to whom no paths concern.
+    job = new_job_folder(cache_folder() / JOBS_FOLDER, request)
     events = EventLog(job, echo=_print_event)
     events.write(_hello())
     return _run_request(job, request, events)
-
-
-def _jobs_folder(request: Request) -> Path:
-    """Jobs lie in the avatar that they make or are about; others belong to none.
-
-    A folder that is no avatar gets none: it may be the user's own, or a slip of the keyboard.
-    """
-    argument = command_of(request.command).avatar
-    if argument is None:
-        return cache_folder() / JOBS_FOLDER
-    avatar = Path(str(request.arguments[argument]))
-    if argument == MADE_AVATAR or (avatar / AVATAR_FILE).is_file():
-        return avatar / JOBS_FOLDER
-    return cache_folder() / JOBS_FOLDER
 
 
 def _run_request(job: Path, request: Request, events: EventLog) -> int:

@@ -1,58 +1,52 @@
-"""One job at a time on an avatar folder."""
+"""One job at a time on an avatar folder: by a lock of the system, which ends with its holder."""
 
 from __future__ import annotations
 
-import json
-import time
+import errno
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
+from filelock import FileLock, Timeout
 
-from studio_avatar_addon.avatar.errors import JobBusy
+from studio_avatar_addon.avatar.errors import AvatarFolderError, JobBusy
 from studio_avatar_addon.avatar.files import cannot_write
-from studio_avatar_addon.avatar.layout import JOBS_FOLDER
+from studio_avatar_addon.avatar.ownership import claim_folder, refuse_links, sweep
 
-LOCK_FILE = "running.json"
-WRITING_S = 2.0  # an empty lock file that is younger is being written by its owner
-
-
-class AvatarLock:
-    """Context: holds `jobs/running.json`. Raises JobBusy while another live process holds it."""
-
-    def __init__(self, avatar: Path) -> None:
-        self._path = avatar / JOBS_FOLDER / LOCK_FILE
-
-    def __enter__(self) -> AvatarLock:
-        own = psutil.Process()
-        record = json.dumps({"pid": own.pid, "started": own.create_time()})
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            for _ in range(2):
-                try:
-                    with self._path.open("x", encoding="utf-8") as stream:
-                        stream.write(record)
-                    return self
-                except FileExistsError:
-                    if _holder_lives(self._path):
-                        break
-                    self._path.unlink(missing_ok=True)  # left by a process that was killed
-        except OSError as error:
-            raise cannot_write(self._path, error) from error
-        raise JobBusy(
-            f"Another job is running on the avatar {self._path.parents[1].name}.",
-            "Wait for it or cancel it, then start again.",
-        )
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
+LOCK_FILE = ".studio_avatar.lock"  # stays; that it is there says nothing
 
 
-def _holder_lives(path: Path) -> bool:
+@contextmanager
+def held_avatar(avatar: Path) -> Generator[None]:
+    """Hold a folder, made where there is none, and rid it of what ended jobs left unfinished.
+
+    Raises JobBusy while another process holds it, AvatarFolderError where it is not ours to write
+    to or cannot be.
+    """
+    claim_folder(avatar)
+    # A soft lock, a file that must be removed, would outlive a process that is killed.
+    lock = FileLock(avatar / LOCK_FILE, timeout=0, fallback_to_soft=False)
     try:
-        text = path.read_text("utf-8")
-        if not text:  # made this moment by another job, or left by one that could not write
-            return time.time() - path.stat().st_mtime < WRITING_S
-        record = json.loads(text)
-        return psutil.Process(record["pid"]).create_time() == record["started"]
-    except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
-        return False
+        lock.acquire()
+    except Timeout:
+        raise JobBusy(
+            f"Another job is running on the avatar {avatar.name}.",
+            "Wait for it or cancel it, then start again.",
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            raise _no_locks(avatar) from error
+        raise cannot_write(avatar / LOCK_FILE, error) from error
+    try:
+        refuse_links(avatar)
+        sweep(avatar)
+        yield
+    finally:
+        lock.release()
+
+
+def _no_locks(avatar: Path) -> AvatarFolderError:
+    return AvatarFolderError(
+        f"The disk of {avatar} knows no locks, so that two jobs could mix their results.",
+        "Choose an output folder on another disk.",
+    )

@@ -47,7 +47,7 @@ def refit_avatar(avatar: AvatarFolder, request: CorrectionRequest, reporter: Rep
     merged = merge_corrections(avatar.root, capture, request, reporter)
     template = load_template()
     context = StageContext(
-        footage=capture.source,
+        footage=Path(capture.source_name),  # which no stage from here on reads
         footage_sha256=capture.sha256,
         quality=QUALITY["standard"],  # of textures and of the frames, which are chosen
         template=template,

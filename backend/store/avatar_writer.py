@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from studio_avatar_addon.avatar.arrays import write_arrays
-from studio_avatar_addon.avatar.bundle import AvatarFolder, arrays_from_camera, open_avatar
-from studio_avatar_addon.avatar.files import cannot_write, sha256_file, write_json
-from studio_avatar_addon.avatar.layout import AVATAR_FILE, FORMAT, RUNS_FOLDER, STAGES_FOLDER
+from studio_avatar_addon.avatar.bundle import (
+    AvatarFolder,
+    arrays_from_camera,
+    changed_files,
+    is_performance,
+    open_avatar,
+)
+from studio_avatar_addon.avatar.errors import AvatarFolderError
+from studio_avatar_addon.avatar.files import (
+    copy_file,
+    flush_files,
+    sha256_file,
+    whole_folder,
+    write_json,
+)
+from studio_avatar_addon.avatar.layout import (
+    AVATAR_FILE,
+    FORMAT,
+    PERFORMANCES_FOLDER,
+    RUN_FILE,
+    RUNS_FOLDER,
+    STAGES_FOLDER,
+)
+from studio_avatar_addon.avatar.sealed import read_sealed, write_sealed
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import Performance, Results
+from studio_avatar_addon.avatar.types import Finding, Performance, Results
 from studio_avatar_addon.avatar.version import extension_version
 
 from ..job.device import DeviceChoice
 from ..job.reporter import Reporter
 from ..stages import detail, studio_texture
 from .report import write_report
-from .stage_cache import fingerprint
+from .stage_cache import IMAGES_FOLDER, fingerprint
 
 PACKAGES = ("torch", "mediapipe", "numpy", "scipy", "opencv-contrib-python", "av", "diffusers")
 
@@ -79,30 +100,98 @@ def write_avatar(
     provenance: Provenance,
     reporter: Reporter,
 ) -> AvatarFolder:
-    """Write `runs/<fingerprint>/` and point `avatar.json` at it. Earlier runs stay."""
-    run = fingerprint(provenance.stages, template.sha256)
-    folder = root / RUNS_FOLDER / run
-    partial = folder.with_name(run + ".partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        _write_head(partial / "head.npz", results)
-        _write_cameras(partial / "cameras.npz", results)
-        _link_images(root / STAGES_FOLDER, partial, results)
-        write_performance(
-            partial / "performances" / f"{results.capture.source.stem}.npz", results.performance
-        )
-        _link_other_performances(folder, partial)
-        reporter(1, 3, "report")
-        write_report(partial / "report", results, template, reporter)
-        _replace_run(partial, folder)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    reporter(2, 3, "checksums")
-    write_json(root / AVATAR_FILE, _description(root, run, results, template, provenance))
+    """Make one run's results the avatar's current ones, by the replacement of `avatar.json` alone.
+
+    An equal run that is there whole is taken as it is; else one is written to a new folder. Earlier
+    runs stay as they are. Only for who holds the avatar folder.
+    """
+    fingerprinted = fingerprint(provenance.stages, template.sha256)
+    description = _whole_run(root, fingerprinted, reporter)
+    if description is None:
+        description = _write_run(root, fingerprinted, results, template, provenance, reporter)
+    _make_current(root, description)
     return open_avatar(root)
+
+
+def _whole_run(root: Path, fingerprinted: str, reporter: Reporter) -> dict[str, Any] | None:
+    """The description of an equal run that is there, whole and unchanged."""
+    for folder in _places(root, fingerprinted):
+        if not folder.is_dir():
+            return None
+        try:
+            description = read_sealed(folder / RUN_FILE)
+            changed = changed_files(root, description["files"])
+        except (OSError, ValueError, KeyError):
+            changed = [folder / RUN_FILE]
+        else:
+            if not changed:
+                return description
+        reporter.warn(
+            Finding(
+                "run_changed",
+                f"{changed[0].name} in {folder} is not as it was made. It stays as it is; the "
+                "results are written beside it.",
+            )
+        )
+    return None
+
+
+def _places(root: Path, fingerprinted: str) -> Iterator[Path]:
+    """Where an equal run may lie: each place stands for that all before it are taken."""
+    yield root / RUNS_FOLDER / fingerprinted
+    yield from (root / RUNS_FOLDER / f"{fingerprinted}-{number}" for number in count(2))
+
+
+def _write_run(
+    root: Path,
+    fingerprinted: str,
+    results: Results,
+    template: HeadTemplate,
+    provenance: Provenance,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """A new folder below `runs/`, which appears whole; returns its description."""
+    folder = next(place for place in _places(root, fingerprinted) if not place.exists())
+    with whole_folder(folder) as unfinished:
+        _write_head(unfinished / "head.npz", results)
+        _write_cameras(unfinished / "cameras.npz", results)
+        _copy_images(root / STAGES_FOLDER, unfinished, results, provenance.stages)
+        clip = Path(results.capture.source_name).stem
+        write_performance(unfinished / PERFORMANCES_FOLDER / f"{clip}.npz", results.performance)
+        reporter(1, 3, "report")
+        write_report(unfinished / "report", results, template, reporter)
+        reporter(2, 3, "checksums")
+        description = _description(folder.name, unfinished, results, template, provenance)
+        write_sealed(unfinished / RUN_FILE, description)
+        flush_files(path for path in unfinished.rglob("*") if path.is_file())
+    return description
+
+
+def _make_current(root: Path, description: Mapping[str, Any]) -> None:
+    """Point `avatar.json` at a run; what other clips added to the avatar stays listed.
+
+    Where that changes nothing, nothing is written.
+    """
+    try:
+        former = dict(open_avatar(root).description)
+    except AvatarFolderError:  # none yet, damaged, or of another format
+        former = {}
+    files = {**_further_performances(root, former, description), **description["files"]}
+    current = {**description, "name": root.name, "files": files}
+    if current != former:
+        write_json(root / AVATAR_FILE, current)
+
+
+def _further_performances(
+    root: Path, former: Mapping[str, Any], description: Mapping[str, Any]
+) -> dict[str, str]:
+    """Those that the former description lists and that the new run has none of the same name of."""
+    own = {Path(name).name for name in description["files"] if is_performance(name)}
+    return {
+        name: digest
+        for name, digest in former.get("files", {}).items()
+        if is_performance(name) and Path(name).name not in own and (root / name).is_file()
+    }
 
 
 def write_performance(path: Path, performance: Performance) -> None:
@@ -116,37 +205,20 @@ def write_performance(path: Path, performance: Performance) -> None:
 
 
 def add_performance(avatar: AvatarFolder, clip: str, performance: Performance) -> Path:
-    """Add a further clip's movement to the current run and to the file table.
+    """Add a further clip's movement to the avatar, whatever run is current.
 
     Never takes the place of a stored one: a second "clip" becomes "clip 2".
     """
-    folder = avatar.run / "performances"
-    names = (clip, *(f"{clip} {number}" for number in range(2, 10_000)))
-    path = next(p for p in (folder / f"{name}.npz" for name in names) if not p.exists())
+    taken = {path.stem for path in avatar.performances}
+    names = (clip, *(f"{clip} {number}" for number in count(2)))
+    name = next(name for name in names if name not in taken)
+    path = avatar.root / PERFORMANCES_FOLDER / f"{name}.npz"
     write_performance(path, performance)
     description = dict(avatar.description)
     relative = path.relative_to(avatar.root).as_posix()
     description["files"] = {**description["files"], relative: sha256_file(path)}
     write_json(avatar.root / AVATAR_FILE, description)
     return path
-
-
-def _link_other_performances(before: Path, run: Path) -> None:
-    """The same results once more: what other clips added to them is still valid."""
-    for stored in sorted((before / "performances").glob("*.npz")):
-        target = run / "performances" / stored.name
-        if not target.exists():
-            _link(stored, target)
-
-
-def _replace_run(partial: Path, folder: Path) -> None:
-    """Put a finished run in its place, which is empty only between two renames."""
-    before = folder.with_name(folder.name + ".before")
-    shutil.rmtree(before, ignore_errors=True)
-    if folder.exists():
-        folder.replace(before)
-    partial.replace(folder)
-    shutil.rmtree(before, ignore_errors=True)
 
 
 def _write_head(path: Path, results: Results) -> None:
@@ -182,9 +254,10 @@ def _write_cameras(path: Path, results: Results) -> None:
     )
 
 
-def _link_images(stages: Path, run: Path, results: Results) -> None:
-    """Frames, masks and maps are the stages' own files under a second name: no copy, no time."""
-    (run / "frames").mkdir()
+def _copy_images(
+    stages: Path, run: Path, results: Results, fingerprints: Mapping[str, str]
+) -> None:
+    """Frames, masks and maps, as copies: the artist may edit a run's without changing a stage's."""
     pairs = zip(
         results.capture.frame_index,
         results.capture.frame_paths,
@@ -192,36 +265,32 @@ def _link_images(stages: Path, run: Path, results: Results) -> None:
         strict=True,
     )
     for index, frame, mask in pairs:
-        _link(frame, run / "frames" / f"frame_{index:06d}.png")
-        _link(mask, run / "frames" / f"mask_{index:06d}.png")
+        copy_file(frame, run / "frames" / f"frame_{index:06d}.png")
+        copy_file(mask, run / "frames" / f"mask_{index:06d}.png")
     for textures, stage in zip(
         results.textures, ("phone_texture", "studio_texture", "detail"), strict=True
     ):
-        maps = run / "textures" / textures.origin
-        maps.mkdir(parents=True)
-        for image in sorted((stages / stage).glob("*.png")):
-            _link(image, maps / image.name)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, target)
+        images = stages / f"{stage}-{fingerprints[stage]}" / IMAGES_FOLDER
+        for image in sorted(images.glob("*.png")):
+            copy_file(image, run / "textures" / textures.origin / image.name)
 
 
 def _description(
-    root: Path, run: str, results: Results, template: HeadTemplate, provenance: Provenance
+    run: str, folder: Path, results: Results, template: HeadTemplate, provenance: Provenance
 ) -> dict[str, Any]:
-    files = sorted(p for p in (root / RUNS_FOLDER / run).rglob("*") if p.is_file())
-    return {
+    """Of the run that will be called `run` and lies in `folder` yet; as JSON gives it back."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    described = {
         "format_version": FORMAT,
-        "name": root.name,
         "template": {"name": template.name, "sha256": template.sha256},
         "units": "metres, seconds, radians",
         "axes": "right-handed, Z up, the face looks along -Y, the subject's left is +X",
         "run": run,
-        "footage": {"name": results.capture.source.name, "sha256": results.capture.sha256},
+        "footage": {"name": results.capture.source_name, "sha256": results.capture.sha256},
         "provenance": asdict(provenance),
-        "files": {p.relative_to(root).as_posix(): sha256_file(p) for p in files},
+        "files": {
+            f"{RUNS_FOLDER}/{run}/{path.relative_to(folder).as_posix()}": sha256_file(path)
+            for path in files
+        },
     }
+    return json.loads(json.dumps(described))

@@ -1,8 +1,8 @@
 """What finished stages left in `<avatar>/stages/`, so that an equal second run skips them.
 
-Per stage: `<stage>.json` (fingerprint and plain values; written last, only it makes the stage
-count), `<stage>.npz` (arrays) and a folder `<stage>/` for images. Paths inside are relative, so
-that an avatar folder can be moved.
+Per stage a folder `<stage>-<fingerprint>/`, which appears whole: `stage.json` (plain values, the
+other files' checksums, and its own), `arrays.npz` and `images/`. Paths inside are relative, so that
+an avatar folder can be moved.
 """
 
 from __future__ import annotations
@@ -10,22 +10,37 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
-from studio_avatar_addon.avatar.errors import AvatarFolderError
-from studio_avatar_addon.avatar.files import cannot_write, write_json
+from studio_avatar_addon.avatar.errors import AvatarFolderError, FitError
+from studio_avatar_addon.avatar.files import (
+    inside,
+    make_folder,
+    remove_empty_folders,
+    sha256_file,
+    whole_folder,
+)
+from studio_avatar_addon.avatar.ownership import remove_made
+from studio_avatar_addon.avatar.sealed import read_sealed, write_sealed
 from studio_avatar_addon.avatar.types import Camera, Finding, TextureSet
 
+from ..job.memory import require_memory
 from ..job.reporter import Reporter
 from ..stages.declaration import Stage, StageContext, StageFolder
+from ..stages.value_check import impossible_fields
 from . import texture_files
 from .source_fingerprint import package_versions, source_fingerprint
 from .texture_files import read_texture_set, write_texture_set
+
+RECORD_FILE, ARRAYS_FILE, IMAGES_FOLDER = "stage.json", "arrays.npz", "images"
+
+
+class _Damaged(Exception):
+    """What a stage left is there, but cannot be used."""
 
 
 def fingerprint(*parts: object) -> str:
@@ -35,19 +50,25 @@ def fingerprint(*parts: object) -> str:
 
 
 class StageCache:
-    """Runs stages of one avatar in their order, or reads back what an equal run of them left."""
+    """Runs stages of one avatar in their order, or reads back what an equal run of them left.
+
+    Only for who holds the avatar folder.
+    """
 
     def __init__(self, folder: Path, reporter: Reporter) -> None:
         self._folder = folder
         self._reporter = reporter
         self.fingerprints: dict[str, str] = {}
-        self.values: dict[str, Any] = {}  # by the stages' names, as the stages returned them
+        self.values: dict[str, Any] = {}  # by the stages' names, as they are stored
 
     def run(self, stage: Stage, context: StageContext, message: str = "") -> Any:
         """The stage's value: the stored one if code, packages, inputs and settings are equal.
 
-        The device does not count: another one rounds differently, no more. Raises as the stage
-        does, and KeyError where a stage of its inputs has not run.
+        The value is the stored one in either case, rounded to what its files hold, so that a first
+        run and a later one work from the same numbers. The device does not count: another one
+        rounds differently, no more. Raises as the stage does, FitError where it came to impossible
+        numbers, EnvironmentProblem where memory is short, AvatarFolderError, and KeyError where a
+        stage of its inputs has not run.
         """
         source = fingerprint(
             stage.name,
@@ -57,14 +78,14 @@ class StageCache:
         )
         key = fingerprint(source, stage.settings(context))
         self._reporter.begin(stage.name, message)
-        value = self._load(stage, key)
+        value = self._stored_or_told(stage, key)
         skipped = value is not None
         if value is None:
-            images = self._clear(stage.name)
-            folder = StageFolder(images, self._folder / f"{stage.name}_memory.npz", source)
-            value = stage.run(context, folder, *(self.values[name] for name in stage.inputs))
-            self._save(stage.name, key, value)
+            require_memory(stage.memory_bytes(context), f"The step {_spoken(stage)}")
+            self._make(stage, context, source, key)
+            value = self._load(stage, key)
         self._keep(stage, key, value)
+        self._remove_others(stage, key)
         for finding in getattr(value, "findings", ()):
             self._reporter.warn(finding)
         self._reporter.end(skipped=skipped)
@@ -75,7 +96,7 @@ class StageCache:
 
         Raises AvatarFolderError where it is not there, damaged, or of another run.
         """
-        value = self._load(stage, key)
+        value = self._stored_or_told(stage, key)
         if value is None:
             raise AvatarFolderError(
                 f"{self._folder.parent.name} no longer holds the frames that it was made from.",
@@ -88,43 +109,91 @@ class StageCache:
         self.fingerprints[stage.name] = key
         self.values[stage.name] = value
 
-    def _load(self, stage: Stage, key: str) -> Any | None:
-        """None also where it is incomplete or damaged: it is made again."""
+    def _place(self, stage: Stage, key: str) -> Path:
+        return self._folder / f"{stage.name}-{key}"
+
+    def _stored_or_told(self, stage: Stage, key: str) -> Any | None:
+        """None where the stage must run; the artist is told where that is due to damage."""
+        if not self._place(stage, key).is_dir():
+            return None
         try:
-            record = json.loads((self._folder / f"{stage.name}.json").read_text("utf-8"))
-            if record["fingerprint"] != key:
-                return None
-            values = record["values"].items()
-            decoded = {name: _decode(value, self._folder) for name, value in values}
-            if stage.output is TextureSet:
-                return read_texture_set(self._folder / stage.name, decoded)
-            return stage.output(**decoded, **read_arrays(self._folder / f"{stage.name}.npz"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, AvatarFolderError):
+            return self._load(stage, key)
+        except _Damaged as damage:
+            self._reporter.warn(
+                Finding(
+                    "stage_damaged",
+                    f"What the step {_spoken(stage)} had left in {self._folder} is "
+                    f"damaged ({damage}); it is made again.",
+                )
+            )
             return None
 
-    def _clear(self, stage: str) -> Path:
-        """An empty images folder; the stage counts as unfinished from here on."""
+    def _load(self, stage: Stage, key: str) -> Any:
+        """Raises _Damaged."""
+        folder = self._place(stage, key)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / f"{stage}.json").unlink(missing_ok=True)
-            shutil.rmtree(self._folder / stage, ignore_errors=True)
-            (self._folder / stage).mkdir()
-        except OSError as error:
-            raise cannot_write(self._folder / stage, error) from error
-        return self._folder / stage
+            record = read_sealed(folder / RECORD_FILE)
+            for name, digest in record["files"].items():
+                if sha256_file(folder / name) != digest:
+                    raise _Damaged(f"{name} was changed")
+            decoded = {name: _decode(entry, folder) for name, entry in record["values"].items()}
+            if stage.output is TextureSet:
+                value = read_texture_set(folder / IMAGES_FOLDER, decoded)
+            else:
+                value = stage.output(**decoded, **read_arrays(folder / ARRAYS_FILE))
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            AvatarFolderError,
+        ) as error:
+            raise _Damaged(str(error)) from error
+        for name in impossible_fields(value):
+            raise _Damaged(f"{name} holds impossible numbers")
+        return value
 
-    def _save(self, stage: str, key: str, value: Any) -> None:
+    def _make(self, stage: Stage, context: StageContext, source: str, key: str) -> None:
+        """Run the stage; what it made is there whole, or not at all."""
+        place = self._place(stage, key)
+        remove_made(self._folder.parent, place)
+        with whole_folder(place) as unfinished:
+            images = unfinished / IMAGES_FOLDER
+            make_folder(images)
+            folder = StageFolder(images, self._folder / f"{stage.name}_memory.npz", source)
+            value = stage.run(context, folder, *(self.values[name] for name in stage.inputs))
+            for name in impossible_fields(value):
+                raise FitError(
+                    f"The step {_spoken(stage)} came to impossible numbers ({name}).",
+                    "Try another clip of the person, and report this one.",
+                )
+            self._save(unfinished, value)
+
+    def _save(self, folder: Path, value: Any) -> None:
         values, arrays = _split(value)
+        remove_empty_folders(folder / IMAGES_FOLDER, folder)
         if isinstance(value, TextureSet):
-            write_texture_set(self._folder / stage, value)
+            write_texture_set(folder / IMAGES_FOLDER, value)
             values = {"origin": value.origin, "findings": values["findings"]}
         else:
-            write_arrays(self._folder / f"{stage}.npz", **arrays)
+            write_arrays(folder / ARRAYS_FILE, **arrays)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
         record = {
-            "fingerprint": key,
-            "values": {name: _encode(value, self._folder) for name, value in values.items()},
+            "values": {name: _encode(entry, folder) for name, entry in values.items()},
+            "files": {path.relative_to(folder).as_posix(): sha256_file(path) for path in files},
         }
-        write_json(self._folder / f"{stage}.json", record)
+        write_sealed(folder / RECORD_FILE, record)
+
+    def _remove_others(self, stage: Stage, key: str) -> None:
+        """Of other settings; what is not ours stays."""
+        for place in self._folder.glob(f"{stage.name}-*"):
+            if place != self._place(stage, key):
+                remove_made(self._folder.parent, place)
+
+
+def _spoken(stage: Stage) -> str:
+    return stage.name.replace("_", " ")
 
 
 def _split(value: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -134,14 +203,13 @@ def _split(value: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _encode(value: Any, folder: Path) -> Any:
-    """Plain JSON; what JSON does not know becomes {"<kind>": …}."""
+    """Plain JSON; what JSON does not know becomes {"<kind>": …}. Paths lie in `folder`."""
     if isinstance(value, Path):
-        inside = value.is_relative_to(folder)
-        return {"stored": value.relative_to(folder).as_posix()} if inside else {"path": str(value)}
+        return {"stored": value.relative_to(folder).as_posix()}
     if isinstance(value, Finding):
         return {"finding": [value.code, value.message]}
     if isinstance(value, Camera):
-        return {"camera": dataclasses.asdict(value)}
+        return {"camera": {k: list(v) for k, v in dataclasses.asdict(value).items()}}
     if isinstance(value, tuple):
         return [_encode(item, folder) for item in value]
     return value.item() if isinstance(value, np.generic) else value
@@ -152,11 +220,7 @@ def _decode(value: Any, folder: Path) -> Any:
         case list():
             return tuple(_decode(item, folder) for item in value)
         case {"stored": relative}:
-            if not (folder / relative).exists():
-                raise FileNotFoundError(folder / relative)
-            return folder / relative
-        case {"path": absolute}:
-            return Path(absolute)
+            return inside(folder, relative)
         case {"finding": [code, message]}:
             return Finding(code, message)
         case {"camera": entries}:

@@ -1,23 +1,24 @@
 """The avatar folder, format `layout.FORMAT`: where everything lies, and how it is read.
 
     <avatar>/avatar.json               names the current run, lists its files' hashes; replaced last
-             runs/<fingerprint>/       head.npz, cameras.npz
+             runs/<fingerprint>/       head.npz, cameras.npz, run.json (this run's avatar.json)
                  frames/               frame_<n>.png and mask_<n>.png of each chosen frame
                  textures/<origin>/    the PNGs of `layout.MAPS`
-                 performances/         <clip>.npz of the own clip and of others added later
+                 performances/         <clip>.npz of the own clip
                  report/               report.json and pictures
+             performances/             <clip>.npz of other clips
              corrections.json          what the artist corrected, where there is anything
              preview/                  pictures and figures of the last refit
              stages/                   what finished stages left, for the next run
-             jobs/                     a folder for each job (`job`)
 
 Earlier runs stay beside the current one. Images are left to the caller: Blender and the backend
-each have their own way to load them.
+each have their own way to load them. An avatar may come from a stranger: what its files say is
+checked, and nothing outside the folder is opened.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,8 +30,15 @@ from numpy.typing import NDArray
 
 from .arrays import read_arrays
 from .errors import AvatarFolderError, TemplateError
-from .files import sha256_file
-from .layout import AVATAR_FILE, FORMAT, MAPS, RUNS_FOLDER, TEXTURE_ORIGINS
+from .files import inside, read_json, sha256_file
+from .layout import (
+    AVATAR_FILE,
+    FORMAT,
+    MAPS,
+    PERFORMANCES_FOLDER,
+    RUNS_FOLDER,
+    TEXTURE_ORIGINS,
+)
 from .performances import check_performance
 from .png_files import check_png
 from .template import HeadTemplate, installed_template, template_path
@@ -93,6 +101,10 @@ class AvatarFolder:
         """The folder of the current results."""
         return self.root / RUNS_FOLDER / str(self.description["run"])
 
+    def file(self, relative: str) -> Path:
+        """Of the current run. Raises AvatarFolderError where a link leads out of the avatar."""
+        return _inside(self.root, f"{RUNS_FOLDER}/{self.description['run']}/{relative}")
+
     @cached_property
     def head(self) -> HeadData:
         stored = self._arrays("head.npz")
@@ -140,7 +152,7 @@ class AvatarFolder:
 
     def texture(self, origin: str, map_name: str) -> Path | None:
         """The PNG of a map (one of MAPS), or None where this version has none."""
-        path = self.run / "textures" / origin / f"{map_name}.png"
+        path = self.file(f"textures/{origin}/{map_name}.png")
         return path if path.is_file() else None
 
     @property
@@ -154,7 +166,7 @@ class AvatarFolder:
                 # Whatever lies there: what cannot be read is no map that this version lacks.
                 name: path
                 for name in MAPS
-                if (path := self.run / f"textures/{origin}/{name}.png").exists()
+                if (path := self.file(f"textures/{origin}/{name}.png")).exists()
             }
             for origin in TEXTURE_ORIGINS
         }
@@ -171,13 +183,21 @@ class AvatarFolder:
 
     @property
     def performances(self) -> tuple[Path, ...]:
-        return tuple(sorted((self.run / "performances").glob("*.npz")))
+        """Of the own clip, of others, and of those that former versions kept in earlier runs."""
+        listed = [self.root / name for name in self.description["files"] if is_performance(name)]
+        found = {
+            *(self.run / PERFORMANCES_FOLDER).glob("*.npz"),
+            *(self.root / PERFORMANCES_FOLDER).glob("*.npz"),
+            *(path for path in listed if path.is_file()),
+        }
+        return tuple(sorted(found, key=lambda path: (path.stem, path)))
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        path = self.file(name)
         try:
-            return read_arrays(self.run / name)
+            return read_arrays(path)
         except (OSError, ValueError) as error:
-            raise damaged(self.run / name, error) from error
+            raise damaged(path, error) from error
 
 
 def open_avatar(root: Path) -> AvatarFolder:
@@ -192,7 +212,7 @@ def open_avatar(root: Path) -> AvatarFolder:
             "Choose the folder that Create Avatar made.",
         )
     try:
-        loaded: object = json.loads(path.read_text("utf-8"))
+        loaded: object = read_json(path)
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
     if not isinstance(loaded, dict):
@@ -224,12 +244,19 @@ def _is_complete(description: Mapping[str, Any]) -> bool:
     template, run = description.get("template"), description.get("run")
     return (
         isinstance(description.get("name"), str)
-        and isinstance(description.get("files"), dict)
+        and _maps_names(description.get("files"))
         and isinstance(description.get("footage", {}), dict)
         and isinstance(template, dict)
         and {"name", "sha256"} <= template.keys()
         and isinstance(run, str)
         and run == Path(run).name  # a folder of its own, nothing outside
+        and run not in ("", "..")
+    )
+
+
+def _maps_names(files: object) -> bool:
+    return isinstance(files, dict) and all(
+        isinstance(digest, str) for digest in cast("dict[str, Any]", files).values()
     )
 
 
@@ -253,13 +280,42 @@ def template_of(folder: AvatarFolder) -> HeadTemplate:
 
 
 def verify_files(folder: AvatarFolder) -> None:
-    """Compare every file of the current run with its hash. Raises AvatarFolderError."""
-    for relative, digest in folder.description["files"].items():
-        path = folder.root / relative
+    """Compare every listed file with its hash. Raises AvatarFolderError."""
+    for path in changed_files(folder.root, folder.description["files"]):
         if not path.is_file():
             raise damaged(path, FileNotFoundError("the file is missing"))
-        if sha256_file(path) != digest:
-            raise damaged(path, ValueError("its content changed"))
+        raise damaged(path, ValueError("its content changed"))
+
+
+def changed_files(root: Path, files: Mapping[str, str]) -> list[Path]:
+    """Those of `files` (SHA-256 by their place below `root`) that are missing or not as listed.
+
+    Raises AvatarFolderError where one would lie outside.
+    """
+
+    def is_unchanged(path: Path, digest: str) -> bool:
+        try:
+            return sha256_file(path) == digest
+        except OSError:
+            return False
+
+    paths = {_inside(root, name): digest for name, digest in files.items()}
+    return [path for path, digest in paths.items() if not is_unchanged(path, digest)]
+
+
+def is_performance(name: str) -> bool:
+    """Is a listed file the movement of a clip?"""
+    return re.fullmatch(r"(?:runs/[^/]+/)?performances/[^/]+\.npz", name) is not None
+
+
+def _inside(root: Path, relative: str) -> Path:
+    try:
+        return inside(root, relative)
+    except ValueError as error:
+        raise AvatarFolderError(
+            f"The avatar {root.name} names a file outside its folder ({error}).",
+            "Do not use it, or create it again from its footage.",
+        ) from error
 
 
 def read_performance(path: Path) -> Performance:

@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -27,6 +27,7 @@ JSON_LIMIT_BYTES = 16 << 20  # forty times the largest description of an avatar 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what its user may have of it
 # Names of what is not finished: random, so that nobody can lay something in their place.
 PARTIAL_NAME = re.compile(r"(?:.+\.)?[0-9a-f]{8}\.partial")
+_COPIED_AT_ONCE_BYTES = 1 << 20
 
 _watcher: Callable[[str, Path], None] | None = None
 
@@ -54,6 +55,17 @@ def open_regular(path: Path) -> Generator[BufferedReader]:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
         yield stream
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """The path of what a file says lies in `folder`.
+
+    Raises ValueError where it leads out of it, by its words or by a link.
+    """
+    path = folder / relative
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{relative} leads out of {folder.name}")
+    return path
 
 
 def read_bytes(path: Path, limit: int | None = None) -> bytes:
@@ -133,7 +145,7 @@ def write_json(path: Path, value: Any) -> None:
 def copy_file(source: Path, target: Path) -> None:
     """Raises AvatarFolderError as `whole_file`, also where `source` cannot be read."""
     with whole_file(target) as partial, open_regular(source) as stored, partial.open("wb") as copy:
-        shutil.copyfileobj(stored, copy, 1 << 20)
+        shutil.copyfileobj(stored, copy, _COPIED_AT_ONCE_BYTES)
 
 
 def make_folder(path: Path) -> None:
@@ -147,32 +159,46 @@ def make_folder(path: Path) -> None:
 def whole_folder(path: Path) -> Generator[Path]:
     """Yield a new, empty folder beside `path`; it takes the name when the block succeeds.
 
-    Raises AvatarFolderError where `path` is there already, the disk full or not to be written.
+    Raises AvatarFolderError where `path` is there already, or the folder cannot be made or named.
+    What the block raises stays as it is.
     """
     partial = path.with_name(_partial_name(f"{path.name}."))
     try:
         make_folder(path.parent)
         _announce("make", partial)
         partial.mkdir()
-        yield partial
-        if path.exists():  # POSIX would put it in the place of an empty folder
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        _announce("rename", path)
-        partial.rename(path)
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise cannot_write(path, error) from error
+    try:
+        yield partial
+        _name_folder(partial, path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def flush_files(paths: list[Path]) -> None:
-    """Have the system write them to the disk before what refers to them. Raises OSError."""
+def _name_folder(partial: Path, path: Path) -> None:
+    try:
+        _announce("rename", path)
+        if path.exists():  # POSIX would put it in the place of an empty folder
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        partial.rename(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def flush_files(paths: Iterable[Path]) -> None:
+    """Have the system write them to the disk before what refers to them.
+
+    Raises AvatarFolderError where it cannot.
+    """
     for path in paths:
-        _announce("flush", path)
-        with path.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        try:
+            _announce("flush", path)
+            with path.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
 
 def remove_file(path: Path) -> None:
@@ -181,12 +207,12 @@ def remove_file(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def remove_empty_folders(root: Path) -> None:
-    """`root` and all below it, from the bottom up, as far as nothing lies in them."""
-    for folder, _, _ in os.walk(root, topdown=False):
-        with suppress(OSError):
-            _announce("remove", Path(folder))
-            Path(folder).rmdir()
+def remove_empty_folders(folder: Path, root: Path) -> None:
+    """`folder` and those above it, up to but without `root`, as far as nothing lies in them."""
+    while folder != root and folder.is_dir() and not any(folder.iterdir()):
+        _announce("remove", folder)
+        folder.rmdir()
+        folder = folder.parent
 
 
 def remove_partial(path: Path) -> None:

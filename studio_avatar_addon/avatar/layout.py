@@ -6,8 +6,11 @@ Standard library only, so that an interpreter without numpy can still say what i
 FORMAT = 2  # of the avatar folder
 
 AVATAR_FILE = "avatar.json"
+RUN_FILE = "run.json"
 RUNS_FOLDER = "runs"
 STAGES_FOLDER = "stages"
+PERFORMANCES_FOLDER = "performances"
+PREVIEW_FOLDER = "preview"
 JOBS_FOLDER = "jobs"
 
 MAPS = (

@@ -98,7 +98,7 @@ class Camera:
 class Capture:
     """The footage, read once. Made by `footage`."""
 
-    source: Path
+    source_name: str  # of the clip's file or of the photos' folder
     sha256: str
     size_px: tuple[int, int]  # width, height, after rotation
     fps: float

@@ -11,7 +11,7 @@ from studio_avatar_addon.avatar.errors import JobError
 
 from .declaration import Command
 
-COMMANDS = ("create", "refit", "perform", "view", "report", "doctor")
+COMMANDS = ("create", "refit", "perform", "view", "report", "tidy", "doctor")
 
 
 def command_of(name: str) -> Command:

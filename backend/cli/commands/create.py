@@ -12,7 +12,6 @@ from ...job.device import choose_device
 from ...stages import STAGES
 from .corrections import add_corrections, correction_request, with_corrections
 from .declaration import (
-    MADE_AVATAR,
     Arguments,
     Command,
     Result,
@@ -52,7 +51,7 @@ def _add_choices(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Arguments, reporter: Reporter) -> Result:
-    from ...job.lock import AvatarLock
+    from ...job.lock import held_avatar
     from ...pipelines.create import CreateSettings, create_avatar
 
     quality = read_choice(arguments, "quality", "standard", QUALITIES)
@@ -65,7 +64,7 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
         request,
         StudioChoices.of_arguments(arguments),
     )
-    with AvatarLock(settings.out):
+    with held_avatar(settings.out):
         avatar = create_avatar(settings, device, reporter)
     return {
         "avatar": str(avatar.root),
@@ -79,6 +78,6 @@ COMMAND = Command(
     add_options,
     run,
     steps=(*STAGES, "avatar"),
-    avatar=MADE_AVATAR,
+    paths=("footage", "out"),
     request_of=with_corrections,
 )

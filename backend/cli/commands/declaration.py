@@ -20,24 +20,21 @@ if TYPE_CHECKING:
 Arguments = Mapping[str, Any]
 Result = dict[str, Any]
 
-# Where job folders lie: in the avatar that is made, in the one that is worked on, or in none.
-MADE_AVATAR, GIVEN_AVATAR = "out", "avatar"
-
 
 @dataclass(frozen=True)
 class Command:
     """A command of the command line and of a job folder's request, under the same argument names.
 
     `run` raises StudioAvatarError for what is known to go wrong. `steps`: what it reports while it
-    works, in order. `avatar`: the argument that names the avatar folder its job lies in, if any.
-    `request_of`: options as parsed, to arguments of a request.
+    works, in order. `paths`: the arguments that are paths. `request_of`: options as parsed, to
+    arguments of a request.
     """
 
     help: str
     add_options: Callable[[ArgumentParser], None]
     run: Callable[[Arguments, Reporter], Result]
     steps: tuple[str, ...]
-    avatar: str | None = None
+    paths: tuple[str, ...] = ()
     request_of: Callable[[dict[str, Any]], dict[str, Any]] = lambda options: options
 
 

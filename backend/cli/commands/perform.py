@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
-from .declaration import GIVEN_AVATAR, Arguments, Command, Result, costs, read_path
+from .declaration import Arguments, Command, Result, costs, read_path
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -19,11 +19,14 @@ def add_options(parser: ArgumentParser) -> None:
 def run(arguments: Arguments, reporter: Reporter) -> Result:
     from studio_avatar_addon.avatar.bundle import open_avatar
 
-    from ...job.lock import AvatarLock
+    from ...job.lock import held_avatar
     from ...pipelines.perform import perform_clip
 
-    avatar = open_avatar(read_path(arguments, "avatar"))
-    with AvatarLock(avatar.root):
+    root = read_path(arguments, "avatar")
+    open_avatar(root)  # what is no avatar is refused before the folder is claimed
+    with held_avatar(root):
+        # Opened again: a job that has just ended may have changed it.
+        avatar = open_avatar(root)
         path = perform_clip(avatar, read_path(arguments, "footage"), reporter)
     return {"avatar": str(avatar.root), "performance": str(path), **costs(reporter)}
 
@@ -33,5 +36,5 @@ COMMAND = Command(
     add_options,
     run,
     steps=("footage", "performance"),
-    avatar=GIVEN_AVATAR,
+    paths=("avatar", "footage"),
 )

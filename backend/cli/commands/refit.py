@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from .corrections import add_corrections, correction_request, with_corrections
-from .declaration import GIVEN_AVATAR, Arguments, Command, Result, costs, read_path
+from .declaration import Arguments, Command, Result, costs, read_path
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -20,11 +20,14 @@ def add_options(parser: ArgumentParser) -> None:
 def run(arguments: Arguments, reporter: Reporter) -> Result:
     from studio_avatar_addon.avatar.bundle import open_avatar
 
-    from ...job.lock import AvatarLock
+    from ...job.lock import held_avatar
     from ...pipelines.refit import refit_avatar
 
-    avatar = open_avatar(read_path(arguments, "avatar"))
-    with AvatarLock(avatar.root):
+    root = read_path(arguments, "avatar")
+    open_avatar(root)  # what is no avatar is refused before the folder is claimed
+    with held_avatar(root):
+        # Opened again: a job that has just ended may have changed it.
+        avatar = open_avatar(root)
         refitted = refit_avatar(avatar, correction_request(arguments), reporter)
     return {
         "avatar": str(avatar.root),
@@ -41,6 +44,6 @@ COMMAND = Command(
     add_options,
     run,
     steps=("fitting", "preview"),
-    avatar=GIVEN_AVATAR,
+    paths=("avatar",),
     request_of=with_corrections,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
-from .declaration import GIVEN_AVATAR, Arguments, Command, Result, read_path
+from .declaration import Arguments, Command, Result, read_path
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -32,5 +32,5 @@ COMMAND = Command(
     add_options,
     run,
     steps=("report",),
-    avatar=GIVEN_AVATAR,
+    paths=("avatar",),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studio_avatar_addon.avatar.layout import TEXTURE_ORIGINS
 
-from .declaration import GIVEN_AVATAR, Arguments, Command, Result, read_choice, read_path
+from .declaration import Arguments, Command, Result, read_choice, read_path
 
 if TYPE_CHECKING:
     from ...job.reporter import Reporter
@@ -21,16 +21,18 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(arguments: Arguments, reporter: Reporter) -> Result:
     from studio_avatar_addon.avatar.bundle import open_avatar
+    from studio_avatar_addon.avatar.ownership import claim_folder
 
     from ...pipelines.view import render_views
 
     origin = read_choice(arguments, "texture", "detail", TEXTURE_ORIGINS)
+    out = read_path(arguments, "out")
     reporter.begin("view")
-    frames = render_views(
-        open_avatar(read_path(arguments, "avatar")), origin, read_path(arguments, "out"), reporter
-    )
+    avatar = open_avatar(read_path(arguments, "avatar"))
+    claim_folder(out)  # the artist's own pictures may have the same names
+    frames = render_views(avatar, origin, out, reporter)
     reporter.end()
-    return {"out": str(arguments["out"]), "frames": len(frames)}
+    return {"out": str(out), "frames": len(frames)}
 
 
 COMMAND = Command(
@@ -38,5 +40,5 @@ COMMAND = Command(
     add_options,
     run,
     steps=("view",),
-    avatar=GIVEN_AVATAR,
+    paths=("avatar", "out"),
 )

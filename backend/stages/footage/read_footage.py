@@ -101,7 +101,7 @@ def read_footage(source: Path, frames_dir: Path, quality: Quality, progress: Pro
     landmarks = np.stack([observations[n].landmarks_px for n in chosen])
     paths, gains = _store_frames(faces.source, frame_index, landmarks, frames_dir, progress)
     return Capture(
-        source=source,
+        source_name=source.name,
         sha256=footage_sha256(source),
         size_px=facts.size_px,
         fps=facts.fps,
