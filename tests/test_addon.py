@@ -56,6 +56,11 @@ def test_load_builds_the_stored_head_at_once_and_without_a_process(
     [
         ({"format_version": FORMAT + 1}, "Update the extension"),
         ({"run": "gone"}, "Create the avatar again"),
+        ({"run": ".."}, "Create the avatar again"),
+        ({"run": "../../elsewhere"}, "Create the avatar again"),
+        ({"name": 3}, "Create the avatar again"),
+        ({"name": "\ud800"}, "Create the avatar again"),
+        ({"files": {"head.npz": 3}}, "Create the avatar again"),
         ({"template": {"name": "studio_head_1", "sha256": "other"}}, "Create the avatar again"),
         ({"template": {"name": "studio_head_0", "sha256": "other"}}, "Create the avatar again"),
     ],
@@ -67,6 +72,7 @@ def test_avatar_folder_that_does_not_fit(operators, scene, avatar, change, words
     assert not avatars(scene)
 
 
+ABOUT = "avatar.json"
 HEAD, CLIP = "runs/a1/head.npz", "runs/a1/performances/clip.npz"
 MAP = "runs/a1/textures/detail/roughness.png"
 
@@ -101,6 +107,16 @@ def pipe(file: str):
     return damage
 
 
+def link(file: str):
+    """To what lies outside the avatar."""
+
+    def damage(avatar: Path) -> None:
+        (avatar / file).rename(avatar.parent / "outside")
+        (avatar / file).symlink_to(avatar.parent / "outside")
+
+    return damage
+
+
 def flip_bit(content: bytearray) -> None:
     content[len(content) // 2] ^= 1
 
@@ -122,6 +138,11 @@ def flip_bit(content: bytearray) -> None:
         (changed_bytes(MAP, flip_bit), "roughness.png is damaged.*checksum"),
         (changed_bytes(MAP, lambda png: png.__delitem__(slice(-12, None))), "cut off"),
         (changed_bytes(MAP, lambda png: png.__setitem__(slice(0, 9), b"GIF89a---")), "no PNG"),
+        (changed_bytes(ABOUT, lambda text: text.__init__(b"[" * 100_000)), "nested too deeply"),
+        (pipe(ABOUT), "is not an avatar folder"),
+        (link(HEAD), "outside its folder"),
+        (link("runs/a1/textures"), "outside its folder"),
+        (link("runs"), "outside its folder"),
         (pipe(HEAD), "head.npz is damaged.*no regular file"),
         (pipe(CLIP), "clip.npz is damaged.*no regular file"),
         (pipe(MAP), "roughness.png is damaged.*no regular file"),

@@ -243,7 +243,7 @@ def _is_complete(description: Mapping[str, Any]) -> bool:
     """Does it hold every entry that is read without asking?"""
     template, run = description.get("template"), description.get("run")
     return (
-        isinstance(description.get("name"), str)
+        _is_text(description.get("name"))
         and _maps_names(description.get("files"))
         and isinstance(description.get("footage", {}), dict)
         and isinstance(template, dict)
@@ -252,6 +252,11 @@ def _is_complete(description: Mapping[str, Any]) -> bool:
         and run == Path(run).name  # a folder of its own, nothing outside
         and run not in ("", "..")
     )
+
+
+def _is_text(name: object) -> bool:
+    """JSON can hold halves of characters, which Blender and terminals refuse."""
+    return isinstance(name, str) and name == name.encode("utf-8", "ignore").decode("utf-8")
 
 
 def _maps_names(files: object) -> bool:

@@ -6,6 +6,7 @@ current one has none of that name of, and what is not as we made it: it may be t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,8 @@ class OldRun:
 
     name: str
     made: tuple[Path, ...]  # files that can be removed
+    bytes: int  # that they had when they were found
     kept_because: str = ""  # empty: it can be removed
-
-    @property
-    def bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.made)
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,9 @@ def find_old_runs(avatar: AvatarFolder) -> OldRuns:
     runs = avatar.root / RUNS_FOLDER
     folders = sorted(path for path in runs.iterdir() if path.is_dir() and not is_partial(path))
     found = [_old_run(avatar, folder) for folder in folders if folder != avatar.run]
-    former = tuple(former_files(avatar.root))
-    return OldRuns((*found, *([OldRun("former versions", former)] if former else ())))
+    if former := former_files(avatar.root):
+        found.append(OldRun("former versions", tuple(former), _size(former)))
+    return OldRuns(tuple(found))
 
 
 def remove_old_runs(avatar: AvatarFolder) -> OldRuns:
@@ -64,7 +63,11 @@ def _old_run(avatar: AvatarFolder, folder: Path) -> OldRun:
     kept_because = f"it holds the performance {only[0]}" if only else ""
     changed = _changed_since(avatar.root, folder)
     made = [path for path in made_files(avatar.root, folder) if path not in changed]
-    return OldRun(folder.name, tuple(made), kept_because)
+    return OldRun(folder.name, tuple(made), _size(made), kept_because)
+
+
+def _size(files: Sequence[Path]) -> int:
+    return sum(path.stat().st_size for path in files)
 
 
 def _changed_since(root: Path, folder: Path) -> set[Path]:
