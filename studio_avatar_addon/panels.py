@@ -86,6 +86,11 @@ class STUDIO_AVATAR_PT_avatar(SidebarPanel, bpy.types.Panel):
         if head is not None:
             root = avatar_root(head)
             draw_text(layout, context, f"{head.name} from {root.parent.name}/{root.name}")
+            layout.operator("studio_avatar.tidy_avatar", icon="TRASH")
+            removed = SESSION.status.result
+            if SESSION.command == "tidy" and removed.get("avatar") == str(root):
+                text = f"{removed.get('removed_mb')} MB of old results were removed."
+                draw_text(layout, context, text, icon="INFO")
 
 
 class STUDIO_AVATAR_PT_look(AvatarPanel, bpy.types.Panel):

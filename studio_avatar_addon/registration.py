@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from . import avatar_moving, footage_preview, job_timer, panels, preferences, properties
-from .operators import animation, jobs, light_render, look, moving, neutral
+from .operators import animation, jobs, light_render, look, moving, neutral, tidying
 
 CLASSES = (
     *preferences.CLASSES,
@@ -17,6 +17,7 @@ CLASSES = (
     *look.CLASSES,
     *neutral.CLASSES,
     *moving.CLASSES,
+    *tidying.CLASSES,
     *animation.CLASSES,
     *light_render.CLASSES,
     *panels.CLASSES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from studio_avatar_addon.avatar.errors import (  # noqa: E402
     JobCancelled,
     JobError,
 )
+from studio_avatar_addon.avatar.job import Request, read_request  # noqa: E402
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES  # noqa: E402
 from studio_avatar_addon.avatar.studio_choices import (  # noqa: E402
     ChoiceError,
@@ -32,6 +34,7 @@ from studio_avatar_addon.avatar.studio_choices import (  # noqa: E402
 from studio_avatar_addon.job_timer import SESSION  # noqa: E402
 from studio_avatar_addon.operators.jobs import apply_result, load_created_avatar  # noqa: E402
 from studio_avatar_addon.operators.neutral import spot_in  # noqa: E402
+from studio_avatar_addon.operators.tidying import old_run_lines, removable_runs  # noqa: E402
 from studio_avatar_addon.scene.parts import avatar_root, avatars  # noqa: E402
 from studio_avatar_addon.scene.rig import rig_of  # noqa: E402
 
@@ -255,6 +258,27 @@ def test_check_system(operators, fake):
     fake("work")
     operators.check_system()
     assert SESSION.results["doctor"]["device"] == "cpu"
+
+
+def test_old_results_are_listed_and_removed(operators, scene, fake, avatar, tmp_path):
+    fake("work")
+    runs = avatar / "runs"
+    for name in ("a0", "a2"):
+        shutil.copytree(runs / "a1", runs / name)
+    (runs / "a2/performances/clip.npz").rename(runs / "a2/performances/other.npz")
+    operators.load_avatar(directory=str(avatar))
+    (head,) = avatars(scene)
+    total, *lines = old_run_lines(removable_runs(head))
+    assert total.endswith("MB can be removed")
+    assert lines[0].startswith("a0: ") and "stays" not in lines[0]
+    assert lines[1].startswith("a2: ") and "stays: it holds the performance other" in lines[1]
+    assert "studio_avatar.tidy_avatar" in draw_tab()
+    operators.tidy_avatar()
+    (job,) = (tmp_path / "jobs").iterdir()
+    assert read_request(job) == Request("tidy", {"avatar": str(avatar), "remove": True})
+    assert "1.5 MB of old results were removed." in draw_tab()
+    bpy.data.images.load(str(runs / "a0/textures/detail/normal.png"))
+    assert "Load the avatar again" in refused(operators.tidy_avatar)
 
 
 def test_panel_of_a_running_job_and_of_its_error(operators, scene, fake, clip, tmp_path):
