@@ -222,7 +222,9 @@ def test_weights_go_to_diffusers_layout_and_back(tmp_path: Path) -> None:
     torch.testing.assert_close(ours, back(conditions, silent).drawn, atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "altered", "no description"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "truncated", "altered", "no description", "no such net"]
+)
 def test_damaged_weights_are_told_with_a_remedy(tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "weights"
     shutil.copytree(shipped_weights.WEIGHTS, folder)
@@ -235,6 +237,9 @@ def test_damaged_weights_are_told_with_a_remedy(tmp_path: Path, damage: str) -> 
         content = bytearray(file.read_bytes())
         content[-1] ^= 1
         file.write_bytes(content)
+    elif damage == "no such net":
+        config = folder / "unet" / "config.json"
+        config.write_text(config.read_text().replace("3", "4"))
     else:
         (folder / shipped_weights.ORIGIN).unlink()
     with pytest.raises(EnvironmentProblem, match=r"diffusion_pytorch_model") as caught:

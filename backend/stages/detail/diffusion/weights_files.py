@@ -13,7 +13,7 @@ import copy
 from pathlib import Path
 
 import safetensors
-import torch
+import safetensors.torch
 
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
 from studio_avatar_addon.avatar.files import read_json, sha256_file, write_json
@@ -46,9 +46,10 @@ def load(folder: Path = WEIGHTS) -> DetailPipeline:
         origin = read_json(folder / ORIGIN)
         if sha256_file(file) != origin["sha256"]:
             raise EnvironmentProblem(f"{file.name} is not the file its description means.", REMEDY)
-        net = DetailNet.from_pretrained(
-            folder / "unet", variant="fp16", torch_dtype=torch.float32, local_files_only=True
-        )
+        # Not by `from_pretrained`, which makes up what the configuration asks for in vain.
+        config = dict(read_json(folder / "unet" / "config.json"))
+        net = DetailNet(**{key: value for key, value in config.items() if not key.startswith("_")})
+        net.load_state_dict(safetensors.torch.load_file(file))
     except (
         OSError, KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError
     ) as error:  # fmt: skip
