@@ -141,6 +141,7 @@ def flip_bit(content: bytearray) -> None:
         (changed_bytes(ABOUT, lambda text: text.__init__(b"[" * 100_000)), "nested too deeply"),
         (pipe(ABOUT), "is not an avatar folder"),
         (link(HEAD), "outside its folder"),
+        (link(CLIP), "outside its folder"),
         (link("runs/a1/textures"), "outside its folder"),
         (link("runs"), "outside its folder"),
         (pipe(HEAD), "head.npz is damaged.*no regular file"),

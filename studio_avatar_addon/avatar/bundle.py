@@ -183,14 +183,19 @@ class AvatarFolder:
 
     @property
     def performances(self) -> tuple[Path, ...]:
-        """Of the own clip, of others, and of those that former versions kept in earlier runs."""
+        """Of the own clip, of others, and of those that former versions kept in earlier runs.
+
+        Raises AvatarFolderError where a link leads out of the avatar.
+        """
         listed = [self.root / name for name in self.description["files"] if is_performance(name)]
         found = {
             *(self.run / PERFORMANCES_FOLDER).glob("*.npz"),
             *(self.root / PERFORMANCES_FOLDER).glob("*.npz"),
             *(path for path in listed if path.is_file()),
         }
-        return tuple(sorted(found, key=lambda path: (path.stem, path)))
+        places = (path.relative_to(self.root).as_posix() for path in found)
+        checked = (_inside(self.root, place) for place in places)
+        return tuple(sorted(checked, key=lambda path: (path.stem, path)))
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         path = self.file(name)

@@ -93,7 +93,9 @@ def old_run_lines(found: OldRuns) -> tuple[str, ...]:
         + (f", stays: {run.kept_because}" if run.kept_because else "")
         for run in found.runs
     ]
-    return (f"{found.removable_bytes / 1e6:.1f} MB can be removed", *described)
+    megabytes = found.removable_bytes / 1e6
+    total = f"{megabytes:.1f} MB can be removed" if megabytes else "Nothing can be removed"
+    return (total, *described)
 
 
 CLASSES = (STUDIO_AVATAR_OT_tidy_avatar,)
