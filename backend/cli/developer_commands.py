@@ -73,6 +73,11 @@ BENCHMARKS = {
         "benchmark_simulator",
         "corpus and simulator, likewise",
     ),
+    "faults": (
+        "benchmark.faults.benchmark_faults",
+        "benchmark_faults",
+        "what interrupted jobs, full disks and damaged files do",
+    ),
 }
 # What `benchmark` can compare, two of a kind: module, function and help.
 COMPARISONS = {
@@ -100,9 +105,16 @@ def add_checkout_commands(commands: Any) -> None:
     measures = benchmark.add_subparsers(dest="measure", required=True)
     for name, (_, _, text) in BENCHMARKS.items():
         measure = measures.add_parser(name, help=text)
-        measure.add_argument(
-            "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"
-        )
+        if name == "faults":
+            measure.add_argument("--tries", type=int, default=1000, metavar="N")
+            measure.add_argument(
+                "--avatar", type=Path, default=None, metavar="DIR",
+                help="whose stages are replayed; else the sample's, made for it",
+            )  # fmt: skip
+        else:
+            measure.add_argument(
+                "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"
+            )
         if name == "avatar":
             measure.add_argument(
                 "--set", dest="chosen_set", choices=("quick", "full"), default="quick"

@@ -34,7 +34,7 @@ class Reporter:
     """The pipeline's `Progress`: one stage at a time."""
 
     def __init__(self, job: Path, events: EventLog, stage_count: int) -> None:
-        self._cancel_file = job / CANCEL_FILE
+        self.cancel_file = job / CANCEL_FILE
         self._events = events
         self._count = stage_count
         self._memory = MemoryMeter()
@@ -73,7 +73,7 @@ class Reporter:
             self._events.write(Warned(finding.code, finding.message))
 
     def check_cancelled(self) -> None:
-        if self._cancel_file.exists():
+        if self.cancel_file.exists():
             raise JobCancelled
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ from ..job.device import DeviceChoice
 from ..job.reporter import Reporter
 from ..stages import detail, studio_texture
 from .report import write_report
-from .stage_cache import IMAGES_FOLDER, fingerprint
+from .stage_cache import IMAGES_FOLDER, fingerprint, stage_folder
 
 PACKAGES = ("torch", "mediapipe", "numpy", "scipy", "opencv-contrib-python", "av", "diffusers")
 
@@ -210,7 +210,7 @@ def add_performance(avatar: AvatarFolder, clip: str, performance: Performance) -
     Never takes the place of a stored one: a second "clip" becomes "clip 2".
     """
     taken = {path.stem for path in avatar.performances}
-    names = (clip, *(f"{clip} {number}" for number in count(2)))
+    names = chain([clip], (f"{clip} {number}" for number in count(2)))
     name = next(name for name in names if name not in taken)
     path = avatar.root / PERFORMANCES_FOLDER / f"{name}.npz"
     write_performance(path, performance)
@@ -270,7 +270,7 @@ def _copy_images(
     for textures, stage in zip(
         results.textures, ("phone_texture", "studio_texture", "detail"), strict=True
     ):
-        images = stages / f"{stage}-{fingerprints[stage]}" / IMAGES_FOLDER
+        images = stage_folder(stages, stage, fingerprints[stage]) / IMAGES_FOLDER
         for image in sorted(images.glob("*.png")):
             copy_file(image, run / "textures" / textures.origin / image.name)
 

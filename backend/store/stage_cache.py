@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ def fingerprint(*parts: object) -> str:
     """16 hex digits that change when any of the parts does."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def stage_folder(stages: Path, stage: str, key: str) -> Path:
+    """Where a stage's run of that fingerprint left what it made, or can leave it.
+
+    A folder in which somebody else's files are all that is left keeps its name.
+    """
+    names = chain([f"{stage}-{key}"], (f"{stage}-{key}-{number}" for number in count(2)))
+    folders = (stages / name for name in names)
+    return next(path for path in folders if not path.exists() or (path / RECORD_FILE).exists())
 
 
 class StageCache:
@@ -96,12 +107,14 @@ class StageCache:
 
         Raises AvatarFolderError where it is not there, damaged, or of another run.
         """
-        value = self._stored_or_told(stage, key)
-        if value is None:
+        try:
+            value = self._load(stage, key)
+        except _Damaged as damage:
             raise AvatarFolderError(
-                f"{self._folder.parent.name} no longer holds the frames that it was made from.",
+                f"{self._folder.parent.name} no longer holds the frames that it was made from "
+                f"({damage}).",
                 "Create it again from its clip.",
-            )
+            ) from damage
         self._keep(stage, key, value)
         return value
 
@@ -109,12 +122,9 @@ class StageCache:
         self.fingerprints[stage.name] = key
         self.values[stage.name] = value
 
-    def _place(self, stage: Stage, key: str) -> Path:
-        return self._folder / f"{stage.name}-{key}"
-
     def _stored_or_told(self, stage: Stage, key: str) -> Any | None:
         """None where the stage must run; the artist is told where that is due to damage."""
-        if not self._place(stage, key).is_dir():
+        if not stage_folder(self._folder, stage.name, key).is_dir():
             return None
         try:
             return self._load(stage, key)
@@ -130,7 +140,7 @@ class StageCache:
 
     def _load(self, stage: Stage, key: str) -> Any:
         """Raises _Damaged."""
-        folder = self._place(stage, key)
+        folder = stage_folder(self._folder, stage.name, key)
         try:
             record = read_sealed(folder / RECORD_FILE)
             for name, digest in record["files"].items():
@@ -156,9 +166,8 @@ class StageCache:
 
     def _make(self, stage: Stage, context: StageContext, source: str, key: str) -> None:
         """Run the stage; what it made is there whole, or not at all."""
-        place = self._place(stage, key)
-        remove_made(self._folder.parent, place)
-        with whole_folder(place) as unfinished:
+        remove_made(self._folder.parent, stage_folder(self._folder, stage.name, key))
+        with whole_folder(stage_folder(self._folder, stage.name, key)) as unfinished:
             images = unfinished / IMAGES_FOLDER
             make_folder(images)
             folder = StageFolder(images, self._folder / f"{stage.name}_memory.npz", source)
@@ -187,9 +196,10 @@ class StageCache:
 
     def _remove_others(self, stage: Stage, key: str) -> None:
         """Of other settings; what is not ours stays."""
-        for place in self._folder.glob(f"{stage.name}-*"):
-            if place != self._place(stage, key):
-                remove_made(self._folder.parent, place)
+        kept = stage_folder(self._folder, stage.name, key)
+        for folder in self._folder.glob(f"{stage.name}-*"):
+            if folder != kept:
+                remove_made(self._folder.parent, folder)
 
 
 def _spoken(stage: Stage) -> str:

@@ -48,7 +48,7 @@ _MADE = (
     rf"runs/[^/]+/textures/(?:{'|'.join(TEXTURE_ORIGINS)})/(?:{_MAP})\.png",
     r"runs/[^/]+/performances/[^/]+\.npz",
     rf"runs/[^/]+/report/(?:report\.json|{_SHEETS})",
-    rf"stages/[a-z_]+-[0-9a-f]{{16}}/(?:stage\.json|arrays\.npz|images/(?:{_IMAGE}))",
+    rf"stages/[a-z_]+-[0-9a-f]{{16}}(?:-\d+)?/(?:stage\.json|arrays\.npz|images/(?:{_IMAGE}))",
     r"stages/[a-z_]+_memory\.npz",
 )
 # And where former versions put what this one has elsewhere or no longer.

@@ -1,0 +1,107 @@
+"""A finished avatar in; the pipeline's stages out, which hand on its values instead of working.
+
+Smaller ones: three frames and maps of 64 texels, so that a whole `create` takes a second. Cache,
+writer, report, lock and command line around them are the product's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.arrays import write_arrays
+from studio_avatar_addon.avatar.bundle import AvatarFolder
+from studio_avatar_addon.avatar.layout import STAGES_FOLDER
+from studio_avatar_addon.avatar.types import TextureSet
+
+from ...imaging.image_files import read_image, write_png
+from ...job.event_log import EventLog
+from ...job.reporter import Reporter
+from ...stages import STAGES, stage_of
+from ...stages.declaration import Stage, StageContext, StageFolder
+from ...store.stage_cache import StageCache
+
+FRAMES = 3
+MAP_SIZE = 64
+PROGRESS_CALLS = 3  # of each stage: enough places to cancel at, before, in and after its work
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Values by stage, and the frames' and masks' pixels by name."""
+
+    values: Mapping[str, Any]
+    frames: Mapping[str, NDArray[Any]]
+    masks: Mapping[str, NDArray[Any]]
+
+    def stage(self, name: str) -> Stage:
+        """The pipeline's stage of that name: the same but for its work."""
+        declared = stage_of(name)
+
+        def run(context: StageContext, folder: StageFolder, *_: Any) -> Any:
+            for call in range(PROGRESS_CALLS):
+                context.progress(call, PROGRESS_CALLS, name)
+            if name == "fitting":
+                write_arrays(folder.memory, identity=self.values[name].identity)
+            if name == "footage":
+                return replace(self.values[name], frame_paths=_write(self.frames, folder.images))
+            if name == "tracking":
+                return replace(self.values[name], mask_paths=_write(self.masks, folder.images))
+            return self.values[name]
+
+        run.__module__ = declared.module  # whose code and packages its fingerprint is made of
+        return replace(declared, run=run, memory_bytes=lambda context: 0)
+
+
+def record(avatar: AvatarFolder, scratch: Path) -> Replay:
+    """Raises AvatarFolderError where the avatar lacks its stages."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    reporter = Reporter(scratch, EventLog(scratch), len(STAGES))
+    cache = StageCache(avatar.root / STAGES_FOLDER, reporter)
+    for name in STAGES:
+        cache.recall(stage_of(name), avatar.stage_fingerprints[name])
+    reporter.close()
+    values = cache.values
+    count = len(values["footage"].frame_index)
+    kept = np.unique(np.linspace(0, count - 1, FRAMES).astype(int))
+    small = {name: _smaller(value, kept, count) for name, value in values.items()}
+    return Replay(
+        small,
+        {path.name: read_image(path) for path in small["footage"].frame_paths},
+        {path.name: read_image(path) for path in small["tracking"].mask_paths},
+    )
+
+
+def _smaller(value: Any, kept: NDArray[np.integer[Any]], count: int) -> Any:
+    """Of the chosen frames only those `kept`; maps of MAP_SIZE."""
+    changed: dict[str, Any] = {}
+    for name, entry in vars(value).items():
+        if isinstance(value, TextureSet):
+            if isinstance(entry, np.ndarray) and entry.shape[:2] == (value.size, value.size):
+                changed[name] = cv2.resize(
+                    entry, (MAP_SIZE, MAP_SIZE), interpolation=cv2.INTER_NEAREST
+                )
+        elif name.startswith(PER_FRAME) and len(entry) == count:
+            changed[name] = (
+                entry[kept] if isinstance(entry, np.ndarray) else tuple(entry[k] for k in kept)
+            )
+    return replace(value, **changed)
+
+
+# How the fields begin that have one entry for each chosen frame.
+PER_FRAME = (
+    "frame_", "mask_paths", "hands_px", "camera_from_head", "expression", "gaze_rad", "landmark_px",
+    "outline_px", "track_px", "left_out", "log_shading", "exposure_log",
+)  # fmt: skip
+
+
+def _write(pictures: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Path, ...]:
+    for name, pixels in pictures.items():
+        write_png(folder / name, pixels)
+    return tuple(folder / name for name in pictures)
