@@ -173,23 +173,29 @@ def _make_current(root: Path, description: Mapping[str, Any]) -> None:
     Where that changes nothing, nothing is written.
     """
     try:
-        former = dict(open_avatar(root).description)
-    except AvatarFolderError:  # none yet, damaged, or of another format
-        former = {}
-    files = {**_further_performances(root, former, description), **description["files"]}
+        former = open_avatar(root).description
+        listed: Mapping[str, str] = former["files"]
+    except AvatarFolderError:  # none yet, or damaged: then what is there is listed
+        former, listed = {}, _stored_performances(root)
+    files = {**_further_performances(root, listed, description), **description["files"]}
     current = {**description, "name": root.name, "files": files}
     if current != former:
         write_json(root / AVATAR_FILE, current)
 
 
+def _stored_performances(root: Path) -> dict[str, str]:
+    paths = [*root.glob("performances/*.npz"), *root.glob("runs/*/performances/*.npz")]
+    return {path.relative_to(root).as_posix(): sha256_file(path) for path in sorted(paths)}
+
+
 def _further_performances(
-    root: Path, former: Mapping[str, Any], description: Mapping[str, Any]
+    root: Path, listed: Mapping[str, str], description: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Those that the former description lists and that the new run has none of the same name of."""
+    """Those listed that the run has none of the same name of."""
     own = {Path(name).name for name in description["files"] if is_performance(name)}
     return {
         name: digest
-        for name, digest in former.get("files", {}).items()
+        for name, digest in listed.items()
         if is_performance(name) and Path(name).name not in own and (root / name).is_file()
     }
 

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import read_arrays
-from .errors import AvatarFolderError, TemplateError
+from .errors import AvatarFolderError, NewerAvatar, TemplateError
 from .files import inside, read_json, sha256_file
 from .layout import (
     AVATAR_FILE,
@@ -208,7 +208,8 @@ class AvatarFolder:
 def open_avatar(root: Path) -> AvatarFolder:
     """Read an avatar folder's description.
 
-    Raises AvatarFolderError where it is no avatar, damaged, or of a newer or an older format.
+    Raises AvatarFolderError where it is no avatar, damaged or of an older format, NewerAvatar where
+    it is of a newer one.
     """
     path = root / AVATAR_FILE
     if not path.is_file():
@@ -225,7 +226,7 @@ def open_avatar(root: Path) -> AvatarFolder:
     description = cast("dict[str, Any]", loaded)
     version = description.get("format_version")
     if isinstance(version, int) and version > FORMAT:
-        raise AvatarFolderError(
+        raise NewerAvatar(
             f"{root.name} was made by a newer Studio Avatar "
             f"(format {version}; this one reads {FORMAT}).",
             "Update the extension.",
@@ -242,6 +243,16 @@ def open_avatar(root: Path) -> AvatarFolder:
     if not folder.run.is_dir():
         raise damaged(folder.run, FileNotFoundError("the current results are missing"))
     return folder
+
+
+def refuse_newer(root: Path) -> None:
+    """Raises NewerAvatar where this version would put its own in the place of a newer one's."""
+    try:
+        open_avatar(root)
+    except NewerAvatar:
+        raise
+    except AvatarFolderError:  # what is missing or damaged is made anew
+        pass
 
 
 def _is_complete(description: Mapping[str, Any]) -> bool:

@@ -7,7 +7,8 @@ StudioAvatarError                what happened and what to do about it
 ├── FitError                     the head could not be fitted
 ├── TemplateError                head template damaged or of another version
 ├── IdentityError                identity parameters out of range
-├── AvatarFolderError            an avatar folder is damaged, newer or cannot be written
+├── AvatarFolderError            an avatar folder is damaged or cannot be written
+│   └── NewerAvatar              it was made by a newer version
 ├── ShapeError                   unknown shape names, weights out of range
 ├── CorrectionError              a correction of the fit cannot be meant
 ├── ChoiceError                  a setting of the skin cannot be meant
@@ -58,6 +59,10 @@ class IdentityError(StudioAvatarError):
 
 
 class AvatarFolderError(StudioAvatarError):
+    pass
+
+
+class NewerAvatar(AvatarFolderError):
     pass
 
 

@@ -51,6 +51,8 @@ def _add_choices(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Arguments, reporter: Reporter) -> Result:
+    from studio_avatar_addon.avatar.bundle import refuse_newer
+
     from ...job.lock import held_avatar
     from ...pipelines.create import CreateSettings, create_avatar
 
@@ -64,6 +66,7 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
         request,
         StudioChoices.of_arguments(arguments),
     )
+    refuse_newer(settings.out)
     with held_avatar(settings.out):
         avatar = create_avatar(settings, device, reporter)
     return {

@@ -1,0 +1,247 @@
+"""Whose a folder is: only ours are written to, and only what we made is removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.cli import main
+from backend.job.event_log import EventLog
+from backend.job.lock import held_avatar
+from backend.job.reporter import Reporter
+from backend.stages.declaration import Stage
+from backend.store.stage_cache import StageCache
+from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
+from studio_avatar_addon.avatar.bundle import open_avatar
+from studio_avatar_addon.avatar.errors import AvatarFolderError, FitError, JobBusy
+from studio_avatar_addon.avatar.files import sha256_file
+from studio_avatar_addon.avatar.layout import FORMAT
+from studio_avatar_addon.avatar.old_runs import find_old_runs, remove_old_runs
+from studio_avatar_addon.avatar.ownership import claim_folder
+from studio_avatar_addon.avatar.sealed import read_sealed, write_sealed
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "studio_avatar_addon" / "assets" / "sample" / "sample.mp4"
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command line sets defaults for its process, which here is the tests' own."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An artist's own folder, with names that an avatar has, too."""
+    folder = tmp_path / "project"
+    for name in ("stages/footage/frame_000001.png", "runs/notes.txt", "frame_000001.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return folder
+
+
+@pytest.mark.parametrize("command", ["create", "view"])
+def test_a_folder_of_other_files_is_refused_and_stays(
+    project: Path, small_avatar: Path, capfd: pytest.CaptureFixture[str], command: str
+) -> None:
+    before = contents(project)
+    subject = SAMPLE if command == "create" else small_avatar
+    assert main.main([command, str(subject), "--out", str(project)]) == 1
+    assert "holds files that are not Studio Avatar's" in capfd.readouterr().err
+    assert contents(project) == before
+
+
+@pytest.mark.parametrize("place", ["stages", "performances", "runs/a1/frames", "avatar.json"])
+def test_nothing_is_written_through_a_link(
+    project: Path, avatar: Path, capfd: pytest.CaptureFixture[str], place: str
+) -> None:
+    before = contents(project)
+    link = avatar / place
+    if place == "avatar.json":
+        shutil.move(link, project / "description.json")
+        before = contents(project)
+        link.symlink_to(project / "description.json")
+    else:
+        link.symlink_to(project, target_is_directory=True)
+    refused = main.main(["perform", str(avatar), str(SAMPLE)])
+    assert refused == 1, "the made-up avatar lacks its cameras"
+    if place != "avatar.json":
+        assert "is a link" in capfd.readouterr().err
+    assert contents(project) == before
+
+
+def test_what_others_left_in_an_avatar_is_no_obstacle(tmp_path: Path, avatar: Path) -> None:
+    claim_folder(tmp_path / "new")
+    assert claim_folder(tmp_path / "new") is None
+    claim_folder(avatar)  # received: without a mark, but with its description
+    (tmp_path / "new" / "notes.txt").write_text("the artist's own")
+    with held_avatar(tmp_path / "new"):
+        pass
+    (tmp_path / "litter").mkdir()
+    (tmp_path / "litter" / ".DS_Store").write_text("")
+    claim_folder(tmp_path / "litter")
+
+
+def test_a_newer_avatar_is_not_replaced(avatar: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    description = json.loads((avatar / "avatar.json").read_text("utf-8"))
+    text = json.dumps({**description, "format_version": FORMAT + 1})
+    (avatar / "avatar.json").write_text(text, "utf-8")
+    assert main.main(["create", str(SAMPLE), "--out", str(avatar)]) == 1
+    assert "Update the extension" in capfd.readouterr().err
+    assert (avatar / "avatar.json").read_text("utf-8") == text
+
+
+def test_a_lock_ends_with_its_holder(avatar: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from backend.job.lock import held_avatar\n"
+        "with held_avatar(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(avatar)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    unfinished = avatar / "stages" / "footage-0123456789abcdef.0123abcd.partial" / "images"
+    unfinished.mkdir(parents=True)
+    (avatar / "0123abcd.partial").write_text("half")
+    with pytest.raises(JobBusy, match="Another job is running"), held_avatar(avatar):
+        pass
+    assert unfinished.is_dir(), "it may be the other job's"
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with held_avatar(avatar):
+        assert not list(avatar.rglob("*.partial"))
+
+
+def test_old_runs_go_but_not_what_is_nowhere_else(avatar: Path) -> None:
+    runs = avatar / "runs"
+    for name in ("b2", "c3", "d4"):
+        shutil.copytree(runs / "a1", runs / name)
+    (runs / "c3" / "performances" / "smile.npz").write_bytes(b"of another clip")
+    (runs / "b2" / "notes.txt").write_text("the artist's own")
+    edited = runs / "d4" / "textures" / "detail" / "base_color.png"
+    listed = {f"runs/d4/{name}": digest for name, digest in contents(runs / "d4").items()}
+    write_sealed(runs / "d4" / "run.json", {"files": listed})
+    edited.write_bytes(edited.read_bytes() + b"painted over")
+    folder = open_avatar(avatar)
+    found = {run.name: run for run in find_old_runs(folder).runs}
+    assert set(found) == {"b2", "c3", "d4"}
+    assert found["c3"].kept_because == "it holds the performance smile"
+    before = contents(runs / "a1"), contents(runs / "c3")
+    remove_old_runs(folder)
+    assert (contents(runs / "a1"), contents(runs / "c3")) == before
+    assert contents(runs / "b2") == {"notes.txt": sha256_file(runs / "b2" / "notes.txt")}
+    assert list(contents(runs / "d4")) == ["textures/detail/base_color.png"]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A stage's value."""
+
+    values: np.ndarray
+    total: float
+
+
+class OneStage:
+    """A cache of one stage, which counts its runs."""
+
+    def __init__(self, folder: Path, values: np.ndarray) -> None:
+        self.folder, self.ran, self._values = folder, 0, values
+
+        def run(*_: object) -> Numbers:
+            self.ran += 1
+            return Numbers(self._values, 2.5)
+
+        run.__module__ = "backend.stages.performance.stage"
+        self._stage = Stage("performance", (), Numbers, run)
+
+    def again(self) -> list[str]:
+        """Codes of what is told."""
+        reporter = Reporter(self.folder, EventLog(self.folder), 1)
+        StageCache(self.folder / "stages", reporter).run(self._stage, None)  # pyright: ignore
+        reporter.close()
+        return [finding.code for finding in reporter.findings]
+
+    @property
+    def place(self) -> Path:
+        (place,) = (self.folder / "stages").glob("performance-*")
+        return place
+
+
+def change_digit(place: Path) -> None:
+    record = place / "stage.json"
+    record.write_text(record.read_text("utf-8").replace("2.5", "7.5"), "utf-8")
+
+
+def seal_nan(place: Path) -> None:
+    """As a stranger could: every checksum is right."""
+    arrays = read_arrays(place / "arrays.npz")
+    arrays["values"][1] = np.nan
+    write_arrays(place / "arrays.npz", **arrays)
+    record = read_sealed(place / "stage.json")
+    record["files"]["arrays.npz"] = sha256_file(place / "arrays.npz")
+    write_sealed(place / "stage.json", record)
+
+
+def lead_outside(place: Path) -> None:
+    record = read_sealed(place / "stage.json")
+    write_sealed(place / "stage.json", {**record, "files": {"../../../secret": "0"}})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        change_digit,
+        seal_nan,
+        lead_outside,
+        lambda place: (place / "arrays.npz").write_bytes(b""),
+        lambda place: (place / "stage.json").write_text("[" * 100_000),
+        lambda place: (place / "arrays.npz").unlink(),
+    ],
+)
+def test_a_damaged_stage_is_made_again_and_told(tmp_path: Path, damage) -> None:
+    stage = OneStage(tmp_path, np.arange(3.0))
+    assert stage.again() == stage.again() == [] and stage.ran == 1
+    (stage.place / "paint-over.png").write_text("the artist's own")
+    damage(stage.place)
+    assert stage.again() == ["stage_damaged"] and stage.ran == 2
+    assert stage.again() == [] and stage.ran == 2
+    assert len(list(tmp_path.rglob("paint-over.png"))) == 1
+
+
+def test_impossible_numbers_are_no_result(tmp_path: Path) -> None:
+    with pytest.raises(FitError, match=r"impossible numbers \(values\)"):
+        OneStage(tmp_path, np.array([1.0, np.inf])).again()
+    assert not list((tmp_path / "stages").iterdir())
+
+
+def test_pipes_do_not_hang(avatar: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+    for place in ("avatar.json", "corrections.json"):
+        path = avatar / place
+        former = path.read_bytes() if path.is_file() else None
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+        assert main.main(["perform", str(avatar), str(SAMPLE)]) == 1
+        assert "Traceback" not in capfd.readouterr().err
+        path.unlink()
+        if former is not None:
+            path.write_bytes(former)
+    with pytest.raises(AvatarFolderError):
+        open_avatar(avatar / "nowhere")
+    assert time.monotonic() - began < 60.0
