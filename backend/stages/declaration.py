@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     import torch
 
 
+def memory(gigabytes: float, bytes_per_texel: float = 0.0) -> Callable[[StageContext], int]:
+    """What a stage needs: a part that is always the same, and one that goes with the texture.
+
+    The figures are how far a stage enlarges the process at most, be it the first that runs or not:
+    measured on a clip of 480 lines and one of 1080, at all qualities, on two processor cores.
+    """
+    return lambda context: round(
+        gigabytes * 1e9 + bytes_per_texel * context.quality.texture_size**2
+    )
+
+
 @dataclass(frozen=True)
 class StageContext:
     """What a stage may use besides the values of earlier stages."""

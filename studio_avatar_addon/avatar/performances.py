@@ -81,13 +81,13 @@ def _check_times(time_s: FloatArray, name: str) -> None:
     worst = int(np.argmax(steps_s))
     if steps_s[worst] > MAX_GAP_S:
         raise ShapeError(
-            f"The performance {name} has a gap of {_clock(steps_s[worst])} (min:s) "
-            f"at {_clock(time_s[worst] - time_s[0])}.",
+            f"The performance {name} has a gap of {clock(steps_s[worst])} (min:s) "
+            f"at {clock(time_s[worst] - time_s[0])}.",
             "Split it there into two takes.",
         )
 
 
-def _clock(seconds: float) -> str:
-    """E.g. "183:07"."""
+def clock(seconds: float) -> str:
+    """Minutes and seconds, e.g. "183:07"."""
     minutes, rest = divmod(round(float(seconds)), 60)
     return f"{minutes}:{rest:02d}"

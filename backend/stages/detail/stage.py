@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio_avatar_addon.avatar.types import HeadFit, TextureSet
 
-from ..declaration import Stage, StageContext, StageFolder
+from ..declaration import Stage, StageContext, StageFolder, memory
 from .choose_generator import generator_for
 from .restore import restore_detail
 from .shipped_weights import weights_sha256
@@ -23,10 +23,16 @@ def run(
     )
 
 
+def memory_bytes(context: StageContext) -> int:
+    needed = memory(1.3, 105) if context.quality.network_refinement else memory(0.5)
+    return needed(context)
+
+
 STAGE = Stage(
     "detail",
     inputs=("fitting", "phone_texture", "studio_texture"),
     output=TextureSet,
     run=run,
     settings=lambda context: (context.quality.network_refinement, weights_sha256()),
+    memory_bytes=memory_bytes,
 )

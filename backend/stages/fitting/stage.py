@@ -6,7 +6,7 @@ from studio_avatar_addon.avatar.files import sha256_file
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit
 
 from ...detector.landmark_table import TABLE_FILE
-from ..declaration import Stage, StageContext, StageFolder
+from ..declaration import Stage, StageContext, StageFolder, memory
 from .fit import SolutionFile, fit_head
 
 
@@ -26,4 +26,5 @@ STAGE = Stage(
     output=HeadFit,
     run=run,
     settings=lambda context: (*_heads(context), context.corrections.as_json()),
+    memory_bytes=memory(0.75),
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from studio_avatar_addon.avatar.errors import FootageUnreadable
+from studio_avatar_addon.avatar.performances import MAX_FRAMES, MAX_GAP_S, clock
 from studio_avatar_addon.avatar.types import (
     Camera,
     Capture,
@@ -70,7 +71,13 @@ def read_faces(source: Path, progress: Progress) -> ClipFaces:
     """
     opened = open_source(source)
     facts = opened.facts
+    if (facts.expected_frames or 0) > MAX_FRAMES:
+        raise FootageUnreadable(
+            f"{source.name} has {facts.expected_frames} frames, {MAX_FRAMES} are allowed.",
+            "Cut out the 10 to 20 seconds in which the head turns.",
+        )
     survey = survey_source(opened, progress)
+    _refuse_pause(survey.time_s, source.name)
     if len(survey.time_s) < MIN_FRAMES:
         raise FootageUnreadable(
             f"Pictures of {source.name} that could be read: {len(survey.time_s)}; at least "
@@ -83,6 +90,17 @@ def read_faces(source: Path, progress: Progress) -> ClipFaces:
     camera = _camera(facts.size_px, facts.focal_px or FOCAL_PRIOR * max(facts.size_px))
     view = head_view(np.stack([s.landmarks_px for s in person.observations]), camera)
     return ClipFaces(opened, survey, person, camera, facts.focal_px is not None, view)
+
+
+def _refuse_pause(time_s: FloatArray, name: str) -> None:
+    """Its movement would be no performance that can be keyed."""
+    steps_s = np.diff(time_s)
+    if len(steps_s) and steps_s.max() > MAX_GAP_S:
+        worst = int(np.argmax(steps_s))
+        raise FootageUnreadable(
+            f"{name} pauses for {clock(steps_s[worst])} (min:s) at {clock(time_s[worst])}.",
+            "Cut it there into two clips.",
+        )
 
 
 def read_footage(source: Path, frames_dir: Path, quality: Quality, progress: Progress) -> Capture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio_avatar_addon.avatar.types import Capture
 
-from ..declaration import Stage, StageContext, StageFolder
+from ..declaration import Stage, StageContext, StageFolder, memory
 from .read_footage import read_footage
 
 
@@ -18,4 +18,5 @@ STAGE = Stage(
     output=Capture,
     run=run,
     settings=lambda context: (context.footage_sha256, context.quality.frames),
+    memory_bytes=memory(0.85),
 )

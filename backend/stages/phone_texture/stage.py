@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit, RoomLight, TextureSet
 
-from ..declaration import Stage, StageContext, StageFolder
+from ..declaration import Stage, StageContext, StageFolder, memory
 from .unwrap import unwrap
 
 
@@ -25,4 +25,5 @@ STAGE = Stage(
     output=TextureSet,
     run=run,
     settings=lambda context: (context.quality.texture_size,),
+    memory_bytes=memory(0.25, 184),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, HeadFit, RoomLight
 
-from ..declaration import Stage, StageContext, StageFolder
+from ..declaration import Stage, StageContext, StageFolder, memory
 from .estimate import estimate_light
 
 
@@ -14,4 +14,10 @@ def run(
     return estimate_light(capture, track, fit, context.template, context.device, context.progress)
 
 
-STAGE = Stage("room_light", inputs=("footage", "tracking", "fitting"), output=RoomLight, run=run)
+STAGE = Stage(
+    "room_light",
+    inputs=("footage", "tracking", "fitting"),
+    output=RoomLight,
+    run=run,
+    memory_bytes=memory(0.7),
+)

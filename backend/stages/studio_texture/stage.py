@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from studio_avatar_addon.avatar.types import Capture, HeadFit, RoomLight, TextureSet
 
-from ..declaration import Stage, StageContext, StageFolder
+from ..declaration import Stage, StageContext, StageFolder, memory
 from ..room_light.neutral import tone_from_neutral
 from .even_light import studio_texture
 from .networks import weights_sha256
@@ -34,4 +34,5 @@ STAGE = Stage(
     output=TextureSet,
     run=run,
     settings=lambda context: (asdict(context.choices), weights_sha256()),
+    memory_bytes=memory(0.5, 133),
 )

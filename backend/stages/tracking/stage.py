@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio_avatar_addon.avatar.types import Capture, FaceTrack
 
-from ..declaration import Stage, StageContext, StageFolder
+from ..declaration import Stage, StageContext, StageFolder, memory
 from .track_face import track_face
 
 
@@ -12,4 +12,4 @@ def run(context: StageContext, folder: StageFolder, capture: Capture) -> FaceTra
     return track_face(capture, folder.images, context.progress)
 
 
-STAGE = Stage("tracking", inputs=("footage",), output=FaceTrack, run=run)
+STAGE = Stage("tracking", inputs=("footage",), output=FaceTrack, run=run, memory_bytes=memory(0.8))
