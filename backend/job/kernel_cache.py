@@ -144,7 +144,7 @@ def _cannot_keep(folder: Path, error: OSError) -> str:
     if error.errno in FULL:
         reason, remedy = "the disk is full", "Free some space there"
     else:
-        reason, remedy = error.strerror or str(error), "Make it writable"
+        reason, remedy = error.strerror or str(error), "Make it a folder that you may write to"
     return (
         f"Compiled code cannot be kept in {folder} ({reason}), so that each run starts up to a "
         f"minute later. {remedy} to keep it."

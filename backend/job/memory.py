@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import sys
 
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
@@ -40,25 +41,26 @@ def lack_of_memory() -> EnvironmentProblem:
 
 
 def require_memory(bytes_needed: int, what: str) -> None:
-    """Raises EnvironmentProblem where `what`, the sentence's subject, needs more than is free."""
-    free = free_memory_bytes()
+    """Raises EnvironmentProblem where the process could not become so large; `what`, the sentence's
+    subject, is about to need that."""
+    free = _attainable_bytes()
     if bytes_needed > free:
+        needed, left = math.ceil(bytes_needed / 1e8) / 10, math.floor(free / 1e8) / 10
         raise EnvironmentProblem(
-            f"{what} needs about {bytes_needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are "
-            "free.",
-            REMEDY,
+            f"{what} needs about {needed} GB of memory, {left} GB can be had.", REMEDY
         )
 
 
-def free_memory_bytes() -> int:
-    """What this process can still have, swap included: that is slow, but no reason to refuse."""
+def _attainable_bytes() -> int:
+    """What this process has and can still have, swap included: slow, but no reason to refuse."""
     import psutil  # an interpreter that lacks it can still tell of memory
 
+    own = psutil.Process().memory_info()
     free = psutil.virtual_memory().available + psutil.swap_memory().free
     if sys.platform != "win32":
         import resource
 
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         if limit != resource.RLIM_INFINITY:
-            free = min(free, limit - psutil.Process().memory_info().vms)
-    return max(free, 0)
+            free = min(free, limit - own.vms)
+    return own.rss + max(free, 0)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def memory(gigabytes: float, bytes_per_texel: float = 0.0) -> Callable[[StageContext], int]:
-    """What a stage needs: a part that is always the same, and one that goes with the texture.
+    """What the process holds while a stage runs: always the same, and with the texture's size.
 
-    The figures are how far a stage enlarges the process at most, be it the first that runs or not:
-    measured on a clip of 480 lines and one of 1080, at all qualities, on two processor cores.
+    The figures are the highest seen of a clip of 480 lines and one of 1080, at all qualities, be
+    the stage the first that runs or not (resident memory, a processor of two cores, Linux).
     """
     return lambda context: round(
         gigabytes * 1e9 + bytes_per_texel * context.quality.texture_size**2
@@ -60,8 +60,8 @@ class Stage:
 
     `inputs`: names of the earlier stages whose values `run` takes, in its order, after context and
     folder. `settings`: what of the context the result depends on, and the hash of every data file
-    that it reads, as values that JSON can hold. `memory_bytes`: what `run` needs on top of what the
-    process has; 0 where that is little beside the other stages.
+    that it reads, as values that JSON can hold. `memory_bytes`: of the whole process while `run`
+    works, what is loaded before included; 0 where other stages need more in any case.
     """
 
     name: str

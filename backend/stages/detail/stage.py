@@ -24,7 +24,7 @@ def run(
 
 
 def memory_bytes(context: StageContext) -> int:
-    needed = memory(1.3, 105) if context.quality.network_refinement else memory(0.5)
+    needed = memory(2.3, 130) if context.quality.network_refinement else memory(1.2)
     return needed(context)
 
 

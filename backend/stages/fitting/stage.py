@@ -26,5 +26,5 @@ STAGE = Stage(
     output=HeadFit,
     run=run,
     settings=lambda context: (*_heads(context), context.corrections.as_json()),
-    memory_bytes=memory(0.75),
+    memory_bytes=memory(1.3),
 )

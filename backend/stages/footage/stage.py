@@ -18,5 +18,7 @@ STAGE = Stage(
     output=Capture,
     run=run,
     settings=lambda context: (context.footage_sha256, context.quality.frames),
-    memory_bytes=memory(0.85),
+    # It needs .6 itself, but nothing comes of a clip without what fitting needs in any quality; and
+    # the libraries that it loads want that much room for addresses, or end the process.
+    memory_bytes=memory(1.3),
 )

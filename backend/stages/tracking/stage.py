@@ -12,4 +12,4 @@ def run(context: StageContext, folder: StageFolder, capture: Capture) -> FaceTra
     return track_face(capture, folder.images, context.progress)
 
 
-STAGE = Stage("tracking", inputs=("footage",), output=FaceTrack, run=run, memory_bytes=memory(0.8))
+STAGE = Stage("tracking", inputs=("footage",), output=FaceTrack, run=run, memory_bytes=memory(0.75))
