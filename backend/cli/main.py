@@ -40,7 +40,7 @@ from studio_avatar_addon.avatar.version import extension_version
 from ..job.cache_folder import cache_folder
 from ..job.disk_refusal import disk_refusal
 from ..job.event_log import EventLog
-from ..job.kernel_cache import VARIABLE, checked_kernels
+from ..job.kernel_cache import checked_kernels, kernel_folder
 from ..job.memory import lack_of_memory, means_lack_of_memory
 from .commands import COMMANDS, command_of
 from .developer_commands import CHECKOUT_COMMANDS, add_checkout_commands, run_checkout_command
@@ -108,11 +108,12 @@ def _run_request(job: Path, request: Request, events: EventLog) -> int:
     """Run the command; exactly one final event is written, whatever happens."""
     # Its threads spin while they wait: on a busy machine two of them made the fit 2.5 times slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    kernels = Path(os.environ.get(VARIABLE) or cache_folder() / "numba")
     try:
         with (
             third_party_packages(),
-            checked_kernels(kernels, lambda told: events.write(Warned("kernels_not_kept", told))),
+            checked_kernels(
+                kernel_folder(), lambda told: events.write(Warned("kernels_not_kept", told))
+            ),
         ):
             result = module("cli.run_request").run_request(job, request, events)
     except (JobCancelled, KeyboardInterrupt):

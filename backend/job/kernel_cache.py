@@ -19,11 +19,18 @@ from pathlib import Path
 from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import FULL, read_json, sha256_file, write_json
 
+from .cache_folder import cache_folder
+
 VARIABLE = "NUMBA_CACHE_DIR"  # numba reads it when it is imported
 MANIFEST = "hashes.json"
 MIN_FREE_BYTES = 50 << 20  # thirty times what is kept: others write to that disk, too
 # <function>.nbi tells which file holds the code for which types, <function>.<number>.nbc is such.
 FUNCTION = re.compile(r"(.+?)(?:\.\d+\.nbc|\.nbi)")
+
+
+def kernel_folder() -> Path:
+    """The one that the add-on names, or else the user's."""
+    return Path(os.environ.get(VARIABLE) or cache_folder() / "numba")
 
 
 @contextmanager
