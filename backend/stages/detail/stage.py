@@ -24,7 +24,7 @@ def run(
 
 
 def memory_bytes(context: StageContext) -> int:
-    needed = memory(2.3, 130) if context.quality.network_refinement else memory(1.2)
+    needed = memory(2.3, 165) if context.quality.network_refinement else memory(1.2)
     return needed(context)
 
 

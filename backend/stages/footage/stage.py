@@ -18,7 +18,7 @@ STAGE = Stage(
     output=Capture,
     run=run,
     settings=lambda context: (context.footage_sha256, context.quality.frames),
-    # It needs .6 itself, but nothing comes of a clip without what fitting needs in any quality; and
-    # the libraries that it loads want that much room for addresses, or end the process.
+    # It needs .6 itself, but no quality's later stages do with less than this; and the libraries
+    # that it loads want that much room for addresses, or end the process.
     memory_bytes=memory(1.3),
 )

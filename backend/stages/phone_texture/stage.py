@@ -25,5 +25,5 @@ STAGE = Stage(
     output=TextureSet,
     run=run,
     settings=lambda context: (context.quality.texture_size,),
-    memory_bytes=memory(0.9, 161),
+    memory_bytes=memory(0.9, 200),
 )

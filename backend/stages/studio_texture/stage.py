@@ -34,5 +34,5 @@ STAGE = Stage(
     output=TextureSet,
     run=run,
     settings=lambda context: (asdict(context.choices), weights_sha256()),
-    memory_bytes=memory(1.1, 138),
+    memory_bytes=memory(1.1, 170),
 )
