@@ -19,8 +19,7 @@ from studio_avatar_addon.avatar.types import (
 )
 
 # Lowest and highest possible values; far beyond what occurs, short of what makes later stages fail.
-_UNIT = (0.0, 1.0)
-_ROUNDED_UNIT = (-1e-3, 1.0 + 1e-3)  # computed in float32
+_UNIT = (-1e-3, 1.0 + 1e-3)  # computed in float32
 _PIXELS = (-1e6, 1e6)
 _METRES = (-2.0, 2.0)  # around a head's origin
 _ANGLE = (-np.pi, np.pi)
@@ -38,7 +37,7 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
     },
     FaceTrack: {
         "landmarks_px": _PIXELS,
-        "confidence": _ROUNDED_UNIT,
+        "confidence": _UNIT,
         "frame_landmarks_px": _PIXELS,
         "hands_px": _PIXELS,
     },
@@ -51,7 +50,7 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
         "eye_centre_m": _METRES,
         "eye_radius_m": (1e-3, 0.1),
         "camera_from_head": (-1e3, 1e3),
-        "expression": _ROUNDED_UNIT,
+        "expression": _UNIT,
         "gaze_rad": _ANGLE,
         "landmark_px": (0.0, 1e6),
         "outline_px": (0.0, 1e6),
@@ -63,28 +62,28 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
         "log_shading": _LOG,
         "exposure_log": _LOG,
         "common": _LOG,
-        "openness": _ROUNDED_UNIT,
-        "plain": _ROUNDED_UNIT,
+        "openness": _UNIT,
+        "plain": _UNIT,
         "skin_linear": _LINEAR,
         "skin_filmed": _LINEAR,
         "iris_linear": _LINEAR,
         "sclera_filmed": _LINEAR,
     },
     TextureSet: {
-        "base_color_srgb": _ROUNDED_UNIT,
-        "coverage": _ROUNDED_UNIT,
-        "confidence": _ROUNDED_UNIT,
+        "base_color_srgb": _UNIT,
+        "coverage": _UNIT,
+        "confidence": _UNIT,
         "normal": (-1.01, 1.01),
-        "roughness": _ROUNDED_UNIT,
-        "specular": _ROUNDED_UNIT,
-        "cavity": _ROUNDED_UNIT,
+        "roughness": _UNIT,
+        "specular": _UNIT,
+        "cavity": _UNIT,
         "iris_linear": _LINEAR,
         "hair_linear": _LINEAR,
-        "alignment_srgb": _ROUNDED_UNIT,
+        "alignment_srgb": _UNIT,
     },
     Performance: {
         "time_s": (0.0, 1e7),
-        "weights": _ROUNDED_UNIT,
+        "weights": _UNIT,
         "neck_from_head": (-1e3, 1e3),
         "gaze_rad": _ANGLE,
     },

@@ -29,6 +29,7 @@ from studio_avatar_addon.avatar.bundle import open_avatar
 from studio_avatar_addon.avatar.files import write_json
 
 from ...job.kernel_cache import VARIABLE as KERNELS_VARIABLE
+from ...job.terminal import TerminalProgress
 from ...pipelines import create, perform, refit
 from ...store.source_fingerprint import FOLDERS
 from ..markdown_table import table_head, table_line
@@ -84,9 +85,13 @@ def benchmark_faults(tries: int, avatar: Path | None = None, out: Path | None = 
         scratch = Path(folder)
         bench = _prepare_bench(scratch, avatar or _sample_avatar(scratch))
         planned = _plan(bench, tries)
+        progress = TerminalProgress()
         fork = multiprocessing.get_context("fork")
         with fork.Pool(initializer=_enter_pool, initargs=(bench,)) as pool:
-            tried = pool.map(_carry_out_here, planned, chunksize=4)
+            tried: list[Tried] = []
+            for one in pool.imap_unordered(_carry_out_here, planned):
+                tried.append(one)
+                progress(len(tried), len(planned), one.attempt.situation.name)
     print(_table(tried))
     for one in tried:
         for violation in one.violations:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import runpy
 import signal
 import sys
 import traceback
@@ -21,10 +22,10 @@ from studio_avatar_addon.avatar.files import watch_changes
 from studio_avatar_addon.avatar.job import EVENTS_FILE
 from studio_avatar_addon.avatar.layout import JOBS_FOLDER
 
-from ...cli.main import main
 from ...job.cache_folder import cache_folder
 from ...job.reporter import Reporter
 
+BACKEND = __name__.rpartition(".benchmark.")[0]
 # What can happen at a change, or at a progress call.
 KILL, FULL_DISK, PAUSE, CANCEL = "kill", "full disk", "pause", "cancel"
 _TAKES_NO_SPACE = ("remove",)  # changes that a full disk allows
@@ -113,7 +114,7 @@ def _work(arguments: list[str], log: Path, fault: Fault | None, patch: Callable[
         os.dup2(output, 2)
         patch()
         counter = _Counter(fault)
-        status = main(arguments)
+        status = _run_backend(arguments)
         log.with_suffix(".counts").write_text(f"{counter.changes} {counter.calls}")
     except BaseException:
         traceback.print_exc()
@@ -121,6 +122,16 @@ def _work(arguments: list[str], log: Path, fault: Fault | None, patch: Callable[
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _run_backend(arguments: list[str]) -> int:
+    """As `python -m backend` does: the command line lies above this room."""
+    sys.argv = [BACKEND, *arguments]
+    try:
+        runpy.run_module(BACKEND, run_name="__main__")
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 class _Counter:

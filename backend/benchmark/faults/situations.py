@@ -14,11 +14,15 @@ EXPOSURE = "0.5"  # stops, for other settings
 
 @dataclass(frozen=True)
 class Situation:
-    """`arguments`: of the command, for an avatar folder and a clip."""
+    """`arguments`: of the command, for an avatar folder and a clip.
+
+    `state`: "new": nothing is there; "finished": an avatar with a further clip's movement and the
+    artist's own files; "twice": the same after a run with other settings, which is current.
+    """
 
     name: str
     arguments: Callable[[Path, Path], list[str]]
-    state: str = "finished"  # of STATES
+    state: str = "finished"
 
 
 def _create(avatar: Path, clip: Path, *further: str) -> list[str]:
@@ -41,9 +45,6 @@ def _tidy(avatar: Path, _: Path) -> list[str]:
     return ["tidy", str(avatar), "--remove"]
 
 
-# `new`: nothing is there. `finished`: an avatar with a further clip's movement and the artist's own
-# files. `twice`: the same after a run with other settings, which is the current one.
-STATES = ("new", "finished", "twice")
 CREATE_NEW = Situation("create, new", _create, "new")
 CREATE_AGAIN = Situation("create again", _create)
 CREATE_OTHER = Situation("create, other settings", _create_other)
