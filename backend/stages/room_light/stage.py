@@ -19,5 +19,5 @@ STAGE = Stage(
     inputs=("footage", "tracking", "fitting"),
     output=RoomLight,
     run=run,
-    memory_bytes=memory(1.2),
+    memory_bytes=memory(1.4),
 )
