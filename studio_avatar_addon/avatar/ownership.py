@@ -71,7 +71,7 @@ def claim_folder(folder: Path) -> None:
         names = {path.name for path in folder.iterdir()} - _LITTER
     except OSError as error:
         raise cannot_write(folder, error) from error
-    if MARK_FILE in names:
+    if (folder / MARK_FILE).is_file():
         return
     received = (folder / AVATAR_FILE).is_file() and (folder / RUNS_FOLDER).is_dir()
     if names and not received and not all(PARTIAL_NAME.fullmatch(name) for name in names):
@@ -106,10 +106,12 @@ def _is_link(path: Path) -> bool:
 
 def _everything(folder: Path) -> Iterator[Path]:
     """The folder and all below it; links are named, not followed."""
-    yield folder
-    if not _is_link(folder) and folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            yield from _everything(path)
+    waiting = [folder]  # no recursion: a stranger's folders may be nested as deep as they like
+    while waiting:
+        path = waiting.pop()
+        yield path
+        if path.is_dir() and not _is_link(path):
+            waiting += sorted(path.iterdir(), reverse=True)
 
 
 def sweep(folder: Path) -> None:
@@ -154,9 +156,9 @@ def remove_files(root: Path, files: Iterable[Path]) -> None:
     for path in files:
         try:
             remove_file(path)
+            remove_empty_folders(path.parent, root)
         except OSError as error:
             raise cannot_write(path, error) from error
-        remove_empty_folders(path.parent, root)
 
 
 def remove_made(root: Path, folder: Path) -> None:
