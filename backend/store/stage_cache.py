@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,12 @@ def stage_folder(stages: Path, stage: str, key: str) -> Path:
     return next(path for path in folders if not path.exists() or (path / RECORD_FILE).exists())
 
 
+def stage_fingerprint(stage: Stage, inputs: Sequence[str]) -> str:
+    """Of all that a stage's value depends on but its settings; `inputs`: their fingerprints."""
+    source = source_fingerprint(stage.module, texture_files.__name__)
+    return fingerprint(stage.name, source, package_versions(stage.module), list(inputs))
+
+
 class StageCache:
     """Runs stages of one avatar in their order, or reads back what an equal run of them left.
 
@@ -81,12 +88,7 @@ class StageCache:
         numbers, EnvironmentProblem where memory is short, AvatarFolderError, and KeyError where a
         stage of its inputs has not run.
         """
-        source = fingerprint(
-            stage.name,
-            source_fingerprint(stage.module, texture_files.__name__),
-            package_versions(stage.module),
-            [self.fingerprints[name] for name in stage.inputs],
-        )
+        source = stage_fingerprint(stage, [self.fingerprints[name] for name in stage.inputs])
         key = fingerprint(source, stage.settings(context))
         self._reporter.begin(stage.name, message)
         value = self._stored_or_told(stage, key)

@@ -31,7 +31,9 @@ from studio_avatar_addon.avatar.files import write_json
 from ...job.kernel_cache import VARIABLE as KERNELS_VARIABLE
 from ...job.terminal import TerminalProgress
 from ...pipelines import create, perform, refit
+from ...stages import STAGES, stage_of
 from ...store.source_fingerprint import FOLDERS
+from ...store.stage_cache import stage_fingerprint
 from ..markdown_table import table_head, table_line
 from . import child, situations
 from .checks import KINDS, Snapshot, Violation, after_fault, after_recovery, results
@@ -117,6 +119,8 @@ def _prepare_bench(scratch: Path, source: Path) -> Bench:
     (scratch / "clip.mp4").write_bytes(b"never decoded: its stages are replayed")
     (scratch / "outside").mkdir()
     (scratch / "outside" / "notes.txt").write_text("not the avatar's")
+    for name in STAGES:  # or each process would read the sources again
+        stage_fingerprint(stage_of(name), ())
     bench = Bench(scratch, record(open_avatar(source), scratch / "record"), {}, {}, {})
     _make_states(bench)
     for situation in SITUATIONS:

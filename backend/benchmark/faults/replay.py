@@ -1,7 +1,7 @@
 """A finished avatar in; the pipeline's stages out, which hand on its values instead of working.
 
-Smaller ones: three frames and maps of 64 texels, so that a whole `create` takes a second. Cache,
-writer, report, lock and command line around them are the product's own.
+Smaller ones: three frames of a quarter of their height and maps of 64 texels, so that a whole
+`create` takes a second. Cache, writer, report, lock and command line around them are the product's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.bundle import AvatarFolder
 from studio_avatar_addon.avatar.layout import STAGES_FOLDER
-from studio_avatar_addon.avatar.types import TextureSet
+from studio_avatar_addon.avatar.types import Camera, TextureSet
 
 from ...imaging.image_files import read_image, write_png
 from ...job.event_log import EventLog
@@ -28,6 +28,7 @@ from ...stages.declaration import Stage, StageContext, StageFolder
 from ...store.stage_cache import StageCache
 
 FRAMES = 3
+SHRINK = 4  # of the frames, each way
 MAP_SIZE = 64
 PROGRESS_CALLS = 3  # of each stage: enough places to cancel at, before, in and after its work
 
@@ -67,34 +68,55 @@ def record(avatar: AvatarFolder, scratch: Path) -> Replay:
     for name in STAGES:
         cache.recall(stage_of(name), avatar.stage_fingerprints[name])
     reporter.close()
-    values = cache.values
-    count = len(values["footage"].frame_index)
+    capture = cache.values["footage"]
+    count = len(capture.frame_index)
     kept = np.unique(np.linspace(0, count - 1, FRAMES).astype(int))
-    small = {name: _smaller(value, kept, count) for name, value in values.items()}
+    width, height = (max(1, round(side / SHRINK)) for side in capture.size_px)
+    small = {
+        name: _smaller(value, kept, count, (width, height)) for name, value in cache.values.items()
+    }
+
+    def pictures(paths: tuple[Path, ...]) -> dict[str, NDArray[Any]]:
+        read = {path.name: read_image(path) for path in paths}
+        return {name: cv2.resize(pixels, (width, height)) for name, pixels in read.items()}
+
     return Replay(
-        small,
-        {path.name: read_image(path) for path in small["footage"].frame_paths},
-        {path.name: read_image(path) for path in small["tracking"].mask_paths},
+        small, pictures(small["footage"].frame_paths), pictures(small["tracking"].mask_paths)
     )
 
 
-def _smaller(value: Any, kept: NDArray[np.integer[Any]], count: int) -> Any:
-    """Of the chosen frames only those `kept`; maps of MAP_SIZE."""
+def _smaller(
+    value: Any, kept: NDArray[np.integer[Any]], count: int, size_px: tuple[int, int]
+) -> Any:
+    """Of the chosen frames only those `kept`, of `size_px`; maps of MAP_SIZE."""
+    if isinstance(value, TextureSet):
+        maps = {
+            name: cv2.resize(entry, (MAP_SIZE, MAP_SIZE), interpolation=cv2.INTER_NEAREST)
+            for name, entry in vars(value).items()
+            if isinstance(entry, np.ndarray) and entry.shape[:2] == (value.size, value.size)
+        }
+        return replace(value, **maps)
     changed: dict[str, Any] = {}
     for name, entry in vars(value).items():
-        if isinstance(value, TextureSet):
-            if isinstance(entry, np.ndarray) and entry.shape[:2] == (value.size, value.size):
-                changed[name] = cv2.resize(
-                    entry, (MAP_SIZE, MAP_SIZE), interpolation=cv2.INTER_NEAREST
-                )
-        elif name.startswith(PER_FRAME) and len(entry) == count:
-            changed[name] = (
-                entry[kept] if isinstance(entry, np.ndarray) else tuple(entry[k] for k in kept)
-            )
+        if isinstance(entry, Camera):
+            changed[name] = entry.scaled(size_px)
+        elif name == "size_px":
+            changed[name] = size_px
+        else:
+            changed[name] = entry / np.float32(SHRINK) if name in PIXELS else entry
+            if name.startswith(PER_FRAME) and len(entry) == count:
+                changed[name] = _kept(changed[name], kept)
     return replace(value, **changed)
 
 
-# How the fields begin that have one entry for each chosen frame.
+def _kept(entries: Any, kept: NDArray[np.integer[Any]]) -> Any:
+    if isinstance(entries, np.ndarray):
+        return entries[kept]
+    return tuple(entries[k] for k in kept)
+
+
+# Places in pictures; and how the fields begin that have one entry for each chosen frame.
+PIXELS = ("detections_px", "landmarks_px", "frame_landmarks_px", "hands_px")
 PER_FRAME = (
     "frame_", "mask_paths", "hands_px", "camera_from_head", "expression", "gaze_rad", "landmark_px",
     "outline_px", "track_px", "left_out", "log_shading", "exposure_log",
