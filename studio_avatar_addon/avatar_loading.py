@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 
-from .avatar.bundle import AvatarFolder, open_avatar, read_performance
+from .avatar.bundle import AvatarFolder, open_avatar, own_performance, read_performance
 from .avatar.errors import AvatarFolderError
 from .avatar.live_link import RECORDING_SUFFIX, read_live_link
 from .scene.animation import AppliedPerformance, apply_performance, checked_frames
@@ -21,7 +21,7 @@ def load_avatar(scene: bpy.types.Scene, root: Path) -> AppliedAvatar:
     Raises AvatarFolderError, TemplateError or ShapeError; the scene is then as it was.
     """
     folder = open_avatar(root)
-    recorded = own_performance(folder)
+    recorded = first_performance(folder)
     performance, name = None, ""
     if recorded is not None:
         performance, name = read_performance(recorded), _animation_name(folder, recorded)
@@ -36,10 +36,10 @@ def load_avatar(scene: bpy.types.Scene, root: Path) -> AppliedAvatar:
     return applied
 
 
-def own_performance(folder: AvatarFolder) -> Path | None:
+def first_performance(folder: AvatarFolder) -> Path | None:
     """The recording of the avatar's own footage, else its first one."""
-    clip = Path(str(folder.description.get("footage", {}).get("name", ""))).stem
-    return min(folder.performances, key=lambda path: (path.stem != clip, path), default=None)
+    own = folder.root / own_performance(folder.description)
+    return min(folder.performances, key=lambda path: (path != own, path), default=None)
 
 
 def apply_performance_file(
@@ -51,7 +51,7 @@ def apply_performance_file(
     Raises AvatarFolderError where it is missing or damaged, ShapeError where it does not fit.
     """
     folder = open_avatar(avatar_root(head))
-    path = path or own_performance(folder)
+    path = path or first_performance(folder)
     if path is None:
         raise AvatarFolderError(
             f"The avatar {folder.name} holds no performance.", "Choose a clip of the person."

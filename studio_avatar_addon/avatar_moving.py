@@ -17,7 +17,7 @@ from pathlib import Path
 import bpy
 
 from .avatar.errors import AvatarFolderError
-from .avatar.files import read_json, write_json
+from .avatar.files import partial_name, read_json, write_json
 from .places import AVATARS, RENDERS, unsaved_folder, user_folder
 from .properties import scene_settings
 from .scene.parts import FOLDER
@@ -134,8 +134,7 @@ def _move(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    copy = target.with_name(f"{target.name}.partial")
-    _delete(copy)
+    copy = target.with_name(partial_name())
     try:
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, copy)
         copy.rename(target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from studio_avatar_addon.avatar.bundle import open_avatar, verify_files
 from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import sha256_file, whole_file, write_json
 from studio_avatar_addon.avatar.layout import FORMAT
-from studio_avatar_addon.avatar.old_runs import find_old_runs, remove_old_runs
 
 
 @pytest.fixture
@@ -70,22 +68,6 @@ def test_damaged_and_missing_files(folder: Path) -> None:
     (avatar.run / "head.npz").unlink()
     with pytest.raises(AvatarFolderError, match=r"head\.npz .*missing"):
         verify_files(avatar)
-
-
-def test_old_runs_are_removed_and_what_is_not_ours_stays(avatar: Path) -> None:
-    runs = avatar / "runs"
-    for name in ("a0", "a2", "a3"):
-        shutil.copytree(runs / "a1", runs / name)
-    (runs / "a2/performances/clip.npz").rename(runs / "a2/performances/other.npz")
-    (runs / "a3/textures/detail/painted.psd").write_text("")
-    current = {path: path.read_bytes() for path in (runs / "a1").rglob("*") if path.is_file()}
-    removed = remove_old_runs(open_avatar(avatar))
-    assert [bool(run.kept_because) for run in removed.runs] == [False, True, False]
-    assert removed.removable_bytes == 2 * sum(map(len, current.values()))
-    assert {path.name for path in runs.iterdir()} == {"a1", "a2", "a3"}
-    assert [path.name for path in (runs / "a3").rglob("*.*")] == ["painted.psd"]
-    assert all(path.read_bytes() == content for path, content in current.items())
-    assert [run.name for run in find_old_runs(open_avatar(avatar)).runs] == ["a2", "a3"]
 
 
 def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from conftest import read_picture, write_flat_png
 
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
-from studio_avatar_addon.avatar.bundle import camera_from_arrays
+from studio_avatar_addon.avatar.cameras import camera_from_arrays
 from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.template import load_template

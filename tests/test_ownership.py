@@ -31,6 +31,7 @@ from studio_avatar_addon.avatar.ownership import claim_folder
 from studio_avatar_addon.avatar.sealed import read_sealed, write_sealed
 
 ROOT = Path(__file__).parents[1]
+PARTIAL = "studio_avatar_0123456789abcdef.partial"
 SAMPLE = ROOT / "studio_avatar_addon" / "assets" / "sample" / "sample.mp4"
 
 
@@ -116,37 +117,56 @@ def test_a_lock_ends_with_its_holder(avatar: Path) -> None:
         [sys.executable, "-c", script, str(avatar)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-    unfinished = avatar / "stages" / "footage-0123456789abcdef.0123abcd.partial" / "images"
+    unfinished = avatar / "stages" / PARTIAL / "images"
     unfinished.mkdir(parents=True)
-    (avatar / "0123abcd.partial").write_text("half")
+    (avatar / PARTIAL).write_text("half")
+    dated = avatar / "runs" / "clip.20261130.partial"
+    dated.write_text("half")
     with pytest.raises(JobBusy, match="Another job is running"), held_avatar(avatar):
         pass
     assert unfinished.is_dir(), "it may be the other job's"
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     with held_avatar(avatar):
-        assert not list(avatar.rglob("*.partial"))
+        assert not list(avatar.rglob(PARTIAL))
+        assert dated.is_file(), "it is the artist's own"
 
 
-def test_old_runs_go_but_not_what_is_nowhere_else(avatar: Path) -> None:
+@pytest.mark.parametrize("recorded", [True, False])
+def test_old_runs_go_but_not_what_is_nowhere_else(avatar: Path, recorded: bool) -> None:
     runs = avatar / "runs"
-    for name in ("b2", "c3", "d4"):
-        shutil.copytree(runs / "a1", runs / name)
-    (runs / "c3" / "performances" / "smile.npz").write_bytes(b"of another clip")
-    (runs / "b2" / "notes.txt").write_text("the artist's own")
-    edited = runs / "d4" / "textures" / "detail" / "base_color.png"
-    listed = {f"runs/d4/{name}": digest for name, digest in contents(runs / "d4").items()}
-    write_sealed(runs / "d4" / "run.json", {"files": listed})
+    plain, moved, painted, equal = (runs / (16 * letter) for letter in "bcde")
+    for folder in (plain, moved, painted, equal):
+        shutil.copytree(runs / "a1", folder)
+        (folder / "report").mkdir()
+        (folder / "report" / "frames.png").touch()
+    (plain / "notes.txt").write_text("the artist's own")
+    (plain / "mine.npz").write_text("the artist's own")
+    for folder in (moved, equal):  # of another clip of that name, or the same in other words
+        clip = folder / "performances" / "clip.npz"
+        clip.write_bytes(clip.read_bytes() + (b"another" if folder == moved else b""))
+    if recorded:
+        description = json.loads((avatar / "avatar.json").read_text("utf-8"))
+        for folder in (plain, painted):
+            files = {f"runs/{folder.name}/{n}": digest for n, digest in contents(folder).items()}
+            record = {**description, "run": folder.name, "files": files}
+            write_sealed(folder / "run.json", {k: v for k, v in record.items() if k != "name"})
+        for notes in ("notes.txt", "mine.npz"):
+            (plain / notes).write_text("the artist's own")
+    edited = painted / "textures" / "detail" / "base_color.png"
     edited.write_bytes(edited.read_bytes() + b"painted over")
+    os.utime(edited, (time.time() + 60.0,) * 2)
     folder = open_avatar(avatar)
-    found = {run.name: run for run in find_old_runs(folder).runs}
-    assert set(found) == {"b2", "c3", "d4"}
-    assert found["c3"].kept_because == "it holds the performance smile"
-    before = contents(runs / "a1"), contents(runs / "c3")
+    kept = {run.name: run.kept_because for run in find_old_runs(folder).runs}
+    assert set(kept) == {plain.name, moved.name, painted.name, equal.name}
+    assert kept.pop(moved.name) == "it holds the performance clip"
+    assert not any(kept.values())
+    before = contents(runs / "a1"), contents(moved)
     remove_old_runs(folder)
-    assert (contents(runs / "a1"), contents(runs / "c3")) == before
-    assert contents(runs / "b2") == {"notes.txt": sha256_file(runs / "b2" / "notes.txt")}
-    assert list(contents(runs / "d4")) == ["textures/detail/base_color.png"]
+    assert (contents(runs / "a1"), contents(moved)) == before
+    assert list(contents(plain)) == ["mine.npz", "notes.txt"]
+    assert list(contents(painted)) == ["textures/detail/base_color.png"]
+    assert not equal.exists()
 
 
 @dataclass(frozen=True)

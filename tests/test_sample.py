@@ -13,7 +13,7 @@ from backend.synthetic.sample_capture.encode_clip import encode_clip
 from backend.synthetic.sample_capture.script import act
 from backend.template.personalize import personalize_blendshapes
 from studio_avatar_addon.avatar.arrays import read_arrays
-from studio_avatar_addon.avatar.bundle import camera_from_arrays
+from studio_avatar_addon.avatar.cameras import camera_from_arrays
 from studio_avatar_addon.avatar.frames import transform
 from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.template import load_template, pose_vertices

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import read_bytes, write_bytes
+from studio_avatar_addon.avatar.png_files import PNG_HEAD_BYTES, check_png_size
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray
 
 Image8 = NDArray[np.uint8]
@@ -32,6 +33,7 @@ def read_image(path: Path) -> Pixels:
             "Create the avatar again.",
         ) from error
     try:
+        check_png_size(stored[:PNG_HEAD_BYTES].tobytes())
         found = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED)  # raises where it is empty or too large
         if found is None or found.dtype not in (np.uint8, np.uint16):
             raise ValueError("no picture of 8 or 16 bits")

@@ -20,7 +20,7 @@ class EventLog:
 
     def write(self, event: Event) -> None:
         """Raises AvatarFolderError where the disk is full or the job's folder gone."""
-        line = event_line(event).encode()
+        line = event_line(event)
         try:
             with self._path.open("ab", buffering=0) as stream:
                 end = stream.tell()

@@ -61,12 +61,13 @@ def create_avatar(
     context = replace(context, corrections=merged.of_frames)
     for name in others:
         cache.run(stage_of(name), context)
-        if name == "fitting":
-            keep_corrections(settings.out, merged)
 
     reporter.begin("avatar")
     provenance = Provenance.of_run(settings.quality, device, cache.fingerprints, settings.choices)
     results = Results.of_stages(cache.values)
     avatar = write_avatar(settings.out, results, context.template, provenance, reporter)
+    # Only now: a job that ends before leaves the avatar with what it was made from.
+    keep_corrections(settings.out, merged)
+    cache.remove_others()
     reporter.end()
     return avatar

@@ -30,6 +30,6 @@ def perform_clip(avatar: AvatarFolder, clip: Path, reporter: Reporter) -> Path:
     )
     for finding in performance.findings:
         reporter.warn(finding)
-    path = add_performance(avatar, clip.stem, performance)
+    path = add_performance(avatar, clip.name, performance)
     reporter.end()
     return path

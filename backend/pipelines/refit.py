@@ -10,7 +10,7 @@ import torch
 
 from studio_avatar_addon.avatar.bundle import AvatarFolder
 from studio_avatar_addon.avatar.files import write_json
-from studio_avatar_addon.avatar.layout import STAGES_FOLDER
+from studio_avatar_addon.avatar.layout import PREVIEW_FOLDER, STAGES_FOLDER
 from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import QUALITY, HeadFit
 
@@ -22,8 +22,6 @@ from ..stages.fitting.measurements import head_measures_m
 from ..store.report import fit_figures, overlay_sheet
 from ..store.stage_cache import StageCache
 from .corrections import CorrectionRequest, keep_corrections, merge_corrections
-
-PREVIEW_FOLDER = "preview"
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,6 @@ def refit_avatar(avatar: AvatarFolder, request: CorrectionRequest, reporter: Rep
         corrections=merged.of_frames,
     )
     fit = cache.run(stage_of("fitting"), context)
-    keep_corrections(avatar.root, merged)
     reporter.begin("preview")
     folder = avatar.root / PREVIEW_FOLDER
     figures = fit_figures(fit, capture)
@@ -64,5 +61,6 @@ def refit_avatar(avatar: AvatarFolder, request: CorrectionRequest, reporter: Rep
     figures["measures_mm"] = {name: round(1000.0 * m, 1) for name, m in measures.items()}
     write_png(folder / "overlay.png", overlay_sheet(capture, track, fit, template))
     write_json(folder / "fit.json", figures)
+    keep_corrections(avatar.root, merged)
     reporter.end()
     return Refitted(folder / "overlay.png", figures, fit)

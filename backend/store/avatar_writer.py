@@ -16,18 +16,25 @@ import numpy as np
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.bundle import (
     AvatarFolder,
-    arrays_from_camera,
     changed_files,
+    is_complete,
     is_performance,
     open_avatar,
+    own_performance,
+    performance_stem,
+    same_footage,
+    shown_name,
 )
+from studio_avatar_addon.avatar.cameras import arrays_from_camera
 from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import (
     copy_file,
     flush_files,
+    inside,
+    json_bytes,
     sha256_file,
+    whole_file,
     whole_folder,
-    write_json,
 )
 from studio_avatar_addon.avatar.layout import (
     AVATAR_FILE,
@@ -37,6 +44,7 @@ from studio_avatar_addon.avatar.layout import (
     RUNS_FOLDER,
     STAGES_FOLDER,
 )
+from studio_avatar_addon.avatar.ownership import is_link
 from studio_avatar_addon.avatar.sealed import read_sealed, write_sealed
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
@@ -118,12 +126,10 @@ def _whole_run(root: Path, fingerprinted: str, reporter: Reporter) -> dict[str, 
     for folder in _places(root, fingerprinted):
         if not folder.is_dir():
             return None
-        try:
-            description = read_sealed(folder / RUN_FILE)
+        description = _read_run(root, folder)
+        changed = [folder / RUN_FILE]
+        if description is not None:
             changed = changed_files(root, description["files"])
-        except (OSError, ValueError, KeyError):
-            changed = [folder / RUN_FILE]
-        else:
             if not changed:
                 return description
         reporter.warn(
@@ -134,6 +140,17 @@ def _whole_run(root: Path, fingerprinted: str, reporter: Reporter) -> dict[str, 
             )
         )
     return None
+
+
+def _read_run(root: Path, folder: Path) -> dict[str, Any] | None:
+    """None where a run's own description is missing, damaged, or another folder's."""
+    try:
+        description = read_sealed(inside(root, f"{RUNS_FOLDER}/{folder.name}/{RUN_FILE}"))
+    except (OSError, ValueError):
+        return None
+    head = f"{RUNS_FOLDER}/{folder.name}/head.npz"
+    whole = is_complete({**description, "name": root.name}) and head in description["files"]
+    return description if whole and description["run"] == folder.name else None
 
 
 def _places(root: Path, fingerprinted: str) -> Iterator[Path]:
@@ -156,7 +173,7 @@ def _write_run(
         _write_head(unfinished / "head.npz", results)
         _write_cameras(unfinished / "cameras.npz", results)
         _copy_images(root / STAGES_FOLDER, unfinished, results, provenance.stages)
-        clip = Path(results.capture.source_name).stem
+        clip = performance_stem(results.capture.source_name)
         write_performance(unfinished / PERFORMANCES_FOLDER / f"{clip}.npz", results.performance)
         reporter(1, 3, "report")
         write_report(unfinished / "report", results, template, reporter)
@@ -174,29 +191,34 @@ def _make_current(root: Path, description: Mapping[str, Any]) -> None:
     """
     try:
         former = open_avatar(root).description
-        listed: Mapping[str, str] = former["files"]
-    except AvatarFolderError:  # none yet, or damaged: then what is there is listed
-        former, listed = {}, _stored_performances(root)
-    files = {**_further_performances(root, listed, description), **description["files"]}
-    current = {**description, "name": root.name, "files": files}
+    except AvatarFolderError:  # none yet, or damaged
+        former = {}
+    files = {**_further_performances(root, former, description), **description["files"]}
+    current = {**description, "name": shown_name(root.name), "files": files}
     if current != former:
-        write_json(root / AVATAR_FILE, current)
+        _write_description(root, current)
 
 
-def _stored_performances(root: Path) -> dict[str, str]:
-    paths = [*root.glob("performances/*.npz"), *root.glob("runs/*/performances/*.npz")]
-    return {path.relative_to(root).as_posix(): sha256_file(path) for path in sorted(paths)}
+def _write_description(root: Path, description: Mapping[str, Any]) -> None:
+    with whole_file(root / AVATAR_FILE) as partial:
+        partial.write_bytes(json_bytes(description, indent=1))
+        flush_files([partial])
 
 
 def _further_performances(
-    root: Path, listed: Mapping[str, str], description: Mapping[str, Any]
+    root: Path, former: Mapping[str, Any], description: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Those listed that the run has none of the same name of."""
-    own = {Path(name).name for name in description["files"] if is_performance(name)}
+    """What the avatar holds beside the new run's own: all that was listed but the former run's own
+    of the same footage. Where nothing is listed, all that is there."""
+    if not former:
+        paths = [*root.glob("performances/*.npz"), *root.glob("runs/*/performances/*.npz")]
+        found = (path for path in sorted(paths) if path.is_file() and not is_link(path))
+        return {path.relative_to(root).as_posix(): sha256_file(path) for path in found}
+    replaced = own_performance(former) if same_footage(former, description) else ""
     return {
         name: digest
-        for name, digest in listed.items()
-        if is_performance(name) and Path(name).name not in own and (root / name).is_file()
+        for name, digest in former["files"].items()
+        if is_performance(name) and name != replaced and (root / name).is_file()
     }
 
 
@@ -211,19 +233,20 @@ def write_performance(path: Path, performance: Performance) -> None:
 
 
 def add_performance(avatar: AvatarFolder, clip: str, performance: Performance) -> Path:
-    """Add a further clip's movement to the avatar, whatever run is current.
+    """Add the movement in a further `clip`, a file's name, to the avatar, whatever run is current.
 
     Never takes the place of a stored one: a second "clip" becomes "clip 2".
     """
-    taken = {path.stem for path in avatar.performances}
-    names = chain([clip], (f"{clip} {number}" for number in count(2)))
-    name = next(name for name in names if name not in taken)
+    taken = {path.stem.casefold() for path in avatar.performances}
+    stem = performance_stem(clip)
+    names = chain([stem], (f"{stem} {number}" for number in count(2)))
+    name = next(name for name in names if name.casefold() not in taken)
     path = avatar.root / PERFORMANCES_FOLDER / f"{name}.npz"
     write_performance(path, performance)
-    description = dict(avatar.description)
+    flush_files([path])
     relative = path.relative_to(avatar.root).as_posix()
-    description["files"] = {**description["files"], relative: sha256_file(path)}
-    write_json(avatar.root / AVATAR_FILE, description)
+    files = {**avatar.description["files"], relative: sha256_file(path)}
+    _write_description(avatar.root, {**avatar.description, "files": files})
     return path
 
 
@@ -292,7 +315,10 @@ def _description(
         "units": "metres, seconds, radians",
         "axes": "right-handed, Z up, the face looks along -Y, the subject's left is +X",
         "run": run,
-        "footage": {"name": results.capture.source_name, "sha256": results.capture.sha256},
+        "footage": {
+            "name": shown_name(results.capture.source_name),
+            "sha256": results.capture.sha256,
+        },
         "provenance": asdict(provenance),
         "files": {
             f"{RUNS_FOLDER}/{run}/{path.relative_to(folder).as_posix()}": sha256_file(path)

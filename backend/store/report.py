@@ -6,7 +6,6 @@ Pictures: `frames.png` (chosen frames), `overlay.png` (mesh on the frames from r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.bundle import AvatarFolder, damaged
-from studio_avatar_addon.avatar.files import write_json
+from studio_avatar_addon.avatar.files import read_json, write_json
 from studio_avatar_addon.avatar.frames import head_turn_rad
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import (
@@ -49,7 +48,6 @@ def write_report(
     folder: Path, results: Results, template: HeadTemplate, progress: Progress
 ) -> None:
     """Write figures and pictures of a run."""
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "report.json", figures(results, template))
     order = _order_by_yaw(results.fit)
     pictures = {
@@ -68,11 +66,14 @@ def write_report(
 
 def read_report(avatar: AvatarFolder) -> dict[str, Any]:
     """The figures of an avatar's current run. Raises AvatarFolderError where they are damaged."""
-    path = avatar.run / "report" / "report.json"
+    path = avatar.file("report/report.json")
     try:
-        return json.loads(path.read_text("utf-8"))
+        figures = read_json(path)
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
+    if not isinstance(figures, dict):
+        raise damaged(path, ValueError("it holds no figures by name"))
+    return figures
 
 
 def figures(results: Results, template: HeadTemplate) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -95,10 +96,8 @@ class StageCache:
         skipped = value is not None
         if value is None:
             require_memory(stage.memory_bytes(context), f"The step {_spoken(stage)}")
-            self._make(stage, context, source, key)
-            value = self._load(stage, key)
+            value = self._make(stage, context, source, key)
         self._keep(stage, key, value)
-        self._remove_others(stage, key)
         for finding in getattr(value, "findings", ()):
             self._reporter.warn(finding)
         self._reporter.end(skipped=skipped)
@@ -166,8 +165,8 @@ class StageCache:
             raise _Damaged(f"{name} holds impossible numbers")
         return value
 
-    def _make(self, stage: Stage, context: StageContext, source: str, key: str) -> None:
-        """Run the stage; what it made is there whole, or not at all."""
+    def _make(self, stage: Stage, context: StageContext, source: str, key: str) -> Any:
+        """Run the stage; what it made is there whole, or not at all. Returns it as it is stored."""
         remove_made(self._folder.parent, stage_folder(self._folder, stage.name, key))
         with whole_folder(stage_folder(self._folder, stage.name, key)) as unfinished:
             images = unfinished / IMAGES_FOLDER
@@ -180,6 +179,13 @@ class StageCache:
                     "Try another clip of the person, and report this one.",
                 )
             self._save(unfinished, value)
+        try:
+            return self._load(stage, key)
+        except _Damaged as damage:
+            raise AvatarFolderError(
+                f"What the step {_spoken(stage)} has just written cannot be read ({damage}).",
+                "Choose an output folder on another disk.",
+            ) from damage
 
     def _save(self, folder: Path, value: Any) -> None:
         values, arrays = _split(value)
@@ -196,12 +202,14 @@ class StageCache:
         }
         write_sealed(folder / RECORD_FILE, record)
 
-    def _remove_others(self, stage: Stage, key: str) -> None:
-        """Of other settings; what is not ours stays."""
-        kept = stage_folder(self._folder, stage.name, key)
-        for folder in self._folder.glob(f"{stage.name}-*"):
-            if folder != kept:
-                remove_made(self._folder.parent, folder)
+    def remove_others(self) -> None:
+        """What runs with other settings left of these stages; what is not ours stays."""
+        for name, key in self.fingerprints.items():
+            kept = stage_folder(self._folder, name, key)
+            for folder in self._folder.glob(f"{name}-*"):
+                if folder != kept:
+                    with suppress(AvatarFolderError):  # another job's turn
+                        remove_made(self._folder.parent, folder)
 
 
 def _spoken(stage: Stage) -> str:

@@ -24,7 +24,6 @@ SCALAR_MAPS = ("coverage", "confidence", "roughness", "specular", "cavity")
 
 def write_texture_set(folder: Path, textures: TextureSet) -> None:
     """Raises AvatarFolderError where the folder cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
     base_pixels = pixels_8bit if textures.origin == "phone" else pixels_16bit
     write_png(folder / "base_color.png", base_pixels(textures.base_color_srgb))
     write_png(folder / "views.png", textures.view_count)

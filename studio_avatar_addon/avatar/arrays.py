@@ -18,6 +18,8 @@ from .files import read_bytes, write_bytes
 # Of a file unpacked: eight times the longest performance (`performances.MAX_FRAMES`).
 UNPACKED_LIMIT_BYTES = 512 << 20
 
+PLAIN_KINDS = "biufU"  # truth, numbers and text
+
 _npy: Any = _npy_format  # without types of its own
 
 
@@ -62,9 +64,11 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _check_header(member: IO[bytes], size: int) -> None:
     """Raises ValueError where an array's header promises other bytes than the entry's `size`:
     numpy would first make room for what it promises."""
-    version = _npy.read_magic(member)
-    if version != (1, 0):
-        raise ValueError(f"arrays of version {version} are not ours")
-    shape, _, dtype = _npy.read_array_header_1_0(member)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != size - member.tell():
-        raise ValueError(f"an array of shape {shape} does not fit its entry")
+    try:
+        version = _npy.read_magic(member)
+        shape, _, dtype = _npy.read_array_header_1_0(member)
+    except Exception as error:  # numpy has it parsed as Python: each of its errors can come
+        raise ValueError("an array's header cannot be read") from error
+    plain = version == (1, 0) and dtype.kind in PLAIN_KINDS and dtype.itemsize > 0
+    if not plain or math.prod(shape) * dtype.itemsize != size - member.tell():
+        raise ValueError("an array does not fit its entry")

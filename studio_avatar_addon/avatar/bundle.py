@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import read_arrays
+from .cameras import CameraData, cameras_from_arrays
 from .errors import AvatarFolderError, NewerAvatar, TemplateError
 from .files import inside, read_json, sha256_file
 from .layout import (
@@ -42,10 +43,13 @@ from .layout import (
 from .performances import check_performance
 from .png_files import check_png
 from .template import HeadTemplate, installed_template, template_path
-from .types import Camera, Performance
+from .types import Performance
 
 _Value = TypeVar("_Value")
 
+LONGEST_NAME_BYTES = 255  # that file systems take
+LONGEST_STEM_BYTES = 200
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 AGAIN = "Create the avatar again from its footage; finished stages are reused."
 
 
@@ -61,24 +65,6 @@ class HeadData:
     eye_centre_m: NDArray[Any]  # (2, 3) left, right
     eye_radius_m: NDArray[Any]  # (2,)
     iris_linear: NDArray[Any]  # (3,) linear Rec.709 albedo
-
-
-@dataclass(frozen=True)
-class CameraData:
-    """`cameras.npz`: the K chosen frames, how the head is before the camera in each."""
-
-    frame_index: NDArray[Any]  # (K,) int64 into the clip's frames
-    time_s: NDArray[Any]  # (K,) float64
-    camera_from_head: NDArray[Any]  # (K, 4, 4) float64
-    expression: NDArray[Any]  # (K, 52) float32 in [0, 1]
-    gaze_rad: NDArray[Any]  # (K, 2, 2) float32 per eye: yaw to the subject's left, pitch up
-    # (K,) float32 each, as `types.HeadFit` has them
-    landmark_px: NDArray[Any]
-    outline_px: NDArray[Any]
-    track_px: NDArray[Any]
-    focal_log_sd: float
-    left_out: tuple[str, ...]
-    camera: Camera
 
 
 @dataclass(frozen=True)
@@ -125,30 +111,16 @@ class AvatarFolder:
     @cached_property
     def cameras(self) -> CameraData:
         stored = self._arrays("cameras.npz")
-        return _from_arrays(
-            self.run / "cameras.npz",
-            lambda: CameraData(
-                frame_index=stored["frame_index"],
-                time_s=stored["time_s"],
-                camera_from_head=stored["camera_from_head"],
-                expression=stored["expression"],
-                gaze_rad=stored["gaze_rad"],
-                landmark_px=stored["landmark_px"],
-                outline_px=stored["outline_px"],
-                track_px=stored["track_px"],
-                focal_log_sd=float(stored["focal_log_sd"]),
-                left_out=tuple(map(str, stored["left_out"])),
-                camera=camera_from_arrays(stored),
-            ),
-        )
+        return _from_arrays(self.run / "cameras.npz", lambda: cameras_from_arrays(stored))
 
     @property
     def stage_fingerprints(self) -> Mapping[str, str]:
-        """Of the stages that made the current run, by name; empty where the avatar says nothing."""
+        """Of the stages that made the current run, by name; none where the avatar says nothing."""
         provenance = self.description.get("provenance")
         known = cast("dict[str, Any]", provenance) if isinstance(provenance, dict) else {}
         stages = known.get("stages")
-        return cast("dict[str, str]", stages) if isinstance(stages, dict) else {}
+        told = cast("dict[str, Any]", stages) if isinstance(stages, dict) else {}
+        return {name: key for name, key in told.items() if _FINGERPRINT.fullmatch(str(key))}
 
     def texture(self, origin: str, map_name: str) -> Path | None:
         """The PNG of a map (one of MAPS), or None where this version has none."""
@@ -191,11 +163,11 @@ class AvatarFolder:
         found = {
             *(self.run / PERFORMANCES_FOLDER).glob("*.npz"),
             *(self.root / PERFORMANCES_FOLDER).glob("*.npz"),
-            *(path for path in listed if path.is_file()),
+            *listed,
         }
         places = (path.relative_to(self.root).as_posix() for path in found)
         checked = (_inside(self.root, place) for place in places)
-        return tuple(sorted(checked, key=lambda path: (path.stem, path)))
+        return tuple(sorted(filter(Path.exists, checked), key=lambda path: (path.stem, path)))
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         path = self.file(name)
@@ -218,7 +190,7 @@ def open_avatar(root: Path) -> AvatarFolder:
             "Choose the folder that Create Avatar made.",
         )
     try:
-        loaded: object = read_json(path)
+        loaded: object = read_json(inside(root, AVATAR_FILE))
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
     if not isinstance(loaded, dict):
@@ -237,10 +209,10 @@ def open_avatar(root: Path) -> AvatarFolder:
             f"(format {version}; this one reads {FORMAT}).",
             "Create it again from its clip.",
         )
-    if version != FORMAT or not _is_complete(description):
+    if version != FORMAT or not is_complete(description):
         raise damaged(path, ValueError("a required entry is missing"))
     folder = AvatarFolder(root, description)
-    if not folder.run.is_dir():
+    if not folder.file("").is_dir():
         raise damaged(folder.run, FileNotFoundError("the current results are missing"))
     return folder
 
@@ -251,33 +223,39 @@ def refuse_newer(root: Path) -> None:
         open_avatar(root)
     except NewerAvatar:
         raise
-    except AvatarFolderError:  # what is missing or damaged is made anew
-        pass
+    except AvatarFolderError as error:  # what is missing or damaged is made anew
+        if (root / AVATAR_FILE).exists() and not (root / AVATAR_FILE).is_file():
+            raise AvatarFolderError(
+                f"{root / AVATAR_FILE} is no file.", "Remove it, or choose another folder."
+            ) from error
 
 
-def _is_complete(description: Mapping[str, Any]) -> bool:
+def is_complete(description: Mapping[str, Any]) -> bool:
     """Does it hold every entry that is read without asking?"""
-    template, run = description.get("template"), description.get("run")
+    template = description.get("template")
+    made_on = cast("dict[str, Any]", template) if isinstance(template, dict) else {}
     return (
-        _is_text(description.get("name"))
-        and _maps_names(description.get("files"))
+        _is_name(description.get("name"))
+        and _is_name(description.get("run"))
+        and _lists_files(description.get("files"))
         and isinstance(description.get("footage", {}), dict)
-        and isinstance(template, dict)
-        and {"name", "sha256"} <= template.keys()
-        and isinstance(run, str)
-        and run == Path(run).name  # a folder of its own, nothing outside
-        and run not in ("", "..")
+        and _is_name(made_on.get("name"))
+        and "sha256" in made_on
     )
 
 
-def _is_text(name: object) -> bool:
-    """JSON can hold halves of characters, which Blender and terminals refuse."""
-    return isinstance(name, str) and name == name.encode("utf-8", "ignore").decode("utf-8")
+def _is_name(name: object) -> bool:
+    """Can it be the name of a file or folder, and be shown? JSON can hold halves of characters."""
+    if not isinstance(name, str) or name in ("", ".", "..") or "\0" in name:
+        return False
+    encoded = name.encode("utf-8", "ignore")
+    return name == Path(name).name == encoded.decode() and len(encoded) <= LONGEST_NAME_BYTES
 
 
-def _maps_names(files: object) -> bool:
+def _lists_files(files: object) -> bool:
     return isinstance(files, dict) and all(
-        isinstance(digest, str) for digest in cast("dict[str, Any]", files).values()
+        isinstance(digest, str) and all(map(_is_name, str(name).split("/")))
+        for name, digest in cast("dict[str, Any]", files).items()
     )
 
 
@@ -329,6 +307,28 @@ def is_performance(name: str) -> bool:
     return re.fullmatch(r"(?:runs/[^/]+/)?performances/[^/]+\.npz", name) is not None
 
 
+def own_performance(description: Mapping[str, Any]) -> str:
+    """The place of the current run's own, the movement in its footage."""
+    clip = performance_stem(str(description.get("footage", {}).get("name", "")))
+    return f"{RUNS_FOLDER}/{description['run']}/{PERFORMANCES_FOLDER}/{clip}.npz"
+
+
+def performance_stem(clip: str) -> str:
+    """What a file's performance is called: short enough for a number and a suffix behind it."""
+    return shown_name(Path(clip).stem).encode()[:LONGEST_STEM_BYTES].decode("utf-8", "ignore")
+
+
+def shown_name(name: str) -> str:
+    """A name of the file system as text: what is none in it becomes "?"."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def same_footage(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Are two descriptions of runs on the same clip?"""
+    known = [description.get("footage", {}).get("sha256") for description in (first, second)]
+    return known[0] is not None and known[0] == known[1]
+
+
 def _inside(root: Path, relative: str) -> Path:
     try:
         return inside(root, relative)
@@ -359,26 +359,6 @@ def read_performance(path: Path) -> Performance:
     )
     check_performance(performance, path.stem)
     return performance
-
-
-def camera_from_arrays(stored: Mapping[str, NDArray[Any]]) -> Camera:
-    """Of `size_px`, `focal_px`, `center_px` (2,) and `distortion` (5,), as `arrays_from_camera`
-    makes them. Raises KeyError where one is missing."""
-    width, height = (int(v) for v in stored["size_px"])
-    fx, fy = (float(v) for v in stored["focal_px"])
-    cx, cy = (float(v) for v in stored["center_px"])
-    k1, k2, p1, p2, k3 = (float(v) for v in stored["distortion"])
-    return Camera((width, height), (fx, fy), (cx, cy), (k1, k2, p1, p2, k3))
-
-
-def arrays_from_camera(camera: Camera) -> dict[str, NDArray[Any]]:
-    """`size_px`, `focal_px`, `center_px` (2,) each and `distortion` (5,)."""
-    return {
-        "size_px": np.array(camera.size_px, np.int32),
-        "focal_px": np.array(camera.focal_px, np.float64),
-        "center_px": np.array(camera.center_px, np.float64),
-        "distortion": np.array(camera.distortion, np.float64),
-    }
 
 
 def damaged(path: Path, error: Exception) -> AvatarFolderError:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import AvatarFolderError, StudioAvatarError
-from .files import read_json, write_json
+from .files import inside, read_json, write_json
 from .layout import FIRST_IRIS_LANDMARK
 
 CORRECTIONS_FILE = "corrections.json"
@@ -160,14 +160,16 @@ def corrections_from_json(values: Mapping[str, Any]) -> Corrections:
 def read_corrections(avatar: Path) -> Corrections:
     """Those of an avatar folder; none where it has no file.
 
-    Raises AvatarFolderError where the file is damaged, CorrectionError where it cannot be meant.
+    Raises AvatarFolderError where the file is damaged, cannot be meant, or leads elsewhere.
     """
     path = avatar / CORRECTIONS_FILE
     if not path.exists():
         return Corrections()
     try:
-        return corrections_from_json(read_json(path))
-    except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        return corrections_from_json(read_json(inside(avatar, CORRECTIONS_FILE)))
+    except (
+        OSError, ValueError, TypeError, AttributeError, OverflowError, CorrectionError,
+    ) as error:  # fmt: skip
         raise AvatarFolderError(
             f"{path} is damaged ({error}).", "Mend it, or delete it to fit without corrections."
         ) from error

@@ -25,8 +25,9 @@ from .errors import AvatarFolderError
 
 JSON_LIMIT_BYTES = 16 << 20  # forty times the largest description of an avatar seen
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what its user may have of it
-# Names of what is not finished: random, so that nobody can lay something in their place.
-PARTIAL_NAME = re.compile(r"(?:.+\.)?[0-9a-f]{8}\.partial")
+# Names of what is not finished: random, so that nobody can lay something in their place, and no
+# file of anybody else's is taken for one.
+PARTIAL_NAME = re.compile(r"studio_avatar_[0-9a-f]{16}\.partial")
 _COPIED_AT_ONCE_BYTES = 1 << 20
 
 _watcher: Callable[[str, Path], None] | None = None
@@ -60,10 +61,14 @@ def open_regular(path: Path) -> Generator[BufferedReader]:
 def inside(folder: Path, relative: str) -> Path:
     """The path of what a file says lies in `folder`.
 
-    Raises ValueError where it leads out of it, by its words or by a link.
+    Raises ValueError where it leads out of it, by its words or by a link, or nowhere.
     """
     path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        stays = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # too long; links in a circle
+        raise ValueError(str(error)) from error
+    if not stays:
         raise ValueError(f"{relative} leads out of {folder.name}")
     return path
 
@@ -105,7 +110,7 @@ def whole_file(path: Path) -> Generator[Path]:
     A link of that name is replaced, never followed. Raises AvatarFolderError where the folder is
     full or cannot be written.
     """
-    partial = path.with_name(_partial_name())
+    partial = path.with_name(partial_name())
     try:
         make_folder(path.parent)
         _announce("write", path)
@@ -122,13 +127,22 @@ def whole_file(path: Path) -> Generator[Path]:
         raise
 
 
-def _partial_name(prefix: str = "") -> str:
-    return f"{prefix}{secrets.token_hex(4)}.partial"
+def partial_name() -> str:
+    """For what is to get its name once it is finished (PARTIAL_NAME)."""
+    return f"studio_avatar_{secrets.token_hex(8)}.partial"
 
 
 def _forget(partial: Path) -> None:
     with suppress(OSError):
         partial.unlink(missing_ok=True)
+
+
+def make_file(path: Path, content: bytes) -> None:
+    """A small new file. Raises OSError, FileExistsError where there is something of that name."""
+    _announce("write", path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o666), "wb") as stream:
+        stream.write(content)
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
@@ -139,7 +153,13 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Raises AvatarFolderError as `whole_file`."""
-    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, json_bytes(value, indent=1))
+
+
+def json_bytes(value: Any, indent: int | None = None) -> bytes:
+    """JSON and a line's end. Half characters, as file names may hold them, become escapes."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -162,7 +182,7 @@ def whole_folder(path: Path) -> Generator[Path]:
     Raises AvatarFolderError where `path` is there already, or the folder cannot be made or named.
     What the block raises stays as it is.
     """
-    partial = path.with_name(_partial_name(f"{path.name}."))
+    partial = path.with_name(partial_name())
     try:
         make_folder(path.parent)
         _announce("make", partial)
@@ -219,7 +239,8 @@ def remove_partial(path: Path) -> None:
     """What a process that was ended left of `whole_file` or `whole_folder`, as far as it goes."""
     _announce("remove", path)
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(RecursionError):  # a stranger's folders, nested too deep
+            shutil.rmtree(path, ignore_errors=True)
     else:
         _forget(path)
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from .errors import EnvironmentProblem, JobError, ProtocolMismatch
-from .files import read_json
+from .files import json_bytes, read_json
 
 PROTOCOL = 1  # changes when one side would misread what an older other side writes
 
@@ -133,9 +133,9 @@ _EVENT_TYPES: dict[str, type[Event]] = {
 }
 
 
-def event_line(event: Event) -> str:
+def event_line(event: Event) -> bytes:
     """One line of `events.jsonl`, newline included."""
-    return json.dumps({"event": event.name, **asdict(event)}, ensure_ascii=False) + "\n"
+    return json_bytes({"event": event.name, **asdict(event)})
 
 
 def parse_event(line: str) -> Event:

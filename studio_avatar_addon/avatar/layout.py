@@ -13,6 +13,12 @@ PERFORMANCES_FOLDER = "performances"
 PREVIEW_FOLDER = "preview"
 JOBS_FOLDER = "jobs"
 
+# In their order (`backend/stages/__init__.py`).
+STAGE_NAMES = (
+    "footage", "tracking", "fitting", "room_light",
+    "phone_texture", "studio_texture", "detail", "performance",
+)  # fmt: skip
+
 MAPS = (
     "base_color", "normal", "roughness", "specular", "cavity",
     "coverage", "confidence", "views",

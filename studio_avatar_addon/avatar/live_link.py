@@ -106,7 +106,10 @@ def _seconds(timecodes: Sequence[str]) -> NDArray[np.float64]:
     whole = parts[:, :3] @ [3600.0, 60.0, 1.0]
     slow = len(np.unique(whole)) > 2 and np.nanmax(parts[:, 3]) < RATES[0]
     seconds = whole + parts[:, 3] / RATES[0 if slow else 1]
-    return seconds + DAY_S * np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -DAY_S / 2)
+    known = np.isfinite(seconds)  # a row without a time is left out later
+    steps_s = np.diff(seconds[known], prepend=seconds[known][:1])
+    seconds[known] += DAY_S * np.cumsum(steps_s < -DAY_S / 2)
+    return seconds
 
 
 def _about_the_neck(turn_rad: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -15,11 +15,12 @@ from .errors import AvatarFolderError
 from .files import (
     PARTIAL_NAME,
     cannot_write,
+    make_file,
     make_folder,
+    read_json,
     remove_empty_folders,
     remove_file,
     remove_partial,
-    write_bytes,
 )
 from .layout import (
     AVATAR_FILE,
@@ -28,6 +29,7 @@ from .layout import (
     PERFORMANCES_FOLDER,
     PREVIEW_FOLDER,
     RUNS_FOLDER,
+    STAGE_NAMES,
     STAGES_FOLDER,
     TEXTURE_ORIGINS,
 )
@@ -41,19 +43,22 @@ OWN_FOLDERS = (RUNS_FOLDER, STAGES_FOLDER, PERFORMANCES_FOLDER, PREVIEW_FOLDER, 
 _MAP = "|".join((*MAPS, "alignment"))
 _IMAGE = rf"(?:(?:frame|mask)_\d+|{_MAP})\.png|colours\.npz"
 _SHEETS = r"(?:frames|overlay|alignment|coverage|versions)\.png"
+_RUN = r"runs/[0-9a-f]{16}(?:-\d+)?"
+_STAGE = f"stages/(?:{'|'.join(STAGE_NAMES)})"
 # Where our files lie below the avatar folder, with "/" whatever the system.
 _MADE = (
-    r"runs/[^/]+/(?:run\.json|head\.npz|cameras\.npz)",
-    r"runs/[^/]+/frames/(?:frame|mask)_\d+\.png",
-    rf"runs/[^/]+/textures/(?:{'|'.join(TEXTURE_ORIGINS)})/(?:{_MAP})\.png",
-    r"runs/[^/]+/performances/[^/]+\.npz",
-    rf"runs/[^/]+/report/(?:report\.json|{_SHEETS})",
-    rf"stages/[a-z_]+-[0-9a-f]{{16}}(?:-\d+)?/(?:stage\.json|arrays\.npz|images/(?:{_IMAGE}))",
-    r"stages/[a-z_]+_memory\.npz",
+    rf"{_RUN}/(?:run\.json|head\.npz|cameras\.npz)",
+    rf"{_RUN}/frames/(?:frame|mask)_\d+\.png",
+    rf"{_RUN}/textures/(?:{'|'.join(TEXTURE_ORIGINS)})/(?:{_MAP})\.png",
+    rf"{_RUN}/performances/[^/]+\.npz",
+    rf"{_RUN}/report/(?:report\.json|{_SHEETS})",
+    rf"{_STAGE}-[0-9a-f]{{16}}(?:-\d+)?/(?:stage\.json|arrays\.npz|images/(?:{_IMAGE}))",
+    r"stages/fitting_memory\.npz",
 )
 # And where former versions put what this one has elsewhere or no longer.
 _FORMER = (
-    rf"stages/[a-z_]+(?:\.json|(?<!_memory)\.npz|/(?:{_IMAGE}))",
+    rf"{_STAGE}(?:\.json|\.npz|/(?:{_IMAGE}))",
+    r"stages/solution\.npz",
     r"jobs/(?:running\.json|\d{8}T\d{6}-[0-9a-f]{6}/"
     r"(?:request\.json|events\.jsonl|cancel|backend\.log))",
 )
@@ -71,30 +76,49 @@ def claim_folder(folder: Path) -> None:
         names = {path.name for path in folder.iterdir()} - _LITTER
     except OSError as error:
         raise cannot_write(folder, error) from error
-    if (folder / MARK_FILE).is_file():
+    if MARK_FILE in names and not is_link(folder / MARK_FILE):
         return
-    received = (folder / AVATAR_FILE).is_file() and (folder / RUNS_FOLDER).is_dir()
-    if names and not received and not all(PARTIAL_NAME.fullmatch(name) for name in names):
+    if names and not _describes_avatar(folder / AVATAR_FILE):
         raise AvatarFolderError(
             f"{folder} holds files that are not Studio Avatar's ({min(names)}).",
             "Choose a new or an empty folder.",
         )
-    write_bytes(folder / MARK_FILE, _MARK)
+    try:
+        make_file(folder / MARK_FILE, _MARK)
+    except FileExistsError:  # another job's, made this moment, or no file
+        pass
+    except OSError as error:
+        raise cannot_write(folder / MARK_FILE, error) from error
+
+
+def _describes_avatar(path: Path) -> bool:
+    """Is it an avatar's description, of whatever version?"""
+    try:
+        described: object = read_json(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(described, dict) and {"format_version", "run", "files"} <= described.keys()
 
 
 def refuse_links(folder: Path) -> None:
     """Raises AvatarFolderError where a link below an avatar folder would lead what is written or
-    read out of it."""
-    for name in OWN_FOLDERS:
-        for path in _everything(folder / name):
-            if _is_link(path):
-                raise AvatarFolderError(
-                    f"{path} is a link; nothing is written through it, out of the avatar folder.",
-                    "Put what it leads to in its place, or remove it.",
-                )
+    read out of it, or the folder cannot be looked through."""
+    try:
+        paths = [path for name in OWN_FOLDERS for path in _everything(folder / name)]
+    except OSError as error:
+        raise AvatarFolderError(
+            f"The avatar folder {folder} cannot be looked through ({error.strerror or error}).",
+            "Remove what is not Studio Avatar's from it, or choose another folder.",
+        ) from error
+    for path in paths:
+        if is_link(path):
+            raise AvatarFolderError(
+                f"{path} is a link; nothing is written through it, out of the avatar folder.",
+                "Put what it leads to in its place, or remove it.",
+            )
 
 
-def _is_link(path: Path) -> bool:
+def is_link(path: Path) -> bool:
     """Also a junction, Windows' link to a folder, which `Path.is_symlink` leaves out."""
     try:
         found = path.lstat()
@@ -110,7 +134,7 @@ def _everything(folder: Path) -> Iterator[Path]:
     while waiting:
         path = waiting.pop()
         yield path
-        if path.is_dir() and not _is_link(path):
+        if path.is_dir() and not is_link(path):
             waiting += sorted(path.iterdir(), reverse=True)
 
 
@@ -145,7 +169,7 @@ def former_files(root: Path) -> list[Path]:
 def _is_file_of(root: Path, path: Path, *patterns: re.Pattern[str]) -> bool:
     place = path.relative_to(root).as_posix()
     made = any(pattern.fullmatch(place) for pattern in patterns)
-    return made and path.is_file() and not _is_link(path)
+    return made and path.is_file() and not is_link(path)
 
 
 def remove_files(root: Path, files: Iterable[Path]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from .files import open_regular
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_HEAD_BYTES = 24  # up to the size, the first chunk's first content
 LARGEST_SIDE_PX = 16384  # four times our largest map; more would not fit into graphics memory
 _PIECE_BYTES = 1 << 20  # read at once
 
@@ -25,15 +26,25 @@ def check_png(path: Path) -> None:
         kind, header = _checked_chunk(stream)
         if kind != b"IHDR" or len(header) < 8:
             raise ValueError("it does not begin as a PNG")
-        width, height = struct.unpack_from(">2I", header)
-        if not (0 < width <= LARGEST_SIDE_PX and 0 < height <= LARGEST_SIDE_PX):
-            raise ValueError(f"a picture of {width} x {height} pixels is impossible")
+        _check_size(*struct.unpack_from(">2I", header))
         has_pixels = False
         while kind != b"IEND":
             kind, _ = _checked_chunk(stream)
             has_pixels |= kind == b"IDAT"
     if not has_pixels:
         raise ValueError("it holds no pixels")
+
+
+def check_png_size(head: bytes) -> None:
+    """Raises ValueError where a picture's first PNG_HEAD_BYTES are those of a PNG that is too large
+    to be decoded; what is no PNG passes."""
+    if head.startswith(SIGNATURE) and len(head) >= PNG_HEAD_BYTES:
+        _check_size(*struct.unpack_from(">2I", head, PNG_HEAD_BYTES - 8))
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (0 < width <= LARGEST_SIDE_PX and 0 < height <= LARGEST_SIDE_PX):
+        raise ValueError(f"a picture of {width} x {height} pixels is impossible")
 
 
 def _checked_chunk(stream: BufferedReader) -> tuple[bytes, bytes]:

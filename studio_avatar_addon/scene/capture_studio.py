@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from ..avatar.arrays import write_arrays
-from ..avatar.bundle import arrays_from_camera
+from ..avatar.cameras import arrays_from_camera
 from ..avatar.errors import StudioAvatarError
 from ..avatar.files import whole_file, write_json
 from .capture_mesh import skin_triangles

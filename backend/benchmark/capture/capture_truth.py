@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.arrays import read_arrays
-from studio_avatar_addon.avatar.bundle import camera_from_arrays
+from studio_avatar_addon.avatar.cameras import camera_from_arrays
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import Camera, FloatArray, IntArray
 

@@ -117,6 +117,7 @@ def _prepare_bench(scratch: Path, source: Path) -> Bench:
     os.environ.setdefault(KERNELS_VARIABLE, str(child.cache_folder() / "numba"))
     os.environ["XDG_CACHE_HOME"] = str(scratch / "cache")
     (scratch / "clip.mp4").write_bytes(b"never decoded: its stages are replayed")
+    (scratch / situations.OTHER_CLIP).write_bytes(b"nor is this one")
     (scratch / "outside").mkdir()
     (scratch / "outside" / "notes.txt").write_text("not the avatar's")
     for name in STAGES:  # or each process would read the sources again
@@ -136,7 +137,7 @@ def _prepare_bench(scratch: Path, source: Path) -> Bench:
 def _make_states(bench: Bench) -> None:
     avatar = bench.scratch / "avatar"  # one place for all, since an avatar has its folder's name
     prepare(situations.CREATE_NEW, bench.states, avatar)
-    for situation in (situations.CREATE_NEW, situations.PERFORM):
+    for situation in (situations.CREATE_CORRECTED, situations.PERFORM):
         _undisturbed(bench, situation, avatar)
     situations.add_artists_files(avatar)
     shutil.copytree(avatar, bench.states / "finished")
@@ -233,7 +234,10 @@ def _carry_out(bench: Bench, attempt: Try) -> Tried:
         ending = _start(bench, again, avatar, Fault(attempt.kind, attempt.at)).ending()
         found = list(after_fault(before, avatar, outside, ending))
     recovered = _start(bench, again, avatar, None).ending()
-    found += after_recovery(before, avatar, outside, recovered, bench.expected[again.name])
+    found += after_recovery(
+        before, avatar, outside, recovered, bench.expected[again.name],
+        created=again.name.startswith("create"),
+    )  # fmt: skip
     shutil.rmtree(child.cache_folder(), ignore_errors=True)
     ended = "killed" if ending.status < 0 else str(ending.event.get("event"))
     return Tried(attempt, ended, tuple(found))

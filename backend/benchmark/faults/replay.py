@@ -51,7 +51,12 @@ class Replay:
             if name == "fitting":
                 write_arrays(folder.memory, identity=self.values[name].identity)
             if name == "footage":
-                return replace(self.values[name], frame_paths=_write(self.frames, folder.images))
+                return replace(
+                    self.values[name],
+                    source_name=context.footage.name,
+                    sha256=context.footage_sha256,
+                    frame_paths=_write(self.frames, folder.images),
+                )
             if name == "tracking":
                 return replace(self.values[name], mask_paths=_write(self.masks, folder.images))
             return self.values[name]

@@ -55,6 +55,7 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
 
     from ...job.lock import held_avatar
     from ...pipelines.create import CreateSettings, create_avatar
+    from ...stages.footage.open_footage import require_footage
 
     quality = read_choice(arguments, "quality", "standard", QUALITIES)
     device = choose_device(str(arguments.get("device") or "auto"))
@@ -66,6 +67,7 @@ def run(arguments: Arguments, reporter: Reporter) -> Result:
         request,
         StudioChoices.of_arguments(arguments),
     )
+    require_footage(settings.footage)  # a slip of the keyboard makes no folder
     refuse_newer(settings.out)
     with held_avatar(settings.out):
         avatar = create_avatar(settings, device, reporter)

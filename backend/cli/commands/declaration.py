@@ -53,7 +53,7 @@ def read_choice(arguments: Arguments, name: str, default: str, choices: tuple[st
 def read_path(arguments: Arguments, name: str) -> Path:
     """The argument `name`, a path. Raises JobError where it is none."""
     value = arguments[name]
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise JobError(f"The request's {name} is no path: {value!r}.", "Start the job again.")
     return Path(value)
 

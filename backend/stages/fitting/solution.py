@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +78,7 @@ class PreviousSolution:
 def store_solution(path: Path, solution: Solution, mark: str) -> None:
     """Write it; `mark` says what it is the solution of."""
     estimate, groups = solution.estimate, [p.tracks for p in solution.points]
-    write_arrays(
-        path,
+    arrays = dict(
         mark=np.array(mark),
         focal_px=np.array(estimate.focal_px),
         rotation=estimate.rotation,
@@ -96,13 +97,15 @@ def store_solution(path: Path, solution: Solution, mark: str) -> None:
         seen=_concatenated([_pad_views(group.visible) for group in groups], (_VIEWS,)),
         offset_m=_concatenated([p.offset_m for p in solution.points], (3,)),
     )
+    write_arrays(path, **arrays, seal=np.array(_digest(arrays)))
 
 
 def load_solution(path: Path, mark: str) -> PreviousSolution | None:
-    """The stored one; None where there is none, or one of something else."""
+    """The stored one; None where there is none, or one of something else, or changed since."""
     try:
         stored = read_arrays(path)
-        if str(stored["mark"]) != mark:
+        seal = str(stored.pop("seal"))
+        if str(stored["mark"]) != mark or seal != _digest(stored) or not _is_finite(stored):
             return None
         estimate = SolverState(
             float(stored["focal_px"]), stored["rotation"], stored["translation_m"],
@@ -119,6 +122,17 @@ def load_solution(path: Path, mark: str) -> PreviousSolution | None:
         )  # fmt: skip
     except (OSError, ValueError, KeyError, IndexError):
         return None
+
+
+def _digest(arrays: Mapping[str, NDArray]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _is_finite(arrays: Mapping[str, NDArray]) -> bool:
+    return all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f")
 
 
 def _group(stored: dict[str, NDArray], number: int, rows: slice) -> TrackGroup:

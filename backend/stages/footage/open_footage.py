@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from studio_avatar_addon.avatar.errors import FootageUnreadable
@@ -15,9 +16,9 @@ from .video import VideoFile
 
 def open_source(path: Path) -> Source:
     """Raises FootageUnreadable for anything that is neither a video nor a folder with photos."""
+    require_footage(path)
     if path.is_dir():
         return PhotoFolder(path)
-    _require_file(path)
     if path.suffix.lower() in PHOTO_SUFFIXES:
         raise FootageUnreadable(
             f"{path.name} is a single photo, which shows a head from one side only.",
@@ -32,14 +33,14 @@ def footage_sha256(path: Path) -> str:
     Raises FootageUnreadable where there is nothing to read.
     """
     try:
+        require_footage(path)
         if not path.is_dir():
-            _require_file(path)
             return sha256_file(path)
         digest = hashlib.sha256()
         for photo in photo_files(path):
             # A link to nowhere or a pipe is left out later, and told.
             content = sha256_file(photo) if photo.is_file() else ""
-            digest.update(photo.name.encode() + bytes.fromhex(content))
+            digest.update(os.fsencode(photo.name) + bytes.fromhex(content))
         return digest.hexdigest()
     except OSError as error:
         raise FootageUnreadable(
@@ -47,8 +48,9 @@ def footage_sha256(path: Path) -> str:
         ) from error
 
 
-def _require_file(path: Path) -> None:
-    if not path.is_file():
+def require_footage(path: Path) -> None:
+    """Raises FootageUnreadable where there is neither a file nor a folder."""
+    if not path.is_dir() and not path.is_file():
         raise FootageUnreadable(
             f"There is no file {path}.", "Choose the clip again; it may have been moved or renamed."
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from studio_avatar_addon.avatar.errors import FootageUnreadable
-from studio_avatar_addon.avatar.performances import MAX_FRAMES, MAX_GAP_S, clock
+from studio_avatar_addon.avatar.performances import MAX_GAP_S, clock
 from studio_avatar_addon.avatar.types import (
     Camera,
     Capture,
@@ -33,6 +33,8 @@ from .survey import Survey, survey_source
 # portraits with 1.5 to 1.8; this is the geometric mean, so that neither is far off.
 FOCAL_PRIOR = 1.2
 FRAME_NAME = "frame_{:06d}.png"
+# Half an hour at 60 a second. The landmarks of all frames take 3.8 kB each in memory and in a file.
+MAX_CLIP_FRAMES = 100_000
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,9 @@ def read_faces(source: Path, progress: Progress) -> ClipFaces:
     """
     opened = open_source(source)
     facts = opened.facts
-    if (facts.expected_frames or 0) > MAX_FRAMES:
+    if (facts.expected_frames or 0) > MAX_CLIP_FRAMES:
         raise FootageUnreadable(
-            f"{source.name} has {facts.expected_frames} frames, {MAX_FRAMES} are allowed.",
+            f"{source.name} has {facts.expected_frames} frames, {MAX_CLIP_FRAMES} are allowed.",
             "Cut out the 10 to 20 seconds in which the head turns.",
         )
     survey = survey_source(opened, progress)
