@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import bpy
 import cv2
@@ -300,6 +301,22 @@ def test_every_damage_of_stored_arrays_is_a_value_error(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "header",
+    ["{'descr': '<U0', 'fortran_order': False, 'shape': (3000000000,), }",
+     "{'descr': '<f8', 'fortran_order': False, 'shape': (3000000000,), }",
+     "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+     "{'descr': '<f8', 'shape': (" + "(" * 300],
+)  # fmt: skip
+def test_arrays_that_promise_more_than_they_hold(tmp_path, header):
+    path = tmp_path / "arrays.npz"
+    text = header.encode().ljust(117) + b"\n"
+    with ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    with pytest.raises(ValueError, match="array"):
+        read_arrays(path)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"files": []},
@@ -308,6 +325,10 @@ def test_every_damage_of_stored_arrays_is_a_value_error(tmp_path):
         {"name": None},
         {"footage": "clip.mp4"},
         {"run": "../elsewhere"},
+        {"run": "x" * 300},
+        {"files": {"../elsewhere": ""}},
+        {"files": {f"runs/a1/{'x' * 300}": ""}},
+        {"template": {"name": "../studio_head_1", "sha256": ""}},
     ],
 )
 def test_description_with_a_wrong_entry(small_avatar, tmp_path, change):

@@ -22,9 +22,11 @@ from backend.job.reporter import Reporter
 from backend.stages.declaration import Stage
 from backend.store.stage_cache import StageCache
 from studio_avatar_addon.avatar.arrays import read_arrays, write_arrays
-from studio_avatar_addon.avatar.bundle import open_avatar
+from studio_avatar_addon.avatar.bundle import open_avatar, performance_stem
+from studio_avatar_addon.avatar.corrections import read_corrections
 from studio_avatar_addon.avatar.errors import AvatarFolderError, FitError, JobBusy
-from studio_avatar_addon.avatar.files import sha256_file
+from studio_avatar_addon.avatar.files import sha256_file, write_json
+from studio_avatar_addon.avatar.job import Failed, event_line
 from studio_avatar_addon.avatar.layout import FORMAT
 from studio_avatar_addon.avatar.old_runs import find_old_runs, remove_old_runs
 from studio_avatar_addon.avatar.ownership import claim_folder
@@ -248,6 +250,52 @@ def test_impossible_numbers_are_no_result(tmp_path: Path) -> None:
     with pytest.raises(FitError, match=r"impossible numbers \(values\)"):
         OneStage(tmp_path, np.array([1.0, np.inf])).again()
     assert not list((tmp_path / "stages").iterdir())
+
+
+def pipe(path: Path, outside: Path) -> None:
+    os.mkfifo(path)
+
+
+def link(path: Path, outside: Path) -> None:
+    path.symlink_to(outside)
+
+
+def circle(path: Path, outside: Path) -> None:
+    path.symlink_to(path)
+
+
+def deep(path: Path, outside: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def no_figures(path: Path, outside: Path) -> None:
+    path.write_text("[1]")
+
+
+@pytest.mark.parametrize("lay", [pipe, link, circle, deep, no_figures])
+@pytest.mark.parametrize("place", ["runs/a1/report/report.json", "corrections.json"])
+def test_what_lies_in_a_files_place_is_refused(
+    avatar: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], lay, place: str
+) -> None:
+    outside = tmp_path / "secret.json"
+    outside.write_text('{"secret": 1}')
+    (avatar / place).parent.mkdir(exist_ok=True)
+    lay(avatar / place, outside)
+    if place.startswith("runs"):
+        assert main.main(["report", str(avatar)]) == 1
+    else:
+        with pytest.raises(AvatarFolderError):
+            read_corrections(avatar)
+    told = capfd.readouterr()
+    assert "Traceback" not in told.err and "secret" not in told.out
+
+
+def test_names_that_are_no_text_make_an_avatar_all_the_same(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9" + 200 * b"x") + ".mp4"
+    assert performance_stem(name) == "caf?" + 196 * "x"
+    write_json(tmp_path / "names.json", {"name": name})
+    assert json.loads((tmp_path / "names.json").read_text("utf-8")) == {"name": name}
+    assert json.loads(event_line(Failed("FootageUnreadable", name, "")))["problem"] == name
 
 
 def test_pipes_do_not_hang(avatar: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -163,7 +163,7 @@ def read_corrections(avatar: Path) -> Corrections:
     Raises AvatarFolderError where the file is damaged, cannot be meant, or leads elsewhere.
     """
     path = avatar / CORRECTIONS_FILE
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return Corrections()
     try:
         return corrections_from_json(read_json(inside(avatar, CORRECTIONS_FILE)))
