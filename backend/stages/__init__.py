@@ -12,19 +12,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from studio_avatar_addon.avatar.layout import STAGE_NAMES
+
 if TYPE_CHECKING:
     from .declaration import Stage
 
-STAGES = (
-    "footage",
-    "tracking",
-    "fitting",
-    "room_light",
-    "phone_texture",
-    "studio_texture",
-    "detail",
-    "performance",
-)
+STAGES = STAGE_NAMES
 
 
 def stage_of(name: str) -> Stage:

@@ -1,7 +1,7 @@
 """What a stage declares of itself. Pipeline, cache, progress and benchmark follow from it.
 
 A stage is a package of this folder with a module `stage.py` that holds its `STAGE`, and its name's
-line in `STAGES` of `__init__.py`.
+line in `STAGE_NAMES` of `avatar/layout.py`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ PERFORMANCES_FOLDER = "performances"
 PREVIEW_FOLDER = "preview"
 JOBS_FOLDER = "jobs"
 
-# In their order (`backend/stages/__init__.py`).
+# In the order in which they run: a package of `backend/stages/` each, and a folder in `stages/`.
 STAGE_NAMES = (
     "footage", "tracking", "fitting", "room_light",
     "phone_texture", "studio_texture", "detail", "performance",
