@@ -262,22 +262,26 @@ def test_check_system(operators, fake):
 
 def test_old_results_are_listed_and_removed(operators, scene, fake, avatar, tmp_path):
     fake("work")
-    runs = avatar / "runs"
-    for name in ("a0", "a2"):
-        shutil.copytree(runs / "a1", runs / name)
-    (runs / "a2/performances/clip.npz").rename(runs / "a2/performances/other.npz")
+    first, second = (avatar / "runs" / (16 * letter) for letter in "ab")
+    for folder in (first, second):
+        shutil.copytree(avatar / "runs" / "a1", folder)
+        (folder / "report").mkdir()
+        (folder / "report" / "frames.png").touch()
+    with (second / "performances" / "clip.npz").open("ab") as stream:
+        stream.write(b"of another clip")
     operators.load_avatar(directory=str(avatar))
     (head,) = avatars(scene)
     total, *lines = old_run_lines(removable_runs(head))
     assert total.endswith("MB can be removed")
-    assert lines[0].startswith("a0: ") and "stays" not in lines[0]
-    assert lines[1].startswith("a2: ") and "stays: it holds the performance other" in lines[1]
+    assert lines[0].startswith(f"{first.name}: ") and "stays" not in lines[0]
+    assert lines[1].startswith(f"{second.name}: ")
+    assert "stays: it holds the performance clip" in lines[1]
     assert "studio_avatar.tidy_avatar" in draw_tab()
     operators.tidy_avatar()
     (job,) = (tmp_path / "jobs").iterdir()
     assert read_request(job) == Request("tidy", {"avatar": str(avatar), "remove": True})
     assert "1.5 MB of old results were removed." in draw_tab()
-    bpy.data.images.load(str(runs / "a0/textures/detail/normal.png"))
+    bpy.data.images.load(str(first / "textures/detail/normal.png"))
     assert "Load the avatar again" in refused(operators.tidy_avatar)
 
 
