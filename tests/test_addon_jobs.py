@@ -24,7 +24,9 @@ from studio_avatar_addon.avatar.errors import (  # noqa: E402
     JobCancelled,
     JobError,
 )
+from studio_avatar_addon.avatar.files import sha256_file  # noqa: E402
 from studio_avatar_addon.avatar.job import Request, read_request  # noqa: E402
+from studio_avatar_addon.avatar.sealed import write_sealed  # noqa: E402
 from studio_avatar_addon.avatar.shapes import SHAPE_NAMES  # noqa: E402
 from studio_avatar_addon.avatar.studio_choices import (  # noqa: E402
     ChoiceError,
@@ -265,8 +267,10 @@ def test_old_results_are_listed_and_removed(operators, scene, fake, avatar, tmp_
     first, second = (avatar / "runs" / (16 * letter) for letter in "ab")
     for folder in (first, second):
         shutil.copytree(avatar / "runs" / "a1", folder)
-        (folder / "report").mkdir()
-        (folder / "report" / "frames.png").touch()
+        made = [path for path in folder.rglob("*") if path.is_file()]
+        files = {path.relative_to(avatar).as_posix(): sha256_file(path) for path in made}
+        record = json.loads((avatar / "avatar.json").read_text("utf-8"))
+        write_sealed(folder / "run.json", {**record, "run": folder.name, "files": files})
     with (second / "performances" / "clip.npz").open("ab") as stream:
         stream.write(b"of another clip")
     operators.load_avatar(directory=str(avatar))

@@ -304,6 +304,8 @@ def test_every_damage_of_stored_arrays_is_a_value_error(tmp_path):
     "header",
     ["{'descr': '<U0', 'fortran_order': False, 'shape': (3000000000,), }",
      "{'descr': '<f8', 'fortran_order': False, 'shape': (3000000000,), }",
+     "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 1000000000000000000000000000000), }",
+     "{'descr': '|b1', 'fortran_order': False, 'shape': (True,), }",
      "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
      "{'descr': '<f8', 'shape': (" + "(" * 300],
 )  # fmt: skip

@@ -11,9 +11,7 @@ from filelock import FileLock, Timeout
 
 from studio_avatar_addon.avatar.errors import AvatarFolderError, JobBusy
 from studio_avatar_addon.avatar.files import cannot_write
-from studio_avatar_addon.avatar.ownership import claim_folder, refuse_links, sweep
-
-LOCK_FILE = ".studio_avatar.lock"  # stays; that it is there says nothing
+from studio_avatar_addon.avatar.ownership import LOCK_FILE, claim_folder, refuse_links, sweep
 
 
 @contextmanager
@@ -24,6 +22,7 @@ def held_avatar(avatar: Path) -> Generator[None]:
     to or cannot be.
     """
     claim_folder(avatar)
+    refuse_links(avatar)
     # A soft lock, a file that must be removed, would outlive a process that is killed.
     lock = FileLock(avatar / LOCK_FILE, timeout=0, fallback_to_soft=False)
     try:
@@ -38,7 +37,6 @@ def held_avatar(avatar: Path) -> Generator[None]:
             raise _no_locks(avatar) from error
         raise cannot_write(avatar / LOCK_FILE, error) from error
     try:
-        refuse_links(avatar)
         sweep(avatar)
         yield
     finally:

@@ -20,7 +20,7 @@ def perform_clip(avatar: AvatarFolder, clip: Path, reporter: Reporter) -> Path:
     cannot take it.
     """
     template = template_of(avatar)
-    fit = read_fit(avatar)
+    fit = read_fit(avatar, template)
     reporter.begin("footage")
     faces = read_faces(clip, reporter)
     reporter.end()

@@ -25,13 +25,19 @@ def render_views(avatar: AvatarFolder, origin: str, out: Path, progress: Progres
     Raises AvatarFolderError where the avatar lacks that texture, TemplateError where it was made
     on another template.
     """
-    template, fit = template_of(avatar), read_fit(avatar)
+    template = template_of(avatar)
+    fit = read_fit(avatar, template)
     path = avatar.texture(origin, "base_color")
     if path is None:
         raise AvatarFolderError(
             f"The avatar {avatar.name} has no {origin} texture.", "Create the avatar again."
         )
     texture = unit_from_pixels(read_image(path))
+    if texture.ndim != 3 or texture.shape[2] != 3:
+        raise AvatarFolderError(
+            f"The {origin} texture of {avatar.name} has other channels than red, green and blue.",
+            "Create the avatar again.",
+        )
     written: list[Path] = []
     for k, index in enumerate(avatar.cameras.frame_index):
         progress(k, len(avatar.cameras.frame_index), f"frame {index}")

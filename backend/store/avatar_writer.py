@@ -16,12 +16,13 @@ import numpy as np
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.bundle import (
     AvatarFolder,
+    avatar_name,
     changed_files,
-    is_complete,
     is_performance,
     open_avatar,
     own_performance,
     performance_stem,
+    read_run,
     same_footage,
     shown_name,
 )
@@ -30,7 +31,6 @@ from studio_avatar_addon.avatar.errors import AvatarFolderError
 from studio_avatar_addon.avatar.files import (
     copy_file,
     flush_files,
-    inside,
     json_bytes,
     sha256_file,
     whole_file,
@@ -45,7 +45,7 @@ from studio_avatar_addon.avatar.layout import (
     STAGES_FOLDER,
 )
 from studio_avatar_addon.avatar.ownership import is_link
-from studio_avatar_addon.avatar.sealed import read_sealed, write_sealed
+from studio_avatar_addon.avatar.sealed import write_sealed
 from studio_avatar_addon.avatar.studio_choices import StudioChoices
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Finding, Performance, Results
@@ -126,7 +126,7 @@ def _whole_run(root: Path, fingerprinted: str, reporter: Reporter) -> dict[str, 
     for folder in _places(root, fingerprinted):
         if not folder.is_dir():
             return None
-        description = _read_run(root, folder)
+        description = read_run(root, folder)
         changed = [folder / RUN_FILE]
         if description is not None:
             changed = changed_files(root, description["files"])
@@ -140,17 +140,6 @@ def _whole_run(root: Path, fingerprinted: str, reporter: Reporter) -> dict[str, 
             )
         )
     return None
-
-
-def _read_run(root: Path, folder: Path) -> dict[str, Any] | None:
-    """None where a run's own description is missing, damaged, or another folder's."""
-    try:
-        description = read_sealed(inside(root, f"{RUNS_FOLDER}/{folder.name}/{RUN_FILE}"))
-    except (OSError, ValueError):
-        return None
-    head = f"{RUNS_FOLDER}/{folder.name}/head.npz"
-    whole = is_complete({**description, "name": root.name}) and head in description["files"]
-    return description if whole and description["run"] == folder.name else None
 
 
 def _places(root: Path, fingerprinted: str) -> Iterator[Path]:
@@ -194,7 +183,7 @@ def _make_current(root: Path, description: Mapping[str, Any]) -> None:
     except AvatarFolderError:  # none yet, or damaged
         former = {}
     files = {**_further_performances(root, former, description), **description["files"]}
-    current = {**description, "name": shown_name(root.name), "files": files}
+    current = {**description, "name": avatar_name(root), "files": files}
     if current != former:
         _write_description(root, current)
 
@@ -218,7 +207,7 @@ def _further_performances(
     return {
         name: digest
         for name, digest in former["files"].items()
-        if is_performance(name) and name != replaced and (root / name).is_file()
+        if is_performance(name) and name != replaced and (root / name).exists()
     }
 
 

@@ -145,7 +145,7 @@ class StageCache:
         try:
             record = read_sealed(folder / RECORD_FILE)
             for name, digest in record["files"].items():
-                if sha256_file(folder / name) != digest:
+                if sha256_file(inside(folder, name)) != digest:
                     raise _Damaged(f"{name} was changed")
             decoded = {name: _decode(entry, folder) for name, entry in record["values"].items()}
             if stage.output is TextureSet:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from studio_avatar_addon.avatar.bundle import AvatarFolder
+from studio_avatar_addon.avatar.heads import check_head
+from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import HeadFit
 
 
-def read_fit(avatar: AvatarFolder) -> HeadFit:
-    """The stored head and cameras."""
+def read_fit(avatar: AvatarFolder, template: HeadTemplate) -> HeadFit:
+    """The stored head and cameras. Raises AvatarFolderError where they cannot be of `template`."""
     head, cameras = avatar.head, avatar.cameras
+    check_head(head, template)
     return HeadFit(
         identity=head.identity,
         neutral_m=head.neutral_m,

@@ -70,5 +70,6 @@ def _check_header(member: IO[bytes], size: int) -> None:
     except Exception as error:  # numpy has it parsed as Python: each of its errors can come
         raise ValueError("an array's header cannot be read") from error
     plain = version == (1, 0) and dtype.kind in PLAIN_KINDS and dtype.itemsize > 0
+    plain &= all(type(side) is int and 0 <= side < UNPACKED_LIMIT_BYTES for side in shape)
     if not plain or math.prod(shape) * dtype.itemsize != size - member.tell():
         raise ValueError("an array does not fit its entry")

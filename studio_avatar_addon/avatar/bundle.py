@@ -37,11 +37,13 @@ from .layout import (
     FORMAT,
     MAPS,
     PERFORMANCES_FOLDER,
+    RUN_FILE,
     RUNS_FOLDER,
     TEXTURE_ORIGINS,
 )
 from .performances import check_performance
 from .png_files import check_png
+from .sealed import read_sealed
 from .template import HeadTemplate, installed_template, template_path
 from .types import Performance
 
@@ -123,9 +125,18 @@ class AvatarFolder:
         return {name: key for name, key in told.items() if _FINGERPRINT.fullmatch(str(key))}
 
     def texture(self, origin: str, map_name: str) -> Path | None:
-        """The PNG of a map (one of MAPS), or None where this version has none."""
+        """The PNG of a map (one of MAPS), or None where this version has none.
+
+        Raises AvatarFolderError where it is not whole.
+        """
         path = self.file(f"textures/{origin}/{map_name}.png")
-        return path if path.is_file() else None
+        if not path.exists():
+            return None
+        try:
+            check_png(path)
+        except (OSError, ValueError) as error:
+            raise damaged(path, error) from error
+        return path
 
     @property
     def maps(self) -> dict[str, dict[str, Path]]:
@@ -135,10 +146,7 @@ class AvatarFolder:
         """
         found = {
             origin: {
-                # Whatever lies there: what cannot be read is no map that this version lacks.
-                name: path
-                for name in MAPS
-                if (path := self.file(f"textures/{origin}/{name}.png")).exists()
+                name: path for name in MAPS if (path := self.texture(origin, name)) is not None
             }
             for origin in TEXTURE_ORIGINS
         }
@@ -146,11 +154,6 @@ class AvatarFolder:
             if "base_color" not in pictures:
                 missing = FileNotFoundError("the file is missing")
                 raise damaged(Path(origin) / "base_color.png", missing)
-            for path in pictures.values():
-                try:
-                    check_png(path)
-                except (OSError, ValueError) as error:
-                    raise damaged(path, error) from error
         return found
 
     @property
@@ -307,6 +310,18 @@ def is_performance(name: str) -> bool:
     return re.fullmatch(r"(?:runs/[^/]+/)?performances/[^/]+\.npz", name) is not None
 
 
+def read_run(root: Path, folder: Path) -> dict[str, Any] | None:
+    """What a run's folder below the avatar `root` says of itself, like `avatar.json`; None where
+    that is missing, damaged, or says another folder."""
+    try:
+        described = read_sealed(inside(root, f"{RUNS_FOLDER}/{folder.name}/{RUN_FILE}"))
+    except (OSError, ValueError):
+        return None
+    whole = is_complete({**described, "name": "any"})
+    lists_head = whole and f"{RUNS_FOLDER}/{folder.name}/head.npz" in described["files"]
+    return described if lists_head and described["run"] == folder.name else None
+
+
 def own_performance(description: Mapping[str, Any]) -> str:
     """The place of the current run's own, the movement in its footage."""
     clip = performance_stem(str(description.get("footage", {}).get("name", "")))
@@ -318,9 +333,14 @@ def performance_stem(clip: str) -> str:
     return shown_name(Path(clip).stem).encode()[:LONGEST_STEM_BYTES].decode("utf-8", "ignore")
 
 
+def avatar_name(root: Path) -> str:
+    """What an avatar in that folder is called."""
+    return shown_name(root.resolve().name) or "avatar"
+
+
 def shown_name(name: str) -> str:
-    """A name of the file system as text: what is none in it becomes "?"."""
-    return name.encode("utf-8", "replace").decode()
+    """A name of the file system as text: what is none in it becomes "_"."""
+    return name.encode("utf-8", "replace").decode().replace("?", "_")
 
 
 def same_footage(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .png_files import LARGEST_SIDE_PX
 from .shapes import SHAPE_NAMES
 from .types import Camera
 
@@ -56,8 +57,8 @@ def cameras_from_arrays(stored: Mapping[str, NDArray[Any]]) -> CameraData:
         raise ValueError(f"its left_out are not {count} texts")
     if stored["frame_index"].dtype.kind != "i" or stored["frame_index"].min(initial=0) < 0:
         raise ValueError("its frame_index are no numbers of frames")
-    if min(*stored["size_px"], *stored["focal_px"]) < 1:
-        raise ValueError("its camera has no size")
+    if min(*stored["size_px"], *stored["focal_px"]) < 1 or max(stored["size_px"]) > LARGEST_SIDE_PX:
+        raise ValueError("its camera's size cannot be")
     return CameraData(
         frame_index=stored["frame_index"],
         time_s=stored["time_s"],

@@ -13,17 +13,14 @@ from typing import Any
 from .bundle import (
     AvatarFolder,
     changed_files,
-    is_complete,
     own_performance,
+    read_run,
     same_footage,
-    verify_files,
 )
-from .files import inside, sha256_file
+from .errors import AvatarFolderError
+from .files import sha256_file
 from .layout import PERFORMANCES_FOLDER, RUN_FILE, RUNS_FOLDER
 from .ownership import former_files, is_partial, made_files, remove_files
-from .sealed import read_sealed
-
-_CLOCK_SLACK_S = 2.0  # of FAT's times, the coarsest
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,13 @@ class OldRuns:
 
 
 def find_old_runs(avatar: AvatarFolder) -> OldRuns:
-    """Looks through the whole folder. Raises AvatarFolderError where the avatar is not whole: an
-    old run may hold what is damaged in the current one."""
-    verify_files(avatar)
+    """Looks through the whole folder. Raises AvatarFolderError where the current results are not as
+    they were made: an old run may hold what they lack."""
+    if changed := changed_files(avatar.root, avatar.description["files"]):
+        raise AvatarFolderError(
+            f"{changed[0].name} of {avatar.name} is not as it was made, so that old results stay.",
+            "Create the avatar again: what you changed stays beside the new results.",
+        )
     runs = avatar.root / RUNS_FOLDER
     folders = sorted(path for path in runs.iterdir() if path.is_dir() and not is_partial(path))
     held = {_content(path) for path in avatar.performances}
@@ -75,7 +76,7 @@ def remove_old_runs(avatar: AvatarFolder) -> OldRuns:
 
 def _old_run(avatar: AvatarFolder, folder: Path, held: set[str]) -> OldRun:
     """`held`: contents of the performances that the avatar lists."""
-    record = _record(avatar.root, folder)
+    record = read_run(avatar.root, folder)
     remade = ""  # the run's own performance, where the current run has it of the same footage
     if record is not None and same_footage(record, avatar.description):
         remade = own_performance(record)
@@ -86,9 +87,7 @@ def _old_run(avatar: AvatarFolder, folder: Path, held: set[str]) -> OldRun:
         if path in listed or (path != avatar.root / remade and _content(path) not in held)
     ]
     kept_because = f"it holds the performance {only[0]}" if only else ""
-    changed = _changed_since(avatar.root, folder, record)
-    made = [path for path in made_files(avatar.root, folder) if path not in changed]
-    return OldRun.of(folder.name, made, kept_because)
+    return OldRun.of(folder.name, _surely_made(avatar, folder, record), kept_because)
 
 
 def _content(path: Path) -> str:
@@ -99,19 +98,12 @@ def _content(path: Path) -> str:
         return str(path)
 
 
-def _record(root: Path, folder: Path) -> dict[str, Any] | None:
-    """The run's description; None where it is damaged, or of a former version, which wrote none."""
-    try:
-        record = read_sealed(inside(root, f"{RUNS_FOLDER}/{folder.name}/{RUN_FILE}"))
-    except (OSError, ValueError):
-        return None
-    return record if is_complete({**record, "name": folder.name}) else None
-
-
-def _changed_since(root: Path, folder: Path, record: dict[str, Any] | None) -> set[Path]:
-    """What is not as it was made; without a record, what is younger than the last of its files."""
-    if record is not None:
-        return set(changed_files(root, record["files"]))
-    sheets = [path.stat().st_mtime for path in (folder / "report").glob("*.png")]
-    finished = max(sheets, default=0.0) + _CLOCK_SLACK_S
-    return {path for path in made_files(root, folder) if path.stat().st_mtime > finished}
+def _surely_made(avatar: AvatarFolder, folder: Path, record: dict[str, Any] | None) -> list[Path]:
+    """What nobody can have changed since: by the run's record, its file included. Former versions
+    left none: then nothing tells whether a picture was painted over."""
+    files = made_files(avatar.root, folder)
+    if record is None:
+        return [path for path in files if path.suffix != ".png"]
+    listed = {avatar.root / name for name in record["files"]} | {folder / RUN_FILE}
+    changed = set(changed_files(avatar.root, record["files"]))
+    return [path for path in files if path in listed and path not in changed]

@@ -15,6 +15,7 @@ from .errors import AvatarFolderError
 from .files import (
     PARTIAL_NAME,
     cannot_write,
+    inside,
     make_file,
     make_folder,
     read_json,
@@ -35,6 +36,7 @@ from .layout import (
 )
 
 MARK_FILE = ".studio_avatar"
+LOCK_FILE = ".studio_avatar.lock"  # stays; that it is there says nothing
 _MARK = b"This folder is Studio Avatar's: it writes here, and removes what it made.\n"
 # What file browsers leave in an otherwise empty folder.
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
@@ -76,9 +78,9 @@ def claim_folder(folder: Path) -> None:
         names = {path.name for path in folder.iterdir()} - _LITTER
     except OSError as error:
         raise cannot_write(folder, error) from error
-    if MARK_FILE in names and not is_link(folder / MARK_FILE):
+    if (folder / MARK_FILE).is_file() and not is_link(folder / MARK_FILE):
         return
-    if names and not _describes_avatar(folder / AVATAR_FILE):
+    if names and not _describes_avatar(folder):
         raise AvatarFolderError(
             f"{folder} holds files that are not Studio Avatar's ({min(names)}).",
             "Choose a new or an empty folder.",
@@ -91,10 +93,10 @@ def claim_folder(folder: Path) -> None:
         raise cannot_write(folder / MARK_FILE, error) from error
 
 
-def _describes_avatar(path: Path) -> bool:
-    """Is it an avatar's description, of whatever version?"""
+def _describes_avatar(folder: Path) -> bool:
+    """Does it hold an avatar's description, of whatever version?"""
     try:
-        described: object = read_json(path)
+        described: object = read_json(inside(folder, AVATAR_FILE))
     except (OSError, ValueError):
         return False
     return isinstance(described, dict) and {"format_version", "run", "files"} <= described.keys()
@@ -103,14 +105,8 @@ def _describes_avatar(path: Path) -> bool:
 def refuse_links(folder: Path) -> None:
     """Raises AvatarFolderError where a link below an avatar folder would lead what is written or
     read out of it, or the folder cannot be looked through."""
-    try:
-        paths = [path for name in OWN_FOLDERS for path in _everything(folder / name)]
-    except OSError as error:
-        raise AvatarFolderError(
-            f"The avatar folder {folder} cannot be looked through ({error.strerror or error}).",
-            "Remove what is not Studio Avatar's from it, or choose another folder.",
-        ) from error
-    for path in paths:
+    places = (path for name in OWN_FOLDERS for path in _everything(folder / name))
+    for path in (folder / LOCK_FILE, *places):
         if is_link(path):
             raise AvatarFolderError(
                 f"{path} is a link; nothing is written through it, out of the avatar folder.",
@@ -129,13 +125,19 @@ def is_link(path: Path) -> bool:
 
 
 def _everything(folder: Path) -> Iterator[Path]:
-    """The folder and all below it; links are named, not followed."""
+    """The folder and all below it; links are named, not followed. Raises AvatarFolderError."""
     waiting = [folder]  # no recursion: a stranger's folders may be nested as deep as they like
     while waiting:
         path = waiting.pop()
         yield path
-        if path.is_dir() and not is_link(path):
-            waiting += sorted(path.iterdir(), reverse=True)
+        try:
+            if not is_link(path) and path.is_dir():
+                waiting += sorted(path.iterdir(), reverse=True)
+        except OSError as error:
+            raise AvatarFolderError(
+                f"{path.parent} cannot be looked through ({error.strerror or error}).",
+                "Remove what is not Studio Avatar's from it, or choose another folder.",
+            ) from error
 
 
 def sweep(folder: Path) -> None:

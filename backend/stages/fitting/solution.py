@@ -120,7 +120,7 @@ def load_solution(path: Path, mark: str) -> PreviousSolution | None:
             estimate, stored["used"], stored["by_hand"], stored["bare_skin"], groups,
             stored["offset_m"],
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, IndexError):
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
 
 

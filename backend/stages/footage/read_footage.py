@@ -73,12 +73,9 @@ def read_faces(source: Path, progress: Progress) -> ClipFaces:
     """
     opened = open_source(source)
     facts = opened.facts
-    if (facts.expected_frames or 0) > MAX_CLIP_FRAMES:
-        raise FootageUnreadable(
-            f"{source.name} has {facts.expected_frames} frames, {MAX_CLIP_FRAMES} are allowed.",
-            "Cut out the 10 to 20 seconds in which the head turns.",
-        )
-    survey = survey_source(opened, progress)
+    _refuse_length(facts.expected_frames or 0, source.name)  # by the file's word
+    survey = survey_source(opened, progress, MAX_CLIP_FRAMES + 1)
+    _refuse_length(len(survey.time_s), source.name)
     _refuse_pause(survey.time_s, source.name)
     if len(survey.time_s) < MIN_FRAMES:
         raise FootageUnreadable(
@@ -92,6 +89,14 @@ def read_faces(source: Path, progress: Progress) -> ClipFaces:
     camera = _camera(facts.size_px, facts.focal_px or FOCAL_PRIOR * max(facts.size_px))
     view = head_view(np.stack([s.landmarks_px for s in person.observations]), camera)
     return ClipFaces(opened, survey, person, camera, facts.focal_px is not None, view)
+
+
+def _refuse_length(frames: int, name: str) -> None:
+    if frames > MAX_CLIP_FRAMES:
+        raise FootageUnreadable(
+            f"{name} has more than the {MAX_CLIP_FRAMES} frames that are allowed.",
+            "Use the 10 to 20 seconds in which the head turns.",
+        )
 
 
 def _refuse_pause(time_s: FloatArray, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -69,8 +70,9 @@ class Survey:
     )
 
 
-def survey_source(source: Source, progress: Progress) -> Survey:
-    """Decode everything once; keeps only landmarks and a few numbers a frame."""
+def survey_source(source: Source, progress: Progress, most: int) -> Survey:
+    """Decode everything once, or the first `most` frames; keeps only landmarks and a few numbers a
+    frame."""
     times: list[float] = []
     observations: list[tuple[FaceObservation, ...]] = []
     changes: list[float] = []
@@ -80,7 +82,7 @@ def survey_source(source: Source, progress: Progress) -> Survey:
     thumbnail = None
     expected = source.facts.expected_frames or 0
     with FaceTracker(source.facts.consecutive) as tracker:
-        for index, picture in enumerate(source.pictures()):
+        for index, picture in enumerate(islice(source.pictures(), most)):
             progress(index, max(expected, index + 1), f"frame {index + 1}")
             pixels = picture.preview()
             faces = tracker.detect(pixels)
