@@ -86,8 +86,11 @@ def _old_run(avatar: AvatarFolder, folder: Path, held: set[str]) -> OldRun:
         for path in sorted((folder / PERFORMANCES_FOLDER).glob("*.npz"))
         if path in listed or (path != avatar.root / remade and _content(path) not in held)
     ]
-    kept_because = f"it holds the performance {only[0]}" if only else ""
-    return OldRun.of(folder.name, _surely_made(avatar, folder, record), kept_because)
+    if only:
+        kept_because = f"it holds the performance {only[0]}"
+    else:
+        kept_because = "" if record else "nothing tells whether it was changed"
+    return OldRun.of(folder.name, _unchanged(avatar, folder, record), kept_because)
 
 
 def _content(path: Path) -> str:
@@ -98,12 +101,12 @@ def _content(path: Path) -> str:
         return str(path)
 
 
-def _surely_made(avatar: AvatarFolder, folder: Path, record: dict[str, Any] | None) -> list[Path]:
-    """What nobody can have changed since: by the run's record, its file included. Former versions
-    left none: then nothing tells whether a picture was painted over."""
+def _unchanged(avatar: AvatarFolder, folder: Path, record: dict[str, Any] | None) -> list[Path]:
+    """What is as it was made by the run's record, its own file included; without one, as former
+    versions left their runs, all that could be."""
     files = made_files(avatar.root, folder)
     if record is None:
-        return [path for path in files if path.suffix != ".png"]
+        return files
     listed = {avatar.root / name for name in record["files"]} | {folder / RUN_FILE}
     changed = set(changed_files(avatar.root, record["files"]))
     return [path for path in files if path in listed and path not in changed]

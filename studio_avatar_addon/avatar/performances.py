@@ -78,16 +78,22 @@ def _check_times(time_s: FloatArray, name: str) -> None:
         raise ShapeError(
             f"The times of the performance {name} do not increase at frame {stuck + 1}.", AGAIN
         )
-    worst = int(np.argmax(steps_s))
-    if steps_s[worst] > MAX_GAP_S:
+    if gap := long_gap(time_s):
         raise ShapeError(
-            f"The performance {name} has a gap of {clock(steps_s[worst])} (min:s) "
-            f"at {clock(time_s[worst] - time_s[0])}.",
-            "Split it there into two takes.",
+            f"The performance {name} has a gap of {gap}.", "Split it there into two takes."
         )
 
 
-def clock(seconds: float) -> str:
-    """Minutes and seconds, e.g. "183:07"."""
+def long_gap(time_s: FloatArray) -> str:
+    """How long the longest gap between times (T,) is and where, e.g. "183:07 (min:s) at 0:12";
+    empty where none is longer than MAX_GAP_S."""
+    steps_s = np.diff(time_s)
+    if not len(steps_s) or steps_s.max() <= MAX_GAP_S:
+        return ""
+    worst = int(np.argmax(steps_s))
+    return f"{_clock(steps_s[worst])} (min:s) at {_clock(time_s[worst] - time_s[0])}"
+
+
+def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(float(seconds)), 60)
     return f"{minutes}:{rest:02d}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from studio_avatar_addon.avatar.errors import FootageUnreadable
-from studio_avatar_addon.avatar.performances import MAX_GAP_S, clock
+from studio_avatar_addon.avatar.performances import long_gap
 from studio_avatar_addon.avatar.types import (
     Camera,
     Capture,
@@ -101,13 +101,8 @@ def _refuse_length(frames: int, name: str) -> None:
 
 def _refuse_pause(time_s: FloatArray, name: str) -> None:
     """Its movement would be no performance that can be keyed."""
-    steps_s = np.diff(time_s)
-    if len(steps_s) and steps_s.max() > MAX_GAP_S:
-        worst = int(np.argmax(steps_s))
-        raise FootageUnreadable(
-            f"{name} pauses for {clock(steps_s[worst])} (min:s) at {clock(time_s[worst])}.",
-            "Cut it there into two clips.",
-        )
+    if gap := long_gap(time_s):
+        raise FootageUnreadable(f"{name} pauses for {gap}.", "Cut it there into two clips.")
 
 
 def read_footage(source: Path, frames_dir: Path, quality: Quality, progress: Progress) -> Capture:
