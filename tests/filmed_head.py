@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 
 from backend.geometry.normals import vertex_normals
 from backend.geometry.raster import interpolate_vertices
-from backend.imaging.image_files import pixels_8bit, srgb_from_linear, write_png
+from backend.imaging.image_files import pixels_8bit, read_image, srgb_from_linear, write_png
 from backend.stages.frame_sampling.frame_sampler import Frames
 from backend.stages.frame_sampling.posed_head import pose_head
 from backend.stages.phone_texture.common_light import CommonLight
 from backend.stages.phone_texture.fidelity import Fidelity, measure_fidelity
 from backend.stages.room_light import estimate_light
 from studio_avatar_addon.avatar.frames import rotation_about
+from studio_avatar_addon.avatar.labels import BACKGROUND, HAIR, SKIN
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import (
     Camera,
@@ -34,7 +36,7 @@ CPU = torch.device("cpu")
 QUALITY = Quality("test", 512, 5, False)
 SIZE_PX = (320, 400)
 YAWS_DEG = (-40.0, -20.0, 0.0, 20.0, 40.0)
-SKIN = np.array([0.42, 0.25, 0.17], np.float32)
+SKIN_LINEAR = np.array([0.42, 0.25, 0.17], np.float32)
 MOLE_M = 0.004
 # Towards the light, in the frame (head's or camera's) where it stands still; Y backwards.
 LIGHT = np.array([0.75, -0.60, 0.30]) / np.linalg.norm([0.75, -0.60, 0.30])
@@ -73,7 +75,7 @@ def albedo_of(position_m: NDArray, moles_m: NDArray) -> NDArray[np.float32]:
     """Skin with a soft pattern and small dark moles: (..., 3) linear."""
     x, y, z = np.moveaxis(position_m, -1, 0)
     wave = 0.08 * np.sin(x * 260.0) * np.sin(z * 230.0 + y * 90.0)
-    albedo = SKIN * np.exp(wave)[..., None]
+    albedo = SKIN_LINEAR * np.exp(wave)[..., None]
     for mole in moles_m:
         near = np.exp(-((np.linalg.norm(position_m - mole, axis=-1) / (MOLE_M / 2)) ** 4))
         albedo = albedo * (1.0 - 0.6 * near[..., None])
@@ -92,7 +94,7 @@ def film(template: HeadTemplate, folder: Path, *, moves_with_camera: bool) -> Ca
     ]
     moles = front[:: max(len(front) // 6, 1)]
     normals = vertex_normals(template.vertices_m, template.triangles)
-    frames, masks = [], []
+    frames, masks, labels, hair = [], [], [], []
     for k in range(count):
         posed = pose_head(fit, k, template)
         triangles = template.triangles[posed.opaque_triangles]
@@ -105,7 +107,11 @@ def film(template: HeadTemplate, folder: Path, *, moves_with_camera: bool) -> Ca
         frames.append(folder / f"frame_{k}.png")
         masks.append(folder / f"mask_{k}.png")
         write_png(frames[-1], pixels_8bit(srgb_from_linear(image)))
+        labels.append(folder / f"frame_{k}_labels.png")
+        hair.append(folder / f"frame_{k}_hair.png")
+        write_png(hair[-1], np.zeros(SIZE_PX[::-1], np.uint8))
         write_png(masks[-1], pixels_8bit(posed.raster.covered.astype(np.float32)))
+        write_png(labels[-1], np.where(posed.raster.covered, SKIN, BACKGROUND).astype(np.uint8))
     points = np.full((count, 478, 2), np.nan, np.float32)
     capture = Capture(
         source_name="clip.mp4", sha256="0" * 64, size_px=SIZE_PX, fps=30.0, rotation_deg=0,
@@ -115,9 +121,43 @@ def film(template: HeadTemplate, folder: Path, *, moves_with_camera: bool) -> Ca
         camera_guess=fit.camera, focal_known=True,
         glasses=False, exposure_known=moves_with_camera,
     )  # fmt: skip
-    no_hands = np.full((count, 2, 21, 2), np.nan, np.float32)
-    track = FaceTrack(points, np.ones(count, np.float32), points, tuple(masks), no_hands)
+    track = FaceTrack(
+        points, np.ones(count, np.float32), points, tuple(masks), tuple(labels), tuple(hair)
+    )
     return Case(template, capture, track, fit, moles)
+
+
+def paint_over(
+    case: Case, folder: Path, k: int, where: NDArray, label: int, linear: tuple[float, float, float]
+) -> None:
+    """Change a copied clip's frame k and its labels: vertices `where` (V,) show `label` there."""
+    posed = pose_head(case.fit, k, case.template)
+    triangles = case.template.triangles[posed.opaque_triangles]
+    weight = interpolate_vertices(posed.raster, triangles, where[:, None].astype(np.float32))
+    there = posed.raster.covered & (weight[..., 0] > 0.5)
+    for path, value in (
+        (case.capture.frame_paths[k], pixels_8bit(srgb_from_linear(np.array(linear)))),
+        (case.track.label_paths[k], label),
+        (case.track.hair_paths[k], 255 if label == HAIR else 0),
+    ):
+        pixels = read_image(path).copy()
+        pixels[there] = value
+        write_png(folder / path.name, pixels)
+
+
+def copy_of(case: Case, folder: Path) -> Case:
+    """The same clip, with pictures that may be changed."""
+
+    def copied(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(Path(shutil.copy(path, folder / path.name)) for path in paths)
+
+    track = replace(
+        case.track,
+        label_paths=copied(case.track.label_paths),
+        hair_paths=copied(case.track.hair_paths),
+    )
+    capture = replace(case.capture, frame_paths=copied(case.capture.frame_paths))
+    return replace(case, capture=capture, track=track)
 
 
 def pose(yaw_deg: float) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import torch
 from filmed_head import (
     LIGHT,
     QUALITY,
-    SKIN,
+    SKIN_LINEAR,
     YAWS_DEG,
     Silent,
     fidelity_of,
@@ -76,7 +76,9 @@ def test_nothing_seen_is_no_light(around: Surroundings) -> None:
     )
     usable = np.ones(count, np.float32)
     for known in (True, False):
-        problem = LightProblem(nothing, around, SKIN, torch.device("cpu"), exposure_known=known)
+        problem = LightProblem(
+            nothing, around, SKIN_LINEAR, torch.device("cpu"), exposure_known=known
+        )
         fitted = fit_shading(problem, usable)
         assert not fitted.log_shading.any() and not fitted.exposure.any()
 
@@ -109,11 +111,13 @@ def test_light_is_told_from_skin(around: Surroundings, moves_with: str) -> None:
     truth = np.stack(shading).astype(np.float32)
     facing = np.stack([-(normals @ turn[2]) for turn in turns])
     filmed = FilmedPoints(
-        radiance=truth[..., None] * SKIN, weight=np.clip(facing, 0.0, 1.0), camera_from_head=turns
+        radiance=truth[..., None] * SKIN_LINEAR,
+        weight=np.clip(facing, 0.0, 1.0),
+        camera_from_head=turns,
     )
     usable = np.clip(around.visibility.openness * 2.0 - 0.8, 0.0, 1.0)
     known = moves_with == "camera"
-    problem = LightProblem(filmed, around, SKIN, torch.device("cpu"), exposure_known=known)
+    problem = LightProblem(filmed, around, SKIN_LINEAR, torch.device("cpu"), exposure_known=known)
     fitted = fit_shading(problem, usable)
     assert fitted.moves_with == moves_with
     seen = (filmed.weight > 0.3) & (usable > 0.5)
@@ -147,6 +151,7 @@ def test_eyes_in_unequal_light_tell_their_mean(still_light, monkeypatch):
             return np.full(3, 0.1), np.full(3, next(sides)) * random.uniform(0.99, 1.01)
 
         monkeypatch.setattr(eye_colors, "_opening", opening)
+        monkeypatch.setattr(eye_colors, "_hidden", lambda labels, lid: False)
         monkeypatch.setattr(eye_colors, "measure_eye", colours)
         monkeypatch.setattr(eye_colors, "load_frame_linear", lambda capture, k: None)
         told.append(measure_eye_colours(case.capture, case.track).sclera_filmed)

@@ -73,6 +73,11 @@ BENCHMARKS = {
         "benchmark_simulator",
         "corpus and simulator, likewise",
     ),
+    "labels": (
+        "benchmark.labels.benchmark_labels",
+        "benchmark_labels",
+        "hair, skin and clothes told apart",
+    ),
     "faults": (
         "benchmark.faults.benchmark_faults",
         "benchmark_faults",
@@ -89,9 +94,15 @@ TRAININGS = {
     "identity": ("training.identity.train_identity", "train_identities", "who is it, in any light"),
     "studio": ("training.studio.train_studio", "train_studio", "phone texture to studio texture"),
     "detail": ("training.detail.train_detail", "train_detail", "the skin's fine structure"),
+    "labels": ("training.labels.train_labels", "train_labels", "hair and clothes from skin"),
 }
 _SIZES = ("cpu", "workstation", "gpu")
-PRESETS = {"identity": ("cpu", "gpu"), "studio": _SIZES, "detail": _SIZES}
+PRESETS = {
+    "identity": ("cpu", "gpu"),
+    "studio": _SIZES,
+    "detail": _SIZES,
+    "labels": ("cpu", "workstation"),
+}
 CHECKOUT_COMMANDS = (*MAKERS, "benchmark", "train")
 
 
@@ -110,6 +121,11 @@ def add_checkout_commands(commands: Any) -> None:
             measure.add_argument(
                 "--avatar", type=Path, default=None, metavar="DIR",
                 help="whose stages are replayed; else the sample's, made for it",
+            )  # fmt: skip
+        elif name == "labels":
+            measure.add_argument(
+                "--avatars", type=Path, nargs="+", default=(), metavar="DIR",
+                help="folders of avatars that are named as the labelled clips",
             )  # fmt: skip
         else:
             measure.add_argument(
@@ -175,10 +191,18 @@ def _add_detail_options(network: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_labels_options(network: argparse.ArgumentParser) -> None:
+    network.add_argument(
+        "--labels", type=Path, default=None, metavar="DIR",
+        help="frames with label maps (NAME_labels.png beside NAME.png), to learn from as well",
+    )  # fmt: skip
+
+
 _ADD_OPTIONS = {
     "identity": _add_identity_options,
     "studio": _add_studio_options,
     "detail": _add_detail_options,
+    "labels": _add_labels_options,
 }
 
 

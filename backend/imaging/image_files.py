@@ -121,6 +121,18 @@ def load_frame_linear(capture: Capture, k: int) -> NDArray[np.float32]:
     return decoded[read_image_8bit(capture.frame_paths[k])] * capture.frame_gain[k]
 
 
+def load_labels(track: FaceTrack, k: int) -> NDArray[np.uint8]:
+    """What each pixel (H, W) of chosen frame k shows, as `avatar.labels`. Raises as
+    `read_image`."""
+    return read_image(track.label_paths[k]).astype(np.uint8, copy=False)
+
+
+def load_hair(track: FaceTrack, k: int) -> NDArray[np.float32]:
+    """How much of each pixel (H, W) of chosen frame k is hair, in [0, 1]. Raises as
+    `read_image`."""
+    return unit_from_pixels(read_image(track.hair_paths[k]))
+
+
 def load_mask(track: FaceTrack, k: int) -> NDArray[np.float32]:
     """The person's matte (H, W) in [0, 1] of chosen frame k. Raises as `read_image`."""
     return unit_from_pixels(read_image(track.mask_paths[k]))

@@ -39,7 +39,6 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
         "landmarks_px": _PIXELS,
         "confidence": _UNIT,
         "frame_landmarks_px": _PIXELS,
-        "hands_px": _PIXELS,
     },
     HeadFit: {
         "identity": (-1e2, 1e2),
@@ -90,7 +89,7 @@ RANGES: dict[type, dict[str, tuple[float, float]]] = {
 }
 # NaN says: nothing of the kind is seen there.
 MAY_BE_NAN = {
-    "detections_px", "landmarks_px", "frame_landmarks_px", "hands_px",
+    "detections_px", "landmarks_px", "frame_landmarks_px",
     "landmark_px", "outline_px", "track_px", "log_shading",
 }  # fmt: skip
 

@@ -275,16 +275,12 @@ def _write_cameras(path: Path, results: Results) -> None:
 def _copy_images(
     stages: Path, run: Path, results: Results, fingerprints: Mapping[str, str]
 ) -> None:
-    """Frames, masks and maps, as copies: the artist may edit a run's without changing a stage's."""
-    pairs = zip(
-        results.capture.frame_index,
-        results.capture.frame_paths,
-        results.track.mask_paths,
-        strict=True,
-    )
-    for index, frame, mask in pairs:
-        copy_file(frame, run / "frames" / f"frame_{index:06d}.png")
-        copy_file(mask, run / "frames" / f"mask_{index:06d}.png")
+    """Frames with their masks and labels, and maps, as copies: the artist may edit a run's without changing a stage's."""
+    track = results.track
+    for image in (
+        *results.capture.frame_paths, *track.mask_paths, *track.label_paths, *track.hair_paths
+    ):  # fmt: skip
+        copy_file(image, run / "frames" / image.name)
     for textures, stage in zip(
         results.textures, ("phone_texture", "studio_texture", "detail"), strict=True
     ):

@@ -43,14 +43,15 @@ _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 OWN_FOLDERS = (RUNS_FOLDER, STAGES_FOLDER, PERFORMANCES_FOLDER, PREVIEW_FOLDER, JOBS_FOLDER)
 
 _MAP = "|".join((*MAPS, "alignment"))
-_IMAGE = rf"(?:(?:frame|mask)_\d+|{_MAP})\.png|colours\.npz"
+_FRAME = r"(?:frame|mask)_\d+|frame_\d+_(?:labels|hair)"
+_IMAGE = rf"(?:{_FRAME}|{_MAP})\.png|colours\.npz"
 _SHEETS = r"(?:frames|overlay|alignment|coverage|versions)\.png"
 _RUN = r"runs/[0-9a-f]{16}(?:-\d+)?"
 _STAGE = f"stages/(?:{'|'.join(STAGE_NAMES)})"
 # Where our files lie below the avatar folder, with "/" whatever the system.
 _MADE = (
     rf"{_RUN}/(?:run\.json|head\.npz|cameras\.npz)",
-    rf"{_RUN}/frames/(?:frame|mask)_\d+\.png",
+    rf"{_RUN}/frames/(?:{_FRAME})\.png",
     rf"{_RUN}/textures/(?:{'|'.join(TEXTURE_ORIGINS)})/(?:{_MAP})\.png",
     rf"{_RUN}/performances/[^/]+\.npz",
     rf"{_RUN}/report/(?:report\.json|{_SHEETS})",

@@ -130,7 +130,8 @@ class FaceTrack:
     confidence: FloatArray  # (T,) float32 in [0, 1]
     frame_landmarks_px: FloatArray  # (K, 478, 2) float32, static mode: no drift, for the fit
     mask_paths: tuple[Path, ...]  # K PNG files, 8-bit: the person, head and shoulders
-    hands_px: FloatArray  # (K, 2, 21, 2) float32 joints of up to two hands; NaN: none
+    label_paths: tuple[Path, ...]  # K PNG files, 8-bit: what each pixel shows, as `avatar.labels`
+    hair_paths: tuple[Path, ...]  # K PNG files, 8-bit: how much of each pixel is hair
     findings: tuple[Finding, ...] = ()
 
 

@@ -96,7 +96,8 @@ def _subset(capture: Capture, track: FaceTrack, count: int) -> tuple[Capture, Fa
         track,
         frame_landmarks_px=track.frame_landmarks_px[kept],
         mask_paths=tuple(track.mask_paths[k] for k in kept),
-        hands_px=track.hands_px[kept],
+        label_paths=tuple(track.label_paths[k] for k in kept),
+        hair_paths=tuple(track.hair_paths[k] for k in kept),
     )
 
 

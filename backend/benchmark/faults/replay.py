@@ -39,7 +39,7 @@ class Replay:
 
     values: Mapping[str, Any]
     frames: Mapping[str, NDArray[Any]]
-    masks: Mapping[str, NDArray[Any]]
+    per_frame: Mapping[str, Mapping[str, NDArray[Any]]]  # tracking's pictures by field and name
 
     def stage(self, name: str) -> Stage:
         """The pipeline's stage of that name: the same but for its work."""
@@ -58,7 +58,11 @@ class Replay:
                     frame_paths=_write(self.frames, folder.images),
                 )
             if name == "tracking":
-                return replace(self.values[name], mask_paths=_write(self.masks, folder.images))
+                written = {
+                    field: _write(pictures, folder.images)
+                    for field, pictures in self.per_frame.items()
+                }
+                return replace(self.values[name], **written)
             return self.values[name]
 
         run.__module__ = declared.module  # whose code and packages its fingerprint is made of
@@ -83,11 +87,13 @@ def record(avatar: AvatarFolder, scratch: Path) -> Replay:
 
     def pictures(paths: tuple[Path, ...]) -> dict[str, NDArray[Any]]:
         read = {path.name: read_image(path) for path in paths}
-        return {name: cv2.resize(pixels, (width, height)) for name, pixels in read.items()}
+        return {
+            name: cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST)
+            for name, pixels in read.items()
+        }
 
-    return Replay(
-        small, pictures(small["footage"].frame_paths), pictures(small["tracking"].mask_paths)
-    )
+    per_frame = {field: pictures(getattr(small["tracking"], field)) for field in PICTURES}
+    return Replay(small, pictures(small["footage"].frame_paths), per_frame)
 
 
 def _smaller(
@@ -121,9 +127,10 @@ def _kept(entries: Any, kept: NDArray[np.integer[Any]]) -> Any:
 
 
 # Places in pictures; and how the fields begin that have one entry for each chosen frame.
-PIXELS = ("detections_px", "landmarks_px", "frame_landmarks_px", "hands_px")
+PIXELS = ("detections_px", "landmarks_px", "frame_landmarks_px")
+PICTURES = ("mask_paths", "label_paths", "hair_paths")
 PER_FRAME = (
-    "frame_", "mask_paths", "hands_px", "camera_from_head", "expression", "gaze_rad", "landmark_px",
+    "frame_", *PICTURES, "camera_from_head", "expression", "gaze_rad", "landmark_px",
     "outline_px", "track_px", "left_out", "log_shading", "exposure_log",
 )  # fmt: skip
 

@@ -2,8 +2,6 @@
 
 posed_head.py     the head as it stood in a frame, and a z-buffer
 texel_views.py    where a texel lies in a frame and whether that frame shows it
-clothes_mask.py   what hides neck and ears: clothes, hair, background
-hand_mask.py      hands before the face
 face_openings.py  eyes and the inside of the mouth
 eye_colors.py     colours of iris and sclera
 frame_sampler.py  a frame opened, to be sampled with all of the above

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_avatar_addon.avatar.labels import SKIN
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray
 
 from ...detector.landmark_indices import (
@@ -16,7 +17,7 @@ from ...detector.landmark_indices import (
     EYE_CONTOURS,
     IRISES,
 )
-from ...imaging.image_files import load_frame_linear
+from ...imaging.image_files import load_frame_linear, load_labels
 
 # Parts of the iris' radius: clear of the pupil, the dark limbus and the lid's shadow.
 IRIS_RING = (0.45, 0.85)
@@ -24,6 +25,7 @@ SCLERA_INNER_RADIUS = 1.2
 MIN_RADIUS_PX = 3.0
 MIN_LINEAR = 1e-3  # linear, before a logarithm
 MIN_OPENING = 0.9  # lid opening over the iris' radius
+MAX_HIDDEN = 0.1  # share of an eye
 SCLERA_ALBEDO = np.array([0.62, 0.57, 0.53], np.float32)
 TYPICAL_IRIS = np.array([0.085, 0.050, 0.030], np.float32)
 # Mean albedo up to which an iris is brown, and from which its measured colour counts.
@@ -49,11 +51,11 @@ def measure_eye_colours(capture: Capture, track: FaceTrack) -> EyeColours:
     """
     per_eye: list[list[tuple[float, FloatArray, FloatArray]]] = [[], []]
     for k in range(len(capture.frame_index)):
-        frame = None
+        frame, labels = None, load_labels(track, k)
         for eye, lid, iris in zip(per_eye, EYE_CONTOURS, IRISES, strict=True):
             points = track.frame_landmarks_px[k]
             opening = _opening(points[list(lid)], points[list(iris)])
-            if opening < MIN_OPENING:
+            if opening < MIN_OPENING or _hidden(labels, points[list(lid)]):
                 continue
             frame = load_frame_linear(capture, k) if frame is None else frame
             colours = measure_eye(frame, points[list(lid)], points[list(iris)])
@@ -65,6 +67,15 @@ def measure_eye_colours(capture: Capture, track: FaceTrack) -> EyeColours:
     iris, sclera = np.exp(np.mean(each, axis=0))
     albedo = _plausible_iris(iris / sclera * SCLERA_ALBEDO)
     return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), measured=True)
+
+
+def _hidden(labels: NDArray[np.uint8], lid: FloatArray) -> bool:
+    """Whether the labels (H, W) show something else than skin between the lids (L, 2): a lock, a
+    hand, the rim of glasses."""
+    inside = np.zeros_like(labels)
+    cv2.fillPoly(inside, [np.rint(lid - 0.5).astype(np.int32)], 1)
+    shown = labels[inside > 0]
+    return not shown.size or bool((shown != SKIN).mean() > MAX_HIDDEN)
 
 
 def _typical_log(eye: list[tuple[float, FloatArray, FloatArray]]) -> FloatArray:

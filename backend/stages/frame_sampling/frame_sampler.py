@@ -9,22 +9,24 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_avatar_addon.avatar.labels import HAIR, SKIN
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import BoolArray, Capture, FaceTrack, FloatArray, HeadFit
+from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray, HeadFit
 
 from ...atlas.texel_map import TexelMap, sample_at
-from ...imaging.image_files import load_frame_linear, load_mask
+from ...geometry.raster import interpolate_vertices
+from ...imaging.image_files import load_frame_linear, load_hair, load_labels, load_mask
 from ...imaging.log_light import LOG_FLOOR
-from .clothes_mask import SkinSegmenter
 from .face_openings import face_openings
-from .hand_mask import hand_mask
 from .posed_head import PosedHead, pose_head
-from .texel_views import TexelView, image_from_atlas, pixels_per_m, view_texels
+from .texel_views import TexelView, image_from_atlas, view_texels
 
 # Warps are smooth, so a grid coarser than the texture they belong to keeps them.
 WARP_STEP = 4
 CLIPPED = 0.97  # of full scale, linear: above, a channel may have been brighter
-PERSON, CLOTHED = 0.5, 0.5  # shares from which a pixel is the person, a place is clothed
+PERSON = 0.5  # of a pixel, from which it counts as the person's
+WISPS = 0.15  # share of hair up to which a pixel counts as skin
+MIN_BARE = 0.5  # of the pixels that show a place: with fewer of skin, those are mistakes
 CLIPPED_WEIGHT = np.float32(0.2)  # little, but better than no view at all
 
 
@@ -34,7 +36,9 @@ class FrameSampler:
 
     k: int  # among the chosen frames
     posed: PosedHead
-    person: NDArray[np.float32]  # (H, W) without clothes and hands
+    labelled_skin: NDArray[np.bool_]  # (H, W)
+    hair: NDArray[np.bool_]  # (H, W)
+    skin: NDArray[np.bool_]  # (H, W) bare by most frames' labels, too
     openings: NDArray[np.bool_]  # (H, W) eyes and the inside of the mouth
     linear: NDArray[np.float32]  # (H, W, 3)
     clipped: np.float32  # linear value from which a channel counts as clipped
@@ -51,7 +55,7 @@ class FrameSampler:
             warp_px = _warp_in_pixels(
                 texels.texel, texels.triangle, jacobian, warp, step, scale, texels.size
             )
-        return view_texels(texels, self.posed, self.fit, self.person, self.openings, warp_px)
+        return view_texels(texels, self.posed, self.fit, self.skin, self.openings, warp_px)
 
     def sample(
         self, texels: TexelMap, warp: FloatArray | None
@@ -71,48 +75,53 @@ class Frames:
     track: FaceTrack
     fit: HeadFit
     template: HeadTemplate
-    segmenter: SkinSegmenter
-    clothed: BoolArray  # (2F,) triangles that more views show below clothes than bare
+    bare: NDArray[np.float32]  # (V,) share of the views' pixels round a vertex that show skin
 
     @classmethod
     def of(cls, capture: Capture, track: FaceTrack, fit: HeadFit, template: HeadTemplate) -> Frames:
-        segmenter = SkinSegmenter(template)
-        nothing = np.zeros(len(template.triangles), bool)
-        frames = cls(capture, track, fit, template, segmenter, nothing)
-        return replace(frames, clothed=frames._mostly_clothed())
+        frames = cls(capture, track, fit, template, np.ones(len(template.vertices_m), np.float32))
+        return replace(frames, bare=frames._bare_share())
 
     def open(self, k: int) -> FrameSampler:
-        posed, linear, person, bare = self._pose_and_mask(k)
-        hands = hand_mask(self.track.hands_px[k], self.capture.size_px)
-        covered = posed.raster.covered
-        clothed = np.zeros_like(covered)
-        clothed[covered] = self.clothed[posed.opaque_triangles[posed.raster.triangle[covered]]]
+        posed = pose_head(self.fit, k, self.template)
+        labelled_skin, hair = self._skin_and_hair(k)
+        covered, skin = posed.raster.covered, labelled_skin.copy()
+        triangles = self.template.triangles[posed.opaque_triangles]
+        bare = interpolate_vertices(posed.raster, triangles, self.bare[:, None])[..., 0]
+        skin &= ~covered | (bare >= MIN_BARE)
         return FrameSampler(
             k=k,
             posed=posed,
-            person=np.where(hands | clothed, 0.0, np.minimum(person, bare)).astype(np.float32),
+            labelled_skin=labelled_skin,
+            hair=hair,
+            skin=skin,
             openings=face_openings(self.track.frame_landmarks_px[k], self.capture.size_px),
-            linear=linear,
+            linear=load_frame_linear(self.capture, k),
             clipped=np.float32(CLIPPED * self.capture.frame_gain[k].min()),
             fit=self.fit,
         )
 
-    def _pose_and_mask(self, k: int) -> tuple[PosedHead, FloatArray, FloatArray, FloatArray]:
-        posed = pose_head(self.fit, k, self.template)
-        linear, person = load_frame_linear(self.capture, k), load_mask(self.track, k)
-        bare = self.segmenter.skin_mask(linear, posed, person, pixels_per_m(posed, self.fit))
-        return posed, linear, person, bare
+    def _skin_and_hair(self, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(H, W) each."""
+        labels = load_labels(self.track, k)
+        person = load_mask(self.track, k) > PERSON
+        skin = (labels == SKIN) & person & (load_hair(self.track, k) < WISPS)
+        return skin, labels == HAIR
 
-    def _mostly_clothed(self) -> BoolArray:
-        """A collar passes for skin in some view or other: the views vote, by their pixels."""
-        total, covered_count = np.zeros((2, len(self.clothed)))
+    def _bare_share(self) -> NDArray[np.float32]:
+        """A lock or a collar passes for skin in some view or other: the views vote, by pixels."""
+        count = len(self.bare)
+        total, bare = np.full(count, 1e-6), np.full(count, 1e-6)  # what none shows is bare
         for k in np.flatnonzero(self.fit.frame_used):
-            posed, _, person, bare = self._pose_and_mask(int(k))
-            inside = posed.raster.covered & (person > PERSON)
-            triangle = posed.opaque_triangles[posed.raster.triangle[inside]]
-            total += np.bincount(triangle, minlength=len(total))
-            covered_count += np.bincount(triangle, 1.0 - bare[inside], minlength=len(total))
-        return covered_count > CLOTHED * total
+            posed = pose_head(self.fit, int(k), self.template)
+            skin, _ = self._skin_and_hair(int(k))
+            inside = posed.raster.covered & (load_mask(self.track, int(k)) > PERSON)
+            shown = posed.opaque_triangles[posed.raster.triangle[inside]]
+            corners = self.template.triangles[shown].ravel()
+            share = posed.raster.barycentric[inside].ravel()
+            total += np.bincount(corners, share, minlength=count)
+            bare += np.bincount(corners, share * np.repeat(skin[inside], 3), minlength=count)
+        return (bare / total).astype(np.float32)
 
 
 @numba.njit(cache=True, nogil=True)

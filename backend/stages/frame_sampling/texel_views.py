@@ -1,8 +1,8 @@
 """A chosen frame and the fitted head in; where each texel lies in it and how far to trust that out.
 
 A texel counts where the z-buffer shows its own surface (skin on skin, eye on eye), it faces the
-camera, and it keeps clear of depth edges, of the line between lid and eye and of the person
-mask's border: there a fit error of a few pixels would bring in the background.
+camera, and it keeps clear of depth edges, of the line between lid and eye and of where the frame
+shows no skin: there a fit error of a few pixels would bring in what lies beside.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ FULL_COSINE = 0.55
 # Metres on the head that a view keeps clear of. At a face of 350 px across, 1.3 mm are the 3 px by
 # which real outlines are off.
 EDGE_M = 0.0013
+# And of what is labelled otherwise, at least: labels are off by some two pixels, and hair beside
+# skin casts its shadow on it.
+LABEL_EDGE_M, LABEL_EDGE_PX = 0.0025, 2.5
 LID_LINE_M = 0.0005  # less: a wider strip would leave no lid margin
 FEATHER_M = 0.004  # beyond it, the weight rises over this: a hard edge would show in the blend
 # Depth: a larger step between neighbouring pixels is an edge; a texel this far behind the z-buffer
@@ -50,14 +53,14 @@ def view_texels(
     texels: TexelMap,
     posed: PosedHead,
     fit: HeadFit,
-    person: FloatArray | None,
+    shown: BoolArray | None,
     openings: BoolArray | None = None,
     warp_px: FloatArray | None = None,
 ) -> TexelView:
     """Project n texels into a frame of H x W pixels.
 
-    `person` (H, W) in [0, 1]: None trusts the head; `open_to` (H, W): pixels that show eyes or the
-    inside of the mouth; `warp_px` (n, 2): added to the image points.
+    `shown` (H, W): pixels that show what is asked for, None trusts the head; `openings` (H, W):
+    pixels that show eyes or the inside of the mouth; `warp_px` (n, 2): added to the image points.
     """
     material_kind = np.full(len(MATERIALS), -1, np.int8)
     material_kind[[MATERIALS.index(m) for m in SAMPLED_MATERIALS]] = np.arange(
@@ -81,7 +84,7 @@ def view_texels(
         triangle_kind[texels.triangle],
         pixel_kind,
         posed.raster.depth,
-        _clearance_px(posed.raster, pixel_kind, person, openings, px_per_m),
+        _clearance_px(posed.raster, pixel_kind, shown, openings, px_per_m),
         np.float32(FEATHER_M * px_per_m),
     )
     return TexelView(points, weight, cosine)
@@ -113,7 +116,7 @@ def image_from_atlas(texels: TexelMap, points_px: FloatArray) -> NDArray[np.floa
 def _clearance_px(
     raster: Raster,
     pixel_kind: NDArray[np.int8],
-    person: FloatArray | None,
+    shown: BoolArray | None,
     openings: BoolArray | None,
     px_per_m: float,
 ) -> NDArray[np.float32]:
@@ -124,12 +127,13 @@ def _clearance_px(
     eye = (pixel_kind == SAMPLED_MATERIALS.index("eye")).astype(np.uint8)
     lid_line = cv2.dilate(eye, square) != cv2.erode(eye, square)
     edge = max(EDGE_M * px_per_m, 1.5)
+    label_edge = max(LABEL_EDGE_M * px_per_m, LABEL_EDGE_PX)
     clearance = _distance(jump) - edge
     clearance = np.minimum(clearance, _distance(lid_line) - max(LID_LINE_M * px_per_m, 1.0))
     if openings is not None:
         clearance = np.minimum(clearance, _distance(openings) - max(LID_LINE_M * px_per_m, 1.0))
-    if person is not None:
-        clearance = np.minimum(clearance, _distance(person < 0.5) - edge)
+    if shown is not None:
+        clearance = np.minimum(clearance, _distance(~shown) - label_edge)
     return clearance
 
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import Finding, FloatArray
 
-from ...atlas.inpaint import erode_doubtful_edges, inpaint, remove_foreign_colours
+from ...atlas.inpaint import erode_doubtful_edges, inpaint
 from ...atlas.texel_map import TexelMap, region, twin_coordinates
+from .cropped_hair import draw_cropped_hair
+from .filmed_hair import FilmedHair
 from .glasses_mask import find_rims
 from .grain import synthesize_grain
-from .hair_mask import Hair, draw_cropped_hair, find_hair
 
 HAIR_THRESHOLD = 0.10  # of the forehead
 
@@ -22,7 +23,7 @@ HAIR_THRESHOLD = 0.10  # of the forehead
 class BareSkin:
     log_rgb: NDArray[np.float32]  # (n, 3) log light
     coverage: NDArray[np.float32]  # (n,) in [0, 1]; the rest is made up
-    hair: Hair
+    hair: FilmedHair
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -43,10 +44,12 @@ def bare_skin(
     log_rgb: FloatArray,
     shading: FloatArray,
     coverage: FloatArray,
+    hair: FilmedHair,
     *,
     glasses: bool,
 ) -> BareSkin:
-    """`neutral_m` (V, 3) the head; `log_rgb` (n, 3) in the light of `shading` (n, 3); `seen` (n,).
+    """`neutral_m` (V, 3) the head; `log_rgb` (n, 3) in the light of `shading` (n, 3);
+    `coverage` (n,) in [0, 1].
 
     What was not seen is continued as skin without light, and lit like the rest.
     """
@@ -56,10 +59,7 @@ def bare_skin(
     coverage = erode_doubtful_edges(texels, coverage)
     if glasses:
         coverage = coverage * (1.0 - find_rims(texels, albedo_log))
-    # Before foreign colours go: black hair is as far from skin as a collar is.
-    hair = find_hair(texels, albedo_log, coverage)
-    coverage = remove_foreign_colours(texels, albedo_log, coverage)
-    coverage = coverage * (1.0 - hair.mask)
+    coverage = coverage * (1.0 - hair.hidden)
     filled = inpaint(texels, albedo_log, coverage, twin_coordinates(texels))
     grain = synthesize_grain(texels, neutral_m, albedo_log, coverage)
     albedo_log = filled.log_rgb + (filled.invented * grain)[:, None]

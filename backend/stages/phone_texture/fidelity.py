@@ -21,7 +21,7 @@ from ..frame_sampling.subsample import subsample
 from .common_light import CommonLight
 
 EROSION_PX = 3  # real outlines are off by as much, and would count as errors of the texture
-COVERED, BARE = 0.5, 0.5  # coverage of a texel and person's share of a pixel that are compared
+COVERED = 0.5  # coverage of a texel that is compared
 GRADIENT_SIGMA = 0.8  # sensor noise is no sharpness
 
 
@@ -68,7 +68,7 @@ def rerender(texture: TextureSet, frames: Frames, k: int) -> Rerendering:
     raster = posed.raster
     covered = render_texture(posed, template, texture.coverage)[..., 0] > COVERED
     material = template.triangle_material[posed.opaque_triangles[raster.triangle]]
-    skin = raster.covered & (material == MATERIALS.index("skin")) & (opened.person > BARE)
+    skin = raster.covered & (material == MATERIALS.index("skin")) & opened.skin
     square = np.ones((2 * EROSION_PX + 1, 2 * EROSION_PX + 1), np.uint8)
     return Rerendering(
         render_texture(posed, template, texture.base_color_srgb),

@@ -35,6 +35,7 @@ from .alignment_picture import AlignmentPicture
 from .bands import add_weighted, common_low_band, low_band
 from .bare_skin import BareSkin, bare_skin
 from .common_light import CommonLight
+from .filmed_hair import HairVote
 from .painted_parts import IN_MOUTH, MOUTH_LIGHT, painted_parts
 from .view_alignment import Mosaic, local_pattern
 
@@ -79,10 +80,13 @@ def unwrap(
     order = _outward_order(capture, fit)
     steps = 2.0 * len(order) + 4.0
     common_light = CommonLight.of(light, template)
-    alignments, alignment = _align_views(frames, common_light, order, quality, progress, steps)
+    texels = texel_map(template, quality.texture_size)
+    vote = HairVote(texels, common_light)
+    alignments, alignment = _align_views(
+        frames, common_light, vote, order, quality, progress, steps
+    )
     lows = np.stack([alignment.low for alignment in alignments])
     common = common_low_band(lows, np.stack([alignment.low_weight for alignment in alignments]))
-    texels = texel_map(template, quality.texture_size)
     blended = _blend_views(frames, common_light, texels, alignments, common, progress, steps)
     progress(steps - 3.0, steps, "filling what was not seen")
     log_rgb = blended.high + texels.sample(common, cv2.INTER_CUBIC)
@@ -92,6 +96,7 @@ def unwrap(
         log_rgb,
         common_light.shading(texels),
         np.clip(blended.best / CERTAIN_WEIGHT, 0.0, 1.0),
+        vote.result(texels),
         glasses=capture.glasses,
     )
     progress(steps - 1.0, steps, "eyes and mouth")
@@ -114,12 +119,14 @@ def _outward_order(capture: Capture, fit: HeadFit) -> list[int]:
 def _align_views(
     frames: Frames,
     common_light: CommonLight,
+    vote: HairVote,
     order: list[int],
     quality: Quality,
     progress: Progress,
     steps: float,
 ) -> tuple[list[ViewAlignment], NDArray[np.float32]]:
-    """First pass: align every view to the mosaic of those before it; take its low band.
+    """First pass: align every view to the mosaic of those before it; take its low band, and count
+    its hair.
 
     Also what that did to the blend, as `AlignmentPicture` draws it.
     """
@@ -130,6 +137,7 @@ def _align_views(
     for done, k in enumerate(order):
         progress(done, steps, f"aligning view {done + 1} of {len(order)}")
         frame = frames.open(k)
+        vote.add(frame)
         view, log_rgb = common_light.sample(frame, texels, None)
         picture.add(False, view, log_rgb)
         weight = texels.scatter(view.weight, gutters=False)
@@ -211,7 +219,7 @@ def _texture_set(
     views = np.where(coverage > 0.0, blended.views, 0).astype(np.uint8)
     agreement = 1.0 - 0.5 ** views.astype(np.float32)
     # Turning further does not help where hair hides the skin.
-    hair, expected = bare.hair, skin & (bare.hair.mask < 0.5)
+    hair, expected = bare.hair, skin & (bare.hair.hidden < 0.5)
     findings = bare.findings
     share = float(coverage[expected].mean()) if expected.any() else 1.0
     if share < MIN_COVERAGE:

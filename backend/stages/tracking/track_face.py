@@ -6,25 +6,33 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from studio_avatar_addon.avatar.template import load_template
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, Finding, FloatArray, Progress
 
 from ...detector.face_mesh import FaceMesh, HandDetector, PersonSegmenter
 from ...imaging.image_files import pixels_8bit, read_image_8bit, write_png
 from ..footage.head_view import head_view
+from .hand_mask import hand_mask
 from .hand_occlusion import hands_before_face
+from .labels.label_frames import FrameLabeller
+from .labels.label_network import load_label_network
 from .person_mask import person_mask
 from .static_landmarks import MISLED_CONFIDENCE, detection_confidence, static_landmarks
 
-MASK_NAME = "mask_{:06d}.png"  # by the frame's number in the clip
+# By the frame's number in the clip.
+MASK_NAME = "mask_{:06d}.png"
+LABELS_NAME, HAIR_NAME = "frame_{:06d}_labels.png", "frame_{:06d}_hair.png"
+PASSES = 2.0  # over the chosen frames: faces and persons, then labels
 # Shares of the chosen frames from which on the artist is told.
 MISLED_THRESHOLD = 0.3  # fewer are outvoted in the fit
 # Dim faces are now and then taken for a fist, in one frame of 16 or two of 28.
 HAND_THRESHOLD = 0.1
 
 
-def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTrack:
-    """Landmarks, their confidence and person masks.
+def track_face(capture: Capture, images: Path, progress: Progress) -> FaceTrack:
+    """Landmarks, their confidence, person masks and labels; pictures go to the folder `images`.
 
     `frame_landmarks_px` never holds NaN: where the static detection fails or lies elsewhere than
     the tracked one, the tracked one stands in and `confidence` of that frame is at most 0.2.
@@ -39,7 +47,7 @@ def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTra
     misled = 0
     with FaceMesh(tracking=False) as mesh, PersonSegmenter() as segmenter, HandDetector() as hands:
         for k, frame in enumerate(capture.frame_index):
-            progress(k, len(chosen), f"frame {frame}")
+            progress(k, PASSES * len(chosen), f"frame {frame}")
             image = read_image_8bit(capture.frame_paths[k])
             found = static_landmarks(image, tracked[k], mesh)
             if found is None:
@@ -48,19 +56,46 @@ def track_face(capture: Capture, masks_dir: Path, progress: Progress) -> FaceTra
             else:
                 chosen[k] = found
             hands_px.append(hands.detect(image))
-            mask_paths.append(masks_dir / MASK_NAME.format(frame))
+            mask_paths.append(images / MASK_NAME.format(frame))
             write_png(mask_paths[-1], pixels_8bit(person_mask(image, chosen[k], segmenter)))
+    label_paths, hair_paths = _label(capture, chosen, hands_px, images, progress)
     return FaceTrack(
         landmarks_px=np.where(confidence[:, None, None] > 0, capture.detections_px, np.nan),
         confidence=confidence,
         frame_landmarks_px=chosen,
         mask_paths=tuple(mask_paths),
-        hands_px=np.stack(hands_px),
+        label_paths=label_paths,
+        hair_paths=hair_paths,
         findings=(
             *_about_landmarks(misled, len(chosen)),
             *_about_hands(np.stack(hands_px), chosen),
         ),
     )
+
+
+def _label(
+    capture: Capture,
+    landmarks_px: FloatArray,
+    hands_px: list[NDArray[np.float32]],
+    images: Path,
+    progress: Progress,
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Write the chosen frames' labels and hair; their paths."""
+    labeller = FrameLabeller(load_template(), load_label_network())
+    count = len(landmarks_px)
+    labels, hair = [], []
+    found = labeller.label(
+        lambda k: read_image_8bit(capture.frame_paths[k]),
+        landmarks_px,
+        [hand_mask(hands, capture.size_px) for hands in hands_px],
+        lambda k: progress(count + k, PASSES * count, "telling hair and clothes from skin"),
+    )
+    for frame, one in zip(capture.frame_index, found, strict=True):
+        labels.append(images / LABELS_NAME.format(frame))
+        hair.append(images / HAIR_NAME.format(frame))
+        write_png(labels[-1], one.labels)
+        write_png(hair[-1], one.hair)
+    return tuple(labels), tuple(hair)
 
 
 def _about_landmarks(misled: int, count: int) -> tuple[Finding, ...]:

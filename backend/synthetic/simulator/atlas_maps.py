@@ -16,10 +16,13 @@ from studio_avatar_addon.avatar.types import FloatArray
 from ...atlas.inpaint import NOT_BARE, RIM_PARTS
 from ...atlas.solid_noise import solid_noise
 from ...atlas.texel_map import TexelMap, region, texel_map, twin_coordinates
-from ...stages.phone_texture.hair_mask import LOWEST_M, NEVER_HAIR, PLAIN
+from ...stages.phone_texture.filmed_hair import LOWEST_M
 from ...stages.phone_texture.painted_parts import FLAT, IN_MOUTH
 from .tables import GRID
 
+# Regions of one colour, that hair is told by; and those on which none is painted.
+PLAIN = ("nose", "cheeks", "chin")
+NEVER_HAIR = ("brows", "eyelids", "nose", "nostrils", "lips", "chin")
 SCALP_THRESHOLD = 0.5  # of a soft region's weight: the middle of its edge
 
 

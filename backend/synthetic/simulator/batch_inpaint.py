@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as functional
 
 from ...atlas.inpaint import ANCHOR
-from ...stages.phone_texture.hair_mask import SKIN_THROUGH
+from ...stages.phone_texture.cropped_hair import SKIN_THROUGH
 from .atlas_maps import AtlasMaps
 from .blend import upsample
 from .occluders import Occluders

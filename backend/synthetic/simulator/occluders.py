@@ -11,21 +11,16 @@ import torch.nn.functional as functional
 from ...imaging.smooth_step import smooth_step
 from ...imaging.tensor_blur import gaussian_blur
 from ...imaging.tensor_color import luminance
-from ...stages.phone_texture.hair_mask import (
-    COARSE,
-    EDGE,
-    EDGE_NOISE,
-    GLOSS,
-    HAIR_DARKNESS,
-    HAIR_REDNESS_LOSS,
-    HAIRLINE_M,
-    MARGIN,
-    MIN_SCALP_SHARE,
-)
+from ...stages.phone_texture.cropped_hair import EDGE, EDGE_NOISE
+from ...stages.phone_texture.filmed_hair import COARSE, HAIRLINE_M, MIN_SCALP_SHARE
 from .atlas_maps import SCALP_THRESHOLD, AtlasMaps
 from .batch_noise import smooth_field, uniform
 from .blend import upsample
 
+# Painted hair is known by its colour: log light below the face's skin; or log red below it, where it
+# is no brighter than skin, on the scalp by GLOSS.
+HAIR_DARKNESS, HAIR_REDNESS_LOSS, GLOSS = 0.55, 0.16, 0.25
+MARGIN = 5  # texels of a COARSE atlas round hair that the stage takes off with it
 # Hair that no texture shows, as it hangs: how ragged its outline, over how much it thins out.
 RAGGEDNESS_M, THINNING_M = 0.003, 0.007
 FULL_HAIR_SHARE = 0.8  # share that is hairy where hair hangs down
@@ -104,7 +99,7 @@ def _cropped_hair(
 
 
 def find_hair(atlas: AtlasMaps, albedo_log: torch.Tensor) -> torch.Tensor:
-    """1 on hair, else 0 (B, 1, N, N) of skins (B, 3, N, N) in log light; see `phone_texture.hair`.
+    """1 on hair, else 0 (B, 1, N, N) of painted skins (B, 3, N, N) in log light.
 
     By its colour against the face's, and by hanging together with the scalp.
     """

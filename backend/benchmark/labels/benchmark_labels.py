@@ -1,0 +1,129 @@
+"""`python -m backend benchmark labels`: hand-labelled frames, rendered people and finished avatars
+in, tables out.
+
+Each way of labelling stands beside the plain one by place on the head alone. The frames' clips and
+people, and those of the rendered ones, take part in no training.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from studio_avatar_addon.avatar.bundle import open_avatar
+from studio_avatar_addon.avatar.errors import StudioAvatarError
+from studio_avatar_addon.avatar.files import write_json
+
+from ...job.cache_folder import cache_folder
+from ...job.terminal import TerminalProgress
+from ...synthetic.portraits.render_portraits import render_portraits
+from ..head.reference import DEFAULT_HEADS
+from ..markdown_table import table_head, table_line
+from .hand_labels import LabelledClip, at_size_of, labelled_clips
+from .label_scores import JUDGED, Score, score_labels, summary_cells
+from .rendered import rendered_people
+from .stray_colours import PLACES, stray_colours
+from .ways import PRODUCT, WAYS, Labeller
+
+LABELS, CLIPS = DEFAULT_HEADS.parent / "labels", DEFAULT_HEADS.parent / "clips"
+PORTRAITS, SEED = 60, 2  # the training's have another seed
+KINDS = ("style", "colour", "tone", "hat", "has_glasses")
+SCORE_TITLES = (*JUDGED, "skin called hair %", "hair called skin %")
+
+
+def benchmark_labels(avatars: Sequence[Path] = (), out: Path | None = None) -> None:
+    """Print the tables; as JSON to `out` too.
+
+    `avatars`: folders that hold avatars named as the clips, each a column of the last table.
+    """
+    labeller = Labeller()
+    clips = list(labelled_clips(LABELS, CLIPS))
+    figures: dict[str, Any] = {}
+    if clips:
+        figures["real"] = _print_clips(labeller, clips)
+    figures["rendered"] = _print_rendered(labeller)
+    if avatars:
+        figures["stray"] = _print_stray(clips, avatars)
+    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"\nPeak memory {peak_gb:.2f} GB.")
+    if out is not None:
+        write_json(out, figures)
+
+
+def _print_clips(labeller: Labeller, clips: Sequence[LabelledClip]) -> dict[str, Any]:
+    """Of real frames: every clip by the product's way, then all ways."""
+    scores: dict[str, list[Score]] = defaultdict(list)
+    seconds = []
+    print("\n".join(table_head("real frame, product", *SCORE_TITLES, "unsure %", "s a frame")))
+    for clip in clips:
+        found = labeller.label(clip.frames, clip.landmarks_px, clip.at)
+        seconds.append(found.seconds_per_frame)
+        for way, labels in found.by_way.items():
+            scores[way].append(score_labels(at_size_of(clip.truth, labels), clip.truth))
+        last = scores[PRODUCT][-1]
+        cells = summary_cells([last])
+        print(table_line(clip.name, *cells, f"{100 * last.unsure:.1f}", f"{seconds[-1]:.2f}"))
+    print()
+    print("\n".join(table_head("way, mean (lowest)", *SCORE_TITLES)))
+    for way in WAYS:
+        print(table_line(way, *summary_cells(scores[way])))
+    return {
+        way: {clip.name: asdict(score) for clip, score in zip(clips, scores[way], strict=True)}
+        for way in WAYS
+    } | {"seconds_per_frame": float(np.mean(seconds))}
+
+
+def _print_rendered(labeller: Labeller) -> dict[str, Any]:
+    """Of rendered people: all ways, then the product's by kind."""
+    folder = cache_folder() / "benchmark" / "portraits"
+    portraits = render_portraits(folder, PORTRAITS, SEED, None, TerminalProgress())
+    scores: dict[str, list[Score]] = defaultdict(list)
+    by_kind: dict[str, list[Score]] = defaultdict(list)
+    for portrait in rendered_people(portraits):
+        found = labeller.label([portrait.image], portrait.landmarks_px[None], 0)
+        for way, labels in found.by_way.items():
+            scores[way].append(score_labels(labels, portrait.truth))
+        for kind in KINDS:
+            by_kind[f"{kind}: {portrait.facts[kind]}"].append(scores[PRODUCT][-1])
+    print()
+    print("\n".join(table_head("rendered people, mean (lowest)", "people", *SCORE_TITLES)))
+    for name, of in [(way, scores[way]) for way in WAYS] + sorted(by_kind.items()):
+        print(table_line(name, str(len(of)), *summary_cells(of)))
+    return {name: [asdict(score) for score in of] for name, of in (scores | by_kind).items()}
+
+
+def _print_stray(clips: Sequence[LabelledClip], folders: Sequence[Path]) -> dict[str, Any]:
+    """Of finished avatars: how much of ears, neck and cheeks has the colour of hair or cloth."""
+    titles = [f"{place} %, {folder.name}" for place in PLACES for folder in folders]
+    print()
+    print("\n".join(table_head("avatar: colour of hair or cloth", *titles)))
+    figures = {}
+    for clip in clips:
+        shares = list(_stray_shares(clip, folders))
+        if any(share is not None for share in shares):
+            cells = [
+                "" if share is None else f"{100 * share[place]:.1f}"
+                for place in PLACES
+                for share in shares
+            ]
+            print(table_line(clip.name, *cells))
+            figures[clip.name] = shares
+    return figures
+
+
+def _stray_shares(clip: LabelledClip, folders: Sequence[Path]) -> Iterator[dict[str, float] | None]:
+    """None where a folder has no avatar of the clip."""
+    for folder in folders:
+        try:
+            avatar = open_avatar(folder / clip.name)
+        except StudioAvatarError:
+            yield None
+            continue
+        found = stray_colours(avatar, clip.frames[clip.at], clip.truth)
+        yield None if found is None else found.share

@@ -1,0 +1,111 @@
+"""A clip's chosen frames in, what each of their pixels shows out: skin, hair, clothes, other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio_avatar_addon.avatar.labels import BACKGROUND, HAIR, OTHER, UNSURE
+from studio_avatar_addon.avatar.template import HeadTemplate
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
+
+from ....detector.person_network import PersonNetwork
+from ....imaging.image_files import Image8, pixels_8bit
+from .clean_labels import drop_specks
+from .clip_network import fit_clip_network
+from .features import LOOK_FEATURES, window_features
+from .head_window import HeadWindow, WindowFinder
+from .label_network import LabelNetwork
+from .place_prior import place_prior
+from .refine import refine
+
+# How much the clip's own network counts beside the shipped one, in logarithms.
+CLIP_WEIGHT = 0.5
+MIN_PROBABILITY = 1e-6
+MIN_SURE = 0.5  # of a pixel's likeliest class; below it nothing is said
+SURE, MIN_SURE_SHARE = 0.9, 0.6  # of the grid's pixels: with fewer the networks are at a loss
+
+
+@dataclass(frozen=True)
+class FrameLabels:
+    """What one frame (H, W) shows."""
+
+    labels: NDArray[np.uint8]  # (H, W) as `avatar.labels`
+    hair: NDArray[np.uint8]  # (H, W) share of hair, 255 is all
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A frame's window after the first pass; half precision, since all frames' are held."""
+
+    window: HeadWindow
+    look: NDArray[np.float16]
+    probabilities: NDArray[np.float16]
+
+
+class FrameLabeller:
+    """Tells what frames show, with the shipped network and one made for the clip."""
+
+    def __init__(self, template: HeadTemplate, network: LabelNetwork) -> None:
+        self._finder = WindowFinder(template)
+        self._person, self._network = PersonNetwork(), network
+
+    def label(
+        self,
+        read: Callable[[int], Image8],
+        landmarks_px: FloatArray,
+        hands: Sequence[BoolArray],
+        progress: Callable[[int], None],
+    ) -> Iterator[FrameLabels]:
+        """K frames, in their order. `read(k)` gives frame k (H, W, 3), `landmarks_px` (K, 478, 2)
+        its face, `hands` K masks (H, W) of what hides it; `progress` is called before each."""
+        judged = []
+        for k, points in enumerate(landmarks_px):
+            progress(k)
+            judged.append(self._judge(read(k), points))
+        clip = _clip_network(judged)
+        for k, one in enumerate(judged):
+            image = read(k)
+            yield _finish(image, one.window, _both(one, clip), hands[k])
+
+    def _judge(self, image: Image8, landmarks_px: FloatArray) -> _Judged:
+        window = self._finder.find(landmarks_px, image.shape[1::-1])
+        found = window_features(window.picture(image), window, self._person)
+        probabilities = self._network.probabilities(found.values)
+        if (probabilities.max(axis=2) > SURE).mean() < MIN_SURE_SHARE:
+            probabilities = place_prior(window.place, found.person)
+        look = found.values[..., :LOOK_FEATURES]
+        return _Judged(window, look.astype(np.float16), probabilities.astype(np.float16))
+
+
+def _clip_network(judged: Sequence[_Judged]) -> LabelNetwork | None:
+    looks = [one.look.astype(np.float32) for one in judged]
+    return fit_clip_network(looks, [one.probabilities for one in judged])
+
+
+def _both(one: _Judged, clip: LabelNetwork | None) -> NDArray[np.float32]:
+    given = one.probabilities.astype(np.float32)
+    if clip is None:
+        return given
+    by_look = clip.probabilities(one.look.astype(np.float32))
+    joint = np.maximum(given, MIN_PROBABILITY) * np.maximum(by_look, MIN_PROBABILITY) ** CLIP_WEIGHT
+    return joint / joint.sum(axis=2, keepdims=True)
+
+
+def _finish(
+    image: Image8, window: HeadWindow, probabilities: NDArray[np.float32], hands: BoolArray
+) -> FrameLabels:
+    size = (image.shape[1], image.shape[0])
+    refined = drop_specks(refine(window.picture(image), probabilities))
+    best = np.full(size[::-1], MIN_SURE, np.float32)
+    labels = np.full(size[::-1], UNSURE, np.uint8)
+    for label, likely in enumerate(np.moveaxis(refined, 2, 0)):
+        there = window.in_frame(likely, size, 0.0)
+        labels[there > best] = label
+        np.maximum(best, there, out=best)
+    labels[hands & (labels != BACKGROUND)] = OTHER
+    hair = window.in_frame(refined[..., HAIR], size, 0.0)
+    return FrameLabels(labels, pixels_8bit(np.where(hands, 0.0, hair)))
