@@ -12,6 +12,7 @@ from backend.geometry.raster import interpolate_vertices, rasterize
 from backend.imaging.image_files import write_png
 from backend.template_build.learn_landmarks import pose
 from studio_avatar_addon.avatar.frames import transform
+from studio_avatar_addon.avatar.labels import BACKGROUND, SKIN
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import Camera, Capture, FaceTrack
 
@@ -48,12 +49,14 @@ def make_scene(template: HeadTemplate, folder: Path, textured: bool) -> Scene:
             for matrix, y in zip(poses, YAW_DEG, strict=True)
         ]
     )
-    masks, pictures = [], []
+    masks, labels, pictures = [], [], []
     for k, matrix in enumerate(poses):
         masks.append(folder / f"mask{k}.png")
+        labels.append(folder / f"labels{k}.png")
         pictures.append(folder / f"frame{k}.png")
         covered, skin = _drawn(template, neutral, matrix, textured)
         write_png(masks[-1], np.where(covered, 255, 0).astype(np.uint8))
+        write_png(labels[-1], np.where(covered, SKIN, BACKGROUND).astype(np.uint8))
         write_png(pictures[-1], np.where(covered[..., None], skin, 60).astype(np.uint8))
     count = len(YAW_DEG)
     capture = Capture(
@@ -61,8 +64,12 @@ def make_scene(template: HeadTemplate, folder: Path, textured: bool) -> Scene:
         landmarks, np.ones(count, np.float32), np.arange(count), tuple(pictures),
         np.ones((count, 3), np.float32), CAMERA, True, False, True,
     )  # fmt: skip
-    no_hands = np.full((count, 2, 21, 2), np.nan, np.float32)
-    track = FaceTrack(landmarks, np.ones(count, np.float32), landmarks, tuple(masks), no_hands)
+    no_hair = folder / "no_hair.png"
+    write_png(no_hair, np.zeros(CAMERA.size_px[::-1], np.uint8))
+    track = FaceTrack(
+        landmarks, np.ones(count, np.float32), landmarks, tuple(masks), tuple(labels),
+        (no_hair,) * count,
+    )  # fmt: skip
     return Scene(template, neutral, poses, capture, track)
 
 

@@ -33,6 +33,7 @@ from studio_avatar_addon.avatar.corrections import (
 )
 from studio_avatar_addon.avatar.errors import JobBusy, JobCancelled
 from studio_avatar_addon.avatar.job import EVENTS_FILE, Done, Request, Stage, parse_event
+from studio_avatar_addon.avatar.labels import BACKGROUND, HAIR, SKIN
 from studio_avatar_addon.avatar.layout import (
     AVATAR_FILE,
     JOBS_FOLDER,
@@ -292,6 +293,20 @@ def test_a_view_of_the_phone_texture_is_nearest_to_its_own_frame(
     ]
     nearest = np.argmin(error, axis=1)
     assert np.mean(nearest == np.arange(len(names))) > 0.75
+
+
+def test_a_view_of_the_labels_shows_every_chosen_frame(
+    avatar: AvatarFolder, tmp_path: Path
+) -> None:
+    assert main(["view", str(avatar.root), "--labels", "--out", str(tmp_path)]) == 0
+    assert len(list(tmp_path.glob("*.png"))) == len(avatar.cameras.frame_index)
+    counts = np.zeros(256, int)
+    for path in (avatar.run / "frames").glob("*_labels.png"):
+        labels = read_image(path)
+        centre = labels[labels.shape[0] // 2, labels.shape[1] // 2]
+        assert centre == SKIN, "the sample's face fills the middle"
+        counts += np.bincount(labels.ravel(), minlength=256)
+    assert counts[BACKGROUND] > counts[HAIR] and counts[SKIN] > 5 * counts[HAIR], "cropped"
 
 
 def test_a_report_tells_the_figures_and_refuses_damaged_files(

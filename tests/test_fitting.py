@@ -181,7 +181,7 @@ def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:
         normal = random.normal(0, 1, (60, 2))
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
         observations.append(Observation(k, points, seen, np.ones(60), 20.0, normal))
-    prior = Prior(900.0, 1.0, np.full(4, 1e-6), np.full(3, 1e-6), 0.0)
+    prior = Prior(900.0, 1.0, 1e-6 * np.eye(4), np.full(3, 1e-6), 0.0)
     estimate = replace(
         truth, focal_px=1000.0, shape=np.zeros(4), expression=np.full((3, 3), 0.5),
         translation_m=truth.translation_m * 1.05,

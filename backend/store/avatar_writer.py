@@ -275,7 +275,8 @@ def _write_cameras(path: Path, results: Results) -> None:
 def _copy_images(
     stages: Path, run: Path, results: Results, fingerprints: Mapping[str, str]
 ) -> None:
-    """Frames with their masks and labels, and maps, as copies: the artist may edit a run's without changing a stage's."""
+    """Frames with their masks and labels, and maps, as copies: the artist may edit a run's without
+    changing a stage's."""
     track = results.track
     for image in (
         *results.capture.frame_paths, *track.mask_paths, *track.label_paths, *track.hair_paths

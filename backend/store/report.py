@@ -1,7 +1,8 @@
 """What a run did, in figures and pictures: `report/report.json` and PNG sheets.
 
 Pictures: `frames.png` (chosen frames), `overlay.png` (mesh on the frames from right to left),
-`coverage.png` (what was filmed), `versions.png` (filmed beside the three texture versions).
+`labels.png` (skin, hair, clothes and other in them), `coverage.png` (what was filmed),
+`versions.png` (filmed beside the three texture versions).
 """
 
 from __future__ import annotations
@@ -30,7 +31,15 @@ from studio_avatar_addon.avatar.types import (
 )
 
 from ..geometry.raster import interpolate_vertices, rasterize_uv
-from ..imaging.image_files import load_frame_srgb, pixels_8bit, srgb_from_linear, write_png
+from ..imaging.image_files import (
+    load_frame_srgb,
+    load_labels,
+    pixels_8bit,
+    read_image_8bit,
+    srgb_from_linear,
+    write_png,
+)
+from ..imaging.label_picture import label_picture
 from ..stages.frame_sampling.frame_sampler import Frames
 from ..stages.frame_sampling.posed_head import pose_head, render_texture
 from ..stages.frame_sampling.subsample import subsample
@@ -53,6 +62,7 @@ def write_report(
     pictures = {
         "frames.png": lambda: _frames_sheet(results, order),
         "overlay.png": lambda: overlay_sheet(results.capture, results.track, results.fit, template),
+        "labels.png": lambda: _labels_sheet(results, subsample(order, OVERLAY_FRAMES)),
         "alignment.png": lambda: _alignment_sheet(results),
         "coverage.png": lambda: _coverage_sheet(results),
         "versions.png": lambda: _versions_sheet(
@@ -185,6 +195,18 @@ def _frames_sheet(results: Results, order: NDArray[np.intp]) -> NDArray[np.uint8
         for k in map(int, order)
     ]
     return _grid(thumbnails, columns=7)
+
+
+def _labels_sheet(results: Results, chosen: IntArray) -> NDArray[np.uint8]:
+    """Frames above what each of their pixels was taken for."""
+    capture, track = results.capture, results.track
+    tiles = []
+    for k in map(int, chosen):
+        frame = read_image_8bit(capture.frame_paths[k])
+        both = np.concatenate([frame, label_picture(frame, load_labels(track, k))])
+        tile = _resize_to_height(both, 2 * PICTURE_HEIGHT)
+        tiles.append(draw_label(tile, f"frame {capture.frame_index[k]}"))
+    return _grid(tiles, columns=len(tiles))
 
 
 def overlay_sheet(

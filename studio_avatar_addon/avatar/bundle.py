@@ -2,7 +2,8 @@
 
     <avatar>/avatar.json               names the current run, lists its files' hashes; replaced last
              runs/<fingerprint>/       head.npz, cameras.npz, run.json (this run's avatar.json)
-                 frames/               frame_<n>.png and mask_<n>.png of each chosen frame
+                 frames/               frame_<n>.png of each chosen frame, mask_<n>.png,
+                                       frame_<n>_labels.png, frame_<n>_hair.png
                  textures/<origin>/    the PNGs of `layout.MAPS`
                  performances/         <clip>.npz of the own clip
                  report/               report.json and pictures

@@ -45,7 +45,7 @@ OWN_FOLDERS = (RUNS_FOLDER, STAGES_FOLDER, PERFORMANCES_FOLDER, PREVIEW_FOLDER, 
 _MAP = "|".join((*MAPS, "alignment"))
 _FRAME = r"(?:frame|mask)_\d+|frame_\d+_(?:labels|hair)"
 _IMAGE = rf"(?:{_FRAME}|{_MAP})\.png|colours\.npz"
-_SHEETS = r"(?:frames|overlay|alignment|coverage|versions)\.png"
+_SHEETS = r"(?:frames|labels|overlay|alignment|coverage|versions)\.png"
 _RUN = r"runs/[0-9a-f]{16}(?:-\d+)?"
 _STAGE = f"stages/(?:{'|'.join(STAGE_NAMES)})"
 # Where our files lie below the avatar folder, with "/" whatever the system.

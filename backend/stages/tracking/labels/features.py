@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ....detector.person_network import PersonNetwork
 from ....imaging.image_files import Image8, linear_from_srgb
 from ....imaging.log_light import LUMINANCE, log_light
-from .head_window import GRID_PX, PICTURE_PX, HeadWindow
+from .head_window import GRID_PX, HeadWindow
 
 COLOUR_SIGMAS_PX = (1.0, 6.0)  # of the picture, a millimetre each: a lock's, its surroundings'
 GRADIENT_SIGMAS_PX = (2.0, 5.0)  # over which directions are averaged: strands lie side by side
@@ -23,6 +23,7 @@ DEVIATION_SIGMAS_PX = (2.0, 6.0)
 LOOK_FEATURES = 21  # the first features: colour and texture
 MIN_FACE_PX = 50  # of the grid: fewer say nothing of the face's colour
 LAB_UNITS = np.float32(50.0)
+_LOG_LIGHT = log_light(linear_from_srgb(np.arange(256, dtype=np.float32) / 255.0))  # of 8 bits
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ def window_features(picture: Image8, window: HeadWindow, network: PersonNetwork)
 
 def _look(picture: Image8, face: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(GRID_PX, GRID_PX, LOOK_FEATURES)."""
-    linear = linear_from_srgb(picture.astype(np.float32) / 255.0)
-    log = log_light(linear)
+    log = _LOG_LIGHT[picture]
     if face.sum() < MIN_FACE_PX:
         face = np.ones_like(face)
     log = log - np.median(_on_grid(log)[face], axis=0)
@@ -63,9 +63,10 @@ def _look(picture: Image8, face: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def _on_grid(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    assert values.shape[0] == PICTURE_PX
-    # The mean of each 2 x 2; OpenCV resizes four channels at most.
-    return values.reshape(GRID_PX, 2, GRID_PX, 2, -1).mean(axis=(1, 3))
+    """The mean of each 2 x 2 of (PICTURE_PX, PICTURE_PX, C); OpenCV resizes four channels at
+    most."""
+    rows = values[0::2] + values[1::2]
+    return (rows[:, 0::2] + rows[:, 1::2]) * np.float32(0.25)
 
 
 def _strands(bright: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:

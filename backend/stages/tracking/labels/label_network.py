@@ -30,10 +30,12 @@ class LabelNetwork:
 
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """(..., F) to (..., C), C classes in the order of their labels."""
-        x = (features - self.mean) * self.scale
-        for matrix, offset in zip(self.matrices[:-1], self.offsets[:-1], strict=True):
-            x = np.maximum(x @ matrix + offset, 0.0)
-        return softmax(x @ self.matrices[-1] + self.offsets[-1])
+        # The features' scale goes into the first layer: there are many more pixels than weights.
+        first = self.scale[:, None] * self.matrices[0]
+        x = features @ first + (self.offsets[0] - self.mean @ first)
+        for matrix, offset in zip(self.matrices[1:], self.offsets[1:], strict=True):
+            x = np.maximum(x, 0.0, out=x) @ matrix + offset
+        return softmax(x)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
