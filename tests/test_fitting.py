@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from made_up_scene import YAW_DEG, Scene, make_scene
@@ -15,8 +17,10 @@ from backend.detector.landmark_indices import (
     HAIRLINE,
     LEFT_EYE_OUTER,
     RIGHT_EYE_OUTER,
+    UPPER_LIP_OUTER_MIDDLE,
 )
 from backend.detector.landmark_table import load_landmark_table
+from backend.imaging.image_files import read_image, write_png
 from backend.stages.fitting import fit_head
 from backend.stages.fitting.bundle_adjustment import (
     FreeParameters,
@@ -25,6 +29,7 @@ from backend.stages.fitting.bundle_adjustment import (
     robust_cost,
     step,
 )
+from backend.stages.fitting.fit import SolutionFile
 from backend.stages.fitting.head_model import (
     FACING,
     SolverState,
@@ -38,8 +43,9 @@ from backend.template_build.learn_landmarks import pose
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.frames import inverse_rigid
+from studio_avatar_addon.avatar.labels import BACKGROUND, HAIR, SKIN
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
-from studio_avatar_addon.avatar.types import Finding, HeadFit
+from studio_avatar_addon.avatar.types import FaceTrack, Finding, HeadFit
 
 
 class Quiet:
@@ -105,17 +111,30 @@ def test_fit_is_the_same_every_time_and_tells_its_progress(scene: Scene, fit: He
     assert len(progress.told) > 30 and progress.told == sorted(progress.told)
 
 
-def test_misread_turn_is_left_out(scene: Scene, fit: HeadFit) -> None:
+def test_misread_turn_is_left_out(scene: Scene, fit: HeadFit, tmp_path: Path) -> None:
     landmarks = scene.track.frame_landmarks_px.copy()
     landmarks[5] = landmarks[1]  # takes 18 degrees to the left for 18 to the right
     deceived = replace(scene.track, frame_landmarks_px=landmarks)
-    result = fit_head(scene.capture, deceived, scene.template, Quiet())
+    stored = SolutionFile(tmp_path / "solution.npz", "mark")
+    result = fit_head(scene.capture, deceived, scene.template, Quiet(), stored=stored)
     assert not result.frame_used[5]
     assert result.frame_used.sum() == len(YAW_DEG) - 1
     assert np.isfinite(result.camera_from_head).all()
     assert np.median(np.linalg.norm(result.neutral_m - fit.neutral_m, axis=1)) < 0.002
     by_hand = Corrections(put_in=frozenset({int(scene.capture.frame_index[5])}))
-    assert fit_head(scene.capture, deceived, scene.template, Quiet(), by_hand).frame_used[5]
+    put_in = fit_head(scene.capture, deceived, scene.template, Quiet(), by_hand, stored)
+    assert put_in.frame_used[5]
+
+
+def test_hair_neither_swells_the_skull_nor_leaves_it_free(scene: Scene, tmp_path: Path) -> None:
+    haired = fit_head(scene.capture, _haired(scene, tmp_path), scene.template, Quiet())
+    assert haired.frame_used.all()
+    face, everything = _skin_vertices(scene.template)
+    skull = np.isin(everything, np.flatnonzero(scene.template.region("cranium") > 0.5))
+    error = _distance_after_similarity(haired.neutral_m[everything], scene.neutral_m[everything])
+    assert np.median(error[skull]) < 0.003 and error[skull].max() < 0.006
+    error = _distance_after_similarity(haired.neutral_m[face], scene.neutral_m[face])
+    assert np.median(error) < 0.001
 
 
 def test_no_face_at_all_is_refused_with_a_remedy(scene: Scene) -> None:
@@ -219,6 +238,23 @@ def test_landmarks_lie_on_the_face_and_the_oval_round_it(template: HeadTemplate)
     assert points[RIGHT_EYE_OUTER, 0] < -0.03 < 0.03 < points[LEFT_EYE_OUTER, 0]
     oval = points[list(FACE_OVAL)]
     assert np.hypot(oval[:, 0], oval[:, 2] + 0.01).min() > 0.045
+
+
+def _haired(scene: Scene, folder: Path) -> FaceTrack:
+    """The track of the same head under 3 cm of hair, down to the mouth."""
+    masks, labels = [], []
+    for k, face_px in enumerate(scene.track.frame_landmarks_px):
+        head = read_image(scene.track.mask_paths[k])
+        person = cv2.dilate(head, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (47, 47)))
+        hairline, mouth = int(face_px[HAIRLINE, 1]), int(face_px[UPPER_LIP_OUTER_MIDDLE, 1])
+        person[mouth:] = head[mouth:]
+        shown = np.where(head > 0, SKIN, np.where(person > 0, HAIR, BACKGROUND))
+        shown[:hairline][person[:hairline] > 0] = HAIR
+        masks.append(folder / f"mask{k}.png")
+        labels.append(folder / f"labels{k}.png")
+        write_png(masks[-1], person)
+        write_png(labels[-1], shown.astype(np.uint8))
+    return replace(scene.track, mask_paths=tuple(masks), label_paths=tuple(labels))
 
 
 def _angle_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ class Prior:
 
     focal_px: float
     focal_log_sd: float
-    shape_precision: FloatArray  # (G,)
+    shape_precision: FloatArray  # (G, G)
     expression_precision: FloatArray  # (E,)
     expression_sparsity: float  # cost per unit of expression weight
 
@@ -98,7 +98,7 @@ def robust_cost(
         squared = (_residual(observation, error) ** 2).sum(axis=1)
         total += (0.5 * observation.cauchy**2 * np.log1p(squared / observation.cauchy**2)).sum()
     shape, expression = estimate.shape, estimate.expression
-    total += 0.5 * (prior.shape_precision * shape**2).sum()
+    total += 0.5 * shape @ prior.shape_precision @ shape
     total += 0.5 * (prior.expression_precision * expression**2).sum()
     total += prior.expression_sparsity * expression.sum()
     if not prior.focal_is_fixed:
@@ -319,8 +319,8 @@ def _add_priors(normal: _NormalEquations, estimate: SolverState, prior: Prior) -
     precision = np.broadcast_to(prior.expression_precision, weights.shape)
     added[expressions] = precision.ravel()
     pull[expressions] = (-precision * weights - prior.expression_sparsity).ravel()
-    added[shape] = prior.shape_precision
-    pull[shape] = -prior.shape_precision * estimate.shape
+    normal.matrix[shape, shape] += prior.shape_precision
+    pull[shape] = -prior.shape_precision @ estimate.shape
     if not prior.focal_is_fixed:
         added[normal.focal] = prior.focal_log_sd**-2
         pull[normal.focal] = -added[normal.focal] * np.log(estimate.focal_px / prior.focal_px)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from .hairline import sample
 from .head_model import SolverState
+from .picture_window import sample
 from .view_images import DrawnHead, correspondences
 
 # Local contrast normalisation.
@@ -97,16 +97,16 @@ def _refined(
 
 
 def _usable(a: DrawnHead, b: DrawnHead, to_b: FloatArray, depth: FloatArray) -> BoolArray:
-    """(H, W) what is seen in both views, not too obliquely, and is the person in both."""
+    """(H, W) what is seen in both views, not too obliquely, and is skin in both."""
     x, y = to_b[..., 0] - 0.5, to_b[..., 1] - 0.5
     nearest = np.where(np.isfinite(b.raster.depth), b.raster.depth, 0.0).astype(np.float32)
     there = cv2.remap(nearest, x, y, cv2.INTER_NEAREST, borderValue=0.0)
-    person = cv2.remap(b.view.person.astype(np.uint8), x, y, cv2.INTER_NEAREST, borderValue=0)
+    skin = cv2.remap(b.view.skin.astype(np.uint8), x, y, cv2.INTER_NEAREST, borderValue=0)
     cosine = np.minimum(a.cosine, b.cosine)
     corners = a.triangles[a.raster.triangle]
     frontal = cosine[corners].min(axis=-1) > MIN_COSINE
     same = np.abs(there - depth) < SAME_DEPTH_M
-    return a.raster.covered & a.view.person & frontal & same & (person > 0)
+    return a.raster.covered & a.view.skin & frontal & same & (skin > 0)
 
 
 def normalise_contrast(grey: FloatArray, inside: BoolArray) -> NDArray[np.uint8]:

@@ -62,9 +62,10 @@ def final_selection(
     median = float(np.median([gaps[k] for k in frames if k in gaps] or [0.0]))
     outline_agrees = np.ones(len(landmarks_agree), bool)
     for k in others if gaps else ():  # hair and scarves may hide every outline
-        outline_agrees[k] = gaps.get(int(k), np.inf) < OUTLIER_RATIO * max(
-            median, MIN_OUTLINE_GAP_PX
-        )
+        if k in gaps:
+            outline_agrees[k] = gaps[k] < OUTLIER_RATIO * max(median, MIN_OUTLINE_GAP_PX)
+        else:  # nothing speaks for what the landmarks left out before
+            landmarks_agree[k] = False
     reason = np.full(len(landmarks_agree), USED, object)
     reason[~outline_agrees] = OUTLINE_DISAGREES
     reason[~landmarks_agree] = LANDMARKS_DISAGREE

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...geometry.local_stretch import farthest_points
+from ...geometry.normals import triangle_normals
+from .head_model import skin_triangles
 
 # Standard deviation of an offset in metres, and the Gaussian's own: fine, middle and broad. Tried
 # on a filmed bald head with outlines; narrower ones would follow the mask's noise.
@@ -15,6 +18,10 @@ NODE_COUNT = 170  # on one half of the head; three times the modes that are take
 # Heads are nearly alike on both sides, and one side is often seen worse: standard deviation of an
 # offset that differs between the sides, against one that does not.
 SKEW_SHARE = 0.4
+# How far any skin lies from where the identity parameters have it: standard deviation, and the
+# side of a patch that counts as one such offset. What the pictures show outweighs it by far; it
+# holds what they don't: the face's offsets would be carried on into the skull under hair.
+SURFACE_SD_M, PATCH_M = 0.006, 0.04
 
 
 def smooth_modes(vertices_m: FloatArray, count: int) -> FloatArray:
@@ -35,6 +42,17 @@ def smooth_modes(vertices_m: FloatArray, count: int) -> FloatArray:
         modes[:, axis, first : first + count] = mirrored[axis]
         modes[:, axis, first + count : first + 2 * count] = SKEW_SHARE * skewed[axis]
     return modes
+
+
+def modes_precision(template: HeadTemplate, modes: FloatArray) -> FloatArray:
+    """(M, M) of the coefficients of `modes` (V, 3, M): their own, and that of the moved surface."""
+    triangles = skin_triangles(template)
+    crossed = triangle_normals(template.vertices_m.astype(np.float64), triangles)
+    area = np.zeros(len(template.vertices_m))
+    np.add.at(area, triangles, np.linalg.norm(crossed, axis=1, keepdims=True) / 6.0)
+    share = np.sqrt(area / PATCH_M**2) / SURFACE_SD_M
+    moved = (share[:, None, None] * modes).reshape(-1, modes.shape[2])
+    return np.eye(modes.shape[2]) + moved.T @ moved
 
 
 def _strongest_modes(

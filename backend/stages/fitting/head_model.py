@@ -106,6 +106,10 @@ class SolverState:
         away = np.array([1.0, 1.0, focal_px / self.focal_px])
         return replace(self, focal_px=focal_px, translation_m=self.translation_m * away)
 
+    def px_per_m(self, frame: int) -> float:
+        """How large a frame shows the head."""
+        return self.focal_px / float(self.translation_m[frame, 2])
+
     def project(self, frame: int, points_m: FloatArray, center_px: FloatArray) -> FloatArray:
         """Head-frame points (N, 3) m to pixels (N, 2) of a frame; `center_px` (2,): principal
         point."""

@@ -7,19 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
+from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
+from ...imaging.image_files import Pixels
 from .bundle_adjustment import FreeParameters, Observation, step
 from .head_model import SolverState
 from .problem import Problem
-from .silhouette import (
-    HAIR_DEPTH_M,
-    Pairing,
-    PersonOutline,
-    head_outline,
-    outline_observation,
-    pair,
-)
+from .silhouette import Pairing, PersonOutline, head_outline, outline_observation, pair
 
 # Relative to the diagonal, for every step: pairs change from step to step, so that a cost that has
 # risen says nothing.
@@ -31,10 +25,10 @@ WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M, REPORTED_GATE_M = 0.025, 0.010, 0.005
 
 @dataclass(frozen=True)
 class FilmedOutlines:
-    """The person's outline by frame, and where the head inside it is bare."""
+    """The person's outline by frame, and where the scalp inside it is bare."""
 
     person: Mapping[int, PersonOutline]
-    skin: BoolArray  # (V,)
+    scalp: Pixels  # (V,) as `ScalpVote.result`
 
 
 def fit_outlines(
@@ -77,13 +71,13 @@ def landmarks_and_outlines(
 def outline_gaps_px(
     problem: Problem, estimate: SolverState, filmed: FilmedOutlines
 ) -> dict[int, FloatArray]:
-    """By frame, how far (N,) the head's and the person's outline are apart where it is skin."""
+    """By frame, how far (N,) the head's and the person's outline are apart where it is skin's."""
     gaps = {}
     at_rest = problem.head.vertices.at_rest(estimate.shape)
     for k in filmed.person:
         pairing = _pair_outlines(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M)
-        if pairing is not None and pairing.head.skin.any():
-            gaps[k] = np.abs(pairing.gap_px[pairing.head.skin])
+        if pairing is not None and pairing.is_skin.any():
+            gaps[k] = np.abs(pairing.gap_px[pairing.is_skin])
     return gaps
 
 
@@ -98,9 +92,8 @@ def _outline_term(
     pairing = _pair_outlines(problem, estimate, at_rest_m, frame, filmed, gate_m)
     if pairing is None:
         return None
-    px_per_m = _px_per_m(estimate, frame)
     return outline_observation(
-        frame, pairing, problem.head, px_per_m, gate_m, problem.outline_sigma_m
+        frame, pairing, problem.head, estimate.px_per_m(frame), gate_m, problem.outline_sigma_m
     )
 
 
@@ -117,14 +110,9 @@ def _pair_outlines(
     posed = at_rest_m + problem.head.vertices.expression_basis @ estimate.expression[frame]
     in_camera = posed @ estimate.rotation[frame].T + estimate.translation_m[frame]
     drawn = head_outline(
-        problem.template, in_camera, filmed.skin, estimate.focal_px, problem.center_px
+        problem.template, in_camera, filmed.scalp, estimate.focal_px, problem.center_px
     )
     if drawn is None:
         return None
-    px_per_m = _px_per_m(estimate, frame)
-    pairing = pair(drawn, filmed.person[frame], gate_m * px_per_m, 3.0 * HAIR_DEPTH_M * px_per_m)
+    pairing = pair(drawn, filmed.person[frame], gate_m * estimate.px_per_m(frame))
     return pairing if len(pairing.target_px) else None
-
-
-def _px_per_m(estimate: SolverState, frame: int) -> float:
-    return estimate.focal_px / float(estimate.translation_m[frame, 2])

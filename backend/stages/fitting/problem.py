@@ -12,6 +12,7 @@ from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from .bundle_adjustment import FreeParameters, Observation, Prior, robust_cost, step
+from .freeform import modes_precision
 from .head_model import LinearHead, SolverState
 from .landmark_term import (
     FaceLandmarks,
@@ -22,8 +23,8 @@ from .landmark_term import (
 from .silhouette import OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M
 from .tracks import trackable
 
-# Precisions of the Gaussian priors, per squared standard deviation of a parameter; free-form modes
-# have 1. Higher pulls towards the mean head, lower lets parameters explain the detector's errors.
+# Precisions of the Gaussian priors, per squared standard deviation of a parameter. Higher pulls
+# towards the mean head, lower lets parameters explain the detector's errors.
 IDENTITY_PRECISION = 4.0
 WARP_PRECISION = 32.0  # what anatomy explains is not to be explained by warps
 # Of expression weights in [0, 1]: the square keeps many shapes from sharing one movement, the
@@ -50,6 +51,12 @@ class FocalPrior:
         return self.log_sd == 0.0
 
 
+def own_precision(head: LinearHead) -> FloatArray:
+    """(G, G) of the template's own shape parameters."""
+    warps = np.full(head.warp_count, WARP_PRECISION)
+    return np.diag(np.concatenate([np.full(head.identity_count, IDENTITY_PRECISION), warps]))
+
+
 @dataclass(frozen=True)
 class Problem:
     """What stays the same while the estimate moves: K frames, one head."""
@@ -63,19 +70,16 @@ class Problem:
     put_in: BoolArray  # (K,) used in any case where they show a face
     leave_out: BoolArray  # (K,) never used
     tick: Callable[[str], None]  # called once per step; raises JobCancelled
+    shape_precision: FloatArray  # (G, G) of the head's shape parameters
     outline_sigma_m: float = OUTLINE_SIGMA_M
 
     @property
     def prior(self) -> Prior:
         """Of focal length, shape (G,) and expression (52,)."""
-        precision = np.ones(self.head.vertices.shape_basis.shape[2])
-        own = self.head.identity_count
-        precision[:own] = IDENTITY_PRECISION
-        precision[own : own + self.head.warp_count] = WARP_PRECISION
         return Prior(
             self.focal.focal_px,
             self.focal.log_sd,
-            precision,
+            self.shape_precision,
             np.full(len(SHAPE_NAMES), EXPRESSION_PRECISION),
             EXPRESSION_SPARSITY,
         )
@@ -106,7 +110,12 @@ class Problem:
 
     def with_modes(self, modes: FloatArray) -> Problem:
         """The same with free-form modes (V, 3, M) added to the head."""
-        return replace(self, head=self.head.with_modes(modes))
+        own = len(self.shape_precision)
+        count = own + modes.shape[2]
+        precision = np.zeros((count, count))
+        precision[:own, :own] = self.shape_precision
+        precision[own:, own:] = modes_precision(self.template, modes)
+        return replace(self, head=self.head.with_modes(modes), shape_precision=precision)
 
     def optimize(
         self,

@@ -1,7 +1,8 @@
 """The person's outline and the head's rendered outline to observations that pull them together.
 
-Nothing else bounds the skull. Where the outline is hair's, the skull is believed to lie some way
-inside it, but not to the millimetre.
+Nothing else bounds the skull. Skin before the background is the head's own outline. Hair before the
+background is only a bound from outside: the skull lies somewhere within, and what heads are like
+says where. Clothes, hands and whatever else ends the person there tell nothing.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
+from studio_avatar_addon.avatar.labels import BACKGROUND, HAIR, SKIN, UNSURE
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...geometry.raster import rasterize
 from ...imaging.image_files import Pixels
 from .bundle_adjustment import Observation
-from .hairline import head_window, sample
 from .head_model import LinearHead, skin_triangles
+from .picture_window import head_window, label_at, sample
 
 # The head is drawn about this high, whatever the footage's size.
 DRAWN_HEIGHT_PX = 400
@@ -35,8 +37,11 @@ MAX_NECK_WEIGHT = 0.25
 # third of a millimetre too much all round would bend the unseen depth of the skull by five.
 # Tracks hold that depth better than landmarks do.
 OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M = 0.003, 0.002
-# How deep the skull lies under hair, and how uncertain that is: judged, not measured.
-HAIR_DEPTH_M, HAIR_SIGMA_M = 0.006, 0.004
+# What ends at the outline is asked this far to either side of it: labels have pixels of 1 mm, and
+# within some of them of a border they are as soft as it is.
+LABEL_DISTANCE_M = 0.004
+# A scalp with hair lies at least this deep under the hair's outline.
+HAIR_DEPTH_M = 0.004
 CAUCHY_SHARE_OF_GATE = 0.25  # so that pairs near the gate hardly pull
 
 
@@ -46,6 +51,7 @@ class PersonOutline:
 
     points_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2) unit, outward
+    shows: Pixels  # (N,) SKIN or HAIR where that ends before the background, UNSURE elsewhere
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,13 @@ class HeadOutline:
     weights: FloatArray  # (N, 3) barycentric
     points_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2) unit, outward
-    skin: BoolArray  # (N,) False: covered by hair
+    scalp: Pixels  # (N,) SKIN: bare scalp, HAIR: where hair grows, UNSURE: no scalp
 
     def at(self, chosen: BoolArray) -> HeadOutline:
         """The chosen points (N,) only."""
         return HeadOutline(
             self.corners[chosen], self.weights[chosen], self.points_px[chosen],
-            self.normal[chosen], self.skin[chosen],
+            self.normal[chosen], self.scalp[chosen],
         )  # fmt: skip
 
 
@@ -73,6 +79,13 @@ class Pairing:
     head: HeadOutline  # paired ones only
     target_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2)
+    shows: Pixels  # (N,) as the person's outline
+
+    @property
+    def is_skin(self) -> BoolArray:
+        """(N,) where the person's outline is the head's; hair that a bare scalp would have is a
+        label's mistake."""
+        return (self.shows == SKIN) | ((self.shows == HAIR) & (self.head.scalp == SKIN))
 
     @property
     def gap_px(self) -> FloatArray:
@@ -80,10 +93,13 @@ class Pairing:
         return ((self.head.points_px - self.target_px) * self.normal).sum(axis=1)
 
 
-def person_outline(mask: Pixels, face_px: FloatArray) -> PersonOutline | None:
+def person_outline(
+    mask: Pixels, labels: Pixels, face_px: FloatArray, px_per_m: float
+) -> PersonOutline | None:
     """Outline of the person (H, W) in 0..255 around a face at `face_px` (L, 2).
 
-    None where the mask holds no person at the face.
+    `labels` (H, W): what ends at the outline; `px_per_m`: of the head. None where the mask holds no
+    person at the face.
     """
     corner, window = head_window(mask, face_px)
     soft = cv2.GaussianBlur(mask[window].astype(np.float32), (0, 0), 1.2)
@@ -98,19 +114,20 @@ def person_outline(mask: Pixels, face_px: FloatArray) -> PersonOutline | None:
     normal, _ = _outward(cv2.GaussianBlur(soft, (0, 0), 3.0), contour)
     _, slope = _outward(soft, contour)
     shift = np.clip((sample(soft, contour) - 127.5) / np.maximum(slope, 1.0), -1.0, 1.0)
-    return PersonOutline(contour + shift[:, None] * normal + corner, normal)
+    points = contour + shift[:, None] * normal + corner
+    return PersonOutline(points, normal, _shown_at(labels, points, normal, px_per_m))
 
 
 def head_outline(
     template: HeadTemplate,
     vertices_camera: FloatArray,
-    skin: BoolArray,
+    scalp: Pixels,
     focal_px: float,
     center_px: FloatArray,
 ) -> HeadOutline | None:
     """Outline of posed vertices (V, 3) in the camera's frame, every third drawn pixel.
 
-    `skin` (V,): where the head is bare; `center_px` (2,): principal point. None where nothing of
+    `scalp` (V,): as `ScalpVote.result`; `center_px` (2,): principal point. None where nothing of
     the head is in front of the camera.
     """
     triangles = skin_triangles(template)
@@ -134,29 +151,27 @@ def head_outline(
     # A pixel on the border has its centre half a pixel within the true edge, on average.
     edge = contour + 0.5 * np.abs(normal).max(axis=1, keepdims=True) * normal
     below = template.bone_weights[[BONES.index("neck"), BONES.index("root")]].sum(axis=0)
+    nearest = corners[np.arange(len(corners)), weights.argmax(axis=1)]
     outline = HeadOutline(
-        corners, weights, (edge - MARGIN_PX) / scale + low, normal, skin[corners].all(axis=1)
+        corners, weights, (edge - MARGIN_PX) / scale + low, normal, scalp[nearest]
     )
     return outline.at((weights * below[corners]).sum(axis=1) < MAX_NECK_WEIGHT)
 
 
-def pair(head: HeadOutline, person: PersonOutline, gate_px: float, hair_px: float) -> Pairing:
-    """Each head point with the nearest person point within the gate whose normal agrees.
-
-    Where hair covers the head, the gate opens by `hair_px`.
-    """
+def pair(head: HeadOutline, person: PersonOutline, gate_px: float) -> Pairing:
+    """Each head point with the nearest person point within the gate whose normal agrees."""
     tree = cKDTree(person.points_px)
-    distance, index = tree.query(
-        head.points_px, k=CANDIDATES, distance_upper_bound=gate_px + hair_px
-    )
-    reachable = distance < np.where(head.skin, gate_px, gate_px + hair_px)[:, None]
+    distance, index = tree.query(head.points_px, k=CANDIDATES, distance_upper_bound=gate_px)
+    reachable = distance < gate_px
     index = np.where(reachable, index, 0)
     agrees = np.einsum("nc,nkc->nk", head.normal, person.normal[index]) > MIN_NORMAL_COSINE
     usable = reachable & agrees
     first = usable.argmax(axis=1)
     paired = usable.any(axis=1)
     chosen = index[np.arange(len(index)), first][paired]
-    return Pairing(head.at(paired), person.points_px[chosen], person.normal[chosen])
+    return Pairing(
+        head.at(paired), person.points_px[chosen], person.normal[chosen], person.shows[chosen]
+    )
 
 
 def outline_observation(
@@ -165,20 +180,32 @@ def outline_observation(
     head: LinearHead,
     px_per_m: float,
     gate_m: float,
-    skin_sigma_m: float,
+    sigma_m: float,
 ) -> Observation:
-    """The pairing as an observation that pulls along the person's outward normal."""
-    skin = pairing.head.skin
-    sigma = np.where(skin, skin_sigma_m, HAIR_SIGMA_M) * px_per_m
-    depth = np.where(skin, 0.0, HAIR_DEPTH_M) * px_per_m
+    """The pairing as an observation that pulls along the person's outward normal.
+
+    Skin's outline pulls both ways, hair's only what has come too near to it.
+    """
+    hair = ~pairing.is_skin & (pairing.shows == HAIR)
+    depth_px = np.where(hair & (pairing.head.scalp == HAIR), HAIR_DEPTH_M * px_per_m, 0.0)
+    pulls = pairing.is_skin | (hair & (pairing.gap_px > -depth_px))
+    points, normal = pairing.head.at(pulls), pairing.normal[pulls]
     return Observation(
         frame=frame,
-        points=head.points(pairing.head.corners, pairing.head.weights),
-        target_px=pairing.target_px - depth[:, None] * pairing.normal,
-        sigma_px=sigma,
-        cauchy=CAUCHY_SHARE_OF_GATE * gate_m / skin_sigma_m,
-        normal=pairing.normal,
+        points=head.points(points.corners, points.weights),
+        target_px=pairing.target_px[pulls] - depth_px[pulls, None] * normal,
+        sigma_px=np.full(len(normal), sigma_m * px_per_m),
+        cauchy=CAUCHY_SHARE_OF_GATE * gate_m / sigma_m,
+        normal=normal,
     )
+
+
+def _shown_at(labels: Pixels, points_px: FloatArray, normal: FloatArray, px_per_m: float) -> Pixels:
+    """(N,) what ends at outline points (N, 2) before the background; UNSURE: something else."""
+    away = LABEL_DISTANCE_M * px_per_m * normal
+    within, beyond = label_at(labels, points_px - away), label_at(labels, points_px + away)
+    bounds = np.isin(within, (SKIN, HAIR)) & (beyond == BACKGROUND)
+    return np.where(bounds, within, UNSURE).astype(np.uint8)
 
 
 def _contour_at(inside: BoolArray, point_px: FloatArray | None) -> FloatArray | None:

@@ -48,7 +48,6 @@ class PreviousSolution:
     estimate: SolverState
     used: BoolArray  # (K,)
     by_hand: BoolArray  # (K,) what the artist had left out
-    bare_skin: BoolArray  # (V,)
     tracks: tuple[TrackGroup, ...]
     offset_m: FloatArray  # (N, 3)
 
@@ -87,7 +86,6 @@ def store_solution(path: Path, solution: Solution, mark: str) -> None:
         expression=estimate.expression,
         used=np.array([why == USED for why in solution.left_out]),
         by_hand=np.array([why == BY_HAND for why in solution.left_out]),
-        bare_skin=solution.filmed.skin,
         length=np.array([len(group) for group in groups], np.int64),
         frames=_padded_table([group.frames for group in groups], _NO_VIEW),
         sigma_px=_padded_table([group.sigma_px for group in groups], 1.0),
@@ -117,9 +115,8 @@ def load_solution(path: Path, mark: str) -> PreviousSolution | None:
             for g, (end, length) in enumerate(zip(ends, stored["length"], strict=True))
         )
         return PreviousSolution(
-            estimate, stored["used"], stored["by_hand"], stored["bare_skin"], groups,
-            stored["offset_m"],
-        )  # fmt: skip
+            estimate, stored["used"], stored["by_hand"], groups, stored["offset_m"]
+        )
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
 

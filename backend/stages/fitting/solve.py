@@ -26,11 +26,10 @@ from studio_avatar_addon.avatar.types import (
 )
 
 from ...detector.landmark_table import load_landmark_table
-from ...imaging.image_files import read_image
+from ...imaging.image_files import load_labels, read_image
 from .bundle_adjustment import FreeParameters
 from .frame_selection import USED, agreeing_frames, final_selection
 from .freeform import smooth_modes
-from .hairline import HairlineVote
 from .head_model import SolverState, linear_head
 from .initial_poses import (
     FOCAL_STARTS,
@@ -40,8 +39,9 @@ from .initial_poses import (
     start_from_frontal,
 )
 from .landmark_term import face_landmarks
-from .outline_fit import MIDDLE_GATE_M, NARROW_GATE_M, WIDE_GATE_M, FilmedOutlines, fit_outlines
-from .problem import FocalPrior, Problem
+from .outline_fit import NARROW_GATE_M, WIDE_GATE_M, FilmedOutlines, fit_outlines
+from .problem import FocalPrior, Problem, own_precision
+from .scalp_vote import ScalpVote
 from .silhouette import person_outline
 from .solution import PreviousSolution, Solution
 from .track_fit import fit_tracks, track_skin
@@ -52,13 +52,13 @@ from .view_images import FrameView, frame_view
 # an octave and more away from it.
 FOCAL_LOG_SD = 0.2
 # At most, but for the outlines', which narrow their gate step by step.
-LANDMARK_STEPS, WIDE_STEPS, NARROW_STEPS = 12, 7, 9
+LANDMARK_STEPS, OUTLINE_STEPS = 12, 16
 # Rounds, since tracks lean towards the fit they are found through, by 2 to 4 % of its error.
 TRACK_ROUNDS, TRACK_STEPS = 3, 12
 FREEFORM_MODES = 55  # each even and odd, along three axes
 SOLVER_STEPS = (
     START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
-    + WIDE_STEPS + NARROW_STEPS + TRACK_ROUNDS * (TRACK_STEPS + 1)
+    + OUTLINE_STEPS + TRACK_ROUNDS * (TRACK_STEPS + 1)
 )  # fmt: skip
 
 
@@ -76,12 +76,9 @@ def solve_head(
     """
     problem, estimate, frames = _fit_landmarks(capture, track, template, progress, corrections)
     problem, estimate = _add_freeform_modes(problem, estimate)
-    filmed, every = _read_outlines(track, problem), FreeParameters()
-    gates = (WIDE_GATE_M, MIDDLE_GATE_M)
-    estimate = fit_outlines(problem, estimate, frames, filmed, gates, WIDE_STEPS, every)
-    filmed = replace(filmed, skin=_vote_on_skin(capture, track, problem, estimate))
-    gates = (MIDDLE_GATE_M, NARROW_GATE_M)
-    estimate = fit_outlines(problem, estimate, frames, filmed, gates, NARROW_STEPS, every)
+    filmed, every = _read_outlines(track, problem, estimate), FreeParameters()
+    gates = (WIDE_GATE_M, NARROW_GATE_M)
+    estimate = fit_outlines(problem, estimate, frames, filmed, gates, OUTLINE_STEPS, every)
     views, points = _read_views(capture, track, problem, frames), ()
     for _ in range(TRACK_ROUNDS):
         points = track_skin(problem, estimate, frames, views)
@@ -100,7 +97,7 @@ def solve_landmarks(
     Raises FitError as `solve_head` does.
     """
     problem, estimate, frames = _fit_landmarks(capture, track, template, progress, Corrections())
-    filmed = _read_outlines(track, problem)
+    filmed = _read_outlines(track, problem, estimate)
     return _solution(problem, filmed, estimate, (), frames)
 
 
@@ -119,8 +116,8 @@ def solve_from_previous(
     """
     problem = _problem(capture, track, template, progress, corrections)
     problem = problem.with_modes(_modes(template))
-    filmed = replace(_read_outlines(track, problem), skin=previous.bare_skin)
     estimate = previous.estimate
+    filmed = _read_outlines(track, problem, estimate)
     if problem.focal.is_fixed:
         estimate = estimate.with_focal(problem.focal.focal_px)
     frames = usable_frames(problem.with_artist_choice(previous.used))
@@ -174,7 +171,7 @@ def usable_frames(usable: BoolArray) -> IntArray:
 
 def all_steps(frames: int) -> int:
     """How many steps a solve of so many frames reports at most."""
-    return SOLVER_STEPS + 2 * frames  # each frame's outline and hairline
+    return SOLVER_STEPS + frames  # each frame's outline
 
 
 class _Steps:
@@ -201,9 +198,10 @@ def _problem(
     corrections.checked_for(index, capture.size_px)
     guess = float(np.mean(capture.camera_guess.focal_px))
     certain = corrections.focal_px is not None or capture.focal_known
+    head = linear_head(template)
     return Problem(
         template,
-        linear_head(template),
+        head,
         face_landmarks(track.frame_landmarks_px, load_landmark_table()),
         {index.index(frame): points for frame, points in corrections.landmarks_px.items()},
         FocalPrior(corrections.focal_px or guess, 0.0 if certain else FOCAL_LOG_SD),
@@ -211,6 +209,7 @@ def _problem(
         np.isin(index, list(corrections.put_in)),
         np.isin(index, list(corrections.leave_out)),
         _Steps(progress, len(index)),
+        own_precision(head),
     )
 
 
@@ -225,35 +224,18 @@ def _modes(template: HeadTemplate) -> FloatArray:
     return smooth_modes(template.vertices_m.astype(np.float64), FREEFORM_MODES)
 
 
-def _read_outlines(track: FaceTrack, problem: Problem) -> FilmedOutlines:
-    """The outlines of all frames with a face, the whole head counting as bare.
-
-    `_vote_on_skin` finds where it is not, once the first fit to these outlines has placed the head.
-    """
-    person = {}
-    for k in np.flatnonzero(problem.landmarks.found):
+def _read_outlines(track: FaceTrack, problem: Problem, estimate: SolverState) -> FilmedOutlines:
+    """The outlines of all frames with a face, the head being about where the estimate has it."""
+    person, vote = {}, ScalpVote(problem.template, problem.head)
+    for k in np.flatnonzero(problem.landmarks.found).tolist():
         problem.tick("outlines")
-        outline = person_outline(read_image(track.mask_paths[k]), problem.landmarks.pixels[k])
+        labels, face_px = load_labels(track, k), problem.landmarks.pixels[k]
+        vote.add(k, estimate, problem.center_px, labels)
+        mask = read_image(track.mask_paths[k])
+        outline = person_outline(mask, labels, face_px, estimate.px_per_m(k))
         if outline is not None:
-            person[int(k)] = outline
-    return FilmedOutlines(person, np.ones(len(problem.template.vertices_m), bool))
-
-
-def _vote_on_skin(
-    capture: Capture, track: FaceTrack, problem: Problem, estimate: SolverState
-) -> BoolArray:
-    vote = HairlineVote(problem.template, problem.head)
-    for k in np.flatnonzero(problem.landmarks.found):
-        problem.tick("hairline")
-        vote.add(
-            int(k),
-            estimate,
-            problem.center_px,
-            read_image(capture.frame_paths[k]),
-            read_image(track.mask_paths[k]),
-            problem.landmarks.pixels[k],
-        )
-    return vote.result()
+            person[k] = outline
+    return FilmedOutlines(person, vote.result())
 
 
 def _read_views(
@@ -263,6 +245,7 @@ def _read_views(
         int(k): frame_view(
             read_image(capture.frame_paths[k]),
             read_image(track.mask_paths[k]),
+            load_labels(track, int(k)),
             problem.landmarks.pixels[k],
         )
         for k in frames

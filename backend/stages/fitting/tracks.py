@@ -21,6 +21,9 @@ POINTS_PER_VIEW = 260  # about one in each window's area of the face: more err t
 # skin is seen by both and its shading has changed.
 NEIGHBOURS = 4
 MIN_ANGLE_DEG, MAX_ANGLE_DEG = 3.0, 27.0
+# Between the farthest views. Shapes follow an expression to a millimetre or so, and depth errs by
+# that over the sine of the turn: with less turn, what heads are like tells depth better.
+MIN_TURN_DEG = 25.0
 MIN_SPACING_DEG = 5.0  # neighbours in nearly the same place observe the same
 STRUCTURE_PX = 2.0  # sigma over which texture is averaged before the best of a cell is taken
 MAX_LID_MOVE_M = 0.002  # of skin in a blink: what moves more is another place when an eye closes
@@ -75,6 +78,12 @@ def neighbours(estimate: SolverState, frames: IntArray) -> dict[int, list[int]]:
     return near
 
 
+def turn_deg(estimate: SolverState, frames: IntArray) -> float:
+    """How far apart the farthest two of `frames` (F,) see the head from."""
+    direction = view_directions(estimate)[frames]
+    return float(np.degrees(np.arccos(np.clip(direction @ direction.T, -1.0, 1.0))).max())
+
+
 def view_directions(estimate: SolverState) -> FloatArray:
     """(K, 3) unit, from the head to each camera in the head frame."""
     eye = -np.einsum("kji,kj->ki", estimate.rotation, estimate.translation_m)
@@ -88,10 +97,13 @@ def find_tracks(
     usable: BoolArray,
     finder: FlowFinder,
 ) -> list[TrackGroup]:
-    """Track well-textured points of each view into its neighbours.
+    """Track well-textured points of each view into its neighbours; none where no view is turned far
+    from the others.
 
     `usable` (V,) skin to track; `center_px` (2,): principal point.
     """
+    if turn_deg(estimate, np.array(sorted(drawn))) < MIN_TURN_DEG:
+        return []
     near = neighbours(estimate, np.array(sorted(drawn)))
     groups = []
     for k, others in near.items():
@@ -112,7 +124,7 @@ def textured_points(drawn: DrawnHead, usable: BoolArray) -> FloatArray:
 
     `usable` (V,) skin to track.
     """
-    shown = drawn.raster.covered & drawn.view.person
+    shown = drawn.raster.covered & drawn.view.skin
     on_skin = shown & usable[drawn.triangles[drawn.raster.triangle]].all(axis=-1)
     picture = normalise_contrast(drawn.view.grey, shown).astype(np.float32)
     texture = cv2.cornerMinEigenVal(cv2.GaussianBlur(picture, (0, 0), 1.0), 5, ksize=3)

@@ -12,18 +12,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from studio_avatar_addon.avatar.labels import SKIN
 from studio_avatar_addon.avatar.template import MATERIALS, SEE_THROUGH, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
 from ...geometry.normals import vertex_normals
 from ...geometry.raster import Raster, interpolate_vertices, rasterize
 from ...imaging.image_files import Pixels
-from .hairline import head_window
 from .head_model import LinearHead, SolverState
+from .picture_window import head_window
 
 # The face, hairline to chin, is drawn about this high; never enlarged.
 FACE_HEIGHT_PX = 300.0
-PERSON_THRESHOLD = 128  # of 255: half
+MIN_SKIN_SHARE = 0.5  # of a small pixel
 MARGIN_PX = 12  # round the head, for the flow's windows
 
 
@@ -34,7 +35,7 @@ class FrameView:
     corner_px: FloatArray  # (2,) of the cut-out in the frame
     scale: float  # pixels here per pixel of the frame
     grey: NDArray[np.float32]  # (H, W) sRGB luma, 0..255
-    person: BoolArray  # (H, W)
+    skin: BoolArray  # (H, W) hair, collars and hands move against it
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -49,7 +50,7 @@ class FrameView:
         if (high <= low).any():
             return self
         part = slice(low[1], high[1]), slice(low[0], high[0])
-        return FrameView(self.to_frame(low), self.scale, self.grey[part], self.person[part])
+        return FrameView(self.to_frame(low), self.scale, self.grey[part], self.skin[part])
 
     def to_frame(self, points_px: FloatArray) -> FloatArray:
         """Points (..., 2) of this picture in the frame."""
@@ -72,15 +73,19 @@ class DrawnHead:
     cosine: FloatArray  # (V,) of the angle between normal and line of sight
 
 
-def frame_view(image_srgb: Pixels, mask: Pixels, face_px: FloatArray) -> FrameView:
-    """Cut the head of a face at `face_px` (L, 2) out of an image (H, W, 3) and its person mask."""
+def frame_view(image_srgb: Pixels, mask: Pixels, labels: Pixels, face_px: FloatArray) -> FrameView:
+    """Cut the head of a face at `face_px` (L, 2) out of an image (H, W, 3).
+
+    `mask` (H, W): the person's, finer at its border than the `labels` (H, W).
+    """
     corner, window = head_window(mask, face_px)
     scale = min(1.0, FACE_HEIGHT_PX / float(np.ptp(face_px[:, 1])))
     grey = cv2.cvtColor(image_srgb[window], cv2.COLOR_RGB2GRAY)
     size = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    person = cv2.resize(mask[window], size, interpolation=cv2.INTER_AREA)
-    return FrameView(corner, scale, small.astype(np.float32), person > PERSON_THRESHOLD)
+    person = mask[window].astype(np.float32) / 255.0 * (labels[window] == SKIN)
+    skin = cv2.resize(person, size, interpolation=cv2.INTER_AREA) > MIN_SKIN_SHARE
+    return FrameView(corner, scale, small.astype(np.float32), skin)
 
 
 def opaque_triangles(template: HeadTemplate) -> IntArray:
