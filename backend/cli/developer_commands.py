@@ -127,6 +127,9 @@ def add_checkout_commands(commands: Any) -> None:
                 "--avatars", type=Path, nargs="+", default=(), metavar="DIR",
                 help="folders of avatars that are named as the labelled clips",
             )  # fmt: skip
+            measure.add_argument(
+                "--sources", action="store_true", help="what the training's sources bring, too"
+            )
         else:
             measure.add_argument(
                 "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from studio_avatar_addon.avatar.bundle import open_avatar
@@ -28,19 +29,25 @@ from ..markdown_table import table_head, table_line
 from .hand_labels import LabelledClip, at_size_of, labelled_clips
 from .label_scores import JUDGED, Score, score_labels, summary_cells
 from .rendered import rendered_people
+from .sources import score_sources
 from .stray_colours import PLACES, stray_colours
 from .ways import PRODUCT, WAYS, Labeller
 
-LABELS, CLIPS = DEFAULT_HEADS.parent / "labels", DEFAULT_HEADS.parent / "clips"
+LABELS, CLIPS, HDRIS = (DEFAULT_HEADS.parent / name for name in ("labels", "clips", "hdri"))
 PORTRAITS, SEED = 60, 2  # the training's have another seed
-KINDS = ("style", "colour", "tone", "hat", "has_glasses")
+KINDS = (
+    "style", "curl", "colour", "skin_type", "hat", "has_glasses", "has_stranger", "backdrop",
+)  # fmt: skip
 SCORE_TITLES = (*JUDGED, "skin called hair %", "hair called skin %")
 
 
-def benchmark_labels(avatars: Sequence[Path] = (), out: Path | None = None) -> None:
+def benchmark_labels(
+    avatars: Sequence[Path] = (), sources: bool = False, out: Path | None = None
+) -> None:
     """Print the tables; as JSON to `out` too.
 
-    `avatars`: folders that hold avatars named as the clips, each a column of the last table.
+    `avatars`: folders that hold avatars named as the clips, each a column of the last table;
+    `sources`: compare what the training's sources bring, too.
     """
     labeller = Labeller()
     clips = list(labelled_clips(LABELS, CLIPS))
@@ -48,6 +55,8 @@ def benchmark_labels(avatars: Sequence[Path] = (), out: Path | None = None) -> N
     if clips:
         figures["real"] = _print_clips(labeller, clips)
     figures["rendered"] = _print_rendered(labeller)
+    if sources and clips:
+        figures["sources"] = _print_sources(clips)
     if avatars:
         figures["stray"] = _print_stray(clips, avatars)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -65,7 +74,9 @@ def _print_clips(labeller: Labeller, clips: Sequence[LabelledClip]) -> dict[str,
         found = labeller.label(clip.frames, clip.landmarks_px, clip.at)
         seconds.append(found.seconds_per_frame)
         for way, labels in found.by_way.items():
-            scores[way].append(score_labels(at_size_of(clip.truth, labels), clip.truth))
+            scores[way].append(
+                score_labels(at_size_of(clip.truth, labels), found.within(clip.truth))
+            )
         last = scores[PRODUCT][-1]
         cells = summary_cells([last])
         print(table_line(clip.name, *cells, f"{100 * last.unsure:.1f}", f"{seconds[-1]:.2f}"))
@@ -88,7 +99,12 @@ def _print_rendered(labeller: Labeller) -> dict[str, Any]:
     for portrait in rendered_people(portraits):
         found = labeller.label([portrait.image], portrait.landmarks_px[None], 0)
         for way, labels in found.by_way.items():
-            scores[way].append(score_labels(labels, portrait.truth))
+            scores[way].append(score_labels(labels, found.within(portrait.truth)))
+        grey = np.repeat(cv2.cvtColor(portrait.image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+        found = labeller.label([grey], portrait.landmarks_px[None], 0)
+        by_kind["monochrome"].append(
+            score_labels(found.by_way[PRODUCT], found.within(portrait.truth))
+        )
         for kind in KINDS:
             by_kind[f"{kind}: {portrait.facts[kind]}"].append(scores[PRODUCT][-1])
     print()
@@ -96,6 +112,17 @@ def _print_rendered(labeller: Labeller) -> dict[str, Any]:
     for name, of in [(way, scores[way]) for way in WAYS] + sorted(by_kind.items()):
         print(table_line(name, str(len(of)), *summary_cells(of)))
     return {name: [asdict(score) for score in of] for name, of in (scores | by_kind).items()}
+
+
+def _print_sources(clips: Sequence[LabelledClip]) -> dict[str, Any]:
+    """Of real frames: small networks, each of one source of the training."""
+    print()
+    print("\n".join(table_head("learned from, real frames", *SCORE_TITLES)))
+    figures = {}
+    for name, scores in score_sources(clips, cache_folder() / "training" / "portraits", HDRIS):
+        print(table_line(name, *summary_cells(scores)), flush=True)
+        figures[name] = [asdict(score) for score in scores]
+    return figures
 
 
 def _print_stray(clips: Sequence[LabelledClip], folders: Sequence[Path]) -> dict[str, Any]:

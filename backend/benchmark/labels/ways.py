@@ -17,9 +17,10 @@ from ...imaging.image_files import Image8
 from ...stages.tracking.labels.features import window_features
 from ...stages.tracking.labels.head_window import HeadWindow, WindowFinder
 from ...stages.tracking.labels.label_frames import FrameLabeller
-from ...stages.tracking.labels.label_network import load_label_network
+from ...stages.tracking.labels.label_network import LabelNetwork, load_label_network
 from ...stages.tracking.labels.place_prior import place_prior
 from ...stages.tracking.labels.refine import enlarge
+from .hand_labels import at_size_of
 
 PLACE, NETWORK, PRODUCT = "place on the head alone", "shipped network alone", "product"
 WAYS = (PLACE, NETWORK, PRODUCT)
@@ -30,16 +31,21 @@ class Labelled:
     """One frame's labels by each way, and how long the product took for all frames."""
 
     by_way: dict[str, NDArray[np.uint8]]  # (H, W)
+    labelled: NDArray[np.bool_]  # (H, W): near the head; the rest is not told apart
     seconds_per_frame: float
+
+    def within(self, truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The truth (h, w) of where labels are."""
+        return np.where(at_size_of(truth, self.labelled.astype(np.uint8)), truth, UNSURE)
 
 
 class Labeller:
     """Labels one frame among several of its clip by every way."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: LabelNetwork | None = None) -> None:
         template = load_template()
         self._finder, self._person = WindowFinder(template), PersonNetwork()
-        self._network = load_label_network()
+        self._network = network or load_label_network()
         self._product = FrameLabeller(template, self._network)
 
     def label(self, frames: list[Image8], landmarks_px: FloatArray, at: int) -> Labelled:
@@ -61,7 +67,8 @@ class Labeller:
         }
         size = (image.shape[1], image.shape[0])
         by_way = {way: _likeliest(window, values, size) for way, values in plain.items()}
-        return Labelled({**by_way, PRODUCT: product}, seconds)
+        labelled = by_way[PLACE] != UNSURE
+        return Labelled({**by_way, PRODUCT: product}, labelled, seconds)
 
 
 def _likeliest(

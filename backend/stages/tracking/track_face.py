@@ -3,6 +3,7 @@ chosen ones."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,16 @@ PASSES = 2.0  # over the chosen frames: faces and persons, then labels
 MISLED_THRESHOLD = 0.3  # fewer are outvoted in the fit
 # Dim faces are now and then taken for a fist, in one frame of 16 or two of 28.
 HAND_THRESHOLD = 0.1
+HAT_SHARE, HAT_THRESHOLD = 0.4, 0.5  # of the scalp, and of the frames in which it is covered so far
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Of the chosen frames."""
+
+    label_paths: tuple[Path, ...]
+    hair_paths: tuple[Path, ...]
+    hat_shares: list[float]  # of the scalp
 
 
 def track_face(capture: Capture, images: Path, progress: Progress) -> FaceTrack:
@@ -58,17 +69,18 @@ def track_face(capture: Capture, images: Path, progress: Progress) -> FaceTrack:
             hands_px.append(hands.detect(image))
             mask_paths.append(images / MASK_NAME.format(frame))
             write_png(mask_paths[-1], pixels_8bit(person_mask(image, chosen[k], segmenter)))
-    label_paths, hair_paths = _label(capture, chosen, hands_px, images, progress)
+    labels = _label(capture, chosen, hands_px, images, progress)
     return FaceTrack(
         landmarks_px=np.where(confidence[:, None, None] > 0, capture.detections_px, np.nan),
         confidence=confidence,
         frame_landmarks_px=chosen,
         mask_paths=tuple(mask_paths),
-        label_paths=label_paths,
-        hair_paths=hair_paths,
+        label_paths=labels.label_paths,
+        hair_paths=labels.hair_paths,
         findings=(
             *_about_landmarks(misled, len(chosen)),
             *_about_hands(np.stack(hands_px), chosen),
+            *_about_hats(labels.hat_shares),
         ),
     )
 
@@ -79,11 +91,11 @@ def _label(
     hands_px: list[NDArray[np.float32]],
     images: Path,
     progress: Progress,
-) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Write the chosen frames' labels and hair; their paths."""
+) -> _Labels:
+    """Write the chosen frames' labels and hair."""
     labeller = FrameLabeller(load_template(), load_label_network())
     count = len(landmarks_px)
-    labels, hair = [], []
+    labels, hair, hats = [], [], []
     found = labeller.label(
         lambda k: read_image_8bit(capture.frame_paths[k]),
         landmarks_px,
@@ -95,7 +107,8 @@ def _label(
         hair.append(images / HAIR_NAME.format(frame))
         write_png(labels[-1], one.labels)
         write_png(hair[-1], one.hair)
-    return tuple(labels), tuple(hair)
+        hats.append(one.hat_share)
+    return _Labels(tuple(labels), tuple(hair), hats)
 
 
 def _about_landmarks(misled: int, count: int) -> tuple[Finding, ...]:
@@ -119,5 +132,18 @@ def _about_hands(hands_px: FloatArray, face_px: FloatArray) -> tuple[Finding, ..
             "hand_before_face",
             f"A hand is before the face in {before} of {len(face_px)} chosen frames: it is kept "
             "out of the texture, but the fit may follow it. Film again with the hands down.",
+        ),
+    )
+
+
+def _about_hats(shares: list[float]) -> tuple[Finding, ...]:
+    worn = int((np.array(shares) > HAT_SHARE).sum())
+    if worn <= HAT_THRESHOLD * len(shares):
+        return ()
+    return (
+        Finding(
+            "hat",
+            f"A hat or a scarf covers the head in {worn} of {len(shares)} chosen frames: what is "
+            "below it is made up. Film again without it.",
         ),
     )

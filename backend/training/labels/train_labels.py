@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.arrays import write_arrays
 from studio_avatar_addon.avatar.files import sha256_file, write_json
@@ -56,13 +57,18 @@ def train_labels(
     if real:
         more_x, more_y = draw_samples(real, STUDIO_REPAINTS, network, SEED)
         x, y = np.concatenate([x, more_x]), np.concatenate([y, more_y])
-    trained = train_perceptron(
-        x.astype(np.float32), y, HIDDEN, len(LABEL_NAMES), preset.steps, BATCH, RATE, DECAY,
-        INPUT_NOISE, DROPOUT,
-    )  # fmt: skip
+    trained = train_network(x, y, preset.steps)
     path = WEIGHTS if out is None else out / WEIGHTS.name
     _store(trained, path, preset_name, len(portraits), len(real))
     return path
+
+
+def train_network(x: NDArray[np.float16], y: NDArray[np.int64], steps: int) -> LabelNetwork:
+    """From features (N, F) and labels (N,)."""
+    return train_perceptron(
+        x.astype(np.float32), y, HIDDEN, len(LABEL_NAMES), steps, BATCH, RATE, DECAY,
+        INPUT_NOISE, DROPOUT,
+    )  # fmt: skip
 
 
 def _store(network: LabelNetwork, path: Path, preset: str, portraits: int, frames: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.labels import BACKGROUND, HAIR, OTHER, UNSURE
+from studio_avatar_addon.avatar.labels import BACKGROUND, CLOTHES, HAIR, OTHER, UNSURE
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
@@ -17,7 +17,7 @@ from ....imaging.image_files import Image8, pixels_8bit
 from .clean_labels import drop_specks
 from .clip_network import fit_clip_network
 from .features import LOOK_FEATURES, window_features
-from .head_window import HeadWindow, WindowFinder
+from .head_window import HeadWindow, Place, WindowFinder
 from .label_network import LabelNetwork
 from .place_prior import place_prior
 from .refine import refine
@@ -25,6 +25,7 @@ from .refine import refine
 # How much the clip's own network counts beside the shipped one, in logarithms.
 CLIP_WEIGHT = 0.5
 MIN_PROBABILITY = 1e-6
+SCALP_THRESHOLD = 0.5  # of the region's weight
 MIN_SURE = 0.5  # of a pixel's likeliest class; below it nothing is said
 SURE, MIN_SURE_SHARE = 0.9, 0.6  # of the grid's pixels: with fewer the networks are at a loss
 
@@ -35,6 +36,7 @@ class FrameLabels:
 
     labels: NDArray[np.uint8]  # (H, W) as `avatar.labels`
     hair: NDArray[np.uint8]  # (H, W) share of hair, 255 is all
+    hat_share: float  # of the scalp, where the mean head has it: covered by clothes
 
 
 @dataclass(frozen=True)
@@ -108,4 +110,10 @@ def _finish(
         np.maximum(best, there, out=best)
     labels[hands & (labels != BACKGROUND)] = OTHER
     hair = window.in_frame(refined[..., HAIR], size, 0.0)
-    return FrameLabels(labels, pixels_8bit(np.where(hands, 0.0, hair)))
+    return FrameLabels(labels, pixels_8bit(np.where(hands, 0.0, hair)), _hat_share(window, refined))
+
+
+def _hat_share(window: HeadWindow, refined: NDArray[np.float32]) -> float:
+    scalp = window.place[..., Place.SCALP] > SCALP_THRESHOLD
+    likeliest = refined[::2, ::2].argmax(axis=2)  # on the grid
+    return float((likeliest[scalp] == CLOTHES).mean()) if scalp.any() else 0.0
