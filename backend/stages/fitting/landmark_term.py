@@ -38,7 +38,8 @@ CAUCHY = 2.0  # sigmas at which a point has lost half its weight
 # start's focal length and mean identity need.
 FRONTAL_YAW_DEG = 28.0
 MIN_FRONTAL_FRAMES, MAX_FRONTAL_FRAMES = 3, 10
-# The artist's points are as exact as a hand is, and never outliers.
+# The artist's points are as exact as a hand is, outweigh what heads are like, and are never
+# outliers.
 PINNED_SIGMA_PX, PINNED_CAUCHY = 0.15, 1e3
 OUTLIER_RATIO = 2.5  # of a frame's error to the median frame's
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from studio_avatar_addon.avatar.labels import SKIN
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
-from ...imaging.image_files import Pixels
 from .bundle_adjustment import FreeParameters, Observation, step
 from .head_model import SolverState
 from .problem import Problem
@@ -23,12 +22,7 @@ DAMPING = 1e-3
 WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M, REPORTED_GATE_M = 0.025, 0.010, 0.0055, 0.02
 
 
-@dataclass(frozen=True)
-class FilmedOutlines:
-    """The person's outline by frame, and where the scalp inside it is bare."""
-
-    person: Mapping[int, PersonOutline]
-    scalp: Pixels  # (V,) as `ScalpVote.result`
+FilmedOutlines = Mapping[int, PersonOutline]  # by frame, those that show a face
 
 
 def fit_outlines(
@@ -74,10 +68,10 @@ def outline_gaps_px(
     """By frame, how far (N,) the head's and the person's outline are apart where it is skin's."""
     gaps = {}
     at_rest = problem.head.vertices.at_rest(estimate.shape)
-    for k in filmed.person:
+    for k in filmed:
         pairing = _pair_outlines(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M)
-        if pairing is not None and pairing.is_skin.any():
-            gaps[k] = np.abs(pairing.gap_px[pairing.is_skin])
+        if pairing is not None and (pairing.shows == SKIN).any():
+            gaps[k] = np.abs(pairing.gap_px[pairing.shows == SKIN])
     return gaps
 
 
@@ -105,14 +99,12 @@ def _pair_outlines(
     filmed: FilmedOutlines,
     gate_m: float,
 ) -> Pairing | None:
-    if frame not in filmed.person:
+    if frame not in filmed:
         return None
     posed = at_rest_m + problem.head.vertices.expression_basis @ estimate.expression[frame]
     in_camera = posed @ estimate.rotation[frame].T + estimate.translation_m[frame]
-    drawn = head_outline(
-        problem.template, in_camera, filmed.scalp, estimate.focal_px, problem.center_px
-    )
+    drawn = head_outline(problem.template, in_camera, estimate.focal_px, problem.center_px)
     if drawn is None:
         return None
-    pairing = pair(drawn, filmed.person[frame], gate_m * estimate.px_per_m(frame))
+    pairing = pair(drawn, filmed[frame], gate_m * estimate.px_per_m(frame))
     return pairing if len(pairing.target_px) else None

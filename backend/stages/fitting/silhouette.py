@@ -7,7 +7,7 @@ says where. Clothes, hands and whatever else ends the person there tell nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -40,7 +40,7 @@ OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M = 0.003, 0.002
 # What ends at the outline is asked this far to either side of it: labels have pixels of 1 mm, and
 # within some of them of a border they are as soft as it is.
 LABEL_DISTANCE_M = 0.004
-# A scalp with hair lies at least this deep under the hair's outline.
+# A head lies at least this deep under the outline of hair.
 HAIR_DEPTH_M = 0.004
 CAUCHY_SHARE_OF_GATE = 0.25  # so that pairs near the gate hardly pull
 
@@ -53,6 +53,11 @@ class PersonOutline:
     normal: FloatArray  # (N, 2) unit, outward
     shows: Pixels  # (N,) SKIN or HAIR where that ends before the background, UNSURE elsewhere
 
+    @property
+    def of_bald(self) -> PersonOutline:
+        """The same of a head without hair: what is labelled so is skin in shadow, or stubble."""
+        return replace(self, shows=np.where(self.shows == HAIR, SKIN, self.shows).astype(np.uint8))
+
 
 @dataclass(frozen=True)
 class HeadOutline:
@@ -62,14 +67,12 @@ class HeadOutline:
     weights: FloatArray  # (N, 3) barycentric
     points_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2) unit, outward
-    scalp: Pixels  # (N,) SKIN: bare scalp, HAIR: where hair grows, UNSURE: no scalp
 
     def at(self, chosen: BoolArray) -> HeadOutline:
         """The chosen points (N,) only."""
         return HeadOutline(
-            self.corners[chosen], self.weights[chosen], self.points_px[chosen],
-            self.normal[chosen], self.scalp[chosen],
-        )  # fmt: skip
+            self.corners[chosen], self.weights[chosen], self.points_px[chosen], self.normal[chosen]
+        )
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,6 @@ class Pairing:
     target_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2)
     shows: Pixels  # (N,) as the person's outline
-
-    @property
-    def is_skin(self) -> BoolArray:
-        """(N,) where the person's outline is the head's; hair that a bare scalp would have is a
-        label's mistake."""
-        return (self.shows == SKIN) | ((self.shows == HAIR) & (self.head.scalp == SKIN))
 
     @property
     def gap_px(self) -> FloatArray:
@@ -121,14 +118,12 @@ def person_outline(
 def head_outline(
     template: HeadTemplate,
     vertices_camera: FloatArray,
-    scalp: Pixels,
     focal_px: float,
     center_px: FloatArray,
 ) -> HeadOutline | None:
     """Outline of posed vertices (V, 3) in the camera's frame, every third drawn pixel.
 
-    `scalp` (V,): as `ScalpVote.result`; `center_px` (2,): principal point. None where nothing of
-    the head is in front of the camera.
+    `center_px` (2,): principal point. None where nothing of the head is in front of the camera.
     """
     triangles = skin_triangles(template)
     full = focal_px * vertices_camera[:, :2] / vertices_camera[:, 2:] + center_px
@@ -151,10 +146,7 @@ def head_outline(
     # A pixel on the border has its centre half a pixel within the true edge, on average.
     edge = contour + 0.5 * np.abs(normal).max(axis=1, keepdims=True) * normal
     below = template.bone_weights[[BONES.index("neck"), BONES.index("root")]].sum(axis=0)
-    nearest = corners[np.arange(len(corners)), weights.argmax(axis=1)]
-    outline = HeadOutline(
-        corners, weights, (edge - MARGIN_PX) / scale + low, normal, scalp[nearest]
-    )
+    outline = HeadOutline(corners, weights, (edge - MARGIN_PX) / scale + low, normal)
     return outline.at((weights * below[corners]).sum(axis=1) < MAX_NECK_WEIGHT)
 
 
@@ -186,9 +178,9 @@ def outline_observation(
 
     Skin's outline pulls both ways, hair's only what has come too near to it.
     """
-    hair = ~pairing.is_skin & (pairing.shows == HAIR)
-    depth_px = np.where(hair & (pairing.head.scalp == HAIR), HAIR_DEPTH_M * px_per_m, 0.0)
-    pulls = pairing.is_skin | (hair & (pairing.gap_px > -depth_px))
+    hair = pairing.shows == HAIR
+    depth_px = np.where(hair, HAIR_DEPTH_M * px_per_m, 0.0)
+    pulls = (pairing.shows == SKIN) | (hair & (pairing.gap_px > -depth_px))
     points, normal = pairing.head.at(pulls), pairing.normal[pulls]
     return Observation(
         frame=frame,

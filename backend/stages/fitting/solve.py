@@ -1,10 +1,11 @@
-"""Chosen frames, landmarks and masks in; the head, its expression and the camera in each, out.
+"""Frames, landmarks, masks and labels in; the head, its expression and the cameras out.
 
 Landmarks of near-frontal frames start one bundle over focal length, poses, identity and
-expression; wider views join when they agree with it; then the person's outline bounds the skull
+expression; wider views join when they agree with it; then the outline of skin bounds the skull
 and lets the head leave the span of its identity parameters. Landmarks slide over the skin as the
-head turns, so dense tracks of the skin itself between neighbouring views finish the solve: they
-are found through the head as far as it is fitted, and once more through the better one.
+head turns, so where it turns far enough, dense tracks of the skin itself between neighbouring views
+finish the solve: they are found through the head as far as it is fitted, and again through the
+better one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from studio_avatar_addon.avatar.types import (
 
 from ...detector.landmark_table import load_landmark_table
 from ...imaging.image_files import load_labels, read_image
+from .bald_vote import BaldVote
 from .bundle_adjustment import FreeParameters
 from .frame_selection import USED, agreeing_frames, final_selection
 from .freeform import smooth_modes
@@ -41,7 +43,6 @@ from .initial_poses import (
 from .landmark_term import face_landmarks
 from .outline_fit import NARROW_GATE_M, WIDE_GATE_M, FilmedOutlines, fit_outlines
 from .problem import FocalPrior, Problem, own_precision
-from .scalp_vote import ScalpVote
 from .silhouette import person_outline
 from .solution import PreviousSolution, Solution
 from .track_fit import fit_tracks, track_skin
@@ -82,7 +83,7 @@ def solve_head(
     views, points = _read_views(capture, track, problem, frames), ()
     for _ in range(TRACK_ROUNDS):
         points = track_skin(problem, estimate, frames, views)
-        if points:  # there are none on skin as smooth as a ball's
+        if points:  # there are none on skin as smooth as a ball's, or without a turn
             estimate, points = fit_tracks(
                 problem.reweighted_for_tracks, estimate, frames, filmed, points, TRACK_STEPS
             )
@@ -226,7 +227,7 @@ def _modes(template: HeadTemplate) -> FloatArray:
 
 def _read_outlines(track: FaceTrack, problem: Problem, estimate: SolverState) -> FilmedOutlines:
     """The outlines of all frames with a face, the head being about where the estimate has it."""
-    person, vote = {}, ScalpVote(problem.template, problem.head)
+    filmed, vote = {}, BaldVote(problem.template, problem.head)
     for k in np.flatnonzero(problem.landmarks.found).tolist():
         problem.tick("outlines")
         labels, face_px = load_labels(track, k), problem.landmarks.pixels[k]
@@ -234,8 +235,10 @@ def _read_outlines(track: FaceTrack, problem: Problem, estimate: SolverState) ->
         mask = read_image(track.mask_paths[k])
         outline = person_outline(mask, labels, face_px, estimate.px_per_m(k))
         if outline is not None:
-            person[k] = outline
-    return FilmedOutlines(person, vote.result())
+            filmed[k] = outline
+    if vote.result():
+        return {k: outline.of_bald for k, outline in filmed.items()}
+    return filmed
 
 
 def _read_views(

@@ -14,12 +14,15 @@ from .head_model import SolverState, skin_triangles
 from .outline_fit import NARROW_GATE_M, FilmedOutlines, landmarks_and_outlines
 from .problem import Problem
 from .track_term import TrackedPoints, surface_normals, track_equations, tracked_points
-from .tracks import find_tracks, trackable
+from .tracks import find_tracks, trackable, turn_deg
 from .view_images import FrameView, draw_head, opaque_triangles
 
 # Focal length, depth and size of head trade off along a valley 1e5 times as flat as its walls:
 # more damping than this and a solve creeps along it.
 INITIAL_DAMPING, MAX_DAMPING = 1e-6, 1e2
+# Between the farthest views. Shapes follow an expression to a millimetre or so, and depth errs by
+# that over the sine of the turn: with less turn, what heads are like tells depth better.
+MIN_TURN_DEG = 25.0
 CONVERGED_GAIN = 2e-3  # relative gain of a step that is worth no further one
 
 
@@ -27,8 +30,10 @@ def track_skin(
     problem: Problem, estimate: SolverState, frames: IntArray, views: Mapping[int, FrameView]
 ) -> tuple[TrackedPoints, ...]:
     """Tracks between the views of `frames` (F,), found through the estimate's head, on its
-    surface."""
+    surface. None where the head hardly turns."""
     problem.tick("following the skin")
+    if turn_deg(estimate, frames) < MIN_TURN_DEG:
+        return ()
     triangles = opaque_triangles(problem.template)
     drawn = {
         int(k): draw_head(

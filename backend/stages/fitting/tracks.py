@@ -21,9 +21,6 @@ POINTS_PER_VIEW = 260  # about one in each window's area of the face: more err t
 # skin is seen by both and its shading has changed.
 NEIGHBOURS = 4
 MIN_ANGLE_DEG, MAX_ANGLE_DEG = 3.0, 27.0
-# Between the farthest views. Shapes follow an expression to a millimetre or so, and depth errs by
-# that over the sine of the turn: with less turn, what heads are like tells depth better.
-MIN_TURN_DEG = 25.0
 MIN_SPACING_DEG = 5.0  # neighbours in nearly the same place observe the same
 STRUCTURE_PX = 2.0  # sigma over which texture is averaged before the best of a cell is taken
 MAX_LID_MOVE_M = 0.002  # of skin in a blink: what moves more is another place when an eye closes
@@ -97,13 +94,10 @@ def find_tracks(
     usable: BoolArray,
     finder: FlowFinder,
 ) -> list[TrackGroup]:
-    """Track well-textured points of each view into its neighbours; none where no view is turned far
-    from the others.
+    """Track well-textured points of each view into its neighbours.
 
     `usable` (V,) skin to track; `center_px` (2,): principal point.
     """
-    if turn_deg(estimate, np.array(sorted(drawn))) < MIN_TURN_DEG:
-        return []
     near = neighbours(estimate, np.array(sorted(drawn)))
     groups = []
     for k, others in near.items():
