@@ -75,7 +75,7 @@ def save_picture(capture: CaptureScene, path: Path) -> None:
 
 def save_truth(capture: CaptureScene, path: Path) -> None:
     """`depth_m` (H, W) float32, inf where nothing is, and `part` (H, W) uint8, 0 there."""
-    values = _rendered_values(capture.scene)
+    values = rendered_values(capture.scene)
     is_hit = values[..., 3] > 0.5
     depth = np.where(is_hit, values[..., 0], np.inf).astype(np.float32)
     part = np.where(values[..., 1] > 1.5, BUST_PART, np.rint(values[..., 2]))
@@ -102,7 +102,7 @@ def metered_strength(capture: CaptureScene) -> float:
     compat.set_image_output(render, "OPEN_EXR", "RGBA", "32")
     width = capture.spec.camera.size_px[0]
     render.resolution_percentage = min(100, max(1, round(100 * _METERING_WIDTH_PX / width)))
-    values = _rendered_values(capture.scene)
+    values = rendered_values(capture.scene)
     render.resolution_percentage, render.film_transparent = 100, False
     # The person's upper two thirds are the head; the dark bust below must not count.
     person = values[: len(values) * 2 // 3][values[: len(values) * 2 // 3, :, 3] > 0.99]
@@ -159,7 +159,7 @@ def _truth_material() -> bpy.types.Material:
     return material
 
 
-def _rendered_values(scene: bpy.types.Scene) -> NDArray[np.float32]:
+def rendered_values(scene: bpy.types.Scene) -> NDArray[np.float32]:
     """Render and read back linear float channels (H, W, 4), top row first."""
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "values.exr"

@@ -1,0 +1,1 @@
+"""Rendered people who wear hair, clothes and glasses, with exact labels: to learn segmentation."""
