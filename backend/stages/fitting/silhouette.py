@@ -40,8 +40,8 @@ OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M = 0.003, 0.002
 # What ends at the outline is asked this far to either side of it: labels have pixels of 1 mm, and
 # within some of them of a border they are as soft as it is.
 LABEL_DISTANCE_M = 0.004
-# A head lies at least this deep under the outline of hair.
-HAIR_DEPTH_M = 0.004
+# A head lies at least this deep under the outline of hair: cropped hair is hardly thicker.
+HAIR_DEPTH_M = 0.002
 CAUCHY_SHARE_OF_GATE = 0.25  # so that pairs near the gate hardly pull
 
 
