@@ -107,7 +107,8 @@ def _loose_locks(
     strands = np.repeat(chosen, random.integers(15, 110, len(chosen)))
     near = 0.0025 * random.normal(0.0, 1.0, (len(strands), 3))
     roots = roots.take(strands)
-    roots = _Roots(roots.world_m + near, roots.head_m, roots.normal, np.ones(len(roots)))
+    beside = solid.pushed_out(roots.world_m + near, 0.0)
+    roots = _Roots(beside, roots.head_m, roots.normal, np.ones(len(roots)))
     loose = loose_groom(groom, float(random.uniform(60.0, 220.0)))
     return _grow(loose, sitter, solid, roots, random)
 
@@ -180,14 +181,14 @@ def _grow(
         head = sitter.to_head(points[k - 1])
         along = _turned(groom, sitter, roots, course, along, head, k)
         moved = points[k - 1] + course.step_m[:, None] * along
+        if groom.gather_m is not None:
+            moved = drawn_in(groom, moved, k / steps, sitter, course.layer_m)
         rise = 1.0 - np.exp(-k * course.step_m / (0.004 + 0.5 * MM * groom.thickness_mm))
         clear = SKIN_GAP_M + course.layer_m * rise
         # On shoulders it lies flatter than on the head.
         clear = np.where(head[:, 2] < _SHOULDERS_Z_M, 0.35 * clear + 0.002, clear)
         points[k] = solid.kept_between(moved, clear, clear + flow.slack(groom, head))
         along = unit(points[k] - points[k - 1])
-        if groom.gather_m is not None:
-            points[k] = drawn_in(groom, points[k], k / steps, sitter, course.layer_m)
     return dressed(groom, np.swapaxes(points, 0, 1), length, is_wild, solid, random)
 
 

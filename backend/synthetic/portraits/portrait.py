@@ -19,6 +19,7 @@ from .growth import grow_beard, grow_scalp
 from .headwear import headwear
 from .jewellery import earrings, glasses
 from .panoramas import Panorama
+from .settings import PortraitSettings
 from .shell import Shell
 from .sitter import Sitter, head_template, pose_sitter
 from .skins import GROWTH_TEXELS, Skin
@@ -27,7 +28,6 @@ from .stage import draw_lamps, draw_light, draw_view, wall
 from .strands import Strands
 from .traits import HAIR_COLOURS, HairColour, Traits
 
-SAMPLES = 6
 # How much of the scalp hair of so many millimetres hides.
 _LENGTHS_MM, _HIDDEN = (1.0, 3.0, 8.0, 20.0), (0.3, 0.6, 0.85, 0.95)
 _LONGEST_BEARD_MM = {"stubble": 3.0, "moustache": 14.0, "goatee": 35.0, "full": 55.0}
@@ -42,7 +42,9 @@ class PortraitSpec:
     facts: dict[str, Any]
 
 
-def compose(traits: Traits, skin: Skin, panoramas: list[Panorama]) -> PortraitSpec:
+def compose(
+    traits: Traits, skin: Skin, panoramas: list[Panorama], settings: PortraitSettings
+) -> PortraitSpec:
     """Pose, dress and comb a person, and set the light."""
     sitter, orbit_deg = _pose(traits)
     groom = draw_groom(traits.style, traits.random("groom"), traits.hat != "none")
@@ -51,7 +53,7 @@ def compose(traits: Traits, skin: Skin, panoramas: list[Panorama]) -> PortraitSp
     shells, facts = _dress(traits, sitter, skin, tones)
     solid = _kept_out(sitter, shells)
     hair = _hair(traits, groom, sitter, skin, solid)
-    view = draw_view(traits, *orbit_deg, sitter)
+    view = draw_view(traits, *orbit_deg, sitter, settings.size_px)
     if traits.backdrop == "wall":
         texture, facts["wall_colour"] = draw_fabric(traits.random("wall paper"), *tones, plain=0.75)
         shells.append(wall(traits, view, sitter, texture))
@@ -67,7 +69,7 @@ def compose(traits: Traits, skin: Skin, panoramas: list[Panorama]) -> PortraitSp
             for s in shells
         ],
         "behind": _stranger(traits, view.direction) if traits.has_stranger else None,
-        "samples": SAMPLES,
+        "samples": settings.samples,
         "seed": traits.index,
     }  # fmt: skip
     arrays = {

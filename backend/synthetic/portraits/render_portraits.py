@@ -12,7 +12,6 @@ process of Blender renders all of them, while this one prepares the next.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -37,11 +37,13 @@ from ..render_capture import CHECKOUT, studio_fingerprint
 from .develop import develop, label_map
 from .panoramas import Panorama, procedural_panoramas, read_panoramas
 from .portrait import PortraitSpec, compose
-from .skins import COUNT, Skin, build_skins, read_skin
+from .settings import PortraitSettings
+from .skins import Skin, build_skins, read_skin
 from .traits import Traits, draw_traits
 
 STUDIO = "studio_avatar_addon.scene.portrait_studio"
-INDEX, SKINS, ENVIRONMENTS, WORK = "portraits.json", "skins", "environments", "work"
+INDEX, SKINS, ENVIRONMENTS = "portraits.json", "skins", "environments"
+LOG = "studio.log"
 _BEARDS_FROM_AGE = 16
 
 
@@ -64,37 +66,34 @@ class Portrait:
 
 def render_portraits(
     folder: Path, count: int, seed: int, hdris: Path | None, progress: Progress,
-    skins: int = COUNT,
+    settings: PortraitSettings | None = None,
 ) -> list[Portrait]:  # fmt: skip
     """The first `count` portraits of the set `seed` in `folder`; what is missing is made.
 
     `hdris`: a folder of panoramas to light by, else drawn ones. Raises EnvironmentProblem for a
     folder without any, and where Blender's package is missing or fails.
     """
+    settings = settings or PortraitSettings()
     folder.mkdir(parents=True, exist_ok=True)
     panoramas = (
         read_panoramas(hdris) if hdris else procedural_panoramas(folder / ENVIRONMENTS, seed)
     )
-    _begin(folder, _set_fingerprint(seed, panoramas if hdris else [], skins))
-    seeds = build_skins(folder / SKINS, progress, skins)
+    _begin(folder, seed, settings, panoramas)
+    seeds = build_skins(folder / SKINS, settings.skins, settings.skin_texels, progress)
     read = lru_cache(maxsize=8)(lambda number: read_skin(folder / SKINS, number))
     bearded = tuple(_grows_beard(read(number)) for number in seeds)
     missing = [index for index in range(count) if not _facts_file(folder, index).is_file()]
-    work = folder / WORK
-    work.mkdir(exist_ok=True)
-    with _studio(folder / "studio.log") as studio:
-        waiting: Traits | None = None
-        for done, index in enumerate([*missing, None]):
-            traits = None if index is None else draw_traits(seed, index, len(seeds), bearded)
-            if traits is not None:
-                _write_spec(work, traits, compose(traits, read(traits.skin), panoramas))
-                studio.order(_name(work, traits))
-            if waiting is not None:
-                studio.wait_for_one()
-                _finish(folder, work, waiting, read(waiting.skin))
-                progress(done, len(missing), f"portrait {done} of {len(missing)}")
-            waiting = traits
-    shutil.rmtree(work)
+    orders = [draw_traits(seed, index, len(seeds), bearded) for index in missing]
+    if orders:
+        with TemporaryDirectory() as work, _studio(folder / LOG) as studio:
+            for done, traits in enumerate(orders, start=1):
+                skin = read(traits.skin)
+                _write_spec(Path(work), traits, compose(traits, skin, panoramas, settings))
+                studio.order(_spec_file(Path(work), traits))
+                if done > 1:  # while that one is rendered, the next is composed
+                    _finish(studio, folder, Path(work), orders[done - 2])
+                    progress(done - 1, len(orders), f"portrait {done - 1} of {len(orders)}")
+            _finish(studio, folder, Path(work), orders[-1])
     return read_portraits(folder)
 
 
@@ -154,53 +153,48 @@ def _studio(log: Path) -> Iterator[_Studio]:
             raise
 
 
-def _begin(folder: Path, mark: str) -> None:
-    """Remove what another set left."""
+def _begin(folder: Path, seed: int, settings: PortraitSettings, panoramas: list[Panorama]) -> None:
+    """Say which set this is: by all that decides how it looks; remove what another one left."""
+    mark = fingerprint(
+        seed, asdict(settings), source_fingerprint(__name__), studio_fingerprint(),
+        *(sha256_file(panorama.path) for panorama in panoramas),
+    )  # fmt: skip
     index = folder / INDEX
     former = json.loads(index.read_text("utf-8")) if index.is_file() else {}
     if former.get("fingerprint") != mark:
         for kind in ("picture", "coverage", "person"):
             for path in folder.glob(f"{kind}_*"):
                 path.unlink()
-        write_json(index, {"fingerprint": mark})
-
-
-def _set_fingerprint(seed: int, panoramas: list[Panorama], skins: int) -> str:
-    """Changes with whatever decides how the portraits look."""
-    return fingerprint(
-        seed, skins, source_fingerprint(__name__), studio_fingerprint(),
-        *(sha256_file(panorama.path) for panorama in panoramas),
-    )  # fmt: skip
+        write_json(index, {"fingerprint": mark, "seed": seed, "settings": asdict(settings)})
 
 
 def _grows_beard(skin: Skin) -> bool:
     return not skin.person.female and skin.person.age_years >= _BEARDS_FROM_AGE
 
 
-def _name(work: Path, traits: Traits) -> Path:
+def _spec_file(work: Path, traits: Traits) -> Path:
     return (work / f"{traits.index:05d}.json").resolve()
 
 
 def _write_spec(work: Path, traits: Traits, portrait: PortraitSpec) -> None:
-    path = _name(work, traits)
+    path = _spec_file(work, traits)
     write_arrays(path.with_suffix(".npz"), **portrait.arrays)
     write_json(path.with_suffix(".facts"), asdict(traits) | portrait.facts)
     write_json(path, portrait.spec)
 
 
-def _finish(folder: Path, work: Path, traits: Traits, skin: Skin) -> None:
-    """Develop and store a rendered portrait; the facts come last and mark it as whole."""
-    path = _name(work, traits)
+def _finish(studio: _Studio, folder: Path, work: Path, traits: Traits) -> None:
+    """Await, develop and store a portrait; its facts come last and mark it as whole."""
+    studio.wait_for_one()
+    path = _spec_file(work, traits)
     rendered = read_arrays(path.with_suffix(".rendered.npz"))
+    facts = json.loads(path.with_suffix(".facts").read_text("utf-8"))
     coverage = rendered["coverage"]
-    picture = develop(
-        rendered["linear"], coverage, skin.tone_angle_deg, traits.random("development")
-    )
+    random = traits.random("development")
+    picture = develop(rendered["linear"], coverage, facts["tone_angle_deg"], random)
     write_png(folder / f"picture_{traits.index:05d}.png", picture)
     write_png(folder / f"coverage_{traits.index:05d}.png", coverage)
-    write_json(
-        _facts_file(folder, traits.index), json.loads(path.with_suffix(".facts").read_text())
-    )
+    write_json(_facts_file(folder, traits.index), facts)
     for left in work.glob(f"{path.stem}.*"):
         left.unlink()
 

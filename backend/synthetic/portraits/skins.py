@@ -1,9 +1,9 @@
 """Seeds in; a bank of painted skins without scalp hair, and where hair would grow on them, out.
 
-<seed>/base_color.png, roughness.png   1024 texels; the scalp bare, brows and beard as painted
+<seed>/base_color.png, roughness.png   the scalp bare, brows and beard as painted
        growth.npz                      shares of 255: `atlas_<kind>` (512, 512) and `roots_<kind>`
                                        (R,), over the roots that `Face.roots` strews, by GROWTHS
-skins.json                             what the bank is: version and seeds
+skins.json                             what the bank is: version and size
 
 Painting takes some ten seconds a person, so that one bank serves all portraits.
 """
@@ -39,7 +39,7 @@ from ..corpus.skin_maps import skin_maps, write_maps
 
 # The painter's scalps: a whole hairline, one with bays, and a rim round a bald head; and the beard.
 GROWTHS = ("full", "receding", "bald", "beard")
-COUNT, TEXELS, GROWTH_TEXELS = 36, 1024, 512
+GROWTH_TEXELS = 512
 WORKERS = 2
 _INDEX = "skins.json"
 
@@ -71,13 +71,13 @@ class Skin:
         return float(np.degrees(np.arctan2(lightness - 50.0, yellow)))
 
 
-def build_skins(folder: Path, progress: Progress, count: int = COUNT) -> list[int]:
+def build_skins(folder: Path, count: int, texels: int, progress: Progress) -> list[int]:
     """Paint what is missing of the bank in `folder`, in two processes; returns its seeds.
 
-    A bank of another version of the painter is painted again.
+    A bank of another version of the painter, or of another size, is painted again.
     """
     seeds = list(range(count))
-    version = {"version": corpus_version(), "texels": TEXELS}
+    version = {"version": corpus_version(), "texels": texels}
     index = folder / _INDEX
     known = json.loads(index.read_text("utf-8")) if index.is_file() else None
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,8 +88,9 @@ def build_skins(folder: Path, progress: Progress, count: int = COUNT) -> list[in
         _growth_file(folder, seed).unlink(missing_ok=True)
     write_json(index, version)
     if missing:
-        with ProcessPoolExecutor(WORKERS, get_context("spawn")) as processes:
-            made = processes.map(_paint_skin, [folder] * len(missing), missing)
+        with ProcessPoolExecutor(min(WORKERS, len(missing)), get_context("spawn")) as processes:
+            many = len(missing)
+            made = processes.map(_paint_skin, [folder] * many, missing, [texels] * many)
             for done, seed in enumerate(made, start=1):
                 progress(done, len(missing), f"painted skin {seed}")
     return seeds
@@ -118,14 +119,14 @@ def _growth_file(folder: Path, seed: int) -> Path:
     return folder / str(seed) / "growth.npz"
 
 
-def _paint_skin(folder: Path, seed: int) -> int:
+def _paint_skin(folder: Path, seed: int, texels: int) -> int:
     torch.set_num_threads(1)
     person = draw_person(seed)
     # The painter has no scalp without any hair: its rim is painted in the skin's own colour.
     pigments = (person.melanin, person.eumelanin, person.blood, person.oxygenation)
     bare = skin_albedo(*(np.array(pigment) for pigment in pigments))
     shaved = replace(person, scalp="bald", hair_linear=_triple(bare))
-    face = _face(TEXELS)
+    face = _face(texels)
     out = folder / str(seed)
     out.mkdir(parents=True, exist_ok=True)
     maps = skin_maps(paint(shaved, face.anatomy, face.device), face.anatomy)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from .flow import unit
 from .panoramas import Panorama
+from .settings import USUAL_WIDTH_PX
 from .shell import Shell, cloth_of_grid
 from .sitter import Sitter
 from .solid import Points
 from .traits import Traits
 
-SIZE_PX = (420, 500)
 _WALL_M = 2.4  # half its side
 _UP = np.array([0.0, 0.0, 1.0])
 
@@ -25,22 +25,25 @@ class View:
     """Where the phone is."""
 
     world_from_camera: NDArray[np.float64]  # (4, 4) Blender's camera
+    size_px: tuple[int, int]
     focal_px: float
     direction: Points  # (3,) unit, from the head to the camera
 
     def spec(self) -> dict[str, Any]:
         return {
-            "size_px": list(SIZE_PX),
+            "size_px": list(self.size_px),
             "focal_px": self.focal_px,
             "world_from_camera": self.world_from_camera.tolist(),
         }
 
 
-def draw_view(traits: Traits, yaw_deg: float, pitch_deg: float, sitter: Sitter) -> View:
+def draw_view(
+    traits: Traits, yaw_deg: float, pitch_deg: float, sitter: Sitter, size_px: tuple[int, int]
+) -> View:
     """A phone's camera that sees the shoulders from there; mostly crown to upper chest."""
     random = traits.random("view")
     distance = float(np.exp(random.uniform(np.log(0.34), np.log(0.8))))
-    m_per_px = 0.001 * float(random.uniform(0.8, 1.2))
+    m_per_px = 0.001 * float(random.uniform(0.8, 1.2)) * USUAL_WIDTH_PX / size_px[0]
     back = _direction(np.radians(yaw_deg), np.radians(pitch_deg))
     right = unit(np.cross(_UP, back))
     up = np.cross(back, right)
@@ -54,7 +57,7 @@ def draw_view(traits: Traits, yaw_deg: float, pitch_deg: float, sitter: Sitter) 
     matrix[:3, 1] = np.cos(tilt) * up - np.sin(tilt) * right
     matrix[:3, 2] = back
     matrix[:3, 3] = aim + distance * back
-    return View(matrix, distance / m_per_px, back)
+    return View(matrix, size_px, distance / m_per_px, back)
 
 
 def draw_light(traits: Traits, panoramas: list[Panorama]) -> dict[str, Any]:

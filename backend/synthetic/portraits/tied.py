@@ -8,7 +8,7 @@ from .flow import SKULL_M, Values, unit
 from .grooms import Groom
 from .sitter import Sitter
 from .solid import Points, Solid
-from .strands import MM, Strands, dressed, with_radius
+from .strands import MM, SKIN_GAP_M, Strands, dressed, with_radius
 
 _DOWN = np.array([0.0, 0.0, -1.0])
 _TAIL_SHARE = 3  # one strand in so many goes on behind the band, where they lie close
@@ -31,10 +31,12 @@ def tail(groom: Groom, sitter: Sitter, solid: Solid, random: np.random.Generator
     band, outward = _band(groom, sitter)
     count = groom.count // _TAIL_SHARE
     if not groom.tail_mm:
-        return with_radius(groom, _bun(band, outward, count, random), random)
+        bun = _bun(band, outward, count, random)
+        outside = solid.pushed_out(bun.reshape(-1, 3), SKIN_GAP_M).reshape(bun.shape)
+        return with_radius(groom, outside, random)
     length = MM * groom.tail_mm * random.uniform(0.75, 1.05, count)
     points = np.empty((_TAIL_STEPS + 1, count, 3))
-    points[0] = band + 0.007 * random.normal(0.0, 1.0, (count, 3))
+    points[0] = solid.pushed_out(band + 0.007 * random.normal(0.0, 1.0, (count, 3)), SKIN_GAP_M)
     along = unit(outward + 0.25 * random.normal(0.0, 1.0, (count, 3)))
     for k in range(1, _TAIL_STEPS + 1):
         along = unit(0.75 * along + 0.3 * _DOWN)
