@@ -39,16 +39,17 @@ def score_sources(
     finder, person = WindowFinder(load_template()), PersonNetwork()
     portraits = render_portraits(cache, PORTRAITS, SEED, hdris, TerminalProgress())
     rendered = [window for _, window in windows_of_portraits(portraits, finder)]
-    plain = draw_samples(rendered, 0, person, SEED)
+
+    def samples(windows: Sequence[LabelledWindow], repaints: int) -> Samples:
+        return draw_samples(((window, repaints) for window in windows), person, SEED)
+
+    plain = samples(rendered, 0)
     yield f"{PORTRAITS} rendered people", _score(clips, lambda clip: [plain])
-    few = draw_samples(rendered[:FEW], REPAINTS, person, SEED)
+    few = samples(rendered[:FEW], REPAINTS)
     yield f"{FEW} of them, repainted", _score(clips, lambda clip: [few])
-    repainted = draw_samples(rendered, REPAINTS, person, SEED)
+    repainted = samples(rendered, REPAINTS)
     yield f"{PORTRAITS}, repainted", _score(clips, lambda clip: [repainted])
-    drawn = {
-        clip.name: draw_samples([_window(clip, finder)], STUDIO_REPAINTS, person, SEED)
-        for clip in clips
-    }
+    drawn = {clip.name: samples([_window(clip, finder)], STUDIO_REPAINTS) for clip in clips}
 
     def others(clip: LabelledClip) -> list[Samples]:
         return [samples for name, samples in drawn.items() if name != clip.name]

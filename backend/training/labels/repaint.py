@@ -5,6 +5,8 @@ A network that has seen a few hundred people would take their colours for the cl
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,13 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.labels import BACKGROUND, CLOTHES, HAIR, SKIN
 
 from ...imaging.image_files import Image8
+from ...stages.tracking.labels.head_window import DISTANCE_M, Place
 
 # How often each part is painted anew.
 BACKGROUND_SHARE, HAIR_SHARE, CLOTHES_SHARE, SKIN_SHARE = 0.5, 0.5, 0.6, 0.5
 GREY_SHARE = 0.06  # monochrome footage
+# Few of the rendered are bald; so others are made so, down to this height over the eyes.
+SHAVED_SHARE, SHAVED_ABOVE_M = 0.2, (-0.01, 0.07)
 BORDER_PX = 1.2  # softness of a part's border
 # sRGB in [0, 1] that hair has: darkest black, browns, red, blond, grey, white.
 HAIR_TONES = np.array(
@@ -28,27 +33,71 @@ HAIR_TONES = np.array(
 )  # fmt: skip
 
 
-def repaint(picture_srgb: Image8, labels: NDArray[np.uint8], random: np.random.Generator) -> Image8:
-    """A picture (H, W, 3) with its labels (h, w), as another person might look elsewhere."""
+@dataclass(frozen=True)
+class Repainted:
+    picture: Image8  # (H, W, 3)
+    labels: NDArray[np.uint8]  # (h, w)
+
+
+def repaint(
+    picture_srgb: Image8,
+    labels: NDArray[np.uint8],
+    place: NDArray[np.float32],
+    random: np.random.Generator,
+) -> Repainted:
+    """A window's picture (H, W, 3) with its labels (h, w), as another person might look elsewhere.
+
+    `place` (h, w, P): as `HeadWindow` has it.
+    """
     image = picture_srgb.astype(np.float32) / 255.0
-    size = (image.shape[1], image.shape[0])
-
-    def part(label: int) -> NDArray[np.float32]:
-        mask = cv2.resize((labels == label).astype(np.float32), size)
-        return cv2.GaussianBlur(mask, (0, 0), BORDER_PX)[..., None]
-
-    if random.random() < BACKGROUND_SHARE:
-        there = part(BACKGROUND)
+    shaved = random.random() < SHAVED_SHARE
+    if shaved:
+        image, labels = _shave(image, labels, place, random)
+    if shaved or random.random() < BACKGROUND_SHARE:
+        there = _part(image, labels == BACKGROUND)
         image = image * (1.0 - there) + _backdrop(image, there, random) * there
     if random.random() < HAIR_SHARE:
-        image = _recolour(image, part(HAIR), _hair_tone(random), random)
+        image = _recolour(image, _part(image, labels == HAIR), _hair_tone(random), random)
     if random.random() < CLOTHES_SHARE:
-        image = _recolour(image, part(CLOTHES), _clothes_tone(image, labels, random), random)
+        tone = _clothes_tone(image, labels, random)
+        image = _recolour(image, _part(image, labels == CLOTHES), tone, random)
     if random.random() < SKIN_SHARE:
         gain = np.exp(random.normal(0.0, (0.35, 0.30, 0.30)) + random.normal(0.0, 0.15))
-        there = part(SKIN)
+        there = _part(image, labels == SKIN)
         image = image * (1.0 + there * (gain.astype(np.float32) ** 0.6 - 1.0))
-    return _film(_light(image, random), random)
+    return Repainted(_film(_light(image, random), random), labels)
+
+
+def _part(image: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(H, W, 1) in [0, 1] of a mask (h, w), with a soft border."""
+    mask = cv2.resize(where.astype(np.float32), image.shape[1::-1])
+    return cv2.GaussianBlur(mask, (0, 0), BORDER_PX)[..., None]
+
+
+def _shave(
+    image: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    place: NDArray[np.float32],
+    random: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Hair above some height becomes bare scalp, lit unevenly, or background beside the head."""
+    high = place[..., Place.HEIGHT] * DISTANCE_M > random.uniform(*SHAVED_ABOVE_M)
+    gone = (labels == HAIR) & high
+    scalp = gone & (place[..., Place.INSIDE] > 0.0)
+    small = cv2.resize(image, labels.shape[::-1], interpolation=cv2.INTER_AREA)
+    skin = small[(labels == SKIN) & (place[..., Place.INSIDE] > 0.0)]
+    if not len(skin) or not scalp.any():
+        return image, labels
+    tone = np.median(skin, axis=0) * random.uniform(0.7, 1.1)
+    corners = random.normal(0.0, 0.3, (3, 3)).astype(np.float32)
+    shade = cv2.resize(corners, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)[..., None]
+    pores = random.normal(0.0, random.uniform(0.0, 0.06), (*image.shape[:2], 1))
+    bare = _clip(tone * np.exp(shade + cv2.GaussianBlur(pores, (0, 0), 1.0)[..., None]))
+    there = _part(image, scalp)
+    out = labels.copy()
+    out[gone] = BACKGROUND
+    out[scalp] = SKIN
+    return image + there * (bare - image), out
 
 
 def _hair_tone(random: np.random.Generator) -> NDArray[np.float32]:

@@ -13,40 +13,46 @@ from studio_avatar_addon.avatar.labels import LABEL_NAMES
 from ...detector.person_network import PersonNetwork
 from ...stages.tracking.labels.features import window_features
 from .labelled_windows import LabelledWindow
-from .repaint import repaint
+from .repaint import Repainted, repaint
 
-PIXELS_A_CLASS = 250  # of each repainted picture, at most
-BORDER_SHARE = 0.5  # of them beside another class: there the network must decide
+# Of each repainted picture: anywhere, beside another class, where the network must decide, and of
+# each class.
+PIXELS, BORDER_PIXELS, RARE_PIXELS = 400, 500, 40
 
 
 def draw_samples(
-    windows: Iterable[LabelledWindow], repaints: int, network: PersonNetwork, seed: int
+    windows: Iterable[tuple[LabelledWindow, int]], network: PersonNetwork, seed: int
 ) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    """Features (N, F) and labels (N,) of every window as it is and `repaints` times repainted."""
+    """Features (N, F) and labels (N,) of every window, as it is and so many times repainted."""
     random = np.random.default_rng(seed)
     features, labels = [], []
-    for one in windows:
+    for one, repaints in windows:
         for turn in range(repaints + 1):
-            picture = one.picture if turn == 0 else repaint(one.picture, one.labels, random)
-            values = window_features(picture, one.window, network).values
-            place = _draw_pixels(one.labels, random)
+            shown = Repainted(one.picture, one.labels)
+            if turn > 0:
+                shown = repaint(one.picture, one.labels, one.window.place, random)
+            values = window_features(shown.picture, one.window, network).values
+            place = _draw_pixels(shown.labels, random)
             features.append(values.reshape(-1, values.shape[2])[place].astype(np.float16))
-            labels.append(one.labels.ravel()[place].astype(np.int64))
+            labels.append(shown.labels.ravel()[place].astype(np.int64))
     return np.concatenate(features), np.concatenate(labels)
 
 
 def _draw_pixels(labels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.int64]:
-    """Flat places, as many of each class, half of them along its borders."""
-    border = _beside_another(labels)
-    drawn = []
-    for label in range(len(LABEL_NAMES)):
-        inside = np.flatnonzero(labels == label)
-        edge = np.flatnonzero((labels == label) & border)
-        along = min(len(edge), round(BORDER_SHARE * PIXELS_A_CLASS))
-        drawn.append(random.choice(edge, along, replace=False) if along else edge)
-        rest = min(len(inside), PIXELS_A_CLASS - along)
-        drawn.append(random.choice(inside, rest, replace=False) if rest else inside[:0])
+    """Flat places, by chance: so the network learns how frequent each class is. Some of each rare
+    one, too."""
+    judged = np.flatnonzero(labels < len(LABEL_NAMES))
+    border = np.flatnonzero((labels < len(LABEL_NAMES)) & _beside_another(labels))
+    drawn = [_some(judged, PIXELS, random), _some(border, BORDER_PIXELS, random)]
+    drawn += [
+        _some(np.flatnonzero(labels == label), RARE_PIXELS, random)
+        for label in range(len(LABEL_NAMES))
+    ]
     return np.concatenate(drawn)
+
+
+def _some(places: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    return random.choice(places, min(count, len(places)), replace=False)
 
 
 def _beside_another(labels: NDArray[np.uint8], reach: int = 5) -> NDArray[np.bool_]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -24,23 +25,14 @@ def train_perceptron(
     input_noise: float,
     dropout: float = 0.0,
 ) -> LabelNetwork:
-    """A perceptron for features (N, F) and their labels (N,), each class counting alike."""
-    generator = torch.Generator().manual_seed(0)
+    """A perceptron for features (N, F) and their labels (N,)."""
     mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-3
-    inputs = torch.from_numpy((x - mean) / deviation)
-    labels = torch.from_numpy(y)
-    with torch.random.fork_rng(devices=[]):
+    inputs, labels = torch.from_numpy((x - mean) / deviation), torch.from_numpy(y)
+    generator = torch.Generator().manual_seed(0)
+    with _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        widths = (x.shape[1], *hidden)
-        layers: list[torch.nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [
-                torch.nn.Linear(before, after), torch.nn.ReLU(), torch.nn.Dropout(dropout)
-            ]  # fmt: skip
-        model = torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], classes))
-        count = torch.bincount(labels, minlength=classes).float()
-        weight = torch.where(count > 0, count.clamp(min=1.0).rsqrt(), 0.0)
-        loss = torch.nn.CrossEntropyLoss(weight / weight.sum() * (count > 0).sum())
+        model = _perceptron((x.shape[1], *hidden), classes, dropout)
+        loss = torch.nn.CrossEntropyLoss()
         optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
         for _ in range(steps):
@@ -58,3 +50,22 @@ def train_perceptron(
         tuple(layer.weight.detach().numpy().T.copy() for layer in linear),
         tuple(layer.bias.detach().numpy().copy() for layer in linear),
     )
+
+
+def _perceptron(widths: Sequence[int], classes: int, dropout: float) -> torch.nn.Sequential:
+    layers: list[torch.nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [torch.nn.Linear(before, after), torch.nn.ReLU(), torch.nn.Dropout(dropout)]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], classes))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Batches this small are not worth sharing out, and threads that wait for a busy core take ten
+    times as long; one alone gives the same result everywhere, too."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
