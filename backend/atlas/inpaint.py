@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ..imaging.log_light import TYPICAL_SKIN, chroma
-from ..imaging.smooth_step import smooth_step
+from ..imaging.log_light import TYPICAL_SKIN
 from .texel_map import TexelMap, region, sample_at
 
 # Pull of the neighbours against a vertex' own texels, of which some twenty count as certain.
@@ -32,7 +31,6 @@ MIN_SCALP_VERTICES = 20  # with fewer, their median would be a stray colour's
 NOSTRIL_LOG = np.array([-1.7, -2.4, -2.5], np.float32)
 # Texels from unseen ones within which a lip may be the dark between the lips, a neck the collar.
 RIM_2048, RIM_PARTS = 6, ("lips", "nostrils", "neck")
-FOREIGN_CHROMA = (0.45, 0.80)  # log chroma distance from skin
 # The membrane misses what varies within a quad; that remainder fades out over this many texels
 # of the coarse grid.
 FADE_SIZE = 512
@@ -56,17 +54,6 @@ def erode_doubtful_edges(texels: TexelMap, coverage: FloatArray) -> NDArray[np.f
     inner = texels.gather(cv2.GaussianBlur(cv2.erode(image, disc), (0, 0), reach / 2))
     doubtful = texels.interpolate(region(texels.template, *RIM_PARTS))
     return coverage + doubtful * (np.minimum(coverage, inner) - coverage)
-
-
-def remove_foreign_colours(
-    texels: TexelMap, albedo_log: FloatArray, coverage: FloatArray
-) -> NDArray[np.float32]:
-    """`seen` (n,) less what has no colour of skin: collars, hats, coloured walls at the outline."""
-    bare = coverage * (1.0 - texels.interpolate(region(texels.template, *NOT_BARE)))
-    if not (bare > 0.5).any():
-        return coverage
-    deviation = chroma(albedo_log - np.median(albedo_log[bare > 0.5], 0))
-    return coverage * (1.0 - smooth_step(*FOREIGN_CHROMA, np.linalg.norm(deviation, axis=1)))
 
 
 def inpaint(

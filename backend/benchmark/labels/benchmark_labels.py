@@ -24,6 +24,7 @@ from studio_avatar_addon.avatar.files import write_json
 from ...job.cache_folder import cache_folder
 from ...job.terminal import TerminalProgress
 from ...synthetic.portraits.render_portraits import render_portraits
+from ...synthetic.portraits.settings import PortraitSettings
 from ..head.reference import DEFAULT_HEADS
 from ..markdown_table import table_head, table_line
 from .hand_labels import LabelledClip, at_size_of, labelled_clips
@@ -34,7 +35,7 @@ from .stray_colours import PLACES, stray_colours
 from .ways import PRODUCT, WAYS, Labeller
 
 LABELS, CLIPS, HDRIS = (DEFAULT_HEADS.parent / name for name in ("labels", "clips", "hdri"))
-PORTRAITS, SEED = 60, 2  # the training's have another seed
+PORTRAITS, SEED, PERSONS = 36, 2, 12  # the training's have another seed and other persons
 KINDS = (
     "style", "curl", "colour", "skin_type", "hat", "has_glasses", "has_stranger", "backdrop",
 )  # fmt: skip
@@ -93,7 +94,10 @@ def _print_clips(labeller: Labeller, clips: Sequence[LabelledClip]) -> dict[str,
 def _print_rendered(labeller: Labeller) -> dict[str, Any]:
     """Of rendered people: all ways, then the product's by kind."""
     folder = cache_folder() / "benchmark" / "portraits"
-    portraits = render_portraits(folder, PORTRAITS, SEED, None, TerminalProgress())
+    portraits = render_portraits(
+        folder, PORTRAITS, SEED, HDRIS if HDRIS.is_dir() else None, TerminalProgress(),
+        PortraitSettings(skins=PERSONS),
+    )  # fmt: skip
     scores: dict[str, list[Score]] = defaultdict(list)
     by_kind: dict[str, list[Score]] = defaultdict(list)
     for portrait in rendered_people(portraits):

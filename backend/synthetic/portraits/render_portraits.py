@@ -41,6 +41,7 @@ from .settings import PortraitSettings
 from .skins import Skin, build_skins, read_skin
 from .traits import Traits, draw_traits
 
+SKINS_A_SET = 1000
 STUDIO = "studio_avatar_addon.scene.portrait_studio"
 INDEX, SKINS, ENVIRONMENTS = "portraits.json", "skins", "environments"
 LOG = "studio.log"
@@ -79,7 +80,9 @@ def render_portraits(
         read_panoramas(hdris) if hdris else procedural_panoramas(folder / ENVIRONMENTS, seed)
     )
     _begin(folder, seed, settings, panoramas)
-    seeds = build_skins(folder / SKINS, settings.skins, settings.skin_texels, progress)
+    # No two sets share a person: what one teaches, another may judge.
+    seeds = range(seed * SKINS_A_SET, seed * SKINS_A_SET + settings.skins)
+    build_skins(folder / SKINS, seeds, settings.skin_texels, progress)
     read = lru_cache(maxsize=8)(lambda number: read_skin(folder / SKINS, number))
     bearded = tuple(_grows_beard(read(number)) for number in seeds)
     missing = [index for index in range(count) if not _facts_file(folder, index).is_file()]
@@ -87,7 +90,7 @@ def render_portraits(
     if orders:
         with TemporaryDirectory() as work, _studio(folder / LOG) as studio:
             for done, traits in enumerate(orders, start=1):
-                skin = read(traits.skin)
+                skin = read(seeds[traits.skin])
                 _write_spec(Path(work), traits, compose(traits, skin, panoramas, settings))
                 studio.order(_spec_file(Path(work), traits))
                 if done > 1:  # while that one is rendered, the next is composed

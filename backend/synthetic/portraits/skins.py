@@ -11,6 +11,7 @@ Painting takes some ten seconds a person, so that one bank serves all portraits.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -71,12 +72,11 @@ class Skin:
         return float(np.degrees(np.arctan2(lightness - 50.0, yellow)))
 
 
-def build_skins(folder: Path, count: int, texels: int, progress: Progress) -> list[int]:
-    """Paint what is missing of the bank in `folder`, in two processes; returns its seeds.
+def build_skins(folder: Path, seeds: Sequence[int], texels: int, progress: Progress) -> None:
+    """Paint what is missing of the bank in `folder`, a person for each seed, in two processes.
 
     A bank of another version of the painter, or of another size, is painted again.
     """
-    seeds = list(range(count))
     version = {"version": corpus_version(), "texels": texels}
     index = folder / _INDEX
     known = json.loads(index.read_text("utf-8")) if index.is_file() else None
@@ -93,7 +93,6 @@ def build_skins(folder: Path, count: int, texels: int, progress: Progress) -> li
             made = processes.map(_paint_skin, [folder] * many, missing, [texels] * many)
             for done, seed in enumerate(made, start=1):
                 progress(done, len(missing), f"painted skin {seed}")
-    return seeds
 
 
 def read_skin(folder: Path, seed: int) -> Skin:

@@ -17,8 +17,8 @@ from .atlas_maps import SCALP_THRESHOLD, AtlasMaps
 from .batch_noise import smooth_field, uniform
 from .blend import upsample
 
-# Painted hair is known by its colour: log light below the face's skin; or log red below it, where it
-# is no brighter than skin, on the scalp by GLOSS.
+# Painted hair is known by its colour: log light below the face's skin; or log red below it, where
+# it is no brighter than skin, on the scalp by GLOSS.
 HAIR_DARKNESS, HAIR_REDNESS_LOSS, GLOSS = 0.55, 0.16, 0.25
 MARGIN = 5  # texels of a COARSE atlas round hair that the stage takes off with it
 # Hair that no texture shows, as it hangs: how ragged its outline, over how much it thins out.
