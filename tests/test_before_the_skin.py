@@ -88,6 +88,7 @@ def test_what_is_labelled_otherwise_reaches_not_the_texture(still_light, light, 
     assert coverage[shown(hand)].mean() > 0.9, "other frames show what the hand hides"
     low = fringe & (rest[:, 2] < np.quantile(rest[forehead > 0.5, 2], 0.55))
     assert (colour[shown(low), 1] < colour[shown(low), 0]).mean() > 0.85, "skin is made up"
+    assert phone.hair_linear is not None
     np.testing.assert_allclose(phone.hair_linear / GREEN, 1.0, atol=0.5)
     assert [finding.code for finding in phone.findings] == ["hair_over_forehead"]
 

@@ -32,7 +32,7 @@ SAMPLE = DEFAULT_TEMPLATE.parent / "sample" / "sample.mp4"
 def face() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """The sample's first frame (H, W, 3) and its landmarks."""
     with av.open(str(SAMPLE)) as clip, FaceMesh(tracking=False) as mesh:
-        frame = next(clip.decode(video=0)).to_ndarray(format="rgb24")
+        frame = np.asarray(next(clip.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
         return frame, mesh.detect(frame)[0]
 
 
@@ -57,7 +57,9 @@ def dressed(face) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.bool_]]]:
     cv2.fillConvexPoly(hair, oval, 0)
     neck = slice(round(centre - 0.3 * width), round(centre + 0.3 * width))
     hair[round(chin - 0.2 * width) :, neck] = 0
-    strands = cv2.GaussianBlur(random.normal(0.0, 60.0, frame.shape[:2]), (1, 41), 0, sigmaX=0.8)
+    strands = cv2.GaussianBlur(
+        random.normal(0.0, 60.0, frame.shape[:2]), (0, 0), sigmaX=0.8, sigmaY=10.0
+    )
     image = frame.astype(np.float32)
     image[hair > 0] = np.array([48, 34, 26]) + strands[hair > 0][:, None]
     shirt = np.zeros_like(hair)
@@ -92,7 +94,7 @@ def test_long_hair_and_a_shirt_are_told_from_skin(face, grey):
 
 def test_the_window_is_upright_and_leads_back(face, finder):
     frame, points = face
-    window = finder.find(points, frame.shape[1::-1])
+    window = finder.find(points, frame)
     picture = window.picture(frame)
     again = np.dstack([window.in_frame(picture[..., c], frame.shape[1::-1], -1) for c in range(3)])
     near = cv2.convexHull(points.astype(np.int32))
@@ -100,7 +102,7 @@ def test_the_window_is_upright_and_leads_back(face, finder):
     assert np.abs(again - frame)[inside].mean() < 6.0
     turned = np.rot90(frame).copy()
     moved = np.stack([points[:, 1], frame.shape[1] - points[:, 0]], axis=1)
-    sideways = finder.find(moved, turned.shape[1::-1]).picture(turned)
+    sideways = finder.find(moved, turned).picture(turned)
     assert np.abs(sideways.astype(int) - picture)[150:350, 200:300].mean() < 6.0
 
 

@@ -60,9 +60,9 @@ def score_sources(
 
 def _window(clip: LabelledClip, finder: WindowFinder) -> LabelledWindow:
     frame = clip.frames[clip.at]
-    window = finder.find(clip.landmarks_px[clip.at], frame.shape[1::-1])
+    window = finder.find(clip.landmarks_px[clip.at], frame)
     truth = at_size_of(frame[..., 0], clip.truth)
-    return LabelledWindow(window, np.asarray(window.picture(frame)), window.labels(truth, UNSURE))
+    return LabelledWindow(window, window.picture(frame), window.labels(truth, UNSURE))
 
 
 def _score(

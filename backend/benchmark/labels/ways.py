@@ -59,8 +59,8 @@ class Labeller:
         )[at].labels
         seconds = (time.monotonic() - began) / len(frames)
         image = frames[at]
-        window = self._finder.find(landmarks_px[at], image.shape[1::-1])
-        found = window_features(np.asarray(window.picture(image)), window, self._person)
+        window = self._finder.find(landmarks_px[at], image)
+        found = window_features(window.picture(image), window, self._person)
         plain = {
             PLACE: place_prior(window.place, found.person),
             NETWORK: self._network.probabilities(found.values),

@@ -94,7 +94,5 @@ def _labelled(
     faces = mesh.detect(image)
     if not len(faces):
         return None
-    window = finder.find(faces[0], image.shape[1::-1])
-    return LabelledWindow(
-        window, np.asarray(window.picture(image), np.uint8), window.labels(labels, UNSURE)
-    )
+    window = finder.find(faces[0], image)
+    return LabelledWindow(window, window.picture(image), window.labels(labels, UNSURE))

@@ -21,6 +21,7 @@ BACKGROUND_SHARE, HAIR_SHARE, CLOTHES_SHARE, SKIN_SHARE = 0.5, 0.5, 0.6, 0.5
 GREY_SHARE = 0.06  # monochrome footage
 # Few of the rendered are bald; so others are made so, down to this height over the eyes.
 SHAVED_SHARE, SHAVED_ABOVE_M = 0.2, (-0.01, 0.07)
+LUMA = np.array([0.3, 0.6, 0.1], np.float32)  # of sRGB, roughly
 BORDER_PX = 1.2  # softness of a part's border
 # sRGB in [0, 1] that hair has: darkest black, browns, red, blond, grey, white.
 HAIR_TONES = np.array(
@@ -134,9 +135,7 @@ def _recolour(
     if weight < 1.0:
         return image
     mean = (image * there).sum(axis=(0, 1)) / weight
-    shade = (image @ np.float32([0.3, 0.6, 0.1]))[..., None] / max(
-        float(mean @ np.float32([0.3, 0.6, 0.1])), 0.02
-    )
+    shade = (image @ LUMA)[..., None] / max(float(mean @ LUMA), 0.02)
     contrast = np.float32(random.uniform(0.6, 1.1))
     # Dark parts are mostly gloss: taken as shade, their light places would be glaring.
     painted = tone * np.clip(shade, 0.0, 2.5) ** contrast
@@ -171,7 +170,7 @@ def _light(image: NDArray[np.float32], random: np.random.Generator) -> NDArray[n
     image = image * np.exp(field + tint)
     image = _clip(image) ** np.float32(np.exp(random.normal(0.0, 0.15)))
     if random.random() < GREY_SHARE:
-        image = np.repeat((image @ np.float32([0.3, 0.6, 0.1]))[..., None], 3, axis=2)
+        image = np.repeat((image @ LUMA)[..., None], 3, axis=2)
     return _clip(image)
 
 

@@ -25,7 +25,7 @@ from ....detector.landmark_indices import (
 )
 from ....detector.landmark_table import load_landmark_table
 from ....geometry.raster import interpolate_vertices, rasterize
-from ....imaging.image_files import Pixels
+from ....imaging.image_files import Image8, Pixels
 
 # The window: a square of .51 m, so that the person network takes it as it is at 2 mm a pixel. Hair
 # over the shoulders fits in; what lies beyond is not labelled.
@@ -68,16 +68,16 @@ class HeadWindow:
     landmarks_px: NDArray[np.float32]  # (478, 2) in the picture
     place: NDArray[np.float32]  # (GRID_PX, GRID_PX, len(Place) - 1 + len(PARTS))
 
-    def picture(self, image: Pixels) -> Pixels:
-        """The window's part of a frame (H, W, 3) or (H, W), borders continued."""
+    def picture(self, image: Image8) -> Image8:
+        """The window's part of a frame (H, W, 3), borders continued."""
         scale = float(np.sqrt(abs(np.linalg.det(self.frame_from_window[:, :2]))))
         if scale > 1.0:  # average what is shrunk
-            image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.45 * scale), image.dtype)
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.45 * scale), np.uint8)
         return np.asarray(
             cv2.warpAffine(
                 image, _centres(self.frame_from_window), (PICTURE_PX, PICTURE_PX),
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
-            ), image.dtype,
+            ), np.uint8,
         )  # fmt: skip
 
     def labels(self, labels: NDArray[np.uint8], unknown: int) -> NDArray[np.uint8]:
@@ -138,9 +138,9 @@ class WindowFinder:
         )
         self._eyes_m = template.eye_centre_m.mean(axis=0)
 
-    def find(self, landmarks_px: FloatArray, size_px: tuple[int, int]) -> HeadWindow:
-        """For landmarks (478, 2) in a frame of width and height `size_px`."""
-        width, height = size_px
+    def find(self, landmarks_px: FloatArray, image: Pixels) -> HeadWindow:
+        """For landmarks (478, 2) in a frame (H, W, 3), of which only the size counts."""
+        height, width = image.shape[:2]
         focal = FOCAL_SIDES * max(width, height)
         matrix = np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
         points = landmarks_px[:MESH_LANDMARKS].astype(np.float64)

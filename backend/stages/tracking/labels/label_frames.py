@@ -74,7 +74,7 @@ class FrameLabeller:
             yield _finish(image, one.window, _both(one, clip), hands[k])
 
     def _judge(self, image: Image8, landmarks_px: FloatArray) -> _Judged:
-        window = self._finder.find(landmarks_px, image.shape[1::-1])
+        window = self._finder.find(landmarks_px, image)
         found = window_features(window.picture(image), window, self._person)
         probabilities = self._network.probabilities(found.values)
         if (probabilities.max(axis=2) > SURE).mean() < MIN_SURE_SHARE:
@@ -85,7 +85,7 @@ class FrameLabeller:
 
 def _clip_network(judged: Sequence[_Judged]) -> LabelNetwork | None:
     looks = [one.look.astype(np.float32) for one in judged]
-    return fit_clip_network(looks, [one.probabilities for one in judged])
+    return fit_clip_network(looks, [one.probabilities.astype(np.float32) for one in judged])
 
 
 def _both(one: _Judged, clip: LabelNetwork | None) -> NDArray[np.float32]:
