@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from studio_avatar_addon.avatar.template import HeadTemplate
-from studio_avatar_addon.avatar.types import BoolArray
+from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ...atlas.inpaint import extrapolate
 from ...atlas.texel_map import TexelMap, region, sample_at, texel_map, twin_coordinates
 from ...imaging.log_light import log_light
 from ..frame_sampling.frame_sampler import FrameSampler
-from ..frame_sampling.texel_views import view_texels
+from ..frame_sampling.texel_views import pixels_per_m, view_texels
 from .common_light import CommonLight
 
 COARSE = 512  # texels a side, about a millimetre each: areas of hair, not strands
@@ -34,7 +34,10 @@ LOWEST_M = -0.015
 MIN_VIEWED = 0.3  # summed weight of the views from which a texel is judged
 MIN_POINTS = 200  # of the coarse atlas
 MIN_SCALP_SHARE = 0.04  # of the seen scalp that hair hides; less is an error of the labels
-EXPECTED_HAIR_FACTOR = 3.0  # the unseen scalp is as hairy as the seen one, times this
+# The unseen scalp is as hairy as this share of the seen one that lies farthest behind the forehead:
+# before it hairlines recede.
+REARMOST_SHARE = 1 / 3
+CLEAR_M, MIN_PIXELS = 0.003, 50  # hair's colour: so far from anything else, of so many pixels
 EDGE_SOFTNESS = 4.0  # coarse texels over which a hairline thins out
 
 
@@ -62,7 +65,8 @@ class HairVote:
         count = len(self._texels)
         self._skin = np.zeros(count, np.float32)
         self._hair = np.zeros(count, np.float32)
-        self._light = np.zeros((count, 3), np.float32)
+        self._scalp = self._texels.interpolate(region(texels.template, "scalp")) > PART_THRESHOLD
+        self._colours: list[NDArray[np.float32]] = []  # (3,) log light of each frame's hair
 
     def add(self, frame: FrameSampler) -> None:
         """Count what a frame shows of each texel."""
@@ -71,9 +75,13 @@ class HairVote:
         skin, hair = (view.weight[:, None] * sample_at(shown, view.points_px)).T
         self._skin += skin
         self._hair += hair
-        filmed = log_light(np.maximum(sample_at(frame.linear, view.points_px), 0.0))
-        to_common = self._common_light.to_common(frame.k)
-        self._light += hair[:, None] * (filmed + self._texels.sample(to_common))
+        # Where hair meets skin or sky its pixels are mixed.
+        reach = 2 * max(round(CLEAR_M * pixels_per_m(frame.posed, frame.fit)), 1) + 1
+        inner = cv2.erode(frame.hair.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+        if inner.sum() >= MIN_PIXELS:
+            to_common = self._texels.sample(self._common_light.to_common(frame.k))[self._scalp]
+            filmed = log_light(frame.linear[inner])
+            self._colours.append(np.median(filmed, axis=0) + np.median(to_common, axis=0))
 
     def result(self, texels: TexelMap) -> FilmedHair:
         """For another atlas of the same template."""
@@ -90,7 +98,7 @@ class HairVote:
         }  # fmt: skip
         seen_scalp = observed & part["scalp"]
         share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), MIN_POINTS)
-        if share < MIN_SCALP_SHARE:
+        if share < MIN_SCALP_SHARE or not self._colours:
             return FilmedHair.none(len(texels))
         rest = coarse.interpolate(texels.template.vertices_m)
         near = cKDTree(rest[part["scalp"]][::SCALP_STEP]).query(rest)[0] < HAIRLINE_M
@@ -99,7 +107,8 @@ class HairVote:
         hanging = hair & part["forehead"] & ~growing
         # What only one side shows below the scalp hangs there.
         growing &= part["scalp"] | _other_side_agrees(coarse, hair, observed)
-        prior = region(texels.template, "scalp") * min(share * EXPECTED_HAIR_FACTOR, 1.0)
+        behind = _share(hair & part["scalp"], _rearmost(rest, part["forehead"], seen_scalp))
+        prior = region(texels.template, "scalp") * behind
         shown = (hair & growing)[:, None].astype(np.float32)
         grows = extrapolate(coarse, shown, observed.astype(np.float32), prior[:, None])[:, 0]
         grows = np.clip(grows, 0.0, 1.0) * growing
@@ -107,15 +116,23 @@ class HairVote:
         return FilmedHair(
             hidden=texels.sample(coarse.scatter(hair.astype(np.float32))),
             grows=texels.sample(soft, cv2.INTER_LINEAR),
-            colour_log=self._colour(hair & part["scalp"]),
+            colour_log=self._colour(),
             over_forehead=_share(hanging, observed & part["forehead"]),
         )
 
-    def _colour(self, where: BoolArray) -> NDArray[np.float32]:
-        """(3,) less the shading."""
-        filmed = self._light[where] / self._hair[where, None]
-        shading = self._common_light.shading(self._texels)[where]
-        return np.median(filmed - shading, axis=0).astype(np.float32)
+    def _colour(self) -> NDArray[np.float32]:
+        """(3,) less the shading on the scalp."""
+        shading = self._common_light.shading(self._texels)[self._scalp]
+        return (np.median(self._colours, axis=0) - np.median(shading, axis=0)).astype(np.float32)
+
+
+def _rearmost(rest_m: FloatArray, forehead: BoolArray, seen_scalp: BoolArray) -> BoolArray:
+    """(n,) the part of the seen scalp, of points (n, 3), that lies farthest from the forehead."""
+    tree = cKDTree(rest_m[forehead][::SCALP_STEP])
+    away, _ = tree.query(rest_m[seen_scalp])
+    out = np.zeros(len(rest_m), bool)
+    out[seen_scalp] = away >= np.quantile(away, 1.0 - REARMOST_SHARE)
+    return out
 
 
 def _lowest_height_m(template: HeadTemplate) -> float:

@@ -1,5 +1,5 @@
-"""A `Capture` in, one person's face and silhouette out: landmarks of all frames, masks of the
-chosen ones."""
+"""A `Capture` in, one person's face and silhouette out: landmarks of all frames, masks and labels
+of the chosen ones."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _label(
     found = labeller.label(
         lambda k: read_image_8bit(capture.frame_paths[k]),
         landmarks_px,
-        [hand_mask(hands, capture.size_px) for hands in hands_px],
+        (hand_mask(hands, capture.size_px) for hands in hands_px),
         lambda k: progress(count + k, PASSES * count, "telling hair and clothes from skin"),
     )
     for frame, one in zip(capture.frame_index, found, strict=True):

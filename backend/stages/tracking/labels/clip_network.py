@@ -23,7 +23,7 @@ ABSENT = -12.0  # log odds of a class without examples
 
 
 def fit_clip_network(
-    looks: Sequence[NDArray[np.float32]], probabilities: Sequence[NDArray[np.float32]]
+    looks: Sequence[NDArray[np.float16]], probabilities: Sequence[NDArray[np.float16]]
 ) -> LabelNetwork | None:
     """From frames' look features (H, W, L) and the shipped network's answers (H, W, C).
 
@@ -35,8 +35,8 @@ def fit_clip_network(
     samples: list[NDArray[np.float32]] = []
     truth: list[NDArray[np.int64]] = []
     for k in chosen:
-        flat, likely = looks[k].reshape(-1, looks[k].shape[-1]), probabilities[k]
-        likely = likely.reshape(-1, classes)
+        flat = looks[k].reshape(-1, looks[k].shape[-1]).astype(np.float32)
+        likely = probabilities[k].reshape(-1, classes).astype(np.float32)
         for label in range(classes):
             sure = np.flatnonzero(likely[:, label] > SURE)
             taken = random.choice(sure, min(len(sure), EXAMPLES), replace=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +41,8 @@ class FrameLabels:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A frame's window after the first pass; half precision, since all frames' are held."""
+    """A frame's grid after the first pass; half precision, since all frames' are held."""
 
-    window: HeadWindow
     look: NDArray[np.float16]
     probabilities: NDArray[np.float16]
 
@@ -59,7 +58,7 @@ class FrameLabeller:
         self,
         read: Callable[[int], Image8],
         landmarks_px: FloatArray,
-        hands: Sequence[BoolArray],
+        hands: Iterable[BoolArray],
         progress: Callable[[int], None],
     ) -> Iterator[FrameLabels]:
         """K frames, in their order. `read(k)` gives frame k (H, W, 3), `landmarks_px` (K, 478, 2)
@@ -68,10 +67,12 @@ class FrameLabeller:
         for k, points in enumerate(landmarks_px):
             progress(k)
             judged.append(self._judge(read(k), points))
-        clip = _clip_network(judged)
-        for k, one in enumerate(judged):
+        clip = fit_clip_network([one.look for one in judged], [one.probabilities for one in judged])
+        for k, (one, hidden) in enumerate(zip(judged, hands, strict=True)):
             image = read(k)
-            yield _finish(image, one.window, _both(one, clip), hands[k])
+            # Found anew: kept, it would take as much room as the rest, and it takes no time.
+            window = self._finder.find(landmarks_px[k], image)
+            yield _finish(image, window, _both(one, clip), hidden)
 
     def _judge(self, image: Image8, landmarks_px: FloatArray) -> _Judged:
         window = self._finder.find(landmarks_px, image)
@@ -80,12 +81,7 @@ class FrameLabeller:
         if (probabilities.max(axis=2) > SURE).mean() < MIN_SURE_SHARE:
             probabilities = place_prior(window.place, found.person)
         look = found.values[..., :LOOK_FEATURES]
-        return _Judged(window, look.astype(np.float16), probabilities.astype(np.float16))
-
-
-def _clip_network(judged: Sequence[_Judged]) -> LabelNetwork | None:
-    looks = [one.look.astype(np.float32) for one in judged]
-    return fit_clip_network(looks, [one.probabilities.astype(np.float32) for one in judged])
+        return _Judged(look.astype(np.float16), probabilities.astype(np.float16))
 
 
 def _both(one: _Judged, clip: LabelNetwork | None) -> NDArray[np.float32]:

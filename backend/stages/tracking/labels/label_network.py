@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.arrays import read_arrays
 from studio_avatar_addon.avatar.errors import EnvironmentProblem
+from studio_avatar_addon.avatar.files import sha256_file
 from studio_avatar_addon.avatar.labels import LABEL_NAMES
 
 WEIGHTS = Path(__file__).with_name("weights.npz")
@@ -42,6 +43,11 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Over the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def weights_sha256(path: Path = WEIGHTS) -> str:
+    """Of the stored weights; empty where there are none."""
+    return sha256_file(path) if path.is_file() else ""
 
 
 def load_label_network(path: Path = WEIGHTS) -> LabelNetwork:
