@@ -23,7 +23,7 @@ from studio_avatar_addon.avatar.files import write_json
 
 from ...job.cache_folder import cache_folder
 from ...job.terminal import TerminalProgress
-from ...synthetic.portraits.render_portraits import render_portraits
+from ...synthetic.portraits.render_portraits import Portrait, render_portraits
 from ...synthetic.portraits.settings import PortraitSettings
 from ..head.reference import DEFAULT_HEADS
 from ..markdown_table import table_head, table_line
@@ -55,9 +55,10 @@ def benchmark_labels(
     figures: dict[str, Any] = {}
     if clips:
         figures["real"] = _print_clips(labeller, clips)
-    figures["rendered"] = _print_rendered(labeller)
+    portraits = _portraits()
+    figures["rendered"] = _print_rendered(labeller, portraits)
     if sources and clips:
-        figures["sources"] = _print_sources(clips)
+        figures["sources"] = _print_sources(clips, portraits)
     if avatars:
         figures["stray"] = _print_stray(clips, avatars)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -91,13 +92,16 @@ def _print_clips(labeller: Labeller, clips: Sequence[LabelledClip]) -> dict[str,
     } | {"seconds_per_frame": float(np.mean(seconds))}
 
 
-def _print_rendered(labeller: Labeller) -> dict[str, Any]:
-    """Of rendered people: all ways, then the product's by kind."""
-    folder = cache_folder() / "benchmark" / "portraits"
-    portraits = render_portraits(
-        folder, PORTRAITS, SEED, HDRIS if HDRIS.is_dir() else None, TerminalProgress(),
-        PortraitSettings(skins=PERSONS),
+def _portraits() -> list[Portrait]:
+    """People of no training, rendered once."""
+    return render_portraits(
+        cache_folder() / "benchmark" / "portraits", PORTRAITS, SEED,
+        HDRIS if HDRIS.is_dir() else None, TerminalProgress(), PortraitSettings(skins=PERSONS),
     )  # fmt: skip
+
+
+def _print_rendered(labeller: Labeller, portraits: Sequence[Portrait]) -> dict[str, Any]:
+    """Of rendered people: all ways, then the product's by kind."""
     scores: dict[str, list[Score]] = defaultdict(list)
     by_kind: dict[str, list[Score]] = defaultdict(list)
     for portrait in rendered_people(portraits):
@@ -118,12 +122,12 @@ def _print_rendered(labeller: Labeller) -> dict[str, Any]:
     return {name: [asdict(score) for score in of] for name, of in (scores | by_kind).items()}
 
 
-def _print_sources(clips: Sequence[LabelledClip]) -> dict[str, Any]:
+def _print_sources(clips: Sequence[LabelledClip], portraits: Sequence[Portrait]) -> dict[str, Any]:
     """Of real frames: small networks, each of one source of the training."""
     print()
     print("\n".join(table_head("learned from, real frames", *SCORE_TITLES)))
     figures = {}
-    for name, scores in score_sources(clips, cache_folder() / "training" / "portraits", HDRIS):
+    for name, scores in score_sources(clips, portraits):
         print(table_line(name, *summary_cells(scores)), flush=True)
         figures[name] = [asdict(score) for score in scores]
     return figures

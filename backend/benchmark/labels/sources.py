@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,9 @@ from studio_avatar_addon.avatar.labels import UNSURE
 from studio_avatar_addon.avatar.template import load_template
 
 from ...detector.person_network import PersonNetwork
-from ...job.terminal import TerminalProgress
 from ...stages.tracking.labels.head_window import WindowFinder
 from ...stages.tracking.labels.label_network import LabelNetwork
-from ...synthetic.portraits.render_portraits import render_portraits
+from ...synthetic.portraits.render_portraits import Portrait
 from ...training.labels.labelled_windows import LabelledWindow, windows_of_portraits
 from ...training.labels.samples import draw_samples
 from ...training.labels.train_labels import STUDIO_REPAINTS, train_network
@@ -23,13 +21,13 @@ from .hand_labels import LabelledClip, at_size_of
 from .label_scores import Score, score_labels
 from .ways import PRODUCT, Labeller
 
-PORTRAITS, FEW = 120, 20  # rendered people: all, and a part of them
+FEW = 12  # of the rendered people
 REPAINTS, STEPS, SEED = 4, 2500, 1
 Samples = tuple[NDArray[np.float16], NDArray[np.int64]]
 
 
 def score_sources(
-    clips: Sequence[LabelledClip], cache: Path, hdris: Path | None
+    clips: Sequence[LabelledClip], portraits: Sequence[Portrait]
 ) -> Iterator[tuple[str, list[Score]]]:
     """By source: the product's scores on the clips, with a network of that source alone.
 
@@ -37,18 +35,17 @@ def score_sources(
     other people's.
     """
     finder, person = WindowFinder(load_template()), PersonNetwork()
-    portraits = render_portraits(cache, PORTRAITS, SEED, hdris, TerminalProgress())
     rendered = [window for _, window in windows_of_portraits(portraits, finder)]
 
     def samples(windows: Sequence[LabelledWindow], repaints: int) -> Samples:
         return draw_samples(((window, repaints) for window in windows), person, SEED)
 
     plain = samples(rendered, 0)
-    yield f"{PORTRAITS} rendered people", _score(clips, lambda clip: [plain])
+    yield f"{len(rendered)} rendered people", _score(clips, lambda clip: [plain])
     few = samples(rendered[:FEW], REPAINTS)
     yield f"{FEW} of them, repainted", _score(clips, lambda clip: [few])
     repainted = samples(rendered, REPAINTS)
-    yield f"{PORTRAITS}, repainted", _score(clips, lambda clip: [repainted])
+    yield f"{len(rendered)}, repainted", _score(clips, lambda clip: [repainted])
     drawn = {clip.name: samples([_window(clip, finder)], STUDIO_REPAINTS) for clip in clips}
 
     def others(clip: LabelledClip) -> list[Samples]:

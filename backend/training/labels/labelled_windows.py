@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class LabelledWindow:
 
 
 def windows_of_portraits(
-    portraits: list[Portrait], finder: WindowFinder
+    portraits: Iterable[Portrait], finder: WindowFinder
 ) -> Iterator[tuple[Portrait, LabelledWindow]]:
     """Those in which the detector finds the face."""
     with FaceMesh(tracking=False) as mesh:

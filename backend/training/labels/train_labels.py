@@ -37,7 +37,7 @@ class Preset:
     steps: int
 
 
-PRESETS = {"cpu": Preset(420, 4, 6000), "workstation": Preset(4000, 4, 20000)}
+PRESETS = {"cpu": Preset(152, 5, 6000), "workstation": Preset(4000, 4, 20000)}
 STUDIO_REPAINTS = 25
 # Few are bald, and all others teach that scalps are hair: those are repainted so much more often.
 RARE_STYLES = {"none": 4, "rim": 3, "stubble": 3, "receding": 2}
@@ -49,7 +49,7 @@ def train_labels(
     """Train the network and store it as `out`/weights.npz, else among the sources; returns that.
 
     `labels`: a studio's own labelled frames, to learn from beside the rendered people. Rendering
-    takes an hour and a half of two cores, goes on where it was interrupted, and is kept in `cache`.
+    takes half an hour of two cores, goes on where it was interrupted, and is kept in `cache`.
     """
     preset, progress = PRESETS[preset_name], TerminalProgress()
     finder, network = WindowFinder(load_template()), PersonNetwork()
