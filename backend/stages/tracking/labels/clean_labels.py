@@ -1,4 +1,4 @@
-"""Likely classes in, one class a pixel out, without specks."""
+"""Likely classes in, the same without specks and without hair that hangs from nowhere out."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from studio_avatar_addon.avatar.labels import BACKGROUND, CLOTHES, HAIR, OTHER, 
 MIN_PART_PX = {BACKGROUND: 80, SKIN: 80, HAIR: 100, CLOTHES: 250, OTHER: 12}
 
 
-def drop_specks(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W, C) at a millimetre a pixel; a part too small for its class loses it."""
+def clean_labels(probabilities: NDArray[np.float32], chin_row: int) -> NDArray[np.float32]:
+    """(H, W, C) at a millimetre a pixel; a part too small for its class loses it, and so does hair
+    that lies wholly below the chin: hair hangs from a head, collars do not."""
     out = probabilities.copy()
     label = out.argmax(axis=2)
     for value, smallest in MIN_PART_PX.items():
         _, part, stats, _ = cv2.connectedComponentsWithStats((label == value).astype(np.uint8))
-        small = stats[:, cv2.CC_STAT_AREA] < smallest
-        small[0] = False
-        out[small[np.asarray(part, int)], value] = 0.0
+        lost = stats[:, cv2.CC_STAT_AREA] < smallest
+        if value == HAIR:
+            lost |= stats[:, cv2.CC_STAT_TOP] > chin_row
+        lost[0] = False
+        out[lost[np.asarray(part, int)], value] = 0.0
     return out / np.maximum(out.sum(axis=2, keepdims=True), 1e-6)

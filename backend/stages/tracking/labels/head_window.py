@@ -42,6 +42,7 @@ _REGIONS = {
     "ears": ("ears_L", "ears_R"), "neck": ("neck",), "jaw": ("jaw", "chin"),
 }  # fmt: skip
 DISTANCE_M = 0.1  # that counts as one among the features
+CHIN_M = -0.1  # of the eyes' height, chin and beard
 FACE_EDGE_M = 0.009  # taken off the face's oval: hair hangs over its rim
 
 
@@ -99,6 +100,12 @@ class HeadWindow:
                 flags=cv2.INTER_LINEAR, borderValue=(beyond,) * 4,
             ), np.float32,
         )  # fmt: skip
+
+    @property
+    def chin_row(self) -> int:
+        """Of the picture, which is upright: the first one below the mean head's chin."""
+        height_m = self.place[:, 0, Place.HEIGHT] * DISTANCE_M
+        return 2 * int((height_m > CHIN_M).sum())
 
     @cached_property
     def face(self) -> NDArray[np.bool_]:

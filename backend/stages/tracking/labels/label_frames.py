@@ -14,7 +14,7 @@ from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
 from ....detector.person_network import PersonNetwork
 from ....imaging.image_files import Image8, pixels_8bit
-from .clean_labels import drop_specks
+from .clean_labels import clean_labels
 from .clip_network import fit_clip_network
 from .features import LOOK_FEATURES, window_features
 from .head_window import HeadWindow, Place, WindowFinder
@@ -97,7 +97,7 @@ def _finish(
     image: Image8, window: HeadWindow, probabilities: NDArray[np.float32], hands: BoolArray
 ) -> FrameLabels:
     size = (image.shape[1], image.shape[0])
-    refined = drop_specks(refine(window.picture(image), probabilities))
+    refined = clean_labels(refine(window.picture(image), probabilities), window.chin_row)
     best = np.full(size[::-1], MIN_SURE, np.float32)
     labels = np.full(size[::-1], UNSURE, np.uint8)
     for label, likely in enumerate(np.moveaxis(refined, 2, 0)):

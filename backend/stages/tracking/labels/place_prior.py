@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.labels import BACKGROUND, CLOTHES, HAIR, LABEL_NAMES, SKIN
 
-from .head_window import DISTANCE_M, Place
+from .head_window import CHIN_M, DISTANCE_M, Place
 
-CHIN_M = -0.095  # of the eyes' height: above it, what is beside the head is hair
 NECK_M = -0.15  # below it, what lies on the neck is clothes
 SURE, LIKELY = 0.95, 0.7
 SURE_DISTANCE_M = 0.006  # from the mean head's outline
