@@ -22,6 +22,7 @@ from backend.detector.landmark_indices import (
 from backend.detector.landmark_table import load_landmark_table
 from backend.imaging.image_files import read_image, write_png
 from backend.stages.fitting import fit_head
+from backend.stages.fitting.bald_vote import BaldVote
 from backend.stages.fitting.bundle_adjustment import (
     FreeParameters,
     Observation,
@@ -35,6 +36,7 @@ from backend.stages.fitting.head_model import (
     SolverState,
     SurfacePoints,
     head_angles,
+    linear_head,
     rotation_from_vector,
 )
 from backend.stages.fitting.riggable_head import eyes_between_lids, make_riggable
@@ -43,7 +45,7 @@ from backend.template_build.learn_landmarks import pose
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.frames import inverse_rigid
-from studio_avatar_addon.avatar.labels import BACKGROUND, HAIR, SKIN
+from studio_avatar_addon.avatar.labels import BACKGROUND, CLOTHES, HAIR, SKIN
 from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import FaceTrack, Finding, HeadFit
 
@@ -135,6 +137,25 @@ def test_hair_neither_swells_the_skull_nor_leaves_it_free(scene: Scene, tmp_path
     assert np.median(error[skull]) < 0.003 and error[skull].max() < 0.006
     error = _distance_after_similarity(haired.neutral_m[face], scene.neutral_m[face])
     assert np.median(error) < 0.001
+
+
+def test_only_a_scalp_that_is_seen_counts_as_bald(template: HeadTemplate) -> None:
+    head, centre = linear_head(template), np.array([200.0, 200.0])
+    shape, weights = np.zeros(head.vertices.shape_basis.shape[2]), np.zeros((1, 52))
+    behind = pose(180.0, 0.0)
+    at = behind[None, :3, :3], behind[None, :3, 3]
+    estimate = SolverState(400.0, *at, shape, weights)
+    bare = np.full((400, 400), SKIN, np.uint8)
+    hat = np.full_like(bare, CLOTHES)
+    hat[:, 198:203] = SKIN
+    for labels, middle, bald in (
+        (bare, centre, True),
+        (hat, centre, False),
+        (bare, centre - (0.0, 1000.0), False),  # cut off by the picture's upper border
+    ):
+        vote = BaldVote(template, head)
+        vote.add(0, estimate, middle, labels)
+        assert vote.result() == bald
 
 
 def test_no_face_at_all_is_refused_with_a_remedy(scene: Scene) -> None:

@@ -54,6 +54,7 @@ from studio_avatar_addon.avatar.version import extension_version
 from ..job.device import DeviceChoice
 from ..job.reporter import Reporter
 from ..stages import detail, studio_texture
+from ..stages.tracking.labels import label_network
 from .report import write_report
 from .stage_cache import IMAGES_FOLDER, fingerprint, stage_folder
 
@@ -91,7 +92,11 @@ class Provenance:
 
 def shipped_weights() -> dict[str, str]:
     """SHA-256 of each network's."""
-    return {"studio": studio_texture.weights_sha256(), "detail": detail.weights_sha256()}
+    return {
+        "labels": label_network.weights_sha256(),
+        "studio": studio_texture.weights_sha256(),
+        "detail": detail.weights_sha256(),
+    }
 
 
 def package_version(name: str) -> str:
