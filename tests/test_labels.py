@@ -104,6 +104,8 @@ def test_the_window_is_upright_and_leads_back(face, finder):
     moved = np.stack([points[:, 1], frame.shape[1] - points[:, 0]], axis=1)
     sideways = finder.find(moved, turned).picture(turned)
     assert np.abs(sideways.astype(int) - picture)[150:350, 200:300].mean() < 6.0
+    tiny = finder.find(points * 20.0 / np.ptp(points[:, 0]), np.zeros((2160, 3840, 3), np.uint8))
+    assert np.abs(tiny.landmarks_px - window.landmarks_px).max() < 25.0
 
 
 def test_a_network_learns_from_a_studio_s_frames(face, finder, tmp_path):

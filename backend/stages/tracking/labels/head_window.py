@@ -35,6 +35,8 @@ ABOVE_M = 0.206  # of the head's origin, midway between the ear canals
 # Of the focal length, longest sides of the picture: a phone's front camera. Only the turn of the
 # head depends on it, and little.
 FOCAL_SIDES = 1.2
+# Of the longest side: OpenCV's steadiest way to a pose refuses smaller faces.
+MIN_FACE_SHARE = 1 / 40
 MESH_LANDMARKS = 468  # irises left out: they turn
 PARTS = ("scalp", "forehead", "cheeks", "ears", "neck", "jaw")
 _REGIONS = {
@@ -151,9 +153,11 @@ class WindowFinder:
         focal = FOCAL_SIDES * max(width, height)
         matrix = np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
         points = landmarks_px[:MESH_LANDMARKS].astype(np.float64)
+        tiny = np.ptp(points, axis=0).max() < MIN_FACE_SHARE * max(width, height)
         _, turn, shift = cv2.solvePnP(
-            self._points, points, matrix, np.zeros(5), flags=cv2.SOLVEPNP_SQPNP
-        )
+            self._points, points, matrix, np.zeros(5),
+            flags=cv2.SOLVEPNP_EPNP if tiny else cv2.SOLVEPNP_SQPNP,
+        )  # fmt: skip
         rotation = cv2.Rodrigues(turn)[0]
         in_camera = self._vertices @ rotation.T + shift[:, 0]
         px_per_m = focal / shift[2, 0]
