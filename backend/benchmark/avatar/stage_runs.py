@@ -25,8 +25,9 @@ from studio_avatar_addon.avatar.types import (
 )
 
 from ...job.terminal import Silent
-from ...stages import STAGES, detail, stage_of, studio_texture
+from ...stages import STAGES, stage_of
 from ...stages.declaration import StageContext, StageFolder
+from ...store.avatar_writer import shipped_weights
 from ...store.source_fingerprint import package_versions, source_fingerprint
 from ...store.stage_cache import fingerprint
 from ..capture.capture_run import peak_mb
@@ -102,4 +103,4 @@ def pipeline_fingerprint() -> str:
     """Changes with the code of any stage, the packages that it uses and the networks' weights."""
     modules = [stage_of(name).module for name in STAGES]
     code = source_fingerprint(*modules), [dict(package_versions(module)) for module in modules]
-    return fingerprint(*code, studio_texture.weights_sha256(), detail.weights_sha256())
+    return fingerprint(*code, *shipped_weights().values())
