@@ -39,6 +39,8 @@ def labelled_clips(labels: Path, clips: Path) -> Iterator[LabelledClip]:
         if clip.is_file():
             frames = _read(clip, index)
             landmarks = _detect(frames)
+            if index not in landmarks:
+                continue
             kept = [number for number in frames if number in landmarks]
             yield LabelledClip(
                 told[1],

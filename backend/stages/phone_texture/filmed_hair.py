@@ -37,6 +37,7 @@ MIN_SCALP_SHARE = 0.04  # of the seen scalp that hair hides; less is an error of
 # The unseen scalp is as hairy as this share of the seen one that lies farthest behind the forehead:
 # before it hairlines recede.
 REARMOST_SHARE = 1 / 3
+OWN_M = 0.05  # from the head: farther off it may be someone else's
 CLEAR_M, MIN_PIXELS = 0.003, 50  # hair's colour: so far from anything else, of so many pixels
 EDGE_SOFTNESS = 4.0  # coarse texels over which a hairline thins out
 
@@ -77,7 +78,10 @@ class HairVote:
         self._hair += hair
         # Where hair meets skin or sky its pixels are mixed.
         reach = 2 * max(round(CLEAR_M * pixels_per_m(frame.posed, frame.fit)), 1) + 1
-        inner = cv2.erode(frame.hair.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+        square = np.ones((reach, reach), np.uint8)
+        inner = cv2.erode(frame.hair.astype(np.uint8), square) > 0
+        away = cv2.distanceTransform((~frame.posed.raster.covered).astype(np.uint8), cv2.DIST_L2, 5)
+        inner &= away < OWN_M * pixels_per_m(frame.posed, frame.fit)
         if inner.sum() >= MIN_PIXELS:
             to_common = self._texels.sample(self._common_light.to_common(frame.k))[self._scalp]
             filmed = log_light(frame.linear[inner])
@@ -97,9 +101,6 @@ class HairVote:
             )
         }  # fmt: skip
         seen_scalp = observed & part["scalp"]
-        share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), MIN_POINTS)
-        if share < MIN_SCALP_SHARE or not self._colours:
-            return FilmedHair.none(len(texels))
         rest = coarse.interpolate(texels.template.vertices_m)
         near = cKDTree(rest[part["scalp"]][::SCALP_STEP]).query(rest)[0] < HAIRLINE_M
         high = rest[:, 2] > _lowest_height_m(texels.template)
@@ -113,10 +114,13 @@ class HairVote:
         grows = extrapolate(coarse, shown, observed.astype(np.float32), prior[:, None])[:, 0]
         grows = np.clip(grows, 0.0, 1.0) * growing
         soft = cv2.GaussianBlur(coarse.scatter(grows), (0, 0), EDGE_SOFTNESS)
+        # Below a hat nothing is known to grow; what hangs out of it hides skin all the same.
+        share = float((hair & part["scalp"]).sum()) / max(float(seen_scalp.sum()), MIN_POINTS)
+        is_drawn = share >= MIN_SCALP_SHARE and bool(self._colours)
         return FilmedHair(
             hidden=texels.sample(coarse.scatter(hair.astype(np.float32))),
-            grows=texels.sample(soft, cv2.INTER_LINEAR),
-            colour_log=self._colour(),
+            grows=texels.sample(soft, cv2.INTER_LINEAR) * np.float32(is_drawn),
+            colour_log=self._colour() if is_drawn else None,
             over_forehead=_share(hanging, observed & part["forehead"]),
         )
 

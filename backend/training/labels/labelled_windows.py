@@ -58,7 +58,10 @@ def windows_of_folder(folder: Path, finder: WindowFinder) -> list[LabelledWindow
                     f"{path.name} has no picture beside it.",
                     f"Put it there as {name}.png or {name}.jpg.",
                 )
-            image, labels = read_image_8bit(picture)[..., :3], read_image(path)
+            image, labels = read_image_8bit(picture), read_image(path)
+            if image.ndim != 3:
+                image = np.repeat(image[..., None], 3, axis=2)
+            image = image[..., :3]
             _check(path, labels, image)
             found = _labelled(image, labels.astype(np.uint8), finder, mesh)
             if found is None:

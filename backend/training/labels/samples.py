@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_avatar_addon.avatar.labels import LABEL_NAMES
+from studio_avatar_addon.avatar.labels import LABEL_NAMES, UNSURE
 
 from ...detector.person_network import PersonNetwork
 from ...stages.tracking.labels.features import window_features
@@ -57,5 +57,7 @@ def _some(places: NDArray[np.int64], count: int, random: np.random.Generator) ->
 
 def _beside_another(labels: NDArray[np.uint8], reach: int = 5) -> NDArray[np.bool_]:
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    known = np.where(labels < len(LABEL_NAMES), labels, 0)
-    return cv2.dilate(known, square) != cv2.erode(known, square)
+    # What is not judged is no class: a border with it is none.
+    judged = labels < len(LABEL_NAMES)
+    highest = cv2.dilate(np.where(judged, labels, 0), square)
+    return highest != cv2.erode(np.where(judged, labels, UNSURE), square)

@@ -104,6 +104,11 @@ class HeadWindow:
         )  # fmt: skip
 
     @property
+    def on_head(self) -> NDArray[np.bool_]:
+        """(PICTURE_PX, PICTURE_PX) where the mean head lies."""
+        return np.kron(self.place[..., Place.INSIDE] > 0.0, np.ones((2, 2), bool))
+
+    @property
     def chin_row(self) -> int:
         """Of the picture, which is upright: the first one below the mean head's chin."""
         height_m = self.place[:, 0, Place.HEIGHT] * DISTANCE_M

@@ -97,7 +97,8 @@ def _finish(
     image: Image8, window: HeadWindow, probabilities: NDArray[np.float32], hands: BoolArray
 ) -> FrameLabels:
     size = (image.shape[1], image.shape[0])
-    refined = clean_labels(refine(window.picture(image), probabilities), window.chin_row)
+    refined = refine(window.picture(image), probabilities)
+    refined = clean_labels(refined, window.on_head, window.chin_row)
     best = np.full(size[::-1], MIN_SURE, np.float32)
     labels = np.full(size[::-1], UNSURE, np.uint8)
     for label, likely in enumerate(np.moveaxis(refined, 2, 0)):

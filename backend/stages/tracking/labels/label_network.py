@@ -7,6 +7,7 @@ layers among them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +62,10 @@ def load_label_network(path: Path = WEIGHTS) -> LabelNetwork:
             tuple(stored[f"matrix_{i}"] for i in range(count)),
             tuple(stored[f"offset_{i}"] for i in range(count)),
         )
-        if network.matrices[-1].shape[1] != len(LABEL_NAMES):
-            raise ValueError("other classes")
+        widths = [len(network.mean), *(len(offset) for offset in network.offsets)]
+        shapes = [matrix.shape for matrix in network.matrices]
+        if shapes != list(pairwise(widths)) or widths[-1] != len(LABEL_NAMES):
+            raise ValueError("its layers do not fit together")
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise EnvironmentProblem(
             f"The network that tells hair from skin is missing or damaged ({error}).",
