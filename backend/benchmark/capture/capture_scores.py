@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from studio_avatar_addon.avatar.frames import inverse_rigid
-from studio_avatar_addon.avatar.types import BoolArray, Capture, FloatArray, HeadFit, IntArray
+from studio_avatar_addon.avatar.labels import BACKGROUND, SKIN
+from studio_avatar_addon.avatar.types import Capture, FloatArray, HeadFit, IntArray
 
 from ...geometry.closest import Surface
-from ...stages.fitting.outline_fit import FilmedOutlines, outline_gaps_px
+from ...stages.fitting.outline_fit import outline_gaps_px
 from ...stages.fitting.silhouette import person_outline
 from ...stages.fitting.solution import Solution
 from ..figures import MM_PER_M
@@ -32,6 +33,7 @@ class CaptureScores:
     track_px: tuple[float, float] = (math.nan, math.nan)
 
 
+MASKED = 127  # of 255: half a pixel is the head's
 UNMEASURED = CaptureScores()
 
 
@@ -83,17 +85,18 @@ def _true_outlines(
     solution: Solution, frames: IntArray, views: IntArray, truth: CaptureTruth
 ) -> tuple[float, float] | None:
     """Of the whole head against rendered masks, hair or not; None where there are none."""
-    problem = solution.problem
-    person = {}
-    for k, view in zip(frames, views, strict=True):
+    problem, filmed = solution.problem, {}
+    for k, view in zip(frames.tolist(), views, strict=True):
         mask = truth.mask(int(view))
-        outline = None if mask is None else person_outline(mask, problem.landmarks.pixels[k])
+        if mask is None:
+            continue
+        head = np.where(mask > MASKED, SKIN, BACKGROUND).astype(np.uint8)
+        px_per_m = solution.estimate.px_per_m(k)
+        outline = person_outline(mask, head, problem.landmarks.pixels[k], px_per_m)
         if outline is not None:
-            person[int(k)] = outline
-    if not person:
+            filmed[k] = outline
+    if not filmed:
         return None
-    everywhere: BoolArray = np.ones(len(problem.template.vertices_m), bool)
-    filmed = FilmedOutlines(person, everywhere)
     return _median_and_p90(list(outline_gaps_px(problem, solution.estimate, filmed).values()))
 
 

@@ -20,7 +20,7 @@ from ...stages.tracking.labels.head_window import DISTANCE_M, Place
 BACKGROUND_SHARE, HAIR_SHARE, CLOTHES_SHARE, SKIN_SHARE = 0.5, 0.5, 0.6, 0.5
 GREY_SHARE = 0.06  # monochrome footage
 # Few of the rendered are bald; so others are made so, down to this height over the eyes.
-SHAVED_SHARE, SHAVED_ABOVE_M = 0.2, (-0.01, 0.07)
+SHAVED_SHARE, SHAVED_ABOVE_M = 0.35, (-0.05, 0.07)
 LUMA = np.array([0.3, 0.6, 0.1], np.float32)  # of sRGB, roughly
 BORDER_PX = 1.2  # softness of a part's border
 # sRGB in [0, 1] that hair has: darkest black, browns, red, blond, grey, white.
@@ -89,7 +89,8 @@ def _shave(
     skin = small[(labels == SKIN) & (place[..., Place.INSIDE] > 0.0)]
     if not len(skin) or not scalp.any():
         return image, labels
-    tone = np.median(skin, axis=0) * random.uniform(0.7, 1.1)
+    tone = np.median(skin, axis=0) * random.uniform(0.5, 1.1)
+    tone += random.uniform(0.0, 0.5) * (tone @ LUMA - tone)  # stubble greys
     corners = random.normal(0.0, 0.3, (3, 3)).astype(np.float32)
     shade = cv2.resize(corners, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)[..., None]
     pores = random.normal(0.0, random.uniform(0.0, 0.06), (*image.shape[:2], 1))
