@@ -37,7 +37,7 @@ class Preset:
     steps: int
 
 
-PRESETS = {"cpu": Preset(152, 5, 6000), "workstation": Preset(4000, 4, 20000)}
+PRESETS = {"cpu": Preset(152, 4, 6000), "workstation": Preset(4000, 4, 20000)}
 STUDIO_REPAINTS = 25
 # Few are bald, and all others teach that scalps are hair: those are repainted so much more often.
 RARE_STYLES = {"none": 4, "rim": 3, "stubble": 3, "receding": 2}

@@ -21,6 +21,7 @@ COLOUR_SIGMAS_PX = (1.0, 6.0)  # of the picture, a millimetre each: a lock's, it
 GRADIENT_SIGMAS_PX = (2.0, 5.0)  # over which directions are averaged: strands lie side by side
 DEVIATION_SIGMAS_PX = (2.0, 6.0)
 LOOK_FEATURES = 21  # the first features: colour and texture
+FINE_DEVIATION = 19  # among them: how much log light varies over some four millimetres
 MIN_FACE_PX = 50  # of the grid: fewer say nothing of the face's colour
 LAB_UNITS = np.float32(50.0)
 _LOG_LIGHT = log_light(linear_from_srgb(np.arange(256, dtype=np.float32) / 255.0))  # of 8 bits
