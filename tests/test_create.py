@@ -104,7 +104,7 @@ def test_folder_is_whole(avatar: AvatarFolder) -> None:
     assert head.shape_deltas_m.shape == (52, len(head.neutral_m), 3)
     frames = len(cameras.frame_index)
     assert cameras.camera_from_head.shape == (frames, 4, 4)
-    assert len(list((avatar.run / "frames").glob("frame_*.png"))) == frames
+    assert len(list((avatar.run / "frames").glob("frame_??????.png"))) == frames
     for name in MAPS:
         assert avatar.texture("detail", name) is not None, name
     for name in ("report.json", "frames.png", "overlay.png", "coverage.png", "versions.png"):

@@ -13,7 +13,7 @@ from backend.synthetic.portraits.develop import UNSURE, label_map
 from backend.synthetic.portraits.grooms import STYLE_WEIGHTS, draw_groom
 from backend.synthetic.portraits.growth import grow_scalp
 from backend.synthetic.portraits.portrait_sheet import portraits_sheet
-from backend.synthetic.portraits.render_portraits import Portrait, render_portraits
+from backend.synthetic.portraits.render_portraits import SKINS_A_SET, Portrait, render_portraits
 from backend.synthetic.portraits.settings import PortraitSettings
 from backend.synthetic.portraits.sitter import Sitter, head_template, pose_sitter
 from backend.synthetic.portraits.skins import Skin, read_skin
@@ -32,7 +32,7 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> list[Portrait]:
 
 @pytest.fixture(scope="module")
 def skin(portraits: list[Portrait]) -> Skin:
-    return read_skin(portraits[0].picture.parent / "skins", 0)
+    return read_skin(portraits[0].picture.parent / "skins", SEED * SKINS_A_SET)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_hair_grows_outside_of_the_head(style: str, sitter: Sitter, skin: Skin) 
     assert np.isfinite(points).all() and len(points) > 9_000
     away, _ = sitter.solid.distance(points.astype(np.float64))
     # Roots lie on the surface, whose nearest point's plane is not quite the surface.
-    assert np.quantile(away, 0.001) > -0.002 and away.max() < 0.4
+    assert np.quantile(away, 0.001) > -0.004 and away.max() < 0.4
     assert np.array_equal(points, strands())
 
 

@@ -173,7 +173,7 @@ def test_what_each_setting_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     assert changed() == changed(device=torch.device("meta")) == set()
     assert changed(footage_sha256="b") == {"footage"}
-    assert changed(template=replace(base.template, sha256="b")) == {"fitting"}
+    assert changed(template=replace(base.template, sha256="b")) == {"tracking", "fitting"}
     assert changed(quality=QUALITY["high"]) == {"footage", "phone_texture", "detail"}
     assert changed(choices=StudioChoices(skin_warmth=0.5)) == {"studio_texture"}
     assert changed(corrections=Corrections(focal_px=900.0)) == {"fitting"}
