@@ -17,7 +17,7 @@ from ....imaging.image_files import Image8, pixels_8bit
 from .clean_labels import clean_labels
 from .clip_network import fit_clip_network
 from .features import FINE_DEVIATION, LOOK_FEATURES, window_features
-from .head_window import HeadWindow, Place, WindowFinder
+from .head_window import DISTANCE_M, HeadWindow, Place, WindowFinder
 from .label_network import LabelNetwork
 from .place_prior import place_prior
 from .refine import refine
@@ -28,7 +28,10 @@ MIN_PROBABILITY = 1e-6
 LIKELY = 0.6  # probability from which a pixel is asked whether it is hair indeed
 # Hair's roughness over the skin's: 2.9 to 9 on seven people with hair, short and long, .7 on a bald
 # one.
-BALD_ROUGHNESS = 1.2
+BALD_ROUGHNESS = 1.0
+# Smooth hair that was filmed softly stands off the mean head so far: .65 and more of what lies on it
+# on the seven, .23 on the bald one, whose head is large.
+STANDS_OFF_M, STANDING_OFF_SHARE = 0.02, 0.35
 SCALP_THRESHOLD = 0.5  # of the region's weight
 MIN_SURE = 0.5  # of a pixel's likeliest class; below it nothing is said
 SURE, MIN_SURE_SHARE = 0.9, 0.6  # of the grid's pixels: with fewer the networks are at a loss
@@ -49,6 +52,7 @@ class _Scalp:
 
     hair: NDArray[np.float32]  # (n,)
     skin: NDArray[np.float32]  # (m,)
+    standing_off: int  # pixels of hair that lie off the head
 
 
 @dataclass(frozen=True)
@@ -100,14 +104,19 @@ class FrameLabeller:
         look = found.values[..., :LOOK_FEATURES]
         hair = (probabilities[..., HAIR] > LIKELY) & (window.place[..., Place.INSIDE] > 0.0)
         rough = look[..., FINE_DEVIATION]
-        scalp = _Scalp(rough[hair], rough[window.face])
+        off = window.place[..., Place.OUTSIDE] * DISTANCE_M > STANDS_OFF_M
+        standing_off = int((off & (probabilities[..., HAIR] > LIKELY)).sum())
+        scalp = _Scalp(rough[hair], rough[window.face], standing_off)
         return _Judged(look.astype(np.float16), probabilities.astype(np.float16), scalp)
 
 
 def _is_bald(scalps: Sequence[_Scalp]) -> bool:
-    """Whether what was taken for hair is as smooth as the face: a scalp in shade, or stubble."""
+    """Whether what was taken for hair is as smooth as the face and lies close to the head: a scalp
+    in shade, or stubble."""
     hair, skin = (np.concatenate([getattr(s, name) for s in scalps]) for name in ("hair", "skin"))
     if not len(hair) or not len(skin):
+        return False
+    if sum(s.standing_off for s in scalps) > STANDING_OFF_SHARE * len(hair):
         return False
     return bool(np.median(hair) < BALD_ROUGHNESS * np.median(skin))
 
