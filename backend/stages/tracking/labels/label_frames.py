@@ -26,12 +26,12 @@ from .refine import refine
 CLIP_WEIGHT = 0.5
 MIN_PROBABILITY = 1e-6
 LIKELY = 0.6  # probability from which a pixel is asked whether it is hair indeed
-# Hair's roughness over the skin's: 2.9 to 9 on seven people with hair, short and long, .7 on a bald
+# Hair's roughness over the skin's: 2.9 to 9 on seven people with hair, short and long, .74 on a bald
 # one.
-BALD_ROUGHNESS = 1.0
-# Smooth hair that was filmed softly stands off the mean head so far: .65 and more of what lies on it
-# on the seven, .23 on the bald one, whose head is large.
-STANDS_OFF_M, STANDING_OFF_SHARE = 0.02, 0.35
+BALD_ROUGHNESS = 0.85
+# Smooth hair that was filmed softly stands off the mean head so far, by more than what lies on it; a
+# bald head that is larger than the mean one, by half of that.
+STANDS_OFF_M, STANDING_OFF_SHARE = 0.02, 1.0
 SCALP_THRESHOLD = 0.5  # of the region's weight
 MIN_SURE = 0.5  # of a pixel's likeliest class; below it nothing is said
 SURE, MIN_SURE_SHARE = 0.9, 0.6  # of the grid's pixels: with fewer the networks are at a loss
