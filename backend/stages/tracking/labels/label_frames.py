@@ -26,8 +26,8 @@ from .refine import refine
 CLIP_WEIGHT = 0.5
 MIN_PROBABILITY = 1e-6
 LIKELY = 0.6  # probability from which a pixel is asked whether it is hair indeed
-# Hair's roughness over the skin's: 2.9 to 9 on seven people with hair, short and long; on a bald one
-# .74.
+# Hair's roughness over the skin's: 2.9 to 9 on seven people with hair, short and long; .74 on a
+# bald one.
 BALD_ROUGHNESS = 0.85
 # Smooth hair that was filmed softly stands off the mean head so far, by more than what lies on it;
 # a bald head that is larger than the mean one, by half of that.
