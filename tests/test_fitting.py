@@ -238,6 +238,11 @@ def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:
     held = step(estimate, observations, prior, center, still, 1e-3).estimate
     assert held.focal_px == estimate.focal_px
     np.testing.assert_array_equal(held.shape, estimate.shape)
+    strict = replace(prior, expression_precision=np.full(3, 5.0), expression_sparsity=1.0)
+    others = [o for o in observations if o.frame != 1]
+    posed = step(estimate, others, strict, center, still, 1e-3).estimate
+    np.testing.assert_array_equal(posed.expression[1], estimate.expression[1])
+    assert not np.allclose(posed.expression[0], estimate.expression[0])
 
 
 def test_angles_are_those_the_head_was_turned_by() -> None:
