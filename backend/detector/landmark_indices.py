@@ -43,6 +43,8 @@ OUTER_LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 INNER_LIPS = (
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 )  # fmt: skip
+# Of the inner border, but for what lies near the corners.
+INNER_UPPER_LIP, INNER_LOWER_LIP = (81, 82, 13, 312, 311), (178, 87, 14, 317, 402)
 # Facing points of the inner border: in the middle, and one to either side.
 LIP_MIDDLE = (13, 14)
 LIP_PAIRS = (LIP_MIDDLE, (82, 87), (312, 317))

@@ -23,6 +23,7 @@ from studio_avatar_addon.avatar.template import MATERIALS, HeadTemplate, load_te
 from studio_avatar_addon.avatar.types import Camera, FloatArray, IntArray
 
 from ..detector.face_mesh import FaceMesh
+from ..detector.landmark_indices import INNER_LOWER_LIP, INNER_UPPER_LIP
 from ..detector.landmark_table import TABLE_FILE, LandmarkTable
 from ..geometry.raster import Raster, rasterize
 from .portrait import draw_portrait, drawn_triangles
@@ -42,6 +43,7 @@ MAX_SUBTLE_WEIGHT = 0.25
 PORTRAIT_PX = 448
 FOCAL_PX = 1000.0
 DISTANCE_M = 0.9
+LOWER_LIP_OPENS_M = 0.012  # what an open jaw moves more than this, between the corners, is below
 DISTANT_VIEW_M = 100.0  # nearly parallel rays
 # Spread that no average removes: the template's landmarks are worth no more than this.
 MIN_NOISE_M = 0.0008
@@ -188,22 +190,37 @@ def _points_on_head(
     return template.triangles[triangle], weights.astype(np.float32)
 
 
-def _allowed_triangles(template: HeadTemplate) -> NDArray[np.bool_]:
-    """(2, 2F): triangles that face points may lie on, and those for iris points."""
+def _allowed_triangles(
+    template: HeadTemplate,
+) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+    """Landmarks (N,) and the triangles (2F,) that they may lie on; every landmark once.
+
+    Closed lips touch where the detector marks them: which of them a point belongs to is told by
+    its name, not by what is nearest.
+    """
     material = template.triangle_material
-    return np.stack([material == MATERIALS.index("skin"), material == MATERIALS.index("eye")])
+    skin, eye = (material == MATERIALS.index(name) for name in ("skin", "eye"))
+    opened_m = np.linalg.norm(template.shape_deltas_m[SHAPE_INDEX["jawOpen"]], axis=1)
+    lower = opened_m[template.triangles].min(axis=1) > LOWER_LIP_OPENS_M
+    lips = [list(INNER_UPPER_LIP), list(INNER_LOWER_LIP)]
+    others = np.setdiff1d(np.arange(FIRST_IRIS_LANDMARK), np.concatenate(lips))
+    irises = np.arange(FIRST_IRIS_LANDMARK, LANDMARK_COUNT)
+    return [
+        (others, skin), (irises, eye),
+        (np.array(lips[0]), skin & ~lower), (np.array(lips[1]), skin & lower),
+    ]  # fmt: skip
 
 
 def _nearest_surface(
-    raster: Raster, points_px: FloatArray, allowed: NDArray[np.bool_]
+    raster: Raster,
+    points_px: FloatArray,
+    allowed: list[tuple[NDArray[np.int64], NDArray[np.bool_]]],
 ) -> tuple[IntArray, FloatArray]:
     """Triangle (478,) and barycentric (478, 3) at the pixel nearest to each point."""
     triangle = np.zeros(LANDMARK_COUNT, np.int64)
     weights = np.zeros((LANDMARK_COUNT, 3))
-    for iris, landmarks in enumerate(
-        (slice(0, FIRST_IRIS_LANDMARK), slice(FIRST_IRIS_LANDMARK, None))
-    ):
-        usable = raster.covered & allowed[iris][raster.triangle]
+    for landmarks, triangles in allowed:
+        usable = raster.covered & triangles[raster.triangle]
         _, label = cv2.distanceTransformWithLabels(
             (~usable).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
         )
