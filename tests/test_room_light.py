@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,6 @@ from filmed_head import (
     pose,
 )
 
-from backend.stages.frame_sampling import eye_colors
-from backend.stages.frame_sampling.eye_colors import measure_eye_colours
 from backend.stages.phone_texture import unwrap
 from backend.stages.room_light.filmed_points import FilmedPoints
 from backend.stages.room_light.light_fit import LightProblem, fit_shading
@@ -135,24 +132,3 @@ def test_tone_survives_any_skin(skin_type: int) -> None:
         0.57 * np.array([0.62, 0.57, 0.53]) * light,
     )
     assert np.abs(np.log(tone / SKIN_TYPES[skin_type])).max() < 0.30
-
-
-def test_eyes_in_unequal_light_tell_their_mean(still_light, monkeypatch):
-    """Whichever eye is open a little wider in a frame more."""
-    case, told = still_light, []
-    for seed in range(6):
-        random = np.random.default_rng(seed)
-        sides = cycle((0.36, 0.98))
-
-        def opening(lid, iris, random=random):
-            return float(random.uniform(1.5, 2.5))
-
-        def colours(frame, lid, iris, random=random, sides=sides):
-            return np.full(3, 0.1), np.full(3, next(sides)) * random.uniform(0.99, 1.01)
-
-        monkeypatch.setattr(eye_colors, "_opening", opening)
-        monkeypatch.setattr(eye_colors, "_hidden", lambda labels, lid: False)
-        monkeypatch.setattr(eye_colors, "measure_eye", colours)
-        monkeypatch.setattr(eye_colors, "load_frame_linear", lambda capture, k: None)
-        told.append(measure_eye_colours(case.capture, case.track).sclera_filmed)
-    np.testing.assert_allclose(told, np.sqrt(0.36 * 0.98), rtol=0.02)

@@ -58,6 +58,11 @@ BENCHMARKS = {
         "benchmark_tone",
         "what tells how light the skin is",
     ),
+    "eyes": (
+        "benchmark.eyes.benchmark_eyes",
+        "benchmark_eyes",
+        "how near the irises' colours come",
+    ),
     "studio": (
         "benchmark.texture.benchmark_studio",
         "benchmark_studio",

@@ -14,11 +14,11 @@ from studio_avatar_addon.avatar.errors import StudioAvatarError
 from studio_avatar_addon.avatar.template import MATERIALS
 from studio_avatar_addon.avatar.types import FloatArray
 
-from ...detector.landmark_indices import CHEEK_REGIONS, EYE_CONTOURS, IRISES
+from ...detector.landmark_indices import CHEEK_REGIONS
 from ...imaging.image_files import linear_from_srgb, read_image_8bit, unit_from_pixels
 from ...stages.footage.face_tracker import FaceTracker
 from ...stages.footage.survey import within_hulls
-from ...stages.frame_sampling.eye_colors import measure_eye
+from ...stages.frame_sampling.eye_colors import read_eye
 from ...stages.room_light.filmed_points import bright_half_median
 from ...stages.room_light.tone import MIRRORED
 from .room_pan import light_on_face, pan_over, read_room
@@ -63,11 +63,8 @@ def measure_cues(case: SmileCase, folder: Path) -> LightCues:
         raise StudioAvatarError(f"No face was found in {folder}.", "Look at its renders.")
     looking, smiling = faces[NEUTRAL_VIEW][0], faces[SMILE_VIEW][0]
     skin = bright_half_median(within_hulls(frames[NEUTRAL_VIEW], looking, CHEEK_REGIONS))
-    eyes = [
-        measure_eye(frames[NEUTRAL_VIEW], looking[list(lid)], looking[list(iris)])
-        for lid, iris in zip(EYE_CONTOURS, IRISES, strict=True)
-    ]
-    scleras = [np.log(np.maximum(eye[1], 1e-3)) for eye in eyes if eye is not None]
+    eyes = [read_eye(frames[NEUTRAL_VIEW], looking, eye) for eye in range(2)]
+    scleras = [np.log(np.maximum(eye.sclera, 1e-3)) for eye in eyes if eye is not None]
     teeth = teeth_colour(frames[SMILE_VIEW], smiling, skin)
     part = read_arrays(folder / "truth" / f"frame_{SMILE_VIEW:06d}.npz")["part"]
     rendered = unlit[SMILE_VIEW][part == TEETH_PART]

@@ -1,7 +1,14 @@
-"""The chosen frames and the detector's eye points in; colours of iris and sclera as filmed out."""
+"""The chosen frames and the detector's eye points in; colours of irises, pupils, sclera as filmed
+out.
+
+What an eye shows of itself is dim beside what its cornea mirrors. The mirrored room is read where
+the eye gives no light of its own, in the pupil; windows and lamps are left out as brighter than the
+rest of the iris.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -9,64 +16,96 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio_avatar_addon.avatar.labels import SKIN
-from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray
+from studio_avatar_addon.avatar.types import BoolArray, Capture, FaceTrack, FloatArray
 
 from ...detector.landmark_indices import (
+    CHEEK_REGIONS,
     CONTOUR_LOWER_MIDDLE,
     CONTOUR_UPPER_MIDDLE,
     EYE_CONTOURS,
     IRISES,
 )
 from ...imaging.image_files import load_frame_linear, load_labels
+from ...imaging.log_light import LUMINANCE, TYPICAL_SKIN
 
-# Parts of the iris' radius: clear of the pupil, the dark limbus and the lid's shadow.
-IRIS_RING = (0.45, 0.85)
+# Parts of the radius that the detector tells, which is some 15 % too large: clear of pupil, dark
+# limbus and the lid's shadow; smaller than a pupil in a room.
+IRIS_RING, PUPIL_RADIUS = (0.40, 0.70), 0.25
 SCLERA_INNER_RADIUS = 1.2
+# Quantiles of the ring's light: the darkest are lashes and pupil, the brighter half mirrors.
+IRIS_QUANTILES = (0.10, 0.50)
+PUPIL_QUANTILE = 0.5  # its brighter pixels show a lamp, or the iris beside it
 MIN_RADIUS_PX = 3.0
+MIN_PIXELS = 6
 MIN_LINEAR = 1e-3  # linear, before a logarithm
 MIN_OPENING = 0.9  # lid opening over the iris' radius
 MAX_HIDDEN = 0.1  # share of an eye
 SCLERA_ALBEDO = np.array([0.62, 0.57, 0.53], np.float32)
-TYPICAL_IRIS = np.array([0.085, 0.050, 0.030], np.float32)
-# Mean albedo up to which an iris is brown, and from which its measured colour counts.
-DARK_IRIS, PALE_IRIS = 0.06, 0.12
 TYPICAL_SCLERA_FILMED = np.array([0.34, 0.32, 0.31], np.float32)
 
 
 @dataclass(frozen=True)
-class EyeColours:
-    """Linear Rec.709. `iris`: (3,) diffuse albedo; `sclera_filmed`: (3,) as the clip shows it;
-    `measured`: whether it does, or a typical colour stands in."""
+class EyeReading:
+    """One eye in one frame, linear Rec.709 (3,) each."""
 
-    iris: NDArray[np.float32]
-    sclera_filmed: NDArray[np.float32]
-    measured: bool
+    opening: float  # between the lids, in radii of the iris
+    radius_px: float  # of the iris
+    iris: FloatArray
+    pupil: FloatArray
+    sclera: FloatArray
+    white: FloatArray  # what of it is least red: neither lid nor vessel
+    cheek: FloatArray  # the skin below it, which says what light there is
 
 
-def measure_eye_colours(capture: Capture, track: FaceTrack) -> EyeColours:
-    """Medians over the better half of each eye's frames in which it is open; typical if none.
+@dataclass(frozen=True)
+class EyesFilmed:
+    """The better readings of each eye that was seen at all, and the sclera they come to.
+
+    `sclera_linear`: (3,) as the clip shows it; a typical one where `readings` is empty.
+    """
+
+    readings: tuple[tuple[EyeReading, ...], ...]
+    sclera_linear: NDArray[np.float32]
+
+    @property
+    def visible(self) -> bool:
+        return bool(self.readings)
+
+
+def read_eyes(capture: Capture, track: FaceTrack) -> EyesFilmed:
+    """Of the chosen frames in which an eye is open and nothing lies before it."""
+    per_eye: list[list[EyeReading]] = [[], []]
+    for k in range(len(capture.frame_index)):
+        points = track.frame_landmarks_px[k]
+        opened = [eye for eye in range(2) if _opening(points, eye) >= MIN_OPENING]
+        if not opened:
+            continue
+        labels = load_labels(track, k)
+        shown = [eye for eye in opened if not _hidden(labels, points[list(EYE_CONTOURS[eye])])]
+        if not shown:
+            continue
+        frame = load_frame_linear(capture, k)
+        for eye in shown:
+            reading = read_eye(frame, points, eye, labels)
+            if reading is not None:
+                per_eye[eye].append(reading)
+    return eyes_filmed(per_eye)
+
+
+def eyes_filmed(per_eye: Sequence[Sequence[EyeReading]]) -> EyesFilmed:
+    """The better half of each eye's readings (right, left): those in which it is widest.
 
     One eye may face a window and the other the room: each is measured by itself, and their mean in
     log light stands in. A median over both would be the one's or the other's by chance.
     """
-    per_eye: list[list[tuple[float, FloatArray, FloatArray]]] = [[], []]
-    for k in range(len(capture.frame_index)):
-        frame, labels = None, load_labels(track, k)
-        for eye, lid, iris in zip(per_eye, EYE_CONTOURS, IRISES, strict=True):
-            points = track.frame_landmarks_px[k]
-            opening = _opening(points[list(lid)], points[list(iris)])
-            if opening < MIN_OPENING or _hidden(labels, points[list(lid)]):
-                continue
-            frame = load_frame_linear(capture, k) if frame is None else frame
-            colours = measure_eye(frame, points[list(lid)], points[list(iris)])
-            if colours is not None:
-                eye.append((opening, *colours))
-    each = [_typical_log(eye) for eye in per_eye if eye]
-    if not each:
-        return EyeColours(TYPICAL_IRIS, TYPICAL_SCLERA_FILMED, measured=False)
-    iris, sclera = np.exp(np.mean(each, axis=0))
-    albedo = _plausible_iris(iris / sclera * SCLERA_ALBEDO)
-    return EyeColours(albedo.astype(np.float32), sclera.astype(np.float32), measured=True)
+    better = tuple(
+        tuple(sorted(eye, key=lambda one: one.opening)[len(eye) // 2 :]) for eye in per_eye if eye
+    )
+    if not better:
+        return EyesFilmed((), TYPICAL_SCLERA_FILMED)
+    each = [np.median([one.sclera for one in eye], axis=0) for eye in better]
+    sclera = np.exp(np.mean(np.log(np.maximum(each, MIN_LINEAR)), axis=0))
+    return EyesFilmed(better, sclera.astype(np.float32))
 
 
 def _hidden(labels: NDArray[np.uint8], lid: FloatArray) -> bool:
@@ -78,36 +117,28 @@ def _hidden(labels: NDArray[np.uint8], lid: FloatArray) -> bool:
     return not shown.size or bool((shown != SKIN).mean() > MAX_HIDDEN)
 
 
-def _typical_log(eye: list[tuple[float, FloatArray, FloatArray]]) -> FloatArray:
-    """(2, 3) log colours of iris and sclera, where the eye (opening, iris, sclera) is widest."""
-    best = sorted(eye, key=lambda one: one[0])[len(eye) // 2 :]
-    typical = np.median([one[1:] for one in best], axis=0)
-    return np.log(np.maximum(typical, MIN_LINEAR))
-
-
-def _plausible_iris(albedo: FloatArray) -> FloatArray:
-    """Irises run from brown over green to grey and blue; what mirrors in dark ones adds a tint."""
-    albedo = np.clip(albedo, 0.008, 0.45)
-    albedo[1] = max(albedo[1], 0.5 * (albedo[0] + albedo[2]))
-    bright = float(albedo.mean())
-    brown = np.clip((PALE_IRIS - bright) / (PALE_IRIS - DARK_IRIS), 0.0, 1.0)
-    return albedo + brown * (TYPICAL_IRIS * (bright / TYPICAL_IRIS.mean()) - albedo)
-
-
-def _opening(lid: FloatArray, iris: FloatArray) -> float:
+def _opening(points: FloatArray, eye: int) -> float:
     """Height between the lids over the iris' radius; 0 where the eye is too small to measure."""
-    radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+    lid, iris = points[list(EYE_CONTOURS[eye])], points[list(IRISES[eye])]
+    radius = _radius(iris)
     if not np.isfinite(radius) or not np.isfinite(lid).all() or radius < MIN_RADIUS_PX:
         return 0.0
     return float(np.linalg.norm(lid[CONTOUR_LOWER_MIDDLE] - lid[CONTOUR_UPPER_MIDDLE])) / radius
 
 
-def measure_eye(
-    frame: FloatArray, lid: FloatArray, iris: FloatArray
-) -> tuple[FloatArray, FloatArray] | None:
-    """Median colours (3,) of iris and sclera in a linear frame (H, W, 3) inside the lids' outline
-    (16, 2) px; `iris` (5, 2) px: its centre and rim. None: too few pixels show either."""
-    radius = np.linalg.norm(iris[1:] - iris[0], axis=1).mean()
+def _radius(iris: FloatArray) -> float:
+    return float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+
+
+def read_eye(
+    frame: FloatArray, points: FloatArray, eye: int, labels: NDArray[np.uint8] | None = None
+) -> EyeReading | None:
+    """Of eye 0 (right) or 1 in a linear frame (H, W, 3) with landmarks (478, 2) px.
+
+    None: too few pixels show it. Without `labels` (H, W) all of the cheek counts as skin.
+    """
+    lid, iris = points[list(EYE_CONTOURS[eye])], points[list(IRISES[eye])]
+    radius = _radius(iris)
     low = np.maximum(np.floor(lid.min(0) - 2), 0).astype(int)
     high = np.minimum(np.ceil(lid.max(0) + 2), [frame.shape[1], frame.shape[0]]).astype(int)
     if (high - low < 4).any():
@@ -115,15 +146,47 @@ def measure_eye(
     outline = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
     cv2.fillPoly(outline, [np.rint(lid - low).astype(np.int32)], 1)
     # The upper lid's shadow and lashes and the lid margins are not the eye.
-    outline = cv2.erode(outline, np.ones((3, 3), np.uint8))
+    inside = cv2.erode(outline, np.ones((3, 3), np.uint8)) > 0
     y, x = np.mgrid[low[1] : high[1], low[0] : high[0]] + 0.5
     distance = np.hypot(x - iris[0, 0], y - iris[0, 1]) / radius
     below = y > iris[0, 1] - 0.3 * radius
-    ring = (outline > 0) & below & (distance > IRIS_RING[0]) & (distance < IRIS_RING[1])
-    white = (outline > 0) & (distance > SCLERA_INNER_RADIUS)
-    if ring.sum() < 6 or white.sum() < 6:
+    ring = inside & below & (distance > IRIS_RING[0]) & (distance < IRIS_RING[1])
+    white = inside & (distance > SCLERA_INNER_RADIUS)
+    if ring.sum() < MIN_PIXELS or white.sum() < MIN_PIXELS:
         return None
     patch = frame[low[1] : high[1], low[0] : high[0]]
+    pupil = inside & (distance < max(PUPIL_RADIUS, 1.0 / radius))
+    shown = _between(patch[ring], *IRIS_QUANTILES).mean(0)
+    hole = _between(patch[pupil], 0.0, PUPIL_QUANTILE).mean(0) if pupil.any() else shown
     sclera = patch[white]
     bright = sclera[np.argsort(sclera.sum(1))[len(sclera) // 2 :]]
-    return np.median(patch[ring], 0), np.median(bright, 0)
+    redness = bright[:, 0] / np.maximum(bright[:, 1], MIN_LINEAR)
+    return EyeReading(
+        opening=_opening(points, eye),
+        radius_px=radius,
+        iris=shown,
+        pupil=np.minimum(hole, shown),
+        sclera=np.median(bright, 0),
+        white=np.median(bright[np.argsort(redness)[: len(bright) // 3 + 1]], 0),
+        cheek=_cheek(frame, points, eye, labels),
+    )
+
+
+def _between(colours: FloatArray, low: float, high: float) -> FloatArray:
+    """Those of the colours (n, 3) whose light lies between two quantiles; at least one."""
+    order = np.argsort(colours @ LUMINANCE)
+    first = int(low * len(order))
+    return colours[order[first : max(int(np.ceil(high * len(order))), first + 1)]]
+
+
+def _cheek(
+    frame: FloatArray, points: FloatArray, eye: int, labels: NDArray[np.uint8] | None
+) -> FloatArray:
+    """Median (3,) of the brighter half of the cheek's skin, without what shines."""
+    here = np.zeros(frame.shape[:2], np.uint8)
+    hull = cv2.convexHull(points[list(CHEEK_REGIONS[eye])].astype(np.int32))
+    cv2.fillConvexPoly(here, hull, 1)
+    skin: BoolArray = here > 0
+    if labels is not None and (skin & (labels == SKIN)).any():
+        skin &= labels == SKIN
+    return np.median(_between(frame[skin], 0.5, 0.9), 0) if skin.any() else TYPICAL_SKIN

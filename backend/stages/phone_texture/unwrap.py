@@ -36,7 +36,7 @@ from .bands import add_weighted, common_low_band, low_band
 from .bare_skin import BareSkin, bare_skin
 from .common_light import CommonLight
 from .filmed_hair import HairVote
-from .painted_parts import IN_MOUTH, MOUTH_LIGHT, painted_parts
+from .painted_parts import IN_MOUTH, MOUTH_LIGHT, lash_albedo, painted_parts
 from .view_alignment import Mosaic, local_pattern
 
 ALIGN_SIZE = 1024  # texels a side: fine enough for subpixel warps, a quarter of the work of 2048
@@ -100,7 +100,8 @@ def unwrap(
         glasses=capture.glasses,
     )
     progress(steps - 1.0, steps, "eyes and mouth")
-    linear = _add_painted_parts(texels, fit, light_from_log(skin.log_rgb), light)
+    hair = _hair_linear(skin)
+    linear = _add_painted_parts(texels, fit, light_from_log(skin.log_rgb), light, hair)
     result = _texture_set(texels, linear, skin, blended, light)
     progress(steps, steps, "")
     return replace(result, alignment_srgb=alignment)
@@ -197,11 +198,22 @@ def _blend_views(
     return BlendedViews(total / weight_sum[:, None], best, views)
 
 
+def _hair_linear(bare: BareSkin) -> NDArray[np.float32] | None:
+    """(3,) as filmed; None: no hair."""
+    log = bare.hair.colour_log
+    return None if log is None else light_from_log(log)
+
+
 def _add_painted_parts(
-    texels: TexelMap, fit: HeadFit, linear: FloatArray, light: RoomLight
+    texels: TexelMap,
+    fit: HeadFit,
+    linear: FloatArray,
+    light: RoomLight,
+    hair_linear: FloatArray | None,
 ) -> NDArray[np.float32]:
     """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
-    painted, drawn = painted_parts(texels, fit, light.iris_linear)
+    lashes = lash_albedo(hair_linear, light)
+    painted, drawn = painted_parts(texels, fit, light.iris_linear, lashes)
     filmed = painted * (light.sclera_filmed / SCLERA_ALBEDO)
     filmed[texels.is_material(*IN_MOUTH)] *= MOUTH_LIGHT
     return np.where(drawn[:, None], filmed, linear)
@@ -219,7 +231,7 @@ def _texture_set(
     views = np.where(coverage > 0.0, blended.views, 0).astype(np.uint8)
     agreement = 1.0 - 0.5 ** views.astype(np.float32)
     # Turning further does not help where hair hides the skin.
-    hair, expected = bare.hair, skin & (bare.hair.hidden < 0.5)
+    expected = skin & (bare.hair.hidden < 0.5)
     findings = bare.findings
     share = float(coverage[expected].mean()) if expected.any() else 1.0
     if share < MIN_COVERAGE:
@@ -240,6 +252,6 @@ def _texture_set(
         ),
         view_count=texels.scatter(views),
         iris_linear=light.iris_linear,
-        hair_linear=None if hair.colour_log is None else light_from_log(hair.colour_log),
+        hair_linear=_hair_linear(bare),
         findings=findings,
     )

@@ -9,6 +9,7 @@ lobes.py            what soft lobes of light make of the skin, and which of them
 light_fit.py        the light, in the head's or the camera's frame, and its shading
 neutral.py          the light's colour from something white or grey in a frame
 tone.py             how light the skin really is
+iris_colour.py      which colour the irises most likely have
 estimate.py         all of it
 """
 

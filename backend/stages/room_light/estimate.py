@@ -17,10 +17,11 @@ from studio_avatar_addon.avatar.types import (
     RoomLight,
 )
 
-from ..frame_sampling.eye_colors import measure_eye_colours
+from ..frame_sampling.eye_colors import read_eyes
 from ..frame_sampling.frame_sampler import Frames
 from .bare_skin_mask import bare_skin_mask, upper_face_mask
 from .filmed_points import filmed_points, typical_colour
+from .iris_colour import iris_albedo
 from .light_fit import LightProblem, fit_shading
 from .surroundings import trace_surroundings
 from .tone import skin_tone
@@ -42,11 +43,11 @@ def estimate_light(
     progress(1, STEPS, "reading the skin from the frames")
     points = surroundings.points
     filmed = filmed_points(Frames.of(capture, track, fit, template), points)
-    eyes = measure_eye_colours(capture, track)
+    eyes = read_eyes(capture, track)
     openness = surroundings.visibility.openness.astype(np.float32)
     plain = points.plain(openness)
     typical = typical_colour(filmed, plain)
-    tone = skin_tone(typical, eyes.sclera_filmed if eyes.measured else None)
+    tone = skin_tone(typical, eyes.sclera_linear if eyes.visible else None)
     progress(2, STEPS, "estimating the room's light")
     problem = LightProblem(filmed, surroundings, tone, device, capture.exposure_known)
     upper = upper_face_mask(points, template, fit.neutral_m)
@@ -64,9 +65,9 @@ def estimate_light(
         plain=plain.astype(np.float32),
         skin_linear=tone,
         skin_filmed=typical,
-        iris_linear=eyes.iris,
-        sclera_filmed=eyes.sclera_filmed,
-        sclera_visible=eyes.measured,
+        iris_linear=iris_albedo(eyes.readings, tone),
+        sclera_filmed=eyes.sclera_linear,
+        sclera_visible=eyes.visible,
     )
 
 

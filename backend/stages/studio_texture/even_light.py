@@ -29,7 +29,7 @@ from ...atlas.texel_map import TexelMap, region, texel_map
 from ...imaging.image_files import linear_from_srgb, srgb_from_linear
 from ...imaging.log_light import LUMINANCE, light_from_log, log_light
 from ...imaging.smooth_step import smooth_step
-from ..phone_texture.painted_parts import painted_parts
+from ..phone_texture.painted_parts import lash_albedo, painted_parts
 from ..room_light.skin_points import GRID, SkinPoints
 from ..room_light.surroundings import trace_surroundings
 from .hybrid import hybrid_albedo
@@ -149,7 +149,8 @@ def texture_set(
     openness = texels.sample(filmed.points.scatter(light.openness))
     albedo_log = _darken_nostrils(texels, albedo_log, openness, light.skin_linear)
     linear = np.clip(light_from_log(albedo_log + _tone_log(choices)), *ALBEDO_RANGE)
-    painted, drawn = painted_parts(texels, fit, phone.iris_linear)
+    lashes = lash_albedo(phone.hair_linear, light)
+    painted, drawn = painted_parts(texels, fit, phone.iris_linear, lashes)
     linear = np.where(drawn[:, None], painted, linear)
     openness[drawn] = 1.0
     return TextureSet(

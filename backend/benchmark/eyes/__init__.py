@@ -1,0 +1,1 @@
+"""Iris colours on rendered people: how near the product comes."""
