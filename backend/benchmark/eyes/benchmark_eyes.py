@@ -43,9 +43,12 @@ from ..markdown_table import table_head, table_line
 from .eye_cases import CASES, FACE_PX, IRIS_COLOURS, EyeCase, FilmedEyes, IrisColour
 
 FACE_WIDTHS_PX = (FACE_PX, 150)
-PRODUCT, PLAIN = "product", "ring over sclera"
+PRODUCT, FORMER, PLAIN = "product", "product before", "ring over sclera"
 # The plain way: the iris' ring without its inner and outer parts, and the sclera beyond.
 RING, WHITE_FROM = (0.45, 0.85), 1.2
+# The product's way before: the same, turned to a typical brown below the one mean albedo, wholly
+# below the other.
+BROWN_BELOW, FORMER_BROWN = (0.12, 0.06), np.array([0.085, 0.050, 0.030])
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,11 @@ def benchmark_eyes(heads: Path | None, out: Path | None) -> None:
             for colour in case.colours
             for width in FACE_WIDTHS_PX
         ]
-    told = {PRODUCT: [product_iris(one) for one in filmed], PLAIN: [one.plain for one in filmed]}
+    told = {
+        PRODUCT: [product_iris(one) for one in filmed],
+        FORMER: [former_iris(one.plain) for one in filmed],
+        PLAIN: [one.plain for one in filmed],
+    }
     print("\n".join([*_summary(filmed, told), "", *_by_colour(filmed, told)]))
     if out is not None:
         rows = [
@@ -114,6 +121,15 @@ def product_iris(filmed: Filmed) -> FloatArray:
     eyes = eyes_filmed(filmed.per_eye)
     tone = skin_tone(filmed.skin, eyes.sclera_linear if eyes.visible else None)
     return iris_albedo(eyes.readings, tone)
+
+
+def former_iris(plain: FloatArray) -> FloatArray:
+    """Albedo (3,) as the product had it, from that of the plain way."""
+    albedo = np.clip(plain, 0.008, 0.45)
+    albedo[1] = max(albedo[1], 0.5 * (albedo[0] + albedo[2]))
+    pale, dark = BROWN_BELOW
+    brown = np.clip((pale - albedo.mean()) / (pale - dark), 0.0, 1.0)
+    return albedo + brown * (FORMER_BROWN * (albedo.mean() / FORMER_BROWN.mean()) - albedo)
 
 
 def _shrunk(picture: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:

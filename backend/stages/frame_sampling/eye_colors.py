@@ -28,7 +28,7 @@ from ...detector.landmark_indices import (
 from ...imaging.image_files import load_frame_linear, load_labels
 from ...imaging.log_light import LUMINANCE, TYPICAL_SKIN
 
-# Parts of the radius that the detector tells, which is some 15 % too large: clear of pupil, dark
+# Parts of the radius that the detector tells, on rendered heads 5 % too large: clear of pupil, dark
 # limbus and the lid's shadow; smaller than a pupil in a room.
 IRIS_RING, PUPIL_RADIUS = (0.40, 0.70), 0.25
 SCLERA_INNER_RADIUS = 1.2

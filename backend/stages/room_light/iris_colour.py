@@ -39,7 +39,7 @@ IRIS_LINE = np.array(
 HOW_OFTEN = np.array(
     [
         (2, 8, 10, 8, 6, 10, 9, 7, 14, 17, 9),
-        (18, 28, 20, 10, 5, 6, 4, 2, 3, 3, 1),
+        (20, 30, 22, 13, 9, 2.5, 1.5, 1, 1.5, 1.5, 0.5),
         (50, 34, 11, 3, 0.8, 0.5, 0.3, 0.1, 0.1, 0.1, 0.1),
     ]
 )
@@ -51,12 +51,13 @@ NEIGHBOURS = 0.6  # how far round the likeliest place colours are averaged, in a
 IRIS_SHADE, SHADE_SD = 0.43, (0.80, 0.25)
 SHADE_LOG = np.linspace(-2.4, 0.6, 16)
 # Its share of the light on the white of the eye, and how much that counts beside the cheek.
-WHITE_SHADE, WHITE_LEVEL, WHITE_COLOUR = 0.55, 0.5, 0.5
+WHITE_SHADE, WHITE_LEVEL, WHITE_COLOUR = 0.55, 0.5, 0.6
 # Share of what the pupil shows that is mirrored, hence lies over the iris, too; the rest is blur.
 VEILS = np.linspace(0.2, 1.0, 5)
-# Standard deviations of a well seen iris' logarithms: of its two colour ratios and of its level
-# beside the light's; those of a blurred one grow as its radius, in pixels, falls under the first.
-COLOUR_SD, LEVEL_SD, SHARP_RADIUS_PX = 0.12, 0.16, 9.0
+# Standard deviations of a well seen iris' logarithms: of red over green, of green over blue, which
+# phones lift in what is dark, and of its level; the smaller the iris, the larger they are.
+COLOUR_SD, LEVEL_SD = np.array([0.11, 0.165]), 0.13
+SHARP_RADIUS_PX, BLUR_POWER = 8.0, 1.5
 OWN_LEVEL_SD = 0.25  # log, by which people differ from the line
 
 
@@ -101,7 +102,9 @@ def _log_likelihood(
     seen = np.exp(SHADE_LOG)[:, None, None, None] * line
     seen = seen + VEILS[:, None, None] * pupil
     off = np.log(np.maximum(shown, MIN_LINEAR)) - np.log(np.maximum(seen, MIN_LINEAR))
-    blur = max(SHARP_RADIUS_PX / float(np.median([one.radius_px for one in eye])), 1.0)
+    blur = (
+        max(SHARP_RADIUS_PX / float(np.median([one.radius_px for one in eye])), 1.0) ** BLUR_POWER
+    )
     colour = off[..., :2] - off[..., 1:]
     level = off @ LUMINANCE
     cost = 0.5 * (level / (LEVEL_SD * blur)) ** 2
