@@ -337,7 +337,7 @@ def _fixed(
     pull = normal.right[: normal.focal].reshape(normal.frames, normal.local)[:, POSE:]
     weights = estimate.expression
     local[:, :POSE] |= not free_parameters.pose
-    # A frame without observations has priors alone, which would undo the expression it was found in.
+    # A frame without observations has priors alone, which would undo its expression.
     local[:, POSE:] |= local[:, :1]
     local[:, POSE:] |= ((weights <= 0.0) & (pull < 0)) | ((weights >= 1.0) & (pull > 0))
     local[:, POSE:] |= not free_parameters.expression
