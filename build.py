@@ -1,6 +1,7 @@
 """Set up, try, test, check and package Studio Avatar: commands in, an environment or files out.
 
-    python build.py setup           make .venv from requirements.lock
+    python build.py setup           make .venv from requirements.lock (--likeness: and from
+                                    requirements.likeness.lock, what compares faces)
     python build.py demo [CLIP]     clip (or the sample) to a rendered avatar in demo_output/
     python build.py test            check, then every test
     python build.py check           style, types, Blender's own manifest validator
@@ -23,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
+LIKENESS_LOCK = ROOT / "requirements.likeness.lock"
 DIST = ROOT / "dist"
 PYTHON = (3, 11)
 
@@ -38,7 +40,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("setup")
+    commands.add_parser("setup").add_argument("--likeness", action="store_true")
     commands.add_parser("demo").add_argument("clip", nargs="?", type=Path)
     commands.add_parser("test")
     commands.add_parser("check")
@@ -54,6 +56,8 @@ def main() -> int:
         return 1
     if not setup():
         return 1
+    if chosen.command == "setup" and chosen.likeness:
+        return 0 if install(LIKENESS_LOCK) else 1
     if chosen.command == "demo":
         return demo(chosen.clip)
     if chosen.command == "test":
@@ -87,20 +91,11 @@ def run(*arguments: str | Path) -> int:
 
 def setup() -> bool:
     """Bring .venv to the state of the lock; True when it is there. Instant when it already was."""
-    missing = missing_packages()
-    if not missing:
+    if not missing_packages(LOCK):
         return True
-    largest = sorted(missing, key=lambda name: -missing[name])[:3]
-    print(
-        f"Setting up .venv: {len(missing)} packages, up to {sum(missing.values()):.0f} MB to "
-        f"download ({', '.join(f'{name} {missing[name]:.0f} MB' for name in largest)}); "
-        "about 3 GB on disk when complete.",
-        flush=True,
-    )
     if not environment_python().is_file():
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-    if run("-m", "pip", "install", "--quiet", "--no-deps", "-r", LOCK) != 0:
-        print("The packages could not be installed; pip says why above. Run the command again.")
+    if not install(LOCK):
         return False
     if run("-c", "import torch") != 0:
         print(
@@ -112,14 +107,32 @@ def setup() -> bool:
     return True
 
 
-def missing_packages() -> dict[str, float]:
-    """Download size in MB of each package of the lock that .venv lacks in that version."""
+def install(lock: Path) -> bool:
+    """Install what .venv lacks of a lock; True when all is there."""
+    missing = missing_packages(lock)
+    if not missing:
+        return True
+    largest = sorted(missing, key=lambda name: -missing[name])[:3]
+    print(
+        f"Setting up .venv: {len(missing)} packages, up to {sum(missing.values()):.0f} MB to "
+        f"download ({', '.join(f'{name} {missing[name]:.0f} MB' for name in largest)}); "
+        "about 3 GB on disk when complete.",
+        flush=True,
+    )
+    if run("-m", "pip", "install", "--quiet", "--no-deps", "-r", lock) != 0:
+        print("The packages could not be installed; pip says why above. Run the command again.")
+        return False
+    return True
+
+
+def missing_packages(lock: Path) -> dict[str, float]:
+    """Download size in MB of each package of a lock that .venv lacks in that version."""
     installed = {
         normal_name(record.parent.name.removesuffix(".dist-info").split("+")[0])
         for record in site_packages().glob("*.dist-info/RECORD")
     }
     missing: dict[str, float] = {}
-    for line in LOCK.read_text("utf-8").splitlines():
+    for line in lock.read_text("utf-8").splitlines():
         pin = re.match(r"(\S+)==(\S+)(?: ; sys_platform == \"(\w+)\")?  # ([\d.]+) MB", line)
         if pin is None or pin[3] not in (None, sys.platform):
             continue

@@ -30,6 +30,7 @@ from backend.stages.fitting.bundle_adjustment import (
     robust_cost,
     step,
 )
+from backend.stages.fitting.finish import finish_head
 from backend.stages.fitting.fit import SolutionFile
 from backend.stages.fitting.head_model import (
     FACING,
@@ -40,7 +41,7 @@ from backend.stages.fitting.head_model import (
     rotation_from_vector,
 )
 from backend.stages.fitting.riggable_head import eyes_between_lids, make_riggable
-from backend.stages.fitting.solve import all_steps
+from backend.stages.fitting.solve import all_steps, solve_head
 from backend.template_build.learn_landmarks import pose
 from studio_avatar_addon.avatar.corrections import Corrections
 from studio_avatar_addon.avatar.errors import FitError
@@ -137,6 +138,19 @@ def test_hair_neither_swells_the_skull_nor_leaves_it_free(scene: Scene, tmp_path
     assert np.median(error[skull]) < 0.003 and error[skull].max() < 0.006
     error = _distance_after_similarity(haired.neutral_m[face], scene.neutral_m[face])
     assert np.median(error) < 0.001
+
+
+def test_head_that_folds_gives_up_shape_of_its_own_and_says_so(scene: Scene) -> None:
+    solution = solve_head(scene.capture, scene.track, scene.template, Quiet(), Corrections())
+    head, shape = solution.problem.head, solution.estimate.shape.copy()
+    own = head.identity_count + head.warp_count
+    shape[own:] += np.random.default_rng(3).normal(0.0, 4.0, len(shape) - own)
+    folded = replace(solution, estimate=replace(solution.estimate, shape=shape))
+    fit = finish_head(scene.capture, scene.track, folded, {})
+    assert "shape_given_up" in {finding.code for finding in fit.findings}
+    face, _ = _skin_vertices(scene.template)
+    error = _distance_after_similarity(fit.neutral_m[face], scene.neutral_m[face])
+    assert np.median(error) < 0.002
 
 
 def test_only_a_scalp_that_is_seen_counts_as_bald(template: HeadTemplate) -> None:

@@ -42,6 +42,11 @@ BENCHMARKS = {
         "benchmark_capture",
         "the fit, on captures with known truth",
     ),
+    "neutral": (
+        "benchmark.capture.benchmark_neutral",
+        "benchmark_neutral",
+        "the same persons' heads at rest, from calm and from talking clips",
+    ),
     "texture": (
         "benchmark.texture.benchmark_texture",
         "benchmark_texture",
@@ -82,6 +87,11 @@ BENCHMARKS = {
         "benchmark.labels.benchmark_labels",
         "benchmark_labels",
         "hair, skin and clothes told apart",
+    ),
+    "likeness": (
+        "benchmark.likeness.benchmark_likeness",
+        "benchmark_likeness",
+        "finished avatars of real clips against the people filmed",
     ),
     "faults": (
         "benchmark.faults.benchmark_faults",
@@ -135,6 +145,11 @@ def add_checkout_commands(commands: Any) -> None:
             measure.add_argument(
                 "--sources", action="store_true", help="what the training's sources bring, too"
             )
+        elif name == "likeness":
+            measure.add_argument(
+                "--avatars", type=Path, nargs="+", default=(), metavar="DIR",
+                help="folders of avatars that are named as the clips; without, made in the cache",
+            )  # fmt: skip
         else:
             measure.add_argument(
                 "--heads", type=Path, default=None, metavar="DIR", help="holds the reference heads"

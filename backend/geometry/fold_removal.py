@@ -73,13 +73,16 @@ def find_folds(
 
 
 def remove_self_intersections(
-    template: HeadTemplate, posed_m: FloatArray, rest_m: FloatArray | None = None
+    template: HeadTemplate,
+    posed_m: FloatArray,
+    rest_m: FloatArray | None = None,
+    max_move_m: float = MAX_MOVE_M,
 ) -> RelaxedHead:
     """Smooth a head with vertices (V, 3) until it has no fold that `rest_m` has not.
 
     `rest_m` (V, 3): the template in the same expression, else without any. Eyeballs and teeth
     stay as they are, and lids come no closer to the eyeballs. Raises FitError where vertices are
-    not finite or folds do not go away.
+    not finite, or folds do not go away before one has moved further than `max_move_m`.
     """
     posed = np.array(posed_m, np.float64)
     rest = np.array(template.vertices_m if rest_m is None else rest_m, np.float64)
@@ -92,11 +95,16 @@ def remove_self_intersections(
     folds = finder.find(posed)
     if not folds.count:
         return RelaxedHead(posed, 0, 0.0)
-    return _relax(template, rest, posed, finder, folds)
+    return _relax(template, rest, posed, finder, folds, max_move_m)
 
 
 def _relax(
-    template: HeadTemplate, rest: FloatArray, posed: FloatArray, finder: _FoldFinder, folds: Folds
+    template: HeadTemplate,
+    rest: FloatArray,
+    posed: FloatArray,
+    finder: _FoldFinder,
+    folds: Folds,
+    max_move_m: float,
 ) -> RelaxedHead:
     """The posed vertices (V, 3) smoothed round `folds`, in wider and wider windows."""
     neighbours = _neighbours(finder.triangles, rest)
@@ -112,7 +120,7 @@ def _relax(
         relaxed[inside] = (rest + move)[inside]
         eyeballs.push_out(relaxed, inside)
         largest = float(np.linalg.norm(relaxed - posed, axis=1).max())
-        if largest > MAX_MOVE_M:
+        if largest > max_move_m:
             break
         folds = finder.find(relaxed)
         if not folds.count:

@@ -12,7 +12,7 @@ from studio_avatar_addon.avatar.labels import BACKGROUND, SKIN
 from studio_avatar_addon.avatar.types import Capture, FloatArray, HeadFit, IntArray
 
 from ...geometry.closest import Surface
-from ...stages.fitting.outline_fit import outline_gaps_px
+from ...stages.fitting.outline_fit import FilmedOutline, outline_gaps_px
 from ...stages.fitting.silhouette import person_outline
 from ...stages.fitting.solution import Solution
 from ..figures import MM_PER_M
@@ -94,7 +94,7 @@ def _true_outlines(
         px_per_m = solution.estimate.px_per_m(k)
         outline = person_outline(mask, head, problem.landmarks.pixels[k], px_per_m)
         if outline is not None:
-            filmed[k] = outline
+            filmed[k] = FilmedOutline(outline)
     if not filmed:
         return None
     return _median_and_p90(list(outline_gaps_px(problem, solution.estimate, filmed).values()))

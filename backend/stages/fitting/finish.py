@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from studio_avatar_addon.avatar.errors import FitError
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray, HeadFit
 
+from ...geometry.fold_removal import MAX_MOVE_M
 from .eye_fit import eye_gaze, spread_eyes
 from .fit_findings import FitSummary, fit_findings
 from .head_model import SolverState, head_angles
@@ -19,6 +21,7 @@ from .measurements import scale_to_measure
 from .problem import Problem
 from .riggable_head import RiggableHead, eyes_between_lids, make_riggable
 from .solution import Solution
+from .solve import GIVEN_UP, solve_stiffer
 from .uncertainty import Uncertainty, measure_uncertainty
 
 
@@ -28,17 +31,37 @@ class _AlignedHead:
     fitted_m: FloatArray  # (V, 3) neutral
 
 
+# Smoothed further than this to undo folds, a face is another one.
+MAX_SMOOTHED_M = 0.008
+
+
 def finish_head(
     capture: Capture, track: FaceTrack, solution: Solution, measures_m: Mapping[str, float]
 ) -> HeadFit:
     """Make the solved head riggable at life size, or at the size that a measure of it gives.
 
-    Raises FitError and TemplateError as `make_riggable` does.
+    One that is folded past smoothing is solved again with ever less shape of its own. Raises
+    FitError and TemplateError as `make_riggable` does.
     """
+    for given_up in GIVEN_UP:
+        try:
+            return _finish(capture, track, solution, measures_m, MAX_SMOOTHED_M)
+        except FitError:
+            solution = solve_stiffer(solution, given_up)
+    return _finish(capture, track, solution, measures_m, MAX_MOVE_M)
+
+
+def _finish(
+    capture: Capture,
+    track: FaceTrack,
+    solution: Solution,
+    measures_m: Mapping[str, float],
+    max_smoothed_m: float,
+) -> HeadFit:
     problem, estimate = solution.problem, solution.estimate
     template, found = problem.template, problem.landmarks.found
     aligned = _align_to_template(template, estimate, problem.head.vertices.at_rest(estimate.shape))
-    riggable = _make_riggable(track, problem, aligned.estimate, aligned.fitted_m)
+    riggable = _make_riggable(track, problem, aligned.estimate, aligned.fitted_m, max_smoothed_m)
     uncertainty = measure_uncertainty(solution)
     rotation, translation = fill_missing_poses(
         found, aligned.estimate.rotation, aligned.estimate.translation_m
@@ -81,6 +104,7 @@ def _summary(
         left_out=solution.left_out,
         expression_spread_m=_expression_spread_m(solution, riggable.scale),
         smoothed_m=riggable.smoothed_m,
+        given_up=solution.given_up,
         smoothed_shapes=riggable.smoothed_shapes,
     )
 
@@ -96,7 +120,11 @@ def _expression_spread_m(solution: Solution, scale: float) -> float:
 
 
 def _make_riggable(
-    track: FaceTrack, problem: Problem, estimate: SolverState, fitted_m: FloatArray
+    track: FaceTrack,
+    problem: Problem,
+    estimate: SolverState,
+    fitted_m: FloatArray,
+    max_smoothed_m: float,
 ) -> RiggableHead:
     """Eyeballs put where the irises say, and everything that follows from their distance."""
     template = problem.template
@@ -108,9 +136,8 @@ def _make_riggable(
     )  # fmt: skip
     found = problem.landmarks.found
     radius = float(template.eye_radius_m.mean())
-    return make_riggable(
-        template, fitted_m, spread_eyes(gaze[found], cameras[found], centre, radius)
-    )
+    eyes = spread_eyes(gaze[found], cameras[found], centre, radius)
+    return make_riggable(template, fitted_m, eyes, max_smoothed_m)
 
 
 def _align_to_template(

@@ -34,6 +34,7 @@ class FitSummary:
     expression_spread_m: float  # how far the skin moves between views, nine tenths staying below
     smoothed_m: float  # how far the surface was moved at most to undo folds
     smoothed_shapes: tuple[str, ...]  # those that folded on it
+    given_up: str = ""  # which of its shape made it fold
 
 
 def fit_findings(capture: Capture, fit: FitSummary) -> tuple[Finding, ...]:
@@ -83,6 +84,14 @@ def _frame_findings(fit: FitSummary, used: BoolArray) -> list[Finding]:
 
 def _fold_findings(fit: FitSummary) -> list[Finding]:
     findings = []
+    if fit.given_up:
+        findings.append(
+            Finding(
+                "shape_given_up",
+                f"With all that was filmed the head's surface folded; {fit.given_up} was given up. "
+                "Compare it with the person, or film with a calm face and the hair tied back.",
+            )
+        )
     if fit.smoothed_m > NOTICEABLE_MOVE_M:
         findings.append(
             Finding(

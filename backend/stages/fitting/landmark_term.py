@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -25,15 +25,20 @@ from .head_model import (
     rotation_from_vector,
 )
 
-# Neighbouring points err together: a frame's 468 weigh no more than a tenth of them would.
-INDEPENDENT_SHARE = 0.1
+# Neighbouring points err together: a frame's 468 weigh no more than 14 of them would.
+INDEPENDENT_SHARE = 0.03
 # And all frames' err alike, as the detector has a face in mind: once tracks observe where skin is,
-# landmarks on it bend head and cameras away, and are needed for little but lids and lips.
-SHARE_ON_TRACKED_SKIN, SHARE_WITH_TRACKS = 0.002, 0.02
+# landmarks on it bend head and cameras away, and are needed for little but lids and lips. A pair is
+# the share on tracked skin and elsewhere: before and after what all frames have in common is known.
+SHARES_WITH_TRACKS, SHARES_WITH_OFFSETS = (0.002, 0.02), (0.02, 0.05)
+# How far the detector puts a point of this person's from where the skin says, standard deviation;
+# and as how many frames all of them count when that is told.
+OFFSET_SD_M, INDEPENDENT_FRAMES = 0.003, 8.0
 # The face oval slides along the silhouette as the head turns.
 OVAL_SHARE = 0.1
 DETECTOR_JITTER_PX = 0.8  # whatever the face's size
-CAUCHY = 2.0  # sigmas at which a point has lost half its weight
+# Sigmas at which a point has lost half its weight, in the fit and where offsets are told.
+CAUCHY, OFFSET_CAUCHY = 2.0, 6.0
 # Frames to start from: frontal enough for the detector's bias to be small, and no more than the
 # start's focal length and mean identity need.
 FRONTAL_YAW_DEG = 28.0
@@ -52,6 +57,8 @@ class FaceLandmarks:
     table: LandmarkTable
     oval: BoolArray  # (468,)
     share: FloatArray  # (468,) independent share of each point, but for the oval
+    # (468, 3) in the head frame: where the detector puts this person's points from their place
+    offset_m: FloatArray = field(default_factory=lambda: np.zeros((FIRST_IRIS_LANDMARK, 3)))
 
     @property
     def found(self) -> BoolArray:
@@ -60,8 +67,17 @@ class FaceLandmarks:
 
     def reweighted_for_tracks(self, on_tracked_skin: BoolArray) -> FaceLandmarks:
         """The same, weighed for a solve that has tracks too; `on_tracked_skin` (468,)."""
-        share = np.where(on_tracked_skin, SHARE_ON_TRACKED_SKIN, SHARE_WITH_TRACKS)
-        return replace(self, share=share)
+        return replace(self, share=np.where(on_tracked_skin, *SHARES_WITH_TRACKS))
+
+    def with_offsets(self, offset_m: FloatArray, on_tracked_skin: BoolArray) -> FaceLandmarks:
+        """The same for offsets (468, 3) that are known; `on_tracked_skin` (468,)."""
+        share = np.where(on_tracked_skin, *SHARES_WITH_OFFSETS)
+        return replace(self, share=share, offset_m=offset_m)
+
+    @property
+    def without_offsets(self) -> FaceLandmarks:
+        """The same as the detector found them."""
+        return replace(self, offset_m=np.zeros_like(self.offset_m))
 
 
 # Where the artist dragged points of the face to: by chosen frame and landmark, pixels.
@@ -138,12 +154,13 @@ def landmark_observations(
     """Observations of the face in `frames` (F,), unbiased and weighed for the estimate's yaw."""
     points = face_points(head, template)
     angles = head_angles(estimate.rotation, estimate.translation_m)
-    share = np.where(landmarks.oval, OVAL_SHARE, 1.0) * landmarks.share
+    share = _shares(landmarks)
     observations = []
     for k in frames:
         bias, noise = landmarks.table.at_yaw(float(angles.yaw_deg[k]))
         px_per_m = estimate.focal_px / estimate.translation_m[k, 2]
         bias_px = bias[:FIRST_IRIS_LANDMARK] @ _rotation_2d(float(angles.roll_rad[k])).T * px_per_m
+        bias_px = bias_px + landmarks.offset_m @ estimate.rotation[k, :2].T * px_per_m
         sigma = np.hypot(noise[:FIRST_IRIS_LANDMARK] * px_per_m, DETECTOR_JITTER_PX)
         observations.append(
             Observation(
@@ -176,6 +193,42 @@ def pinned_observations(
             )
         )
     return observations
+
+
+def mean_offsets_m(
+    landmarks: FaceLandmarks,
+    head: LinearHead,
+    template: HeadTemplate,
+    estimate: SolverState,
+    frames: IntArray,
+    center_px: FloatArray,
+) -> FloatArray:
+    """(468, 3) m in the head frame: how far from its place each point was found in `frames` (F,).
+
+    The mean of a Gaussian posterior, weights by Cauchy's robust cost; `center_px` (2,): principal
+    point.
+    """
+    raw = landmarks.without_offsets
+    observations = landmark_observations(raw, head, template, estimate, frames)
+    precision = np.tile(np.eye(3) / OFFSET_SD_M**2, (FIRST_IRIS_LANDMARK, 1, 1))
+    pull = np.zeros((FIRST_IRIS_LANDMARK, 3))
+    share = min(1.0, INDEPENDENT_FRAMES / max(len(frames), 1))
+    for observation in observations:
+        k = observation.frame
+        points = observation.points.at(estimate.shape, estimate.expression[k])
+        missed = observation.target_px - estimate.project(k, points, center_px)
+        sigma = observation.sigma_px * np.sqrt(_shares(raw))
+        squared = ((missed / sigma[:, None]) ** 2).sum(axis=1)
+        weight = share / (1.0 + squared / OFFSET_CAUCHY**2) / sigma**2
+        by_offset = estimate.rotation[k, :2] * estimate.px_per_m(k)
+        precision += weight[:, None, None] * (by_offset.T @ by_offset)
+        pull += weight[:, None] * (missed @ by_offset)
+    return np.linalg.solve(precision, pull[..., None])[..., 0]
+
+
+def _shares(landmarks: FaceLandmarks) -> FloatArray:
+    """(468,) what each point counts, against one by itself."""
+    return np.where(landmarks.oval, OVAL_SHARE, 1.0) * landmarks.share
 
 
 def landmark_error_px(

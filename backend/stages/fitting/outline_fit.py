@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +23,20 @@ DAMPING = 1e-3
 WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M, REPORTED_GATE_M = 0.025, 0.010, 0.0055, 0.02
 
 
-FilmedOutlines = Mapping[int, PersonOutline]  # by frame, those that show a face
+@dataclass(frozen=True)
+class FilmedOutline:
+    """What bounds the head in one frame."""
+
+    person: PersonOutline
+    skin: PersonOutline | None = None  # where hair and clothes cover the rest
+
+    @property
+    def of_bald(self) -> FilmedOutline:
+        """The same of a head without hair."""
+        return replace(self, person=self.person.of_bald)
+
+
+FilmedOutlines = Mapping[int, FilmedOutline]  # by frame, those that show a face
 
 
 def fit_outlines(
@@ -55,40 +69,29 @@ def landmarks_and_outlines(
     """Observations of landmarks and outlines in `frames` (F,), the latter paired within a gate."""
     observations = problem.face_observations(estimate, frames)
     at_rest = problem.head.vertices.at_rest(estimate.shape)
-    for k in frames:
-        observation = _outline_term(problem, estimate, at_rest, int(k), filmed, gate_m)
-        if observation is not None:
-            observations.append(observation)
+    for k in map(int, frames):
+        for pairing in _pair_outlines(problem, estimate, at_rest, k, filmed, gate_m):
+            observations.append(
+                outline_observation(
+                    k, pairing, problem.head, estimate.px_per_m(k), gate_m, problem.outline_sigma_m
+                )
+            )
     return observations
 
 
 def outline_gaps_px(
     problem: Problem, estimate: SolverState, filmed: FilmedOutlines
 ) -> dict[int, FloatArray]:
-    """By frame, how far (N,) the head's and the person's outline are apart where it is skin's."""
+    """By frame, how far (N,) the head's and the person's outline are apart where it is skin's; the
+    neck, which turns by itself, is not asked."""
     gaps = {}
     at_rest = problem.head.vertices.at_rest(estimate.shape)
     for k in filmed:
-        pairing = _pair_outlines(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M)
-        if pairing is not None and (pairing.shows == SKIN).any():
-            gaps[k] = np.abs(pairing.gap_px[pairing.shows == SKIN])
+        for pairing in _pair_outlines(problem, estimate, at_rest, k, filmed, REPORTED_GATE_M):
+            measured = (pairing.shows == SKIN) & ~pairing.head.on_neck
+            if measured.any():
+                gaps[k] = np.abs(pairing.gap_px[measured])
     return gaps
-
-
-def _outline_term(
-    problem: Problem,
-    estimate: SolverState,
-    at_rest_m: FloatArray,
-    frame: int,
-    filmed: FilmedOutlines,
-    gate_m: float,
-) -> Observation | None:
-    pairing = _pair_outlines(problem, estimate, at_rest_m, frame, filmed, gate_m)
-    if pairing is None:
-        return None
-    return outline_observation(
-        frame, pairing, problem.head, estimate.px_per_m(frame), gate_m, problem.outline_sigma_m
-    )
 
 
 def _pair_outlines(
@@ -98,13 +101,16 @@ def _pair_outlines(
     frame: int,
     filmed: FilmedOutlines,
     gate_m: float,
-) -> Pairing | None:
+) -> list[Pairing]:
+    """The head's outline with each of what bounds it in a frame."""
     if frame not in filmed:
-        return None
+        return []
     posed = at_rest_m + problem.head.vertices.expression_basis @ estimate.expression[frame]
     in_camera = posed @ estimate.rotation[frame].T + estimate.translation_m[frame]
     drawn = head_outline(problem.template, in_camera, estimate.focal_px, problem.center_px)
     if drawn is None:
-        return None
-    pairing = pair(drawn, filmed[frame], gate_m * estimate.px_per_m(frame))
-    return pairing if len(pairing.target_px) else None
+        return []
+    bounds = (filmed[frame].person, filmed[frame].skin)
+    gate_px = gate_m * estimate.px_per_m(frame)
+    pairings = [pair(drawn, outline, gate_px) for outline in bounds if outline is not None]
+    return [pairing for pairing in pairings if len(pairing.target_px)]

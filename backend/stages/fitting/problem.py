@@ -18,6 +18,7 @@ from .landmark_term import (
     FaceLandmarks,
     PinnedLandmarks,
     landmark_observations,
+    mean_offsets_m,
     pinned_observations,
 )
 from .silhouette import OUTLINE_SIGMA_M, OUTLINE_SIGMA_WITH_TRACKS_M
@@ -100,13 +101,30 @@ class Problem:
     @property
     def reweighted_for_tracks(self) -> Problem:
         """The same with landmarks and outlines weighed down for a solve that has tracks too."""
-        corners = self.template.landmark_vertices[: len(self.landmarks.oval)]
-        on_tracked_skin = trackable(self.template)[corners].all(axis=1)
         return replace(
             self,
-            landmarks=self.landmarks.reweighted_for_tracks(on_tracked_skin),
+            landmarks=self.landmarks.reweighted_for_tracks(self._on_tracked_skin),
             outline_sigma_m=OUTLINE_SIGMA_WITH_TRACKS_M,
         )
+
+    def with_own_landmarks(self, estimate: SolverState, frames: IntArray) -> Problem:
+        """The same for an estimate whose head rests on tracks of `frames` (F,): where the detector
+        puts this person's points from their places is known, and what they say of movement counts.
+        """
+        offset_m = mean_offsets_m(
+            self.landmarks, self.head, self.template, estimate, frames, self.center_px
+        )
+        return replace(
+            self,
+            landmarks=self.landmarks.with_offsets(offset_m, self._on_tracked_skin),
+            outline_sigma_m=OUTLINE_SIGMA_WITH_TRACKS_M,
+        )
+
+    @property
+    def _on_tracked_skin(self) -> BoolArray:
+        """(468,) landmarks on skin that tracks observe."""
+        corners = self.template.landmark_vertices[: len(self.landmarks.oval)]
+        return trackable(self.template)[corners].all(axis=1)
 
     def with_modes(self, modes: FloatArray) -> Problem:
         """The same with free-form modes (V, 3, M) added to the head."""
@@ -116,6 +134,13 @@ class Problem:
         precision[:own, :own] = self.shape_precision
         precision[own:, own:] = modes_precision(self.template, modes)
         return replace(self, head=self.head.with_modes(modes), shape_precision=precision)
+
+    def with_stiffer_modes(self, factor: float) -> Problem:
+        """The same with free-form modes so many times as stiff."""
+        precision = self.shape_precision.copy()
+        own = self.head.identity_count + self.head.warp_count
+        precision[own:, own:] *= factor
+        return replace(self, shape_precision=precision)
 
     def optimize(
         self,

@@ -15,7 +15,7 @@ from studio_avatar_addon.avatar.frames import DEFAULT_INTERPUPILLARY_M
 from studio_avatar_addon.avatar.template import BONES, MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray
 
-from ...geometry.fold_removal import remove_self_intersections
+from ...geometry.fold_removal import MAX_MOVE_M, remove_self_intersections
 from ...geometry.local_stretch import move_with_surface
 from ...imaging.smooth_step import smooth_step
 from ...template.personalize import personalize_blendshapes
@@ -57,13 +57,16 @@ def eyes_between_lids(template: HeadTemplate, fitted_m: FloatArray) -> FloatArra
 
 
 def make_riggable(
-    template: HeadTemplate, fitted_m: FloatArray, eye_centre_m: FloatArray
+    template: HeadTemplate,
+    fitted_m: FloatArray,
+    eye_centre_m: FloatArray,
+    max_smoothed_m: float = MAX_MOVE_M,
 ) -> RiggableHead:
     """Riggable head of fitted neutral vertices (V, 3), with eyeballs about at `eye_centre_m` (2,
     3).
 
-    Raises FitError where the vertices are not finite or folded past smoothing, TemplateError as
-    `personalize_blendshapes` does.
+    Raises FitError where the vertices are not finite or folded past smoothing by `max_smoothed_m`,
+    TemplateError as `personalize_blendshapes` does.
     """
     scale = DEFAULT_INTERPUPILLARY_M / float(np.linalg.norm(eye_centre_m[0] - eye_centre_m[1]))
     rest_distance = np.linalg.norm(template.eye_centre_m[0] - template.eye_centre_m[1])
@@ -71,7 +74,7 @@ def make_riggable(
     radius = template.eye_radius_m.astype(np.float64) * growth
     neutral = fitted_m * scale
     centre = _seat_eyeballs(template, neutral, eye_centre_m * scale, growth)
-    relaxed = remove_self_intersections(template, neutral)
+    relaxed = remove_self_intersections(template, neutral, max_move_m=max_smoothed_m)
     neutral = relaxed.vertices_m
     _seat_caruncles(template, neutral, centre, radius)
     shapes = personalize_blendshapes(template, neutral, centre, radius)

@@ -2,7 +2,9 @@
 
 Nothing else bounds the skull. Skin before the background is the head's own outline. Hair before the
 background is only a bound from outside: the skull lies somewhere within, and what heads are like
-says where. Clothes, hands and whatever else ends the person there tell nothing.
+says where. Skin before hair or clothes is a bound from inside: the head reaches at least so far.
+An ear's or a neck's mostly ends there, too, unless hair lies over it: that pulls less. Clothes,
+hands and whatever else ends the person there tell nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from studio_avatar_addon.avatar.labels import BACKGROUND, HAIR, SKIN, UNSURE
+from studio_avatar_addon.avatar.labels import BACKGROUND, CLOTHES, HAIR, SKIN, UNSURE
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
+from ...atlas.texel_map import region
 from ...geometry.raster import rasterize
 from ...imaging.image_files import Pixels
 from .bundle_adjustment import Observation
@@ -31,8 +34,13 @@ MARGIN_PX = 4  # of the drawing round the head, for the blurs
 # an ear for a cheek, more finds none on a rough mask.
 MIN_NORMAL_COSINE, CANDIDATES = 0.7, 12
 BORDER_PX = 3  # within the window's border the outline is the window's own
-# The neck turns against the head, so its outline bounds no skull.
-MAX_NECK_WEIGHT = 0.25
+# The neck turns against the head: its outline bounds no skull, and itself less firmly. Shoulders
+# and what hardly moves with the head bound nothing.
+MAX_NECK_WEIGHT, MAX_BOUNDED_NECK_WEIGHT = 0.25, 0.9
+# Of outlines that bound less firmly: the neck's, and where hair may lie over an ear's or a neck's.
+LOOSE_SIGMA_FACTOR = 2.5
+MAX_UNCOVERED_M = 0.004  # beyond skin's end so much more of an ear or a neck is under hair
+INSIDE = 0.5  # of a region's weight
 # Far larger than the mask's own error: neighbouring points of an outline err together, and a
 # third of a millimetre too much all round would bend the unseen depth of the skull by five.
 # Tracks hold that depth better than landmarks do.
@@ -43,15 +51,18 @@ LABEL_DISTANCE_M = 0.004
 # A head lies at least this deep under the outline of hair: cropped hair is hardly thicker.
 HAIR_DEPTH_M = 0.002
 CAUCHY_SHARE_OF_GATE = 0.25  # so that pairs near the gate hardly pull
+COVERED = 254  # beside the labels: skin ends here because hair or clothes lie over it
 
 
 @dataclass(frozen=True)
 class PersonOutline:
-    """The border of the person mask in one frame."""
+    """The border of the person mask in one frame, or of the skin in it."""
 
     points_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2) unit, outward
-    shows: Pixels  # (N,) SKIN or HAIR where that ends before the background, UNSURE elsewhere
+    # (N,) SKIN or HAIR where that ends before the background, COVERED where skin ends before hair
+    # or clothes, UNSURE elsewhere
+    shows: Pixels
 
     @property
     def of_bald(self) -> PersonOutline:
@@ -67,11 +78,18 @@ class HeadOutline:
     weights: FloatArray  # (N, 3) barycentric
     points_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2) unit, outward
+    on_neck: BoolArray  # (N,)
+    on_ear: BoolArray  # (N,)
 
     def at(self, chosen: BoolArray) -> HeadOutline:
         """The chosen points (N,) only."""
         return HeadOutline(
-            self.corners[chosen], self.weights[chosen], self.points_px[chosen], self.normal[chosen]
+            self.corners[chosen],
+            self.weights[chosen],
+            self.points_px[chosen],
+            self.normal[chosen],
+            self.on_neck[chosen],
+            self.on_ear[chosen],
         )
 
 
@@ -98,6 +116,31 @@ def person_outline(
     `labels` (H, W): what ends at the outline; `px_per_m`: of the head. None where the mask holds no
     person at the face.
     """
+    outline = _outline_of(mask, face_px)
+    if outline is None:
+        return None
+    points, normal = outline
+    return PersonOutline(points, normal, _shown_at(labels, points, normal, px_per_m))
+
+
+def skin_outline(labels: Pixels, face_px: FloatArray, px_per_m: float) -> PersonOutline | None:
+    """Outline of the skin in labels (H, W) around a face at `face_px` (L, 2): what hair and clothes
+    leave of it.
+
+    `px_per_m`: of the head. None where no skin is labelled at the face.
+    """
+    outline = _outline_of(np.where(labels == SKIN, 255, 0).astype(np.uint8), face_px)
+    if outline is None:
+        return None
+    points, normal = outline
+    away = LABEL_DISTANCE_M * px_per_m * normal
+    within, beyond = label_at(labels, points - away), label_at(labels, points + away)
+    covered = (within == SKIN) & np.isin(beyond, (HAIR, CLOTHES))
+    return PersonOutline(points, normal, np.where(covered, COVERED, UNSURE).astype(np.uint8))
+
+
+def _outline_of(mask: Pixels, face_px: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+    """Points (N, 2) and outward normals (N, 2) of the part of a mask that lies at the face."""
     corner, window = head_window(mask, face_px)
     soft = cv2.GaussianBlur(mask[window].astype(np.float32), (0, 0), 1.2)
     contour = _contour_at(soft > 127.5, np.median(face_px, axis=0) - corner)
@@ -111,8 +154,7 @@ def person_outline(
     normal, _ = _outward(cv2.GaussianBlur(soft, (0, 0), 3.0), contour)
     _, slope = _outward(soft, contour)
     shift = np.clip((sample(soft, contour) - 127.5) / np.maximum(slope, 1.0), -1.0, 1.0)
-    points = contour + shift[:, None] * normal + corner
-    return PersonOutline(points, normal, _shown_at(labels, points, normal, px_per_m))
+    return contour + shift[:, None] * normal + corner, normal
 
 
 def head_outline(
@@ -146,8 +188,11 @@ def head_outline(
     # A pixel on the border has its centre half a pixel within the true edge, on average.
     edge = contour + 0.5 * np.abs(normal).max(axis=1, keepdims=True) * normal
     below = template.bone_weights[[BONES.index("neck"), BONES.index("root")]].sum(axis=0)
-    outline = HeadOutline(corners, weights, (edge - MARGIN_PX) / scale + low, normal)
-    return outline.at((weights * below[corners]).sum(axis=1) < MAX_NECK_WEIGHT)
+    neck = (weights * below[corners]).sum(axis=1)
+    ear = (weights * region(template, "ears")[corners]).sum(axis=1)
+    points = (edge - MARGIN_PX) / scale + low
+    outline = HeadOutline(corners, weights, points, normal, neck >= MAX_NECK_WEIGHT, ear > INSIDE)
+    return outline.at(neck < MAX_BOUNDED_NECK_WEIGHT)
 
 
 def pair(head: HeadOutline, person: PersonOutline, gate_px: float) -> Pairing:
@@ -176,17 +221,23 @@ def outline_observation(
 ) -> Observation:
     """The pairing as an observation that pulls along the person's outward normal.
 
-    Skin's outline pulls both ways, hair's only what has come too near to it.
+    Skin's outline pulls both ways, hair's only what has come too near to it, that of skin under
+    hair or clothes what does not reach it, and ears and neck beyond it a little.
     """
-    hair = pairing.shows == HAIR
+    hair, covered, gap_px = pairing.shows == HAIR, pairing.shows == COVERED, pairing.gap_px
     depth_px = np.where(hair, HAIR_DEPTH_M * px_per_m, 0.0)
-    pulls = (pairing.shows == SKIN) | (hair & (pairing.gap_px > -depth_px))
+    on_neck, on_ear = pairing.head.on_neck, pairing.head.on_ear
+    pulls = (pairing.shows == SKIN) | (hair & (gap_px > -depth_px))
+    ends = (on_neck | on_ear) & (gap_px < MAX_UNCOVERED_M * px_per_m)
+    pulls |= covered & ((gap_px < 0.0) | ends)
+    loose = (on_neck | (covered & (gap_px > 0.0)))[pulls]
     points, normal = pairing.head.at(pulls), pairing.normal[pulls]
+    sigma_px = sigma_m * px_per_m * np.where(loose, LOOSE_SIGMA_FACTOR, 1.0)
     return Observation(
         frame=frame,
         points=head.points(points.corners, points.weights),
         target_px=pairing.target_px[pulls] - depth_px[pulls, None] * normal,
-        sigma_px=np.full(len(normal), sigma_m * px_per_m),
+        sigma_px=sigma_px,
         cauchy=CAUCHY_SHARE_OF_GATE * gate_m / sigma_m,
         normal=normal,
     )

@@ -34,6 +34,7 @@ class Solution:
     points: tuple[TrackedPoints, ...]
     solved_with: IntArray  # the frames that it rests on
     left_out: tuple[str, ...]  # (K,) why a frame does not agree with it or may not; USED: it does
+    given_up: str = ""  # which of its shape, since it folded
 
     @property
     def frames(self) -> IntArray:

@@ -41,9 +41,9 @@ from .initial_poses import (
     start_from_frontal,
 )
 from .landmark_term import face_landmarks
-from .outline_fit import NARROW_GATE_M, WIDE_GATE_M, FilmedOutlines, fit_outlines
+from .outline_fit import NARROW_GATE_M, WIDE_GATE_M, FilmedOutline, FilmedOutlines, fit_outlines
 from .problem import FocalPrior, Problem, own_precision
-from .silhouette import person_outline
+from .silhouette import person_outline, skin_outline
 from .solution import PreviousSolution, Solution
 from .track_fit import fit_tracks, track_skin
 from .track_term import TrackedPoints
@@ -57,6 +57,8 @@ LANDMARK_STEPS, OUTLINE_STEPS = 12, 16
 # Rounds, since tracks lean towards the fit they are found through, by 2 to 4 % of its error.
 TRACK_ROUNDS, TRACK_STEPS = 3, 12
 FREEFORM_MODES = 55  # each even and odd, along three axes
+# Where a head folds: what is given up in turn, and how many times stiffer than before that is.
+GIVEN_UP = {"fine shape of its own": 16.0, "all but heads' common proportions": 1e5}
 SOLVER_STEPS = (
     START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
     + OUTLINE_STEPS + TRACK_ROUNDS * (TRACK_STEPS + 1)
@@ -81,12 +83,12 @@ def solve_head(
     gates = (WIDE_GATE_M, NARROW_GATE_M)
     estimate = fit_outlines(problem, estimate, frames, filmed, gates, OUTLINE_STEPS, every)
     views, points = _read_views(capture, track, problem, frames), ()
+    weighted = problem.reweighted_for_tracks
     for _ in range(TRACK_ROUNDS):
         points = track_skin(problem, estimate, frames, views)
         if points:  # there are none on skin as smooth as a ball's, or without a turn
-            estimate, points = fit_tracks(
-                problem.reweighted_for_tracks, estimate, frames, filmed, points, TRACK_STEPS
-            )
+            estimate, points = fit_tracks(weighted, estimate, frames, filmed, points, TRACK_STEPS)
+            weighted = problem.with_own_landmarks(estimate, frames)
     return _solution(problem, filmed, estimate, points, frames)
 
 
@@ -123,9 +125,27 @@ def solve_from_previous(
         estimate = estimate.with_focal(problem.focal.focal_px)
     frames = usable_frames(problem.with_artist_choice(previous.used))
     points = previous.points(problem.head, frames)
-    weighted = problem.reweighted_for_tracks if points else problem
+    weighted = problem.with_own_landmarks(estimate, frames) if points else problem
     estimate, points = fit_tracks(weighted, estimate, frames, filmed, points, TRACK_STEPS)
     return _solution(problem, filmed, estimate, points, frames)
+
+
+def solve_stiffer(solution: Solution, given_up: str) -> Solution:
+    """The same frames, with free-form offsets so stiff that one of GIVEN_UP is left out."""
+    problem = solution.problem.with_stiffer_modes(GIVEN_UP[given_up])
+    estimate, points, frames = solution.estimate, solution.points, solution.solved_with
+    if points:
+        weighted = problem.with_own_landmarks(estimate, frames)
+        estimate, points = fit_tracks(
+            weighted, estimate, frames, solution.filmed, points, TRACK_STEPS
+        )
+    else:
+        gates = (NARROW_GATE_M, NARROW_GATE_M)
+        estimate = fit_outlines(
+            problem, estimate, frames, solution.filmed, gates, OUTLINE_STEPS, FreeParameters()
+        )
+    again = _solution(problem, solution.filmed, estimate, points, frames)
+    return replace(again, given_up=given_up)
 
 
 def _fit_landmarks(
@@ -232,10 +252,10 @@ def _read_outlines(track: FaceTrack, problem: Problem, estimate: SolverState) ->
         problem.tick("outlines")
         labels, face_px = load_labels(track, k), problem.landmarks.pixels[k]
         vote.add(k, estimate, problem.center_px, labels)
-        mask = read_image(track.mask_paths[k])
-        outline = person_outline(mask, labels, face_px, estimate.px_per_m(k))
-        if outline is not None:
-            filmed[k] = outline
+        mask, px_per_m = read_image(track.mask_paths[k]), estimate.px_per_m(k)
+        person = person_outline(mask, labels, face_px, px_per_m)
+        if person is not None:
+            filmed[k] = FilmedOutline(person, skin_outline(labels, face_px, px_per_m))
     if vote.result():
         return {k: outline.of_bald for k, outline in filmed.items()}
     return filmed

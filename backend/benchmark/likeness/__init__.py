@@ -1,0 +1,1 @@
+"""Finished avatars of real clips: is it still the same person, and do the outlines meet?"""
