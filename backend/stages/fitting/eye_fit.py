@@ -15,6 +15,7 @@ IRIS_PLANE_RADII = 0.87
 MAX_GAZE_RAD = 0.75
 # Of either eyeball, sideways: lids bound its place to a few millimetres.
 MAX_EYE_SHIFT_M = 0.003
+LEAST_SQUINT_PERCENTILE = 75.0  # of the frames, by how far the eyes' lines of sight part
 
 
 def eye_gaze(
@@ -55,12 +56,14 @@ def spread_eyes(
 
     `gaze_rad` (K, 2, 2) as `eye_gaze` gives it, `camera_from_head` (K, 4, 4). They meet at the
     camera, which people look at or past; lids alone tell the eyeballs' distance only to a few
-    millimetres, irises much better.
+    millimetres, irises much better. Eyes squint at what is near, but never part: the frames in
+    which they are furthest apart count.
     """
     half = 0.5 * np.linalg.norm(eye_centre_m[0] - eye_centre_m[1])
     distance = np.linalg.norm(camera_from_head[:, :3, 3], axis=1)
     meeting = np.median(2.0 * half / distance)
-    spread = np.median(gaze_rad[:, 0, 0] - gaze_rad[:, 1, 0]) + meeting
+    apart = np.percentile(gaze_rad[:, 0, 0] - gaze_rad[:, 1, 0], LEAST_SQUINT_PERCENTILE)
+    spread = apart + meeting
     shift = 0.5 * IRIS_PLANE_RADII * radius_m * float(np.tan(np.clip(spread, -1.0, 1.0)))
     shift = np.clip(shift, -MAX_EYE_SHIFT_M, MAX_EYE_SHIFT_M)
     outward = (eye_centre_m[0] - eye_centre_m[1]) / (2.0 * half)

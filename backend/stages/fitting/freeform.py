@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from studio_avatar_addon.avatar.shapes import SHAPE_NAMES
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import FloatArray
 
@@ -22,6 +23,12 @@ SKEW_SHARE = 0.4
 # side of a patch that counts as one such offset. What the pictures show outweighs it by far; it
 # holds what they don't: the face's offsets would be carried on into the skull under hair.
 SURFACE_SD_M, PATCH_M = 0.006, 0.04
+# Lids, brows and lips of a face at rest differ from person to person as they differ in expressions,
+# but for how far an eye looks or a mouth is open: standard deviation as a weight of such a shape.
+REST_SD = 0.15
+NOT_AT_REST = (
+    "eyeLook", "jawOpen", "mouthClose", "mouthFunnel", "mouthLower", "mouthUpper", "tongue",
+)  # fmt: skip
 
 
 def smooth_modes(vertices_m: FloatArray, count: int) -> FloatArray:
@@ -42,6 +49,12 @@ def smooth_modes(vertices_m: FloatArray, count: int) -> FloatArray:
         modes[:, axis, first : first + count] = mirrored[axis]
         modes[:, axis, first + count : first + 2 * count] = SKEW_SHARE * skewed[axis]
     return modes
+
+
+def rest_modes(template: HeadTemplate) -> FloatArray:
+    """Displacements (V, 3, R) by which a face's rest differs, a coefficient of one being one sd."""
+    own = [i for i, name in enumerate(SHAPE_NAMES) if not name.startswith(NOT_AT_REST)]
+    return REST_SD * np.moveaxis(template.shape_deltas_m[own].astype(np.float64), 0, 2)
 
 
 def modes_precision(template: HeadTemplate, modes: FloatArray) -> FloatArray:

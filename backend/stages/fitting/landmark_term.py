@@ -13,7 +13,13 @@ from studio_avatar_addon.avatar.layout import FIRST_IRIS_LANDMARK
 from studio_avatar_addon.avatar.template import HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
-from ...detector.landmark_indices import FACE_OVAL
+from ...detector.landmark_indices import (
+    EYE_CONTOURS,
+    FACE_OVAL,
+    INNER_LIPS,
+    OUTER_LOWER_LIP,
+    OUTER_UPPER_LIP,
+)
 from ...detector.landmark_table import MAX_YAW_STEP_DEG, LandmarkTable
 from .bundle_adjustment import Observation
 from .head_model import (
@@ -25,11 +31,12 @@ from .head_model import (
     rotation_from_vector,
 )
 
-# Neighbouring points err together: a frame's 468 weigh no more than 14 of them would.
-INDEPENDENT_SHARE = 0.03
-# And all frames' err alike, as the detector has a face in mind: once tracks observe where skin is,
-# landmarks on it bend head and cameras away, and are needed for little but lids and lips. A pair is
-# the share on tracked skin and elsewhere: before and after what all frames have in common is known.
+# Neighbouring points err together: a frame's 468 weigh no more than 20 of them would. Edges of lids
+# and lips are found where they are; on plain skin the detector has a face in mind.
+INDEPENDENT_SHARE, EDGE_SHARE = 0.03, 0.2
+# And all frames' err alike: once tracks observe where skin is, landmarks on it bend head and
+# cameras away, and are needed for little but lids and lips. A pair is the share on tracked skin and
+# elsewhere but for edges: before and after what all frames have in common is known.
 SHARES_WITH_TRACKS, SHARES_WITH_OFFSETS = (0.002, 0.02), (0.02, 0.05)
 # How far the detector puts a point of this person's from where the skin says, standard deviation;
 # and as how many frames all of them count when that is told.
@@ -56,6 +63,7 @@ class FaceLandmarks:
     pixels: FloatArray  # (K, 468, 2), NaN where no face was found
     table: LandmarkTable
     oval: BoolArray  # (468,)
+    edges: BoolArray  # (468,) of lids and lips
     share: FloatArray  # (468,) independent share of each point, but for the oval
     # (468, 3) in the head frame: where the detector puts this person's points from their place
     offset_m: FloatArray = field(default_factory=lambda: np.zeros((FIRST_IRIS_LANDMARK, 3)))
@@ -67,12 +75,15 @@ class FaceLandmarks:
 
     def reweighted_for_tracks(self, on_tracked_skin: BoolArray) -> FaceLandmarks:
         """The same, weighed for a solve that has tracks too; `on_tracked_skin` (468,)."""
-        return replace(self, share=np.where(on_tracked_skin, *SHARES_WITH_TRACKS))
+        return replace(self, share=self._shares(on_tracked_skin, SHARES_WITH_TRACKS))
 
     def with_offsets(self, offset_m: FloatArray, on_tracked_skin: BoolArray) -> FaceLandmarks:
         """The same for offsets (468, 3) that are known; `on_tracked_skin` (468,)."""
-        share = np.where(on_tracked_skin, *SHARES_WITH_OFFSETS)
-        return replace(self, share=share, offset_m=offset_m)
+        share = self._shares(on_tracked_skin, SHARES_WITH_OFFSETS)
+        return replace(self, share=share, offset_m=np.where(self.edges[:, None], 0.0, offset_m))
+
+    def _shares(self, on_tracked_skin: BoolArray, shares: tuple[float, float]) -> FloatArray:
+        return np.where(self.edges, EDGE_SHARE, np.where(on_tracked_skin, *shares))
 
     @property
     def without_offsets(self) -> FaceLandmarks:
@@ -89,8 +100,12 @@ def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> Face
     pixels = np.asarray(frame_landmarks_px[:, :FIRST_IRIS_LANDMARK], np.float64)
     oval = np.zeros(FIRST_IRIS_LANDMARK, bool)
     oval[list(FACE_OVAL)] = True
-    share = np.full(FIRST_IRIS_LANDMARK, INDEPENDENT_SHARE)
-    landmarks = FaceLandmarks(pixels, table, oval, share)
+    edges = np.zeros(FIRST_IRIS_LANDMARK, bool)
+    edges[[*EYE_CONTOURS[0], *EYE_CONTOURS[1], *INNER_LIPS, *OUTER_UPPER_LIP, *OUTER_LOWER_LIP]] = (
+        True
+    )
+    share = np.where(edges, EDGE_SHARE, INDEPENDENT_SHARE)
+    landmarks = FaceLandmarks(pixels, table, oval, edges, share)
     if landmarks.found.sum() < 1:
         raise FitError(
             "No chosen frame shows the face clearly enough to fit a head.",

@@ -27,6 +27,10 @@ CONTACT_M, NO_CONTACT_M = 0.0012, 0.0035
 # the iris shows its place, but in depth.
 EYE_SLACK_M = np.array([0.0003, 0.0015, 0.0005])
 LID_SPREAD_M = 0.001  # how well a lid's distance is known, against the slack above
+# Of lids that an eyeball is moved under: how thick they stay, and how far they may come off it.
+LEAST_LID_M, MOST_GAPE_M = 0.0006, 0.0005
+# How far aside of the eyeball's middle, in its radii, lids follow its radius and not the sight.
+ROUND_THE_SIDE = (0.6, 0.95)
 JOINT_REACH_M = 0.014  # as wide as the stretch of the surface is smooth (`local_stretch`)
 CARUNCLE_REACH_M = 0.0012  # of the lid's edge over what lies under it
 
@@ -103,11 +107,15 @@ def _seat_eyeballs(
     around = ~eyes.any(axis=0)
     centre = np.empty((2, 3))
     for e in range(2):
-        clearance = _clearance(rest, template.eye_centre_m[e], template.eye_radius_m[e]) * growth
+        arm = rest[eyes[e]] - template.eye_centre_m[e]
+        between_lids = (neutral_m[eyes[e]] - growth * arm).mean(axis=0)
+        aside = (start_m[e] - between_lids) / growth
+        clearance = growth * _lid_clearance(
+            rest, template.eye_centre_m[e], template.eye_radius_m[e], aside
+        )
         centre[e] = _seat_eyeball(neutral_m, start_m[e], radius[e], clearance, around)
         _keep_clearance(neutral_m, centre[e], radius[e], clearance, around)
-        ball = rest[eyes[e]] - template.eye_centre_m[e]
-        neutral_m[eyes[e]] = centre[e] + growth * ball
+        neutral_m[eyes[e]] = centre[e] + growth * arm
     return centre
 
 
@@ -118,6 +126,19 @@ def _eyeballs(template: HeadTemplate) -> BoolArray:
 
 def _clearance(points_m: FloatArray, centre_m: FloatArray, radius_m: float) -> FloatArray:
     return np.linalg.norm(points_m - centre_m, axis=1) - radius_m
+
+
+def _lid_clearance(
+    rest_m: FloatArray, centre_m: FloatArray, radius_m: float, aside_m: FloatArray
+) -> FloatArray:
+    """(V,) distances of points (V, 3) from an eyeball that lies `aside_m` (3,) of its rest.
+
+    Lids go on where they were, or one corner would be drawn after the eyeball and the other one
+    dragged over it; they do not enter it, nor gape.
+    """
+    at_rest = _clearance(rest_m, centre_m, radius_m)
+    shifted = _clearance(rest_m, centre_m + aside_m, radius_m)
+    return np.clip(shifted, np.minimum(at_rest, LEAST_LID_M), at_rest + MOST_GAPE_M)
 
 
 def _contact_share(clearance_m: FloatArray) -> FloatArray:
@@ -155,12 +176,21 @@ def _keep_clearance(
     clearance_m: FloatArray,
     around: BoolArray,
 ) -> None:
-    """Move points (V, 3) along the eyeball's radius to their clearance, as far as they touch it."""
+    """Move points (V, 3) to their clearance from the eyeball, as far as they touch it.
+
+    Straight forward or back, so that lids' edges stay where they are seen from the front; round
+    the eyeball's sides, where that would be far, and behind it along its radius.
+    """
     arm = points_m - centre_m
-    distance = np.linalg.norm(arm, axis=1, keepdims=True)
-    share = (_contact_share(clearance_m) * around)[:, None]
-    wanted = radius_m + clearance_m[:, None]
-    points_m += share * (wanted - distance) * arm / np.maximum(distance, 1e-6)
+    distance = np.maximum(np.linalg.norm(arm, axis=1), 1e-6)
+    share = _contact_share(clearance_m) * around
+    wanted = np.maximum(radius_m + clearance_m, 1e-6)
+    aside = np.hypot(arm[:, 0], arm[:, 2])
+    radial = ((wanted - distance) / distance)[:, None] * arm
+    forward = np.zeros_like(arm)
+    forward[:, 1] = -np.sqrt(np.maximum(wanted**2 - aside**2, 0.0)) - arm[:, 1]
+    at_side = np.where(arm[:, 1] < 0.0, smooth_step(*ROUND_THE_SIDE, aside / wanted), 1.0)
+    points_m += share[:, None] * (at_side[:, None] * radial + (1.0 - at_side)[:, None] * forward)
 
 
 def _seat_caruncles(

@@ -31,7 +31,7 @@ from ...imaging.image_files import load_labels, read_image
 from .bald_vote import BaldVote
 from .bundle_adjustment import FreeParameters
 from .frame_selection import USED, agreeing_frames, final_selection
-from .freeform import smooth_modes
+from .freeform import rest_modes, smooth_modes
 from .head_model import SolverState, linear_head
 from .initial_poses import (
     FOCAL_STARTS,
@@ -242,7 +242,8 @@ def _add_freeform_modes(problem: Problem, estimate: SolverState) -> tuple[Proble
 
 def _modes(template: HeadTemplate) -> FloatArray:
     """(V, 3, M)."""
-    return smooth_modes(template.vertices_m.astype(np.float64), FREEFORM_MODES)
+    smooth = smooth_modes(template.vertices_m.astype(np.float64), FREEFORM_MODES)
+    return np.concatenate([smooth, rest_modes(template)], axis=2)
 
 
 def _read_outlines(track: FaceTrack, problem: Problem, estimate: SolverState) -> FilmedOutlines:
