@@ -17,8 +17,12 @@ from ...detector.landmark_indices import (
     EYE_CONTOURS,
     FACE_OVAL,
     INNER_LIPS,
+    LEFT_BROW_LOWER,
+    LEFT_BROW_UPPER,
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
+    RIGHT_BROW_LOWER,
+    RIGHT_BROW_UPPER,
 )
 from ...detector.landmark_table import MAX_YAW_STEP_DEG, LandmarkTable
 from .bundle_adjustment import Observation
@@ -31,12 +35,17 @@ from .head_model import (
     rotation_from_vector,
 )
 
-# Neighbouring points err together: a frame's 468 weigh no more than 20 of them would. Edges of lids
-# and lips are found where they are; on plain skin the detector has a face in mind.
-INDEPENDENT_SHARE, EDGE_SHARE = 0.03, 0.2
+# Points that lie on lines in the picture: of lids, lips and brows.
+EDGES = (
+    *EYE_CONTOURS[0], *EYE_CONTOURS[1], *INNER_LIPS, *OUTER_UPPER_LIP, *OUTER_LOWER_LIP,
+    *LEFT_BROW_UPPER, *LEFT_BROW_LOWER, *RIGHT_BROW_UPPER, *RIGHT_BROW_LOWER,
+)  # fmt: skip
+# Neighbouring points err together: a frame's 468 weigh no more than 20 of them would. Edges
+# are found where they are; on plain skin the detector has a face in mind.
+INDEPENDENT_SHARE, EDGE_SHARE, FINAL_EDGE_SHARE = 0.03, 0.2, 0.4
 # And all frames' err alike: once tracks observe where skin is, landmarks on it bend head and
 # cameras away, and are needed for little but lids and lips. A pair is the share on tracked skin and
-# elsewhere but for edges: before and after what all frames have in common is known.
+# elsewhere: before and after what all frames have in common is known.
 SHARES_WITH_TRACKS, SHARES_WITH_OFFSETS = (0.002, 0.02), (0.02, 0.05)
 # How far the detector puts a point of this person's from where the skin says, standard deviation;
 # and as how many frames all of them count when that is told.
@@ -63,7 +72,7 @@ class FaceLandmarks:
     pixels: FloatArray  # (K, 468, 2), NaN where no face was found
     table: LandmarkTable
     oval: BoolArray  # (468,)
-    edges: BoolArray  # (468,) of lids and lips
+    edges: BoolArray  # (468,) on edges: EDGES
     share: FloatArray  # (468,) independent share of each point, but for the oval
     # (468, 3) in the head frame: where the detector puts this person's points from their place
     offset_m: FloatArray = field(default_factory=lambda: np.zeros((FIRST_IRIS_LANDMARK, 3)))
@@ -75,15 +84,14 @@ class FaceLandmarks:
 
     def reweighted_for_tracks(self, on_tracked_skin: BoolArray) -> FaceLandmarks:
         """The same, weighed for a solve that has tracks too; `on_tracked_skin` (468,)."""
-        return replace(self, share=self._shares(on_tracked_skin, SHARES_WITH_TRACKS))
+        return replace(self, share=np.where(on_tracked_skin, *SHARES_WITH_TRACKS))
 
     def with_offsets(self, offset_m: FloatArray, on_tracked_skin: BoolArray) -> FaceLandmarks:
-        """The same for offsets (468, 3) that are known; `on_tracked_skin` (468,)."""
-        share = self._shares(on_tracked_skin, SHARES_WITH_OFFSETS)
+        """The same for offsets (468, 3) that are known, but for edges, which are where they are
+        found; `on_tracked_skin` (468,)."""
+        share = np.where(on_tracked_skin, *SHARES_WITH_OFFSETS)
+        share = np.where(self.edges, FINAL_EDGE_SHARE, share)
         return replace(self, share=share, offset_m=np.where(self.edges[:, None], 0.0, offset_m))
-
-    def _shares(self, on_tracked_skin: BoolArray, shares: tuple[float, float]) -> FloatArray:
-        return np.where(self.edges, EDGE_SHARE, np.where(on_tracked_skin, *shares))
 
     @property
     def without_offsets(self) -> FaceLandmarks:
@@ -101,9 +109,7 @@ def face_landmarks(frame_landmarks_px: FloatArray, table: LandmarkTable) -> Face
     oval = np.zeros(FIRST_IRIS_LANDMARK, bool)
     oval[list(FACE_OVAL)] = True
     edges = np.zeros(FIRST_IRIS_LANDMARK, bool)
-    edges[[*EYE_CONTOURS[0], *EYE_CONTOURS[1], *INNER_LIPS, *OUTER_UPPER_LIP, *OUTER_LOWER_LIP]] = (
-        True
-    )
+    edges[list(EDGES)] = True
     share = np.where(edges, EDGE_SHARE, INDEPENDENT_SHARE)
     landmarks = FaceLandmarks(pixels, table, oval, edges, share)
     if landmarks.found.sum() < 1:

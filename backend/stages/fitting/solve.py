@@ -55,13 +55,13 @@ FOCAL_LOG_SD = 0.2
 # At most, but for the outlines', which narrow their gate step by step.
 LANDMARK_STEPS, OUTLINE_STEPS = 12, 16
 # Rounds, since tracks lean towards the fit they are found through, by 2 to 4 % of its error.
-TRACK_ROUNDS, TRACK_STEPS = 3, 12
+TRACK_ROUNDS, TRACK_STEPS, EDGE_STEPS = 3, 12, 6
 FREEFORM_MODES = 55  # each even and odd, along three axes
 # Where a head folds: what is given up in turn, and how many times stiffer than before that is.
 GIVEN_UP = {"fine shape of its own": 16.0, "all but heads' common proportions": 1e5}
 SOLVER_STEPS = (
     START_STEPS * len(FOCAL_STARTS) + LANDMARK_STEPS + 3 * POSE_STEPS
-    + OUTLINE_STEPS + TRACK_ROUNDS * (TRACK_STEPS + 1)
+    + OUTLINE_STEPS + TRACK_ROUNDS * (TRACK_STEPS + 1) + EDGE_STEPS
 )  # fmt: skip
 
 
@@ -83,12 +83,13 @@ def solve_head(
     gates = (WIDE_GATE_M, NARROW_GATE_M)
     estimate = fit_outlines(problem, estimate, frames, filmed, gates, OUTLINE_STEPS, every)
     views, points = _read_views(capture, track, problem, frames), ()
-    weighted = problem.reweighted_for_tracks
     for _ in range(TRACK_ROUNDS):
         points = track_skin(problem, estimate, frames, views)
         if points:  # there are none on skin as smooth as a ball's, or without a turn
-            estimate, points = fit_tracks(weighted, estimate, frames, filmed, points, TRACK_STEPS)
-            weighted = problem.with_own_landmarks(estimate, frames)
+            estimate, points = fit_tracks(
+                problem.reweighted_for_tracks, estimate, frames, filmed, points, TRACK_STEPS, every
+            )
+    estimate, points = _draw_to_edges(problem, estimate, frames, filmed, points)
     return _solution(problem, filmed, estimate, points, frames)
 
 
@@ -125,8 +126,11 @@ def solve_from_previous(
         estimate = estimate.with_focal(problem.focal.focal_px)
     frames = usable_frames(problem.with_artist_choice(previous.used))
     points = previous.points(problem.head, frames)
-    weighted = problem.with_own_landmarks(estimate, frames) if points else problem
-    estimate, points = fit_tracks(weighted, estimate, frames, filmed, points, TRACK_STEPS)
+    weighted = problem.reweighted_for_tracks if points else problem
+    estimate, points = fit_tracks(
+        weighted, estimate, frames, filmed, points, TRACK_STEPS, FreeParameters()
+    )
+    estimate, points = _draw_to_edges(problem, estimate, frames, filmed, points)
     return _solution(problem, filmed, estimate, points, frames)
 
 
@@ -135,10 +139,7 @@ def solve_stiffer(solution: Solution, given_up: str) -> Solution:
     problem = solution.problem.with_stiffer_modes(GIVEN_UP[given_up])
     estimate, points, frames = solution.estimate, solution.points, solution.solved_with
     if points:
-        weighted = problem.with_own_landmarks(estimate, frames)
-        estimate, points = fit_tracks(
-            weighted, estimate, frames, solution.filmed, points, TRACK_STEPS
-        )
+        estimate, points = _draw_to_edges(problem, estimate, frames, solution.filmed, points)
     else:
         gates = (NARROW_GATE_M, NARROW_GATE_M)
         estimate = fit_outlines(
@@ -146,6 +147,26 @@ def solve_stiffer(solution: Solution, given_up: str) -> Solution:
         )
     again = _solution(problem, solution.filmed, estimate, points, frames)
     return replace(again, given_up=given_up)
+
+
+def _draw_to_edges(
+    problem: Problem,
+    estimate: SolverState,
+    frames: IntArray,
+    filmed: FilmedOutlines,
+    points: tuple[TrackedPoints, ...],
+) -> tuple[SolverState, tuple[TrackedPoints, ...]]:
+    """A head on whose skin all views meet, with lids and lips where their edges are found.
+
+    Tracks tell where skin is, not where on it lids lie. Cameras rest as tracks have them, for what
+    all edges miss alike would turn them.
+    """
+    if not points:
+        return estimate, points
+    return fit_tracks(
+        problem.with_own_landmarks(estimate, frames), estimate, frames, filmed, points,
+        EDGE_STEPS, FreeParameters(focal=False, pose=False),
+    )  # fmt: skip
 
 
 def _fit_landmarks(

@@ -53,6 +53,7 @@ def fit_tracks(
     filmed: FilmedOutlines,
     points: Sequence[TrackedPoints],
     steps: int,
+    free_parameters: FreeParameters,
 ) -> tuple[SolverState, tuple[TrackedPoints, ...]]:
     """Damped Gauss-Newton steps over everything: landmarks, outlines, tracks of `frames` (F,)."""
     tracks = [group.tracks for group in points]
@@ -73,7 +74,7 @@ def fit_tracks(
                 observations,
                 problem.prior,
                 center,
-                FreeParameters(),
+                free_parameters,
                 damping,
                 list(zip(points, equations, strict=True)),
             )
