@@ -31,7 +31,7 @@ PYTHON = (3, 11)
 # Tests, training, benchmarks, what only they use and the sample's truth stay in the repository.
 NOT_PACKAGED = (
     "__pycache__", "*.pyc", "*.partial", ".*", "training", "benchmark", "synthetic", "registration",
-    "template_build", "truth*",
+    "template_build", "truth*", "*_studio.py", "portrait_*.py",
 )  # fmt: skip
 
 
@@ -115,8 +115,8 @@ def install(lock: Path) -> bool:
     largest = sorted(missing, key=lambda name: -missing[name])[:3]
     print(
         f"Setting up .venv: {len(missing)} packages, up to {sum(missing.values()):.0f} MB to "
-        f"download ({', '.join(f'{name} {missing[name]:.0f} MB' for name in largest)}); "
-        "about 3 GB on disk when complete.",
+        f"download ({', '.join(f'{name} {missing[name]:.0f} MB' for name in largest)})"
+        f"{'; about 3 GB on disk when complete' if lock == LOCK else ''}.",
         flush=True,
     )
     if run("-m", "pip", "install", "--quiet", "--no-deps", "-r", lock) != 0:

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 
-from studio_avatar_addon.avatar.errors import FitError
+from studio_avatar_addon.avatar.errors import FitError, FoldedError
 from studio_avatar_addon.avatar.template import BONES, EYE_BONES, MATERIALS, HeadTemplate
 from studio_avatar_addon.avatar.types import BoolArray, FloatArray, IntArray
 
@@ -82,7 +82,7 @@ def remove_self_intersections(
 
     `rest_m` (V, 3): the template in the same expression, else without any. Eyeballs and teeth
     stay as they are, and lids come no closer to the eyeballs. Raises FitError where vertices are
-    not finite, or folds do not go away before one has moved further than `max_move_m`.
+    not finite, FoldedError where one would have to move further than `max_move_m`.
     """
     posed = np.array(posed_m, np.float64)
     rest = np.array(template.vertices_m if rest_m is None else rest_m, np.float64)
@@ -126,7 +126,7 @@ def _relax(
         if not folds.count:
             _move_attached(template, relaxed, posed)
             return RelaxedHead(relaxed, count, largest)
-    raise FitError(
+    raise FoldedError(
         "The head's surface is folded so badly that it cannot be smoothed.",
         "Film again with a calm face, the hair tied back and the whole head in view.",
     )

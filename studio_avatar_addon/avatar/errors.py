@@ -50,6 +50,10 @@ class FitError(StudioAvatarError):
     pass
 
 
+class FoldedError(FitError):
+    """The head's surface passes through itself, and smoothing does not undo it."""
+
+
 class TemplateError(StudioAvatarError):
     pass
 

@@ -69,7 +69,8 @@ def benchmark_neutral(heads: Path | None = None, out: Path | None = None) -> Non
             row = _row(calm, way, {m: fits[m][way] for m in fits}, truths[CALM], template)
             rows.append(row)
             print(_line(row), flush=True)
-    print(_line(_mean(rows, "product")))
+    for way in WAYS:
+        print(_line(_mean(rows, way)))
     if out is not None:
         write_json(out, [asdict(row) for row in rows])
 

@@ -45,7 +45,7 @@ CALM_SD, CLOSED_SHARE = 0.03, 0.3
 SPEECH = {
     "jawOpen": 0.55, "mouthFunnel": 0.5, "mouthPucker": 0.6, "mouthStretchLeft": 0.4,
     "mouthSmileLeft": 0.6, "mouthLowerDownLeft": 0.6, "mouthUpperUpLeft": 0.5,
-    "mouthShrugLower": 0.4, "mouthRollLower": 0.5, "browInnerUp": 0.5, "mouthLeft": 0.2,
+    "mouthShrugLower": 0.4, "mouthRollLower": 0.5, "browInnerUp": 0.5,
 }  # fmt: skip
 
 
@@ -96,10 +96,8 @@ def _spec(case: TalkingCase, work: Path, template: HeadTemplate) -> dict[str, ob
         corrective_deltas_m=head.corrective_deltas_m.astype(np.float32),
     )
     # The same seed for both manners but here.
-    write_arrays(
-        work / "expression.npz",
-        weights=_weights(case.manner, np.random.default_rng([case.seed, len(case.manner)])),
-    )
+    moving = np.random.default_rng([case.seed, (CALM, TALKING).index(case.manner)])
+    write_arrays(work / "expression.npz", weights=_weights(case.manner, moving))
     hdri, rotation_deg = LIGHTS["soft"]
     return {
         "head": {
@@ -116,12 +114,12 @@ def _spec(case: TalkingCase, work: Path, template: HeadTemplate) -> dict[str, ob
 
 
 def _own_shapes(deltas_m: FloatArray, random: np.random.Generator) -> FloatArray:
-    """(52, V, 3) of somebody who moves a little otherwise; left and right alike."""
+    """(52, V, 3) of somebody who moves a little otherwise."""
     strength = np.exp(random.normal(0.0, STRENGTH_SD, len(deltas_m)))
     speech = [SHAPE_INDEX[name] for name in SPEECH]
     own = strength[:, None, None] * deltas_m
     for name in SPEECH:
-        other = int(random.choice(speech))
+        other = int(random.choice([index for index in speech if index != SHAPE_INDEX[name]]))
         own[SHAPE_INDEX[name]] += CROSSTALK * deltas_m[other]
     return own
 

@@ -4,6 +4,7 @@ sheets out (docs/likeness.md).
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ def _measured(
     subject: Subject, lit: Mapping[str, Image8], describer: FaceDescriber, home: Path
 ) -> Figures:
     """Of each of KINDS; kept in the cache as long as avatar, pictures and code stay the same."""
-    pictures = [int(np.frombuffer(lit[name].tobytes(), np.uint8).sum()) for name in sorted(lit)]
+    pictures = [hashlib.sha256(lit[name].tobytes()).hexdigest() for name in sorted(lit)]
     key = fingerprint(avatar_state(subject.avatar), subject.template.sha256, pictures,
                       source_fingerprint(__name__))  # fmt: skip
     path = home / "figures" / f"{subject.avatar.name}-{key}.json"

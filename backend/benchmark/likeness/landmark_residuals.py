@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from studio_avatar_addon.avatar.frames import head_turn_rad
-
 from ...detector.landmark_indices import (
     EYE_CONTOURS,
     FACE_OVAL,
@@ -28,6 +26,7 @@ from ...detector.landmark_indices import (
     SUBNASALE,
 )
 from ...detector.landmark_table import load_landmark_table
+from ...stages.fitting.head_model import head_angles
 from ...stages.frame_sampling.posed_head import pose_head
 from ...stages.frame_sampling.texel_views import pixels_per_m
 from .subjects import Subject
@@ -48,12 +47,15 @@ def landmark_residuals(subject: Subject) -> Mapping[str, tuple[float, float]]:
     The detector's own bias at a head's yaw is taken out, as the fit does.
     """
     fit, table = subject.fit, load_landmark_table()
-    yaw_deg = np.degrees(head_turn_rad(fit.camera_from_head)[:, 0])
+    cameras = fit.camera_from_head.astype(np.float64)
+    angles = head_angles(cameras[:, :3, :3], cameras[:, :3, 3])
     off_px, off_mm = [], []
     for k in map(int, np.flatnonzero(fit.frame_used)):
         posed = pose_head(fit, k, subject.template)
         px_per_m = pixels_per_m(posed, fit)
-        bias_m, _ = table.at_yaw(float(yaw_deg[k]))
+        bias_m, _ = table.at_yaw(float(angles.yaw_deg[k]))
+        sine, cosine = np.sin(angles.roll_rad[k]), np.cos(angles.roll_rad[k])
+        bias_m = bias_m @ np.array([[cosine, sine], [-sine, cosine]])
         expected = fit.camera.project(subject.template.landmarks_m(posed.vertices_camera))
         off = subject.track.frame_landmarks_px[k] - expected - bias_m * px_per_m
         off_px.append(np.linalg.norm(off, axis=1))

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from studio_avatar_addon.avatar.frames import head_turn_rad
+from studio_avatar_addon.avatar.shapes import SHAPE_INDEX
 from studio_avatar_addon.avatar.types import FloatArray
 
 from ...detector.landmark_indices import EYE_REGIONS
@@ -37,6 +38,8 @@ COLUMNS = 6  # below 2,700 px: the whole row is seen at once
 SIDE_DEG = 35.0  # of the frames from the sides, or the nearest that there is
 EYES_MARGIN = 0.25  # of the eyes' width, to every side
 BEYOND = (40, 40, 40)
+BLINKS = [SHAPE_INDEX["eyeBlinkLeft"], SHAPE_INDEX["eyeBlinkRight"]]
+SHUT_DEG = 20.0  # of turn that shut eyes are worse than
 
 
 def avatar_rows(subject: Subject, lit: Mapping[str, Image8], name: str) -> Image8:
@@ -73,8 +76,8 @@ def _frames(subject: Subject) -> dict[str, int]:
     used = np.flatnonzero(subject.fit.frame_used)
     turn_deg = np.degrees(head_turn_rad(subject.fit.camera_from_head[used]))
     # Eyes half shut tell nothing about them.
-    shut = subject.fit.expression[used].mean(axis=1)
-    front = used[np.argmin(np.hypot(*turn_deg.T) + 20.0 * shut)]
+    shut = subject.fit.expression[used][:, BLINKS].mean(axis=1)
+    front = used[np.argmin(np.hypot(*turn_deg.T) + SHUT_DEG * shut)]
     right, left = (
         used[np.argmin(np.abs(turn_deg[:, 0] - deg) + 0.5 * np.abs(turn_deg[:, 1]))]
         for deg in (-SIDE_DEG, SIDE_DEG)
@@ -92,10 +95,9 @@ def _like_portrait(subject: Subject, k: int) -> Image8:
     scale = np.ptp(to_px[:, 1]) / np.ptp(from_px[:, 1])
     shift = to_px.mean(axis=0) - scale * from_px.mean(axis=0)
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    flags = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+    flags = cv2.INTER_CUBIC
     if scale < 1.0:
-        frame = cv2.GaussianBlur(frame, (0, 0), 0.4 / scale)
-        flags = cv2.INTER_LINEAR
+        frame, flags = cv2.GaussianBlur(frame, (0, 0), 0.4 / scale), cv2.INTER_LINEAR
     return cv2.warpAffine(frame, matrix, SIZE_PX, flags=flags, borderValue=BEYOND).astype(np.uint8)
 
 

@@ -336,9 +336,9 @@ def _fixed(
     local = fixed[: normal.focal].reshape(normal.frames, normal.local)
     pull = normal.right[: normal.focal].reshape(normal.frames, normal.local)[:, POSE:]
     weights = estimate.expression
-    local[:, :POSE] |= not free_parameters.pose
     # A frame without observations has priors alone, which would undo its expression.
     local[:, POSE:] |= local[:, :1]
+    local[:, :POSE] |= not free_parameters.pose
     local[:, POSE:] |= ((weights <= 0.0) & (pull < 0)) | ((weights >= 1.0) & (pull > 0))
     local[:, POSE:] |= not free_parameters.expression
     fixed[normal.focal] = prior.focal_is_fixed or not free_parameters.focal

@@ -15,7 +15,8 @@ IRIS_PLANE_RADII = 0.87
 MAX_GAZE_RAD = 0.75
 # Of either eyeball, sideways: lids bound its place to a few millimetres.
 MAX_EYE_SHIFT_M = 0.003
-LEAST_SQUINT_PERCENTILE = 75.0  # of the frames, by how far the eyes' lines of sight part
+# Of the frames, by how far the eyes' lines of sight part; the highest is noise.
+LEAST_CONVERGED_PERCENTILE = 75.0
 
 
 def eye_gaze(
@@ -56,13 +57,13 @@ def spread_eyes(
 
     `gaze_rad` (K, 2, 2) as `eye_gaze` gives it, `camera_from_head` (K, 4, 4). They meet at the
     camera, which people look at or past; lids alone tell the eyeballs' distance only to a few
-    millimetres, irises much better. Eyes squint at what is near, but never part: the frames in
-    which they are furthest apart count.
+    millimetres, irises much better. Eyes converge on what is near, but never diverge: the
+    frames in which their lines of sight part most count.
     """
     half = 0.5 * np.linalg.norm(eye_centre_m[0] - eye_centre_m[1])
     distance = np.linalg.norm(camera_from_head[:, :3, 3], axis=1)
     meeting = np.median(2.0 * half / distance)
-    apart = np.percentile(gaze_rad[:, 0, 0] - gaze_rad[:, 1, 0], LEAST_SQUINT_PERCENTILE)
+    apart = np.percentile(gaze_rad[:, 0, 0] - gaze_rad[:, 1, 0], LEAST_CONVERGED_PERCENTILE)
     spread = apart + meeting
     shift = 0.5 * IRIS_PLANE_RADII * radius_m * float(np.tan(np.clip(spread, -1.0, 1.0)))
     shift = np.clip(shift, -MAX_EYE_SHIFT_M, MAX_EYE_SHIFT_M)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from studio_avatar_addon.avatar.errors import FitError
+from studio_avatar_addon.avatar.errors import FoldedError
 from studio_avatar_addon.avatar.template import BONES, HeadTemplate
 from studio_avatar_addon.avatar.types import Capture, FaceTrack, FloatArray, HeadFit
 
@@ -41,12 +41,12 @@ def finish_head(
     """Make the solved head riggable at life size, or at the size that a measure of it gives.
 
     One that is folded past smoothing is solved again with ever less shape of its own. Raises
-    FitError and TemplateError as `make_riggable` does.
+    FitError (a FoldedError where that does not help) and TemplateError as `make_riggable` does.
     """
     for given_up in GIVEN_UP:
         try:
             return _finish(capture, track, solution, measures_m, MAX_SMOOTHED_M)
-        except FitError:
+        except FoldedError:
             solution = solve_stiffer(solution, given_up)
     return _finish(capture, track, solution, measures_m, MAX_MOVE_M)
 

@@ -40,7 +40,7 @@ EDGES = (
     *EYE_CONTOURS[0], *EYE_CONTOURS[1], *INNER_LIPS, *OUTER_UPPER_LIP, *OUTER_LOWER_LIP,
     *LEFT_BROW_UPPER, *LEFT_BROW_LOWER, *RIGHT_BROW_UPPER, *RIGHT_BROW_LOWER,
 )  # fmt: skip
-# Neighbouring points err together: a frame's 468 weigh no more than 20 of them would. Edges
+# Neighbouring points err together: a frame's 468 weigh no more than 30 of them would. Edges
 # are found where they are; on plain skin the detector has a face in mind.
 INDEPENDENT_SHARE, EDGE_SHARE, FINAL_EDGE_SHARE = 0.03, 0.2, 0.4
 # And all frames' err alike: once tracks observe where skin is, landmarks on it bend head and

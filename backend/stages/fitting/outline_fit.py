@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from studio_avatar_addon.avatar.labels import SKIN
+from studio_avatar_addon.avatar.labels import HAIR, SKIN, UNSURE
 from studio_avatar_addon.avatar.types import FloatArray, IntArray
 
 from .bundle_adjustment import FreeParameters, Observation, step
 from .head_model import SolverState
 from .problem import Problem
-from .silhouette import Pairing, PersonOutline, head_outline, outline_observation, pair
+from .silhouette import UNDER_HAIR, Outline, Pairing, head_outline, outline_observation, pair
 
 # Relative to the diagonal, for every step: pairs change from step to step, so that a cost that has
 # risen says nothing.
@@ -27,13 +27,16 @@ WIDE_GATE_M, MIDDLE_GATE_M, NARROW_GATE_M, REPORTED_GATE_M = 0.025, 0.010, 0.005
 class FilmedOutline:
     """What bounds the head in one frame."""
 
-    person: PersonOutline
-    skin: PersonOutline | None = None  # where hair and clothes cover the rest
+    person: Outline
+    skin: Outline | None = None  # where hair and clothes cover the rest
 
     @property
     def of_bald(self) -> FilmedOutline:
-        """The same of a head without hair."""
-        return replace(self, person=self.person.of_bald)
+        """The same of a head without hair: what is labelled so is skin in shadow, or stubble."""
+        return FilmedOutline(
+            self.person.relabelled(HAIR, SKIN),
+            self.skin and self.skin.relabelled(UNDER_HAIR, UNSURE),
+        )
 
 
 FilmedOutlines = Mapping[int, FilmedOutline]  # by frame, those that show a face

@@ -21,7 +21,7 @@ from ...imaging.smooth_step import smooth_step
 from ...template.personalize import personalize_blendshapes
 
 EYE_BONES = (BONES.index("eye.L"), BONES.index("eye.R"))
-# Lids keep the template's distance from the eyeball up to this far, and none of it beyond.
+# Lids keep about the template's distance from the eyeball up to this far, and none of it beyond.
 CONTACT_M, NO_CONTACT_M = 0.0012, 0.0035
 # How far the eyeball may be moved to suit the lids, standard deviation: hardly sideways, where
 # the iris shows its place, but in depth.

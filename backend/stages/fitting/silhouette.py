@@ -51,23 +51,23 @@ LABEL_DISTANCE_M = 0.004
 # A head lies at least this deep under the outline of hair: cropped hair is hardly thicker.
 HAIR_DEPTH_M = 0.002
 CAUCHY_SHARE_OF_GATE = 0.25  # so that pairs near the gate hardly pull
-COVERED = 254  # beside the labels: skin ends here because hair or clothes lie over it
+# Beside the labels: skin ends here because something lies over it.
+UNDER_HAIR, UNDER_CLOTHES = 253, 254
 
 
 @dataclass(frozen=True)
-class PersonOutline:
+class Outline:
     """The border of the person mask in one frame, or of the skin in it."""
 
     points_px: FloatArray  # (N, 2)
     normal: FloatArray  # (N, 2) unit, outward
-    # (N,) SKIN or HAIR where that ends before the background, COVERED where skin ends before hair
-    # or clothes, UNSURE elsewhere
+    # (N,) SKIN or HAIR where that ends before the background, UNDER_HAIR or UNDER_CLOTHES where
+    # skin ends before these, UNSURE elsewhere
     shows: Pixels
 
-    @property
-    def of_bald(self) -> PersonOutline:
-        """The same of a head without hair: what is labelled so is skin in shadow, or stubble."""
-        return replace(self, shows=np.where(self.shows == HAIR, SKIN, self.shows).astype(np.uint8))
+    def relabelled(self, what: int, meant: int) -> Outline:
+        """The same where all that shows `what` shows `meant`."""
+        return replace(self, shows=np.where(self.shows == what, meant, self.shows).astype(np.uint8))
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Pairing:
 
 def person_outline(
     mask: Pixels, labels: Pixels, face_px: FloatArray, px_per_m: float
-) -> PersonOutline | None:
+) -> Outline | None:
     """Outline of the person (H, W) in 0..255 around a face at `face_px` (L, 2).
 
     `labels` (H, W): what ends at the outline; `px_per_m`: of the head. None where the mask holds no
@@ -120,10 +120,10 @@ def person_outline(
     if outline is None:
         return None
     points, normal = outline
-    return PersonOutline(points, normal, _shown_at(labels, points, normal, px_per_m))
+    return Outline(points, normal, _shown_at(labels, points, normal, px_per_m))
 
 
-def skin_outline(labels: Pixels, face_px: FloatArray, px_per_m: float) -> PersonOutline | None:
+def skin_outline(labels: Pixels, face_px: FloatArray, px_per_m: float) -> Outline | None:
     """Outline of the skin in labels (H, W) around a face at `face_px` (L, 2): what hair and clothes
     leave of it.
 
@@ -135,8 +135,10 @@ def skin_outline(labels: Pixels, face_px: FloatArray, px_per_m: float) -> Person
     points, normal = outline
     away = LABEL_DISTANCE_M * px_per_m * normal
     within, beyond = label_at(labels, points - away), label_at(labels, points + away)
-    covered = (within == SKIN) & np.isin(beyond, (HAIR, CLOTHES))
-    return PersonOutline(points, normal, np.where(covered, COVERED, UNSURE).astype(np.uint8))
+    shows = np.full(len(points), UNSURE, np.uint8)
+    shows[(within == SKIN) & (beyond == HAIR)] = UNDER_HAIR
+    shows[(within == SKIN) & (beyond == CLOTHES)] = UNDER_CLOTHES
+    return Outline(points, normal, shows)
 
 
 def _outline_of(mask: Pixels, face_px: FloatArray) -> tuple[FloatArray, FloatArray] | None:
@@ -195,7 +197,7 @@ def head_outline(
     return outline.at(neck < MAX_BOUNDED_NECK_WEIGHT)
 
 
-def pair(head: HeadOutline, person: PersonOutline, gate_px: float) -> Pairing:
+def pair(head: HeadOutline, person: Outline, gate_px: float) -> Pairing:
     """Each head point with the nearest person point within the gate whose normal agrees."""
     tree = cKDTree(person.points_px)
     distance, index = tree.query(head.points_px, k=CANDIDATES, distance_upper_bound=gate_px)
@@ -224,7 +226,8 @@ def outline_observation(
     Skin's outline pulls both ways, hair's only what has come too near to it, that of skin under
     hair or clothes what does not reach it, and ears and neck beyond it a little.
     """
-    hair, covered, gap_px = pairing.shows == HAIR, pairing.shows == COVERED, pairing.gap_px
+    hair, gap_px = pairing.shows == HAIR, pairing.gap_px
+    covered = np.isin(pairing.shows, (UNDER_HAIR, UNDER_CLOTHES))
     depth_px = np.where(hair, HAIR_DEPTH_M * px_per_m, 0.0)
     on_neck, on_ear = pairing.head.on_neck, pairing.head.on_ear
     pulls = (pairing.shows == SKIN) | (hair & (gap_px > -depth_px))

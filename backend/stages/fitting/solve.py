@@ -5,7 +5,7 @@ expression; wider views join when they agree with it; then the outline of skin b
 and lets the head leave the span of its identity parameters. Landmarks slide over the skin as the
 head turns, so where it turns far enough, dense tracks of the skin itself between neighbouring views
 finish the solve: they are found through the head as far as it is fitted, and again through the
-better one.
+better one. Where on that skin lids, lips and brows lie, landmarks say in the end.
 """
 
 from __future__ import annotations
@@ -139,6 +139,10 @@ def solve_stiffer(solution: Solution, given_up: str) -> Solution:
     problem = solution.problem.with_stiffer_modes(GIVEN_UP[given_up])
     estimate, points, frames = solution.estimate, solution.points, solution.solved_with
     if points:
+        estimate, points = fit_tracks(
+            problem.reweighted_for_tracks, estimate, frames, solution.filmed, points,
+            TRACK_STEPS, FreeParameters(),
+        )  # fmt: skip
         estimate, points = _draw_to_edges(problem, estimate, frames, solution.filmed, points)
     else:
         gates = (NARROW_GATE_M, NARROW_GATE_M)
@@ -156,7 +160,8 @@ def _draw_to_edges(
     filmed: FilmedOutlines,
     points: tuple[TrackedPoints, ...],
 ) -> tuple[SolverState, tuple[TrackedPoints, ...]]:
-    """A head on whose skin all views meet, with lids and lips where their edges are found.
+    """A head on whose skin all views meet, with lids, lips and brows where their edges are found;
+    unchanged where there are no tracks.
 
     Tracks tell where skin is, not where on it lids lie. Cameras rest as tracks have them, for what
     all edges miss alike would turn them.
@@ -212,7 +217,7 @@ def usable_frames(usable: BoolArray) -> IntArray:
 
 
 def all_steps(frames: int) -> int:
-    """How many steps a solve of so many frames reports at most."""
+    """How many steps a solve of so many frames reports at most, unless its head folds."""
     return SOLVER_STEPS + frames  # each frame's outline
 
 

@@ -1,7 +1,8 @@
 """Measured colours of iris and hair in; base colour of all that a clip hardly shows out.
 
 Eyes, teeth, gums, tongue, mouth and lashes lie in the atlas but are seen too small, too dark or
-never. They are drawn instead, in albedo; the caller brings them to the brightness it needs.
+never. They are drawn instead, in albedo, the sclera with the lids' shade on it; the caller brings
+them to the brightness it needs.
 """
 
 from __future__ import annotations
@@ -48,8 +49,10 @@ VEIN = np.array([0.50, 0.17, 0.14], np.float32)
 def painted_parts(
     texels: TexelMap, fit: HeadFit, iris_linear: FloatArray, lash_linear: FloatArray
 ) -> tuple[NDArray[np.float32], BoolArray]:
-    """Linear albedo (n, 3) and where it applies (n,): everything but skin. Of irises and lashes
-    it is (3,)."""
+    """Linear albedo (n, 3) and where it applies (n,): everything but skin.
+
+    `iris_linear`, `lash_linear` (3,): linear albedo.
+    """
     position = texels.interpolate(fit.neutral_m)
     colour = np.zeros((len(texels), 3), np.float32)
     for name, albedo in (FLAT | {"lashes": tuple(lash_linear)}).items():

@@ -211,7 +211,7 @@ def _add_painted_parts(
     light: RoomLight,
     hair_linear: FloatArray | None,
 ) -> NDArray[np.float32]:
-    """Everything but skin is drawn, at the brightness at which the clip shows the sclera."""
+    """Everything but skin is drawn, as bright as the light on the clip's sclera makes it."""
     lashes = lash_albedo(hair_linear, light)
     painted, drawn = painted_parts(texels, fit, light.iris_linear, lashes)
     filmed = painted * (light.sclera_filmed / SCLERA_ALBEDO)

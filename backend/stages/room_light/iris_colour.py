@@ -2,7 +2,8 @@
 
 Irises are of few colours: one pigment over a ground that scatters blue. A clip shows of them a few
 dim pixels under a veil of what the cornea mirrors, so the reading is weighed against how often each
-colour comes with such skin. What is hardly seen comes out as the likeliest: dark brown.
+colour comes with such skin. What is hardly seen comes out as the likeliest
+beside such skin: brown, but for the lightest.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from studio_avatar_addon.avatar.types import FloatArray
 
@@ -58,7 +60,6 @@ VEILS = np.linspace(0.2, 1.0, 5)
 # phones lift in what is dark, and of its level; the smaller the iris, the larger they are.
 COLOUR_SD, LEVEL_SD = np.array([0.11, 0.165]), 0.13
 SHARP_RADIUS_PX, BLUR_POWER = 8.0, 1.5
-OWN_LEVEL_SD = 0.25  # log, by which people differ from the line
 
 
 def iris_albedo(
@@ -111,7 +112,7 @@ def _log_likelihood(
     cost = cost + 0.5 * ((colour / (COLOUR_SD * blur)) ** 2).sum(-1)
     spread = np.where(SHADE_LOG < 0.0, *SHADE_SD)
     cost = cost + 0.5 * ((SHADE_LOG / spread) ** 2)[:, None, None]
-    return np.log(np.exp(cost.min() - cost).mean((0, 1))) - cost.min()
+    return logsumexp(-cost, axis=(0, 1))
 
 
 def _light_on_eye(white: FloatArray, on_cheek: FloatArray) -> FloatArray:
