@@ -257,6 +257,10 @@ def test_step_goes_down_the_slope_and_finds_the_minimum() -> None:
     posed = step(estimate, others, strict, center, still, 1e-3).estimate
     np.testing.assert_array_equal(posed.expression[1], estimate.expression[1])
     assert not np.allclose(posed.expression[0], estimate.expression[0])
+    fixed = FreeParameters(focal=False, pose=False)
+    moved = step(estimate, others, strict, center, fixed, 1e-3).estimate
+    np.testing.assert_array_equal(moved.translation_m, estimate.translation_m)
+    assert not np.allclose(moved.expression[0], estimate.expression[0])
 
 
 def test_angles_are_those_the_head_was_turned_by() -> None:

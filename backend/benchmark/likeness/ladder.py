@@ -82,7 +82,7 @@ def near_frontal(subject: Subject, used: NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _in_own_view(subject: Subject, posed: PosedHead, frame: Image8) -> dict[str, Image8]:
     """What the frame (H, W, 3) shows of the head, and both textures there, on one backdrop."""
-    cut = np.where(posed.raster.covered[..., None], frame, pixels_8bit(np.float32(BACKDROP_SRGB)))
+    cut = np.where(posed.raster.covered[..., None], frame, pixels_8bit(np.array(BACKDROP_SRGB)))
     return {
         "cut out": np.ascontiguousarray(cut, np.uint8),
         "phone": draw_unlit(posed, subject.template, subject.phone.base_color_srgb),

@@ -67,7 +67,10 @@ def _medians(gap_px: FloatArray, mm_per_px: FloatArray) -> tuple[float, float, f
     if len(gap_px) < FEWEST_POINTS:
         return (np.nan, np.nan, np.nan)
     gap_mm = gap_px * mm_per_px
-    return tuple(float(np.median(v)) for v in (np.abs(gap_px), np.abs(gap_mm), gap_mm))
+    median_px, median_mm, signed_mm = (
+        float(np.median(v)) for v in (np.abs(gap_px), np.abs(gap_mm), gap_mm)
+    )
+    return median_px, median_mm, signed_mm
 
 
 def outline_of(inside: BoolArray) -> tuple[FloatArray, FloatArray]:
