@@ -38,8 +38,8 @@ COLUMNS = 6  # below 2,700 px: the whole row is seen at once
 SIDE_DEG = 35.0  # of the frames from the sides, or the nearest that there is
 EYES_MARGIN = 0.25  # of the eyes' width, to every side
 BEYOND = (40, 40, 40)
-BLINKS = [SHAPE_INDEX["eyeBlinkLeft"], SHAPE_INDEX["eyeBlinkRight"]]
-SHUT_DEG = 20.0  # of turn that shut eyes are worse than
+ACTING = [SHAPE_INDEX[name] for name in ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen")]
+ACTING_DEG = 20.0  # of turn that shut eyes or an open mouth are as bad as
 
 
 def avatar_rows(subject: Subject, lit: Mapping[str, Image8], name: str) -> Image8:
@@ -75,9 +75,9 @@ def _frames(subject: Subject) -> dict[str, int]:
     """Chosen frames by title: from the right, the most frontal one, from the left."""
     used = np.flatnonzero(subject.fit.frame_used)
     turn_deg = np.degrees(head_turn_rad(subject.fit.camera_from_head[used]))
-    # Eyes half shut tell nothing about them.
-    shut = subject.fit.expression[used][:, BLINKS].mean(axis=1)
-    front = used[np.argmin(np.hypot(*turn_deg.T) + SHUT_DEG * shut)]
+    # Eyes half shut and an open mouth tell little about a face at rest.
+    acting = subject.fit.expression[used][:, ACTING].mean(axis=1)
+    front = used[np.argmin(np.hypot(*turn_deg.T) + ACTING_DEG * acting)]
     right, left = (
         used[np.argmin(np.abs(turn_deg[:, 0] - deg) + 0.5 * np.abs(turn_deg[:, 1]))]
         for deg in (-SIDE_DEG, SIDE_DEG)
