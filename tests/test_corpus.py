@@ -96,7 +96,7 @@ def test_a_person_is_the_same_at_another_size(textures, template):
 
 
 def test_moles_are_dark_and_on_the_skin(template):
-    anatomy = Anatomy(texel_map(template, 512), template.vertices_m)
+    anatomy = Anatomy(texel_map(template, 1024), template.vertices_m)
     texture = paint(draw_person(44), anatomy, CPU)
     luminance = anatomy.texels.gather(texture.albedo.permute(1, 2, 0).numpy()) @ LUMINANCE
     moles = texture.moles
