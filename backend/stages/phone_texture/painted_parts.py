@@ -27,6 +27,8 @@ SCLERA_PAINTED = np.array([0.50, 0.445, 0.405], np.float32)
 # Its share of the light at the upper and at the lower lid's edge, and how far the shade reaches.
 LID_SHADE, LID_SHADE_M = (0.5, 0.75), (0.0006, 0.0050)
 LID_REACH_M = 0.018  # from an eye's centre to the skin that shades it
+# So far off the eyeball a caruncle begins to be pink, and is.
+CARUNCLE_M = (0.0005, 0.0030)
 FIBRES = 90  # round the iris: fewer look like spokes, more are lost at usual texture sizes
 # Linear albedo. Viewers without shadows show the mouth's inside as it is: it is drawn dark.
 FLAT = {
@@ -59,8 +61,14 @@ def painted_parts(
         here = texels.is_material(name)
         mottle = 0.05 * solid_noise(position[here], 0.0022, seed=len(name))
         colour[here] = np.array(albedo, np.float32) * np.exp(mottle)[:, None]
-    eye = texels.is_material("eye", *CLEAR)
-    colour[eye] = _eyeballs(position[eye], position[texels.is_material("skin")], fit, iris_linear)
+    eye, caruncle = texels.is_material("eye", *CLEAR), texels.is_material("caruncle")
+    skin_m = position[texels.is_material("skin")]
+    colour[eye] = _eyeballs(position[eye], skin_m, fit, iris_linear)
+    # Beside the eyeball it is the white of the eye that goes on.
+    beside = position[caruncle]
+    pink = smooth_step(*CARUNCLE_M, _off_eyeballs_m(beside, fit))[:, None]
+    white = _eyeballs(beside, skin_m, fit, iris_linear)
+    colour[caruncle] = (white + pink * (colour[caruncle] - white)).astype(np.float32)
     return colour, ~texels.is_material("skin")
 
 
@@ -89,6 +97,12 @@ def _eyeballs(
     iris = _iris(radius, angle, side, iris_linear)
     inside = np.where(front, 1.0 - smooth_step(LIMBUS[1], LIMBUS[2], radius), 0.0)
     return white + inside[:, None].astype(np.float32) * (iris - white)
+
+
+def _off_eyeballs_m(position_m: FloatArray, fit: HeadFit) -> FloatArray:
+    """(n,) how far off the nearer eyeball's surface points (n, 3) lie."""
+    away = np.linalg.norm(position_m[:, None] - fit.eye_centre_m, axis=2) - fit.eye_radius_m
+    return away.min(axis=1)
 
 
 def _lid_shade(
