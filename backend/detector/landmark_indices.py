@@ -37,8 +37,6 @@ EYE_REGIONS = ((33, 133, 159, 145, 70, 107), (263, 362, 386, 374, 300, 336))
 
 # Lips. The outer borders from the right corner to the left, corners included; the inner border is
 # a closed outline from the right corner along the upper lip and back along the lower.
-# Wings and base of the nose, from its right side to its left.
-NOSE_LOWER_EDGE = (48, 64, 98, 97, 2, 326, 327, 294, 278)
 MOUTH_CORNERS = RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER = 61, 291
 OUTER_UPPER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 OUTER_LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)

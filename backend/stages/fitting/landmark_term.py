@@ -19,7 +19,6 @@ from ...detector.landmark_indices import (
     INNER_LIPS,
     LEFT_BROW_LOWER,
     LEFT_BROW_UPPER,
-    NOSE_LOWER_EDGE,
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
     RIGHT_BROW_LOWER,
@@ -36,10 +35,10 @@ from .head_model import (
     rotation_from_vector,
 )
 
-# Points that lie on lines in the picture: of lids, lips, brows and nose.
+# Points that lie on lines in the picture: of lids, lips and brows.
 EDGES = (
     *EYE_CONTOURS[0], *EYE_CONTOURS[1], *INNER_LIPS, *OUTER_UPPER_LIP, *OUTER_LOWER_LIP,
-    *LEFT_BROW_UPPER, *LEFT_BROW_LOWER, *RIGHT_BROW_UPPER, *RIGHT_BROW_LOWER, *NOSE_LOWER_EDGE,
+    *LEFT_BROW_UPPER, *LEFT_BROW_LOWER, *RIGHT_BROW_UPPER, *RIGHT_BROW_LOWER,
 )  # fmt: skip
 # Neighbouring points err together: a frame's 468 weigh no more than 30 of them would. Edges
 # are found where they are; on plain skin the detector has a face in mind.
