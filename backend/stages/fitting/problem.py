@@ -108,8 +108,8 @@ class Problem:
         )
 
     def with_own_landmarks(self, estimate: SolverState, frames: IntArray) -> Problem:
-        """The same for an estimate whose head rests on tracks of `frames` (F,): where the detector
-        puts this person's points from their places is known, and what they say of movement counts.
+        """The same for an estimate whose head rests on tracks of `frames` (F,): how far this
+        person's points on plain skin are put from their places is known, and edges count most.
         """
         offset_m = mean_offsets_m(
             self.landmarks, self.head, self.template, estimate, frames, self.center_px
